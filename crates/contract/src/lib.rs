@@ -1,1 +1,172 @@
-//! placeholder
+//! The names that everything agrees on: the exporter emits them, the agent
+//! asks for them, manifests draw and alert on them.
+//!
+//! A series name, a label, a port or a path is written here and nowhere else.
+//! Data only: no I/O, no logic beyond lookups, no dependency.
+
+pub mod kubelet;
+pub mod series;
+
+pub use series::{Kind, Series};
+
+/// Port on which the exporter serves, on every address.
+pub const EXPORTER_PORT: u16 = 9100;
+
+/// Paths that the exporter serves.
+pub mod path {
+    /// The exposition.
+    pub const METRICS: &str = "/metrics";
+    /// 200 as long as the program runs.
+    pub const LIVEZ: &str = "/livez";
+    /// 200 while a core series is published.
+    pub const READYZ: &str = "/readyz";
+    /// Range queries: Prometheus's own path, so that the agent can ask either.
+    pub const QUERY_RANGE: &str = "/api/v1/query_range";
+}
+
+/// Label names of our series.
+pub mod label {
+    /// Name of the Kubernetes node.
+    pub const NODE: &str = "node";
+    /// What was asked of the API server: one of [`super::Endpoint::ALL`].
+    pub const ENDPOINT: &str = "endpoint";
+    /// Why something went wrong: one of [`super::Reason::ALL`].
+    pub const REASON: &str = "reason";
+    /// Kubernetes namespace.
+    pub const NAMESPACE: &str = "namespace";
+    /// `cpu`, `memory` or `io`.
+    pub const RESOURCE: &str = "resource";
+    /// `waiting` (some tasks stall) or `stalled` (all of them do).
+    pub const KIND: &str = "kind";
+    /// Release of the program.
+    pub const VERSION: &str = "version";
+    /// Source revision the program was built from.
+    pub const REVISION: &str = "revision";
+}
+
+/// What the exporter asks the API server for, as the label `endpoint` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// The kubelet's `/metrics/resource`, through the API server proxy.
+    Resource,
+    /// The kubelet's `/metrics/cadvisor`, through the API server proxy.
+    Cadvisor,
+    /// The list of the node's active pods.
+    Pods,
+    /// The node object: allocatable and capacity.
+    Node,
+}
+
+impl Endpoint {
+    /// Every endpoint, in the order of a round.
+    pub const ALL: [Self; 4] = [Self::Node, Self::Resource, Self::Pods, Self::Cadvisor];
+
+    /// The label value.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Resource => "resource",
+            Self::Cadvisor => "cadvisor",
+            Self::Pods => "pods",
+            Self::Node => "node",
+        }
+    }
+}
+
+/// Declares [`Reason`] with its label values in one table.
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $label:literal,)+) => {
+        /// Why a scrape, or part of one, was discarded, as the label `reason` says it.
+        ///
+        /// The first group fails the whole scrape and counts once; the reasons that
+        /// end in `_line` or `_sample` count each line or sample that was left out
+        /// of a scrape that otherwise went on.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Reason { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The label value.
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The service-account token or CA file could not be read.
+    Credentials = "credentials",
+    /// No connection: refused, unreachable, name not found, or reset.
+    Connect = "connect",
+    /// The TLS handshake failed: wrong authority, wrong name, expired.
+    Tls = "tls",
+    /// The overall deadline of the request passed.
+    Timeout = "timeout",
+    /// 401: the token was not accepted, also not after reading it again.
+    Unauthorized = "unauthorized",
+    /// 403: RBAC does not allow it.
+    Forbidden = "forbidden",
+    /// 404: no such node.
+    NotFound = "not_found",
+    /// 422: an admission policy refused it.
+    AdmissionDenied = "admission_denied",
+    /// 429: the API server asks for fewer requests.
+    RateLimited = "rate_limited",
+    /// 503: the API server cannot reach the kubelet, or is not ready.
+    Unavailable = "unavailable",
+    /// Any other status than 200.
+    HttpStatus = "http_status",
+    /// The answer broke HTTP's own rules.
+    Protocol = "protocol",
+    /// 200 with a body of another type than asked for.
+    ContentType = "content_type",
+    /// A content encoding that was not asked for, or gzip data that is broken.
+    Encoding = "encoding",
+    /// The body ended early.
+    Truncated = "truncated",
+    /// The body is larger than any real one.
+    TooLarge = "too_large",
+    /// JSON that is not the object that was asked for.
+    Json = "json",
+    /// A complete body without any of the samples looked for.
+    NoSamples = "no_samples",
+    /// The kubelet said itself that it could not collect (`*_scrape_error 1`).
+    KubeletError = "kubelet_error",
+    /// A line that does not follow the exposition grammar.
+    MalformedLine = "malformed_line",
+    /// A line longer than 64 KiB.
+    OverlongLine = "overlong_line",
+    /// NaN, infinite, negative, or above 2^53.
+    ValueSample = "value_sample",
+    /// A timestamp that is missing, zero, negative, or far in the future.
+    TimestampSample = "timestamp_sample",
+    /// An older sample than the one before it.
+    BackwardSample = "backward_sample",
+    /// A second sample of a series that must be single.
+    DuplicateSample = "duplicate_sample",
+    /// A rate above what the machine has.
+    ImplausibleSample = "implausible_sample",
+    /// A counter that fell: restart or reboot. The next interval counts again.
+    ResetSample = "reset_sample",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn label_values_are_distinct_and_snake_case() {
+        let mut seen = HashSet::new();
+        let all = Reason::ALL
+            .iter()
+            .map(|r| r.label())
+            .chain(Endpoint::ALL.iter().map(|e| e.label()));
+        for label in all {
+            assert!(seen.insert(label), "{label} twice");
+            assert!(label.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        }
+    }
+}
