@@ -1,1 +1,264 @@
-//! placeholder
+//! One bounded HTTPS client for both programs.
+//!
+//! In scope: GET and form POST to one origin; verified TLS with a CA of one's
+//! own; bearer tokens; one deadline for the whole exchange; caps on the
+//! compressed and on the inflated body; gzip; failures that say what to look at.
+//!
+//! Out of scope, on purpose: redirects, proxies, cookies and switching
+//! verification off. A token is sent to the configured origin and to nobody else.
+
+mod body;
+mod failure;
+mod name;
+mod tls;
+mod url;
+
+pub use body::{Body, Caps};
+pub use failure::Failure;
+pub use tls::{Authorities, AuthorityError};
+pub use url::{BadUrl, BaseUrl};
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, TcpConnector};
+
+/// A text that must not show up in logs, errors or debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a secret over.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret itself: to be sent, never to be shown.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// What a client is built from.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Scheme, host, port and path prefix of every request.
+    pub base: BaseUrl,
+    /// Whom to trust over TLS; of no effect for `http://`.
+    pub authorities: Authorities,
+    /// Sent as `User-Agent`.
+    pub user_agent: &'static str,
+    /// Deadline of one exchange, from resolving the name to the last byte of the body.
+    pub deadline: Duration,
+    /// Time for connecting and the TLS handshake within the deadline.
+    pub connect_deadline: Duration,
+    /// How long an idle connection is kept for the next request.
+    pub keep_idle: Duration,
+}
+
+/// An HTTP client for one origin. Cheap to call from several threads.
+#[derive(Debug)]
+pub struct Client {
+    agent: ureq::Agent,
+    base: BaseUrl,
+    deadline: Duration,
+}
+
+/// How much response header a peer may send: real ones stay under 1 KiB.
+const MAX_RESPONSE_HEADER_BYTES: usize = 16 * 1024;
+
+/// Size of the buffer between socket and parser, twice a connection (TLS and
+/// plain). One TLS record is at most 16 KiB.
+const INPUT_BUFFER_BYTES: usize = 16 * 1024 + 512;
+const OUTPUT_BUFFER_BYTES: usize = 8 * 1024;
+
+/// Longest pause that a `Retry-After` can ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+impl Client {
+    /// Builds a client; connects to nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .user_agent(settings.user_agent)
+            .accept_encoding("gzip")
+            .timeout_global(Some(settings.deadline))
+            .timeout_connect(Some(settings.connect_deadline))
+            .max_response_header_size(MAX_RESPONSE_HEADER_BYTES)
+            .input_buffer_size(INPUT_BUFFER_BYTES)
+            .output_buffer_size(OUTPUT_BUFFER_BYTES)
+            .max_idle_connections(2)
+            .max_idle_connections_per_host(2)
+            .max_idle_age(settings.keep_idle)
+            .build();
+        let connector =
+            ().chain(TcpConnector::default())
+                .chain(tls::TlsConnector::new(
+                    &settings.base,
+                    &settings.authorities,
+                ));
+        Self {
+            agent: ureq::Agent::with_parts(config, connector, DefaultResolver::default()),
+            base: settings.base,
+            deadline: settings.deadline,
+        }
+    }
+
+    /// The origin that this client talks to.
+    pub fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    /// Sends a GET for `path_and_query`, which starts with `/`.
+    ///
+    /// # Errors
+    /// When no response arrives. A response of any status is not an error here.
+    pub fn get(
+        &self,
+        path_and_query: &str,
+        accept: &str,
+        bearer: Option<&Secret>,
+        caps: Caps,
+    ) -> Result<Response, Failure> {
+        let mut request = self
+            .agent
+            .get(self.base.join(path_and_query))
+            .header("accept", accept);
+        if let Some(token) = bearer {
+            request = request.header("authorization", format!("Bearer {}", token.reveal()));
+        }
+        self.finish(request.call(), caps)
+    }
+
+    /// Sends a POST of `form`, URL-encoded, to `path`, which starts with `/`.
+    ///
+    /// # Errors
+    /// When no response arrives. A response of any status is not an error here.
+    pub fn post_form(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        accept: &str,
+        bearer: Option<&Secret>,
+        caps: Caps,
+    ) -> Result<Response, Failure> {
+        let mut request = self
+            .agent
+            .post(self.base.join(path))
+            .header("accept", accept);
+        if let Some(token) = bearer {
+            request = request.header("authorization", format!("Bearer {}", token.reveal()));
+        }
+        self.finish(request.send_form(form.iter().copied()), caps)
+    }
+
+    fn finish(
+        &self,
+        result: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+        caps: Caps,
+    ) -> Result<Response, Failure> {
+        let response =
+            result.map_err(|error| Failure::from_ureq(error, &self.base, self.deadline))?;
+        let (head, body) = response.into_parts();
+        let header = |name: &str| {
+            head.headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        let encoding = header("content-encoding");
+        Ok(Response {
+            status: head.status.as_u16(),
+            content_type: header("content-type"),
+            retry_after: header("retry-after")
+                .and_then(|text| parse_retry_after(&text, SystemTime::now())),
+            body: Body::new(
+                body.into_reader(),
+                encoding.as_deref(),
+                caps,
+                &self.base,
+                self.deadline,
+            )?,
+        })
+    }
+}
+
+/// The head of a response, with its body still to be read.
+#[derive(Debug)]
+pub struct Response {
+    /// HTTP status code.
+    pub status: u16,
+    /// The `Content-Type` header, verbatim.
+    pub content_type: Option<String>,
+    /// How long the server asks to wait, at most five minutes.
+    pub retry_after: Option<Duration>,
+    /// The body, inflated as it is read.
+    pub body: Body,
+}
+
+impl Response {
+    /// The media type without its parameters, in lower case; empty when there is none.
+    pub fn media_type(&self) -> String {
+        let full = self.content_type.as_deref().unwrap_or_default();
+        let end = full.find(';').unwrap_or(full.len());
+        full[..end].trim().to_ascii_lowercase()
+    }
+}
+
+/// Reads both forms of RFC 9110's `Retry-After`: seconds or a date. A negative
+/// or past value means no wait is asked for; a longer one than five minutes
+/// is held to that.
+fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    let wait = if text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() {
+        // Too many digits for a number is still a number, and a long wait.
+        text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
+    } else {
+        let at = httpdate::parse_http_date(text).ok()?;
+        at.duration_since(now).ok()?
+    };
+    Some(wait.min(MAX_RETRY_AFTER)).filter(|wait| !wait.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_shows_itself_nowhere() {
+        let secret = Secret::new("eyJhbGciOi".to_owned());
+        assert_eq!(format!("{secret} {secret:?}"), "[secret] [secret]");
+    }
+
+    #[test]
+    fn both_forms_of_retry_after_are_read_and_held_to_five_minutes() {
+        let now = httpdate::parse_http_date("Sun, 22 Nov 2026 07:13:08 GMT").expect("a date");
+        let seconds = |text| parse_retry_after(text, now).map(|d| d.as_secs());
+        assert_eq!(seconds("7"), Some(7));
+        assert_eq!(seconds(" 7 "), Some(7));
+        assert_eq!(seconds("Sun, 22 Nov 2026 07:13:38 GMT"), Some(30));
+        assert_eq!(seconds("Sun, 22 Nov 2026 07:12:38 GMT"), None);
+        assert_eq!(seconds("Sun, 22 Nov 2036 07:12:38 GMT"), Some(300));
+        assert_eq!(seconds("86400"), Some(300));
+        assert_eq!(seconds("99999999999999999999999"), Some(300));
+        for nothing in ["", "0", "-5", "soon", "1.5"] {
+            assert_eq!(seconds(nothing), None, "{nothing}");
+        }
+    }
+}

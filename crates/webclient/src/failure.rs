@@ -1,0 +1,158 @@
+//! Why an exchange failed, in terms of what a person can look at.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::BaseUrl;
+
+/// Why no complete response arrived.
+#[derive(Debug)]
+pub enum Failure {
+    /// The host name has no address.
+    NameNotFound {
+        /// The name that was looked up.
+        host: String,
+    },
+    /// No connection, or one that broke before the response was complete.
+    Connect {
+        /// `host:port` of the peer.
+        to: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The TLS handshake failed. `problem` says which name or authority did not match.
+    Tls {
+        /// `host:port` of the peer.
+        to: String,
+        /// What did not match.
+        problem: String,
+    },
+    /// The deadline passed.
+    Timeout {
+        /// `host:port` of the peer.
+        to: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// The body ended before its announced length or inside its gzip data.
+    Truncated,
+    /// The body exceeds a cap.
+    TooLarge {
+        /// The cap in bytes.
+        cap: u64,
+        /// `compressed` or `inflated`.
+        what: &'static str,
+    },
+    /// A content encoding that was not asked for, or broken gzip data.
+    Encoding(String),
+    /// The peer broke HTTP's own rules.
+    Protocol(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NameNotFound { host } => write!(f, "no address found for host {host:?}"),
+            Self::Connect { to, source } => write!(f, "no connection to {to}: {source}"),
+            Self::Tls { to, problem } => write!(f, "TLS with {to}: {problem}"),
+            Self::Timeout { to, after } => {
+                write!(f, "no complete answer from {to} within {after:?}")
+            }
+            Self::Truncated => f.write_str("the body ended early"),
+            Self::TooLarge { cap, what } => {
+                write!(f, "the {what} body exceeds {cap} bytes")
+            }
+            Self::Encoding(problem) => write!(f, "content encoding: {problem}"),
+            Self::Protocol(problem) => write!(f, "HTTP: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Connect { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl Failure {
+    /// The failure behind an error of [`crate::Body`]'s `Read`.
+    ///
+    /// # Errors
+    /// Gives the error back when it does not come from a body of this crate.
+    pub fn from_io(error: io::Error) -> Result<Self, io::Error> {
+        error.downcast::<Self>()
+    }
+
+    /// The same failure for the `Read` interface.
+    pub(crate) fn into_io(self) -> io::Error {
+        io::Error::other(self)
+    }
+
+    pub(crate) fn from_ureq(error: ureq::Error, base: &BaseUrl, after: Duration) -> Self {
+        let to = base.authority();
+        match error {
+            ureq::Error::Timeout(_) => Self::Timeout { to, after },
+            ureq::Error::HostNotFound => Self::NameNotFound {
+                host: base.host().to_owned(),
+            },
+            ureq::Error::Io(error) => Self::from_transport(error, base, after),
+            // Our TLS connector reports its failures this way.
+            ureq::Error::Other(inner) => match inner.downcast::<Self>() {
+                Ok(failure) => *failure,
+                Err(other) => Self::Protocol(other.to_string()),
+            },
+            ureq::Error::ConnectionFailed => Self::Connect {
+                to,
+                source: io::Error::from(io::ErrorKind::NotConnected),
+            },
+            other => Self::Protocol(other.to_string()),
+        }
+    }
+
+    /// Sorts an I/O error of the connection; ureq and rustls wrap theirs in one.
+    pub(crate) fn from_transport(error: io::Error, base: &BaseUrl, after: Duration) -> Self {
+        let to = base.authority();
+        if error
+            .get_ref()
+            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<ureq::Error>)
+        {
+            return match error.downcast::<ureq::Error>() {
+                Ok(inner) => Self::from_ureq(inner, base, after),
+                Err(source) => Self::Connect { to, source },
+            };
+        }
+        if let Some(tls) = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        {
+            return Self::Tls {
+                to,
+                problem: tls_problem(tls),
+            };
+        }
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Truncated,
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Timeout { to, after },
+            _ => Self::Connect { to, source: error },
+        }
+    }
+}
+
+fn tls_problem(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) => {
+            other.to_string()
+        }
+        rustls::Error::InvalidCertificate(problem) => {
+            format!("the server's certificate: {problem}")
+        }
+        rustls::Error::InvalidMessage(_) => {
+            format!("the peer does not speak TLS ({error})")
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,369 @@
+//! TLS for the client: rustls with ring, always verified, and a verifier that
+//! says which name or authority did not match.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
+    RootCertStore, SignatureScheme, StreamOwned,
+};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+    TransportAdapter,
+};
+
+use crate::{BaseUrl, Failure, name};
+
+/// Whom to trust: the authorities of one CA file, or the public ones.
+#[derive(Clone)]
+pub struct Authorities {
+    roots: Arc<RootCertStore>,
+    /// For messages: where the authorities come from.
+    origin: String,
+}
+
+/// Why a CA file is of no use.
+#[derive(Debug)]
+pub enum AuthorityError {
+    /// The file could not be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The file holds no certificate in PEM form.
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl fmt::Display for AuthorityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, source } => {
+                write!(f, "CA file {}: {source}", path.display())
+            }
+            Self::NoCertificate { path } => write!(
+                f,
+                "CA file {}: expected at least one certificate in PEM form (BEGIN CERTIFICATE)",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for AuthorityError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. } => Some(source),
+            Self::NoCertificate { .. } => None,
+        }
+    }
+}
+
+impl Authorities {
+    /// Nobody: for `http://` origins. Over TLS every certificate is refused.
+    pub fn none() -> Self {
+        Self {
+            roots: Arc::new(RootCertStore::empty()),
+            origin: "no CA file was given".to_owned(),
+        }
+    }
+
+    /// The public authorities, as Mozilla ships them.
+    #[cfg(feature = "public-roots")]
+    pub fn public() -> Self {
+        Self {
+            roots: Arc::new(RootCertStore {
+                roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            }),
+            origin: "the public authorities".to_owned(),
+        }
+    }
+
+    /// The authorities in PEM text that was read from `path`.
+    ///
+    /// # Errors
+    /// When there is no usable certificate in it.
+    pub fn from_pem(pem: &[u8], path: &Path) -> Result<Self, AuthorityError> {
+        let mut roots = RootCertStore::empty();
+        // Certificates that cannot be parsed are left out, as every TLS stack does
+        // with a bundle: one odd entry must not lock out the others.
+        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem).flatten());
+        if roots.is_empty() {
+            return Err(AuthorityError::NoCertificate {
+                path: path.to_owned(),
+            });
+        }
+        let names: Vec<String> = roots
+            .subjects()
+            .iter()
+            .take(3)
+            .filter_map(|subject| name::display(subject.as_ref()))
+            .collect();
+        let origin = match names.as_slice() {
+            [] => path.display().to_string(),
+            _ => format!("{} ({})", path.display(), names.join("; ")),
+        };
+        Ok(Self {
+            roots: Arc::new(roots),
+            origin,
+        })
+    }
+
+    /// The authorities of a CA file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no certificate.
+    pub fn from_file(path: &Path) -> Result<Self, AuthorityError> {
+        let pem = std::fs::read(path).map_err(|source| AuthorityError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_pem(&pem, path)
+    }
+}
+
+impl fmt::Debug for Authorities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Authorities").field(&self.origin).finish()
+    }
+}
+
+/// Verifies as rustls does, and words the two common refusals for people.
+#[derive(Debug)]
+struct ExplainingVerifier {
+    inner: Arc<WebPkiServerVerifier>,
+    authorities: String,
+}
+
+/// A refusal in our words, carried through rustls's error.
+#[derive(Debug)]
+struct Explanation(String);
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Explanation {}
+
+impl ServerCertVerifier for ExplainingVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.inner.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        let explanation = match &verified {
+            Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+                let issuer = webpki::EndEntityCert::try_from(end_entity)
+                    .ok()
+                    .and_then(|certificate| name::display(certificate.issuer()))
+                    .unwrap_or_else(|| "an unnamed authority".to_owned());
+                format!(
+                    "the server's certificate was issued by {issuer}, which is not vouched for by {}",
+                    self.authorities
+                )
+            }
+            Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+                expected,
+                presented,
+            })) => format!(
+                "the server's certificate is not for {}; it is for {}",
+                expected.to_str(),
+                if presented.is_empty() {
+                    "no name at all".to_owned()
+                } else {
+                    presented.join(", ")
+                }
+            ),
+            _ => return verified,
+        };
+        Err(rustls::Error::InvalidCertificate(CertificateError::Other(
+            OtherError(Arc::new(Explanation(explanation))),
+        )))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+/// Wraps connections of an `https://` origin in TLS; leaves others as they are.
+pub(crate) struct TlsConnector {
+    base: BaseUrl,
+    /// `None` for `http://`; an error text where nobody is trusted.
+    config: Option<Result<Arc<ClientConfig>, String>>,
+}
+
+impl TlsConnector {
+    pub(crate) fn new(base: &BaseUrl, authorities: &Authorities) -> Self {
+        Self {
+            base: base.clone(),
+            config: base.is_https().then(|| client_config(authorities)),
+        }
+    }
+}
+
+fn client_config(authorities: &Authorities) -> Result<Arc<ClientConfig>, String> {
+    let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::ring::default_provider());
+    let inner =
+        WebPkiServerVerifier::builder_with_provider(authorities.roots.clone(), provider.clone())
+            .build()
+            .map_err(|_| format!("nobody is trusted: {}", authorities.origin))?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    // "Dangerous" is rustls's word for any verifier but its own; ours only
+    // rewords the refusals of that one.
+    Ok(Arc::new(
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(ExplainingVerifier {
+                inner,
+                authorities: authorities.origin.clone(),
+            }))
+            .with_no_client_auth(),
+    ))
+}
+
+impl fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TlsConnector").field(&self.base).finish()
+    }
+}
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = Either<In, TlsTransport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(transport) = chained else {
+            return Ok(None);
+        };
+        let Some(config) = &self.config else {
+            return Ok(Some(Either::A(transport)));
+        };
+        let to = self.base.authority();
+        let fail = |problem: String| {
+            ureq::Error::Other(Box::new(Failure::Tls {
+                to: to.clone(),
+                problem,
+            }))
+        };
+        let config = config.as_ref().map_err(|problem| fail(problem.clone()))?;
+        let host = self.base.host();
+        let server_name = ServerName::try_from(host.to_owned())
+            .map_err(|_| fail(format!("{host:?} is neither a DNS name nor an IP address")))?;
+        let mut connection =
+            ClientConnection::new(config.clone(), server_name).map_err(|e| fail(e.to_string()))?;
+        let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
+        socket.set_timeout(details.timeout);
+        connection.complete_io(&mut socket).map_err(|error| {
+            // Worded here, where it is still known that it was the handshake.
+            match Failure::from_transport(error, &self.base, handshake_deadline(details)) {
+                Failure::Truncated => {
+                    fail("the peer closed the connection in the handshake".into())
+                }
+                failure => ureq::Error::Other(Box::new(failure)),
+            }
+        })?;
+        Ok(Some(Either::B(TlsTransport {
+            buffers: LazyBuffers::new(
+                details.config.input_buffer_size(),
+                details.config.output_buffer_size(),
+            ),
+            stream: StreamOwned::new(connection, socket),
+        })))
+    }
+}
+
+fn handshake_deadline(details: &ConnectionDetails<'_>) -> Duration {
+    details.config.timeouts().connect.unwrap_or_default()
+}
+
+/// One connection in TLS.
+pub(crate) struct TlsTransport {
+    buffers: LazyBuffers,
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+}
+
+impl Transport for TlsTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.stream.get_mut().set_timeout(timeout);
+        let output = &self.buffers.output()[..amount];
+        self.stream.write_all(output)?;
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.stream.get_mut().set_timeout(timeout);
+        let input = self.buffers.input_append_buf();
+        let amount = self.stream.read(input)?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.get_mut().get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for TlsTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsTransport").finish_non_exhaustive()
+    }
+}

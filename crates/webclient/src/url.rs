@@ -1,0 +1,172 @@
+//! The origin of every request: scheme, host, port and a path prefix.
+
+use std::fmt;
+
+use ureq::http::Uri;
+
+/// A checked `http://` or `https://` URL without credentials, query or
+/// fragment, and without a trailing slash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    text: String,
+    https: bool,
+    host: String,
+    port: u16,
+}
+
+/// Why a text cannot be a [`BaseUrl`]. Does not repeat the text: it may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadUrl(&'static str);
+
+impl fmt::Display for BadUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for BadUrl {}
+
+const EXPECTED: BadUrl = BadUrl("a URL such as https://host:port or http://host:port/prefix");
+
+impl BaseUrl {
+    /// Checks a URL.
+    ///
+    /// # Errors
+    /// When the scheme is another one, the host is missing, or the URL holds
+    /// credentials (they would end up in logs), a query or a fragment.
+    pub fn parse(text: &str) -> Result<Self, BadUrl> {
+        if text.contains('#') {
+            return Err(BadUrl("a URL without a fragment (#)"));
+        }
+        let uri: Uri = text.parse().map_err(|_| EXPECTED)?;
+        let https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(EXPECTED),
+        };
+        let authority = uri.authority().ok_or(EXPECTED)?;
+        if authority.as_str().contains('@') {
+            return Err(BadUrl(
+                "a URL without a user name or password (they would end up in logs)",
+            ));
+        }
+        if uri.query().is_some() {
+            return Err(BadUrl("a URL without a query (?)"));
+        }
+        let host = authority.host();
+        let port_text = &authority.as_str()[host.len()..];
+        let port = match port_text.strip_prefix(':') {
+            None if port_text.is_empty() => {
+                if https {
+                    443
+                } else {
+                    80
+                }
+            }
+            Some(digits) => digits.parse().map_err(|_| EXPECTED)?,
+            None => return Err(EXPECTED),
+        };
+        if host.is_empty() {
+            return Err(EXPECTED);
+        }
+        Ok(Self {
+            text: text.trim_end_matches('/').to_owned(),
+            https,
+            host: host
+                .trim_start_matches('[')
+                .trim_end_matches(']')
+                .to_owned(),
+            port,
+        })
+    }
+
+    /// The URL of a path below this one. `path_and_query` starts with `/`.
+    pub fn join(&self, path_and_query: &str) -> String {
+        format!("{}{path_and_query}", self.text)
+    }
+
+    /// Whether requests go over TLS.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Host name or address, IPv6 without its brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// `host:port`, IPv6 in brackets, for messages.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_addresses_ports_and_prefixes_are_read() {
+        for (text, host, authority, joined) in [
+            (
+                "https://10.0.0.1",
+                "10.0.0.1",
+                "10.0.0.1:443",
+                "https://10.0.0.1/x",
+            ),
+            (
+                "http://a.svc:9090/",
+                "a.svc",
+                "a.svc:9090",
+                "http://a.svc:9090/x",
+            ),
+            (
+                "https://[fd00::1]:6443",
+                "fd00::1",
+                "[fd00::1]:6443",
+                "https://[fd00::1]:6443/x",
+            ),
+            (
+                "http://h/select/0/prometheus",
+                "h",
+                "h:80",
+                "http://h/select/0/prometheus/x",
+            ),
+        ] {
+            let url = BaseUrl::parse(text).expect(text);
+            assert_eq!(url.host(), host);
+            assert_eq!(url.authority(), authority);
+            assert_eq!(url.join("/x"), joined);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_an_origin_is_refused_without_repeating_it() {
+        for text in [
+            "",
+            "10.0.0.1:6443",
+            "ftp://h",
+            "https://",
+            "http://h:banana",
+            "http://h:99999",
+            "http://u:hunter2@h",
+            "http://h/?q=1",
+            "http://h/#f",
+            "unix:///run/x",
+        ] {
+            let error = BaseUrl::parse(text).expect_err(text).to_string();
+            assert!(error.starts_with("a URL"), "{text}: {error}");
+            assert!(!error.contains("hunter2"));
+        }
+    }
+}
