@@ -76,7 +76,16 @@ impl fmt::Display for BadValue {
             expected,
         } = self;
         // Debug form: a newline or a control character stays on the one line.
+        let value = without_credentials(value);
         write!(f, "{setting}: {value:?} is not {expected}")
+    }
+}
+
+/// Hides the user information of a URL, which may hold a password.
+fn without_credentials(value: &str) -> String {
+    match (value.split_once("://"), value.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://[hidden]@{host}"),
+        _ => value.to_owned(),
     }
 }
 
@@ -193,6 +202,19 @@ mod tests {
         assert_eq!(get(None, &["STEP"]), Ok(Some(7)));
         assert_eq!(get(None, &["EMPTY", "STEP"]), Ok(Some(7)));
         assert_eq!(get(None, &["EMPTY"]), Ok(None));
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_repeated() {
+        let error = BadValue {
+            setting: "--url".to_owned(),
+            value: "https://me:hunter2@host/x".to_owned(),
+            expected: "a URL without a password".to_owned(),
+        };
+        assert_eq!(
+            error.to_string(),
+            r#"--url: "https://[hidden]@host/x" is not a URL without a password"#
+        );
     }
 
     #[test]

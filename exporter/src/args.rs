@@ -1,0 +1,715 @@
+//! What the user typed -> [`Config`]: resolved, proven, with no text left to parse.
+//!
+//! Flags win over the environment, the environment over defaults. Reads no
+//! file and opens no socket; whether a token file exists is found out later.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use argh::FromArgs;
+use commandline::{BadValue, Environment, parse_bool, parse_text, setting};
+use quantity::{Interval, parse_duration};
+use webclient::BaseUrl;
+
+/// Serves a Kubernetes node's CPU, memory and active pods to Prometheus.
+///
+/// Scrapes the node's kubelet through the API server proxy (no host network, no
+/// open port 10250) and serves what it knows on /metrics, in Prometheus's text
+/// format 0.0.4 and in OpenMetrics 1.0. Also: /livez, /readyz and, with
+/// --history, /api/v1/query_range.
+///
+/// Each flag can be written --flag value or --flag=value; booleans take true or
+/// false, and alone mean true. Each can be set in the environment instead: the
+/// flag's name in capitals, with _ for - (SCRAPE_INTERVAL). The flag wins.
+/// Durations are written 30s, 1m30s, 6h.
+#[derive(FromArgs, Debug, Default)]
+#[argh(
+    name = "k8s-ai-exporter",
+    example = "In a pod (NODE_NAME comes from the downward API):\n  {command_name} --listen-address=:9100 --scrape-interval=30s",
+    example = "On a laptop, beside `kubectl proxy`:\n  {command_name} --api-server http://127.0.0.1:8001 --node-name NODE --once",
+    note = "What is not known is not published: no 0 stands for \"unknown\", and a value\nwhose newest sample is older than three intervals (at least 60s) disappears.",
+    error_code(0, "Stopped by SIGTERM or SIGINT, or --once was complete."),
+    error_code(1, "Could not start, or --once ran into --once-timeout."),
+    error_code(2, "A flag or variable is not usable; the message says which.")
+)]
+struct Typed {
+    /// address and port to serve on; without an address: every one, IPv6 included [default: :9100]
+    #[argh(option, arg_name = "address")]
+    listen_address: Option<String>,
+    /// time between two rounds of scrapes [default: 30s]
+    #[argh(option, arg_name = "duration")]
+    scrape_interval: Option<String>,
+    /// read the kubelet's /metrics/resource, the cheap source of CPU and memory [default: true]
+    #[argh(option, arg_name = "bool")]
+    enable_kubelet: Option<String>,
+    /// read cAdvisor's metrics: throttling, OOM kills, pressure [default: true]
+    #[argh(option, arg_name = "bool")]
+    enable_cadvisor: Option<String>,
+    /// time between two readings of cAdvisor, which cost a hundred times the bytes; without
+    /// the kubelet's endpoint cAdvisor is read at the scrape interval [default: 60s]
+    #[argh(option, arg_name = "duration")]
+    cadvisor_interval: Option<String>,
+    /// add CPU and memory by namespace [default: false]
+    #[argh(option, arg_name = "bool")]
+    enable_namespace_metrics: Option<String>,
+    /// pods in these phases are not active; of Pending, Running, Succeeded, Failed, Unknown
+    /// [default: Succeeded,Failed]
+    #[argh(option, arg_name = "phases")]
+    exclude_phases: Option<String>,
+    /// node to scrape, or several with commas between them [default: $NODE_NAME]
+    #[argh(option, arg_name = "names")]
+    node_name: Option<String>,
+    /// URL of the API server [default: https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT]
+    #[argh(option, arg_name = "url")]
+    api_server: Option<String>,
+    /// bearer token, read again when it changes [default: the service account's, for https only]
+    #[argh(option, arg_name = "file")]
+    token_file: Option<String>,
+    /// authorities that sign the API server's certificate, as PEM, read again when they change
+    /// [default: the service account's, for https only]
+    #[argh(option, arg_name = "file")]
+    ca_file: Option<String>,
+    /// deadline of one request, from connecting to the last byte [default: 10s]
+    #[argh(option, arg_name = "duration")]
+    request_timeout: Option<String>,
+    /// keep this much of the series in memory and answer range queries from it; 0 is off
+    /// [default: 0]
+    #[argh(option, arg_name = "duration")]
+    history: Option<String>,
+    /// error, warn, info or debug [default: info]
+    #[argh(option, arg_name = "level")]
+    log_level: Option<String>,
+    /// scrape until rates are known, print the exposition, leave
+    #[argh(option, arg_name = "bool")]
+    once: Option<String>,
+    /// with --once: print what there is after this time, and leave with 1 [default: 60s]
+    #[argh(option, arg_name = "duration")]
+    once_timeout: Option<String>,
+    /// print the resolved configuration, one flag a line, and leave
+    #[argh(option, arg_name = "bool")]
+    print_config: Option<String>,
+    /// print version and source revision, and leave
+    #[argh(switch)]
+    version: bool,
+}
+
+/// Flags that a bare mention turns on.
+const BOOLEANS: [&str; 5] = [
+    "--enable-kubelet",
+    "--enable-cadvisor",
+    "--enable-namespace-metrics",
+    "--once",
+    "--print-config",
+];
+
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// Shortest interval between rounds: below it the exporter would measure itself.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Nodes that one exporter takes on by name.
+const MAX_NODES: usize = 16;
+
+/// The configuration of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where to serve.
+    pub listen: ListenAddress,
+    /// Time between two rounds.
+    pub scrape_interval: Duration,
+    /// Where usage is read from.
+    pub sources: Sources,
+    /// Whether to publish series by namespace.
+    pub namespaces: bool,
+    /// Phases whose pods do not count.
+    pub exclude_phases: Vec<Phase>,
+    /// Nodes to scrape: at least one, each once.
+    pub nodes: Vec<NodeName>,
+    /// The API server.
+    pub api_server: BaseUrl,
+    /// File with the bearer token; none against `kubectl proxy`.
+    pub token_file: Option<PathBuf>,
+    /// File with the authorities; none for `http://`.
+    pub ca_file: Option<PathBuf>,
+    /// Deadline of one request.
+    pub request_timeout: Duration,
+    /// How much history to keep; zero is off.
+    pub history: Duration,
+    /// What to log.
+    pub log_level: log::LevelFilter,
+    /// Print one exposition and leave, after at most this time.
+    pub once: Option<Duration>,
+}
+
+/// Where usage is read from. At least one source, by construction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sources {
+    /// `/metrics/resource` alone.
+    Kubelet,
+    /// cAdvisor alone, at the scrape interval.
+    Cadvisor,
+    /// `/metrics/resource` each round, and cAdvisor at an interval of its own.
+    Both {
+        /// Time between two readings of cAdvisor.
+        cadvisor_interval: Duration,
+    },
+}
+
+impl Sources {
+    /// Whether `/metrics/resource` is asked.
+    pub fn kubelet(self) -> bool {
+        !matches!(self, Self::Cadvisor)
+    }
+
+    /// The interval at which cAdvisor is asked, if it is.
+    pub fn cadvisor_interval(self, scrape_interval: Duration) -> Option<Duration> {
+        match self {
+            Self::Kubelet => None,
+            Self::Cadvisor => Some(scrape_interval),
+            Self::Both { cadvisor_interval } => Some(cadvisor_interval),
+        }
+    }
+}
+
+/// A pod phase, as the API server's field selector knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Accepted, not yet running.
+    Pending,
+    /// At least one container runs or restarts.
+    Running,
+    /// All containers ended well.
+    Succeeded,
+    /// All containers ended, one of them badly.
+    Failed,
+    /// The node does not answer.
+    Unknown,
+}
+
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 5] = [
+        Self::Pending,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Unknown,
+    ];
+
+    /// The name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// A node name: an RFC 1123 subdomain, as the API server demands. Safe in a
+/// URL path, a field selector and a label value as it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeName(String);
+
+impl NodeName {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// The expected form.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let is_part = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with('-')
+                && !part.ends_with('-')
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        if text.len() <= 253 && text.split('.').all(is_part) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a node name: lower-case letters, digits, - and ., at most 253 characters")
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where to serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// Every address, IPv6 included where the machine has it.
+    Any(u16),
+    /// One address.
+    One(SocketAddr),
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any(port) => write!(f, ":{port}"),
+            Self::One(address) => address.fmt(f),
+        }
+    }
+}
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Scrape and serve.
+    Run(Config),
+    /// Print the configuration and leave.
+    PrintConfig(Config),
+    /// Print this text and leave.
+    Print(String),
+}
+
+/// Resolves arguments (without the program's name) over the environment.
+///
+/// # Errors
+/// One line that names the flag or variable, its value and what was expected.
+pub fn resolve(
+    args: impl IntoIterator<Item = OsString>,
+    environment: Environment<'_>,
+) -> Result<Command, String> {
+    let args = commandline::normalise(args, &BOOLEANS).map_err(|error| error.to_string())?;
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let typed = match Typed::from_args(&["k8s-ai-exporter"], &args) {
+        Ok(typed) => typed,
+        Err(exit) if exit.status.is_ok() => return Ok(Command::Print(exit.output)),
+        // argh's messages span lines; ours are one.
+        Err(exit) => return Err(exit.output.split_whitespace().collect::<Vec<_>>().join(" ")),
+    };
+    if typed.version {
+        return Ok(Command::Print(format!(
+            "k8s-ai-exporter {} ({})\n",
+            crate::VERSION,
+            crate::REVISION
+        )));
+    }
+    typed
+        .resolve(environment)
+        .map_err(|error| error.to_string())
+}
+
+impl Typed {
+    fn resolve(self, environment: Environment<'_>) -> Result<Command, BadValue> {
+        let flag = |flag: &'static str, typed| Lookup {
+            environment,
+            flag,
+            typed,
+        };
+        let print_config = flag("--print-config", self.print_config)
+            .get(parse_bool)?
+            .unwrap_or(false);
+        let scrape_interval = flag("--scrape-interval", self.scrape_interval)
+            .get(parse_interval)?
+            .unwrap_or(Duration::from_secs(30));
+        let cadvisor_interval = flag("--cadvisor-interval", self.cadvisor_interval)
+            .get(parse_interval)?
+            .unwrap_or(Duration::from_secs(60));
+        let kubelet = flag("--enable-kubelet", self.enable_kubelet).get(parse_bool)?;
+        let cadvisor = flag("--enable-cadvisor", self.enable_cadvisor).get(parse_bool)?;
+        let sources = match (kubelet.unwrap_or(true), cadvisor.unwrap_or(true)) {
+            (true, true) => Sources::Both { cadvisor_interval },
+            (true, false) => Sources::Kubelet,
+            (false, true) => Sources::Cadvisor,
+            (false, false) => {
+                return Err(BadValue {
+                    setting: "--enable-kubelet and --enable-cadvisor".to_owned(),
+                    value: "false".to_owned(),
+                    expected: "possible for both: at least one must be true".to_owned(),
+                });
+            }
+        };
+        let api_server = match flag("--api-server", self.api_server).get(BaseUrl::parse)? {
+            Some(url) => url,
+            None => in_cluster(environment)?,
+        };
+        // Credentials are for TLS: against `kubectl proxy` there are none, and a
+        // token is never sent over plain HTTP unless its file is named.
+        let mounted = |file: &str| {
+            api_server
+                .is_https()
+                .then(|| PathBuf::from(format!("{SERVICE_ACCOUNT}/{file}")))
+        };
+        let path = |text: &str| parse_text(text).map(PathBuf::from);
+        let once = flag("--once", self.once).get(parse_bool)?.unwrap_or(false);
+        let once_timeout = flag("--once-timeout", self.once_timeout)
+            .get(parse_interval)?
+            .unwrap_or(Duration::from_secs(60));
+        let config = Config {
+            listen: flag("--listen-address", self.listen_address)
+                .get(parse_listen)?
+                .unwrap_or(ListenAddress::Any(contract::EXPORTER_PORT)),
+            scrape_interval,
+            sources,
+            namespaces: flag("--enable-namespace-metrics", self.enable_namespace_metrics)
+                .get(parse_bool)?
+                .unwrap_or(false),
+            exclude_phases: flag("--exclude-phases", self.exclude_phases)
+                .get(parse_phases)?
+                .unwrap_or_else(|| vec![Phase::Succeeded, Phase::Failed]),
+            nodes: flag("--node-name", self.node_name)
+                .get(parse_nodes)?
+                .ok_or_else(|| BadValue {
+                    setting: "--node-name".to_owned(),
+                    value: String::new(),
+                    expected: "set: a node name is needed, there or in NODE_NAME \
+                               (in a pod: fieldRef spec.nodeName)"
+                        .to_owned(),
+                })?,
+            token_file: flag("--token-file", self.token_file)
+                .get(path)?
+                .or_else(|| mounted("token")),
+            ca_file: flag("--ca-file", self.ca_file)
+                .get(path)?
+                .or_else(|| mounted("ca.crt")),
+            api_server,
+            request_timeout: flag("--request-timeout", self.request_timeout)
+                .get(parse_interval)?
+                .unwrap_or(Duration::from_secs(10)),
+            history: flag("--history", self.history)
+                .get(parse_duration_expected)?
+                .unwrap_or(Duration::ZERO),
+            log_level: flag("--log-level", self.log_level)
+                .get(parse_level)?
+                .unwrap_or(log::LevelFilter::Info),
+            once: once.then_some(once_timeout),
+        };
+        Ok(if print_config {
+            Command::PrintConfig(config)
+        } else {
+            Command::Run(config)
+        })
+    }
+}
+
+/// One flag with what was typed for it; its variable is derived from its name.
+struct Lookup<'a> {
+    environment: Environment<'a>,
+    flag: &'static str,
+    typed: Option<String>,
+}
+
+impl Lookup<'_> {
+    fn get<T, E: fmt::Display>(
+        self,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, BadValue> {
+        let variable = self.flag[2..].to_ascii_uppercase().replace('-', "_");
+        setting(self.environment, self.flag, self.typed, &[&variable], parse)
+    }
+}
+
+/// The API server's address as Kubernetes puts it into every pod.
+fn in_cluster(environment: Environment<'_>) -> Result<BaseUrl, BadValue> {
+    let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
+    let (Some(host), port) = (
+        variable("KUBERNETES_SERVICE_HOST"),
+        variable("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".to_owned()),
+    ) else {
+        return Err(BadValue {
+            setting: "--api-server".to_owned(),
+            value: String::new(),
+            expected: "set, and KUBERNETES_SERVICE_HOST neither: outside a pod name the API \
+                       server, such as http://127.0.0.1:8001 beside `kubectl proxy`"
+                .to_owned(),
+        });
+    };
+    let bracketed = if host.contains(':') && !host.starts_with('[') {
+        format!("https://[{host}]:{port}")
+    } else {
+        format!("https://{host}:{port}")
+    };
+    BaseUrl::parse(&bracketed).map_err(|_| BadValue {
+        setting: "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT".to_owned(),
+        value: format!("{host} {port}"),
+        expected: "a host and a port".to_owned(),
+    })
+}
+
+fn parse_duration_expected(text: &str) -> Result<Duration, &'static str> {
+    parse_duration(text).map_err(|error| error.expected)
+}
+
+fn parse_interval(text: &str) -> Result<Duration, &'static str> {
+    let duration = parse_duration_expected(text)?;
+    if duration < MIN_INTERVAL || duration > Duration::from_secs(86_400) {
+        return Err("a duration from 100ms to 1d, such as 30s or 1m30s");
+    }
+    Ok(duration)
+}
+
+fn parse_listen(text: &str) -> Result<ListenAddress, &'static str> {
+    const EXPECTED: &str = "an address such as :9100, 127.0.0.1:9100 or [::1]:9100";
+    match text.strip_prefix(':') {
+        Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => {
+            port.parse().map(ListenAddress::Any).map_err(|_| EXPECTED)
+        }
+        _ => text.parse().map(ListenAddress::One).map_err(|_| EXPECTED),
+    }
+}
+
+fn parse_phases(text: &str) -> Result<Vec<Phase>, &'static str> {
+    let mut phases = Vec::new();
+    for name in text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        let phase = Phase::ALL
+            .into_iter()
+            .find(|phase| phase.name() == name)
+            .ok_or("a list of pod phases: Pending, Running, Succeeded, Failed, Unknown")?;
+        if !phases.contains(&phase) {
+            phases.push(phase);
+        }
+    }
+    Ok(phases)
+}
+
+fn parse_nodes(text: &str) -> Result<Vec<NodeName>, &'static str> {
+    let mut nodes = text
+        .split(',')
+        .map(|name| NodeName::parse(name.trim()))
+        .collect::<Result<Vec<_>, _>>()?;
+    nodes.sort();
+    nodes.dedup();
+    if nodes.len() > MAX_NODES {
+        return Err("a list of at most 16 nodes");
+    }
+    Ok(nodes)
+}
+
+fn parse_level(text: &str) -> Result<log::LevelFilter, &'static str> {
+    match text {
+        "error" => Ok(log::LevelFilter::Error),
+        "warn" => Ok(log::LevelFilter::Warn),
+        "info" => Ok(log::LevelFilter::Info),
+        "debug" => Ok(log::LevelFilter::Debug),
+        _ => Err("error, warn, info or debug"),
+    }
+}
+
+/// One flag a line, in the form that the command line reads. Holds no secret:
+/// credentials are files, and their contents are not read here.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = |path: &Option<PathBuf>| {
+            path.as_ref()
+                .map_or_else(String::new, |path| path.display().to_string())
+        };
+        let phases: Vec<&str> = self.exclude_phases.iter().map(|p| p.name()).collect();
+        let nodes: Vec<&str> = self.nodes.iter().map(NodeName::as_str).collect();
+        let cadvisor = self.sources.cadvisor_interval(self.scrape_interval);
+        writeln!(f, "--listen-address={}", self.listen)?;
+        writeln!(f, "--scrape-interval={}", Interval(self.scrape_interval))?;
+        writeln!(f, "--enable-kubelet={}", self.sources.kubelet())?;
+        writeln!(f, "--enable-cadvisor={}", cadvisor.is_some())?;
+        if let Some(interval) = cadvisor {
+            writeln!(f, "--cadvisor-interval={}", Interval(interval))?;
+        }
+        writeln!(f, "--enable-namespace-metrics={}", self.namespaces)?;
+        writeln!(f, "--exclude-phases={}", phases.join(","))?;
+        writeln!(f, "--node-name={}", nodes.join(","))?;
+        writeln!(f, "--api-server={}", self.api_server)?;
+        writeln!(f, "--token-file={}", path(&self.token_file))?;
+        writeln!(f, "--ca-file={}", path(&self.ca_file))?;
+        writeln!(f, "--request-timeout={}", Interval(self.request_timeout))?;
+        writeln!(f, "--history={}", Interval(self.history))?;
+        writeln!(
+            f,
+            "--log-level={}",
+            self.log_level.as_str().to_ascii_lowercase()
+        )?;
+        writeln!(f, "--once={}", self.once.is_some())?;
+        if let Some(timeout) = self.once {
+            writeln!(f, "--once-timeout={}", Interval(timeout))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(args: &[&str], variables: &[(&str, &str)]) -> Result<Command, String> {
+        let environment = |name: &str| {
+            variables
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| (*v).to_owned())
+        };
+        resolve(args.iter().map(OsString::from), &environment)
+    }
+
+    const POD: &[(&str, &str)] = &[
+        ("NODE_NAME", "node-a"),
+        ("KUBERNETES_SERVICE_HOST", "10.0.0.1"),
+        ("KUBERNETES_SERVICE_PORT", "443"),
+    ];
+
+    fn config(args: &[&str]) -> Config {
+        match resolved(args, POD) {
+            Ok(Command::Run(config)) => config,
+            other => panic!("{args:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn in_a_pod_nothing_needs_to_be_typed() {
+        let config = config(&[]);
+        insta::assert_snapshot!(config.to_string(), @r"
+        --listen-address=:9100
+        --scrape-interval=30s
+        --enable-kubelet=true
+        --enable-cadvisor=true
+        --cadvisor-interval=1m
+        --enable-namespace-metrics=false
+        --exclude-phases=Succeeded,Failed
+        --node-name=node-a
+        --api-server=https://10.0.0.1:443
+        --token-file=/var/run/secrets/kubernetes.io/serviceaccount/token
+        --ca-file=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt
+        --request-timeout=10s
+        --history=0s
+        --log-level=info
+        --once=false
+        ");
+    }
+
+    #[test]
+    fn the_printed_configuration_reads_back_as_the_same() {
+        let first = config(&[
+            "--once",
+            "--once-timeout=5s",
+            "--history=6h",
+            "--enable-kubelet=false",
+        ]);
+        let printed = first.to_string();
+        let args: Vec<&str> = printed.lines().collect();
+        assert_eq!(config(&args), first);
+    }
+
+    #[test]
+    fn the_promised_flags_are_read_in_both_forms() {
+        let equals = config(&[
+            "--listen-address=:9100",
+            "--scrape-interval=30s",
+            "--enable-kubelet=true",
+            "--enable-cadvisor=true",
+            "--exclude-phases=Succeeded,Failed",
+        ]);
+        let apart = config(&[
+            "--listen-address",
+            ":9100",
+            "--scrape-interval",
+            "30s",
+            "--enable-kubelet",
+            "true",
+            "--enable-cadvisor",
+            "--exclude-phases",
+            "Succeeded,Failed",
+        ]);
+        assert_eq!(equals, apart);
+        assert_eq!(equals, config(&[]));
+    }
+
+    #[test]
+    fn beside_kubectl_proxy_neither_token_nor_authority_is_used() {
+        let config = config(&["--api-server", "http://127.0.0.1:8001"]);
+        assert_eq!((config.token_file, config.ca_file), (None, None));
+    }
+
+    #[test]
+    fn an_ipv6_api_server_is_bracketed() {
+        let command = resolved(
+            &[],
+            &[
+                ("NODE_NAME", "n"),
+                ("KUBERNETES_SERVICE_HOST", "fd00::1"),
+                ("KUBERNETES_SERVICE_PORT", "6443"),
+            ],
+        );
+        let Ok(Command::Run(config)) = command else {
+            panic!("{command:?}")
+        };
+        assert_eq!(config.api_server.to_string(), "https://[fd00::1]:6443");
+    }
+
+    #[test]
+    fn a_bad_value_gives_one_line_with_flag_value_and_expectation() {
+        for (args, message) in [
+            (
+                &["--scrape-interval=banana"][..],
+                r#"--scrape-interval: "banana" is not a duration such as 30s, 1m30s or 6h"#,
+            ),
+            (
+                &["--scrape-interval=1ms"],
+                r#"--scrape-interval: "1ms" is not a duration from 100ms to 1d, such as 30s or 1m30s"#,
+            ),
+            (
+                &["--exclude-phases=Done"],
+                r#"--exclude-phases: "Done" is not a list of pod phases: Pending, Running, Succeeded, Failed, Unknown"#,
+            ),
+            (
+                &["--listen-address=9100"],
+                r#"--listen-address: "9100" is not an address such as :9100, 127.0.0.1:9100 or [::1]:9100"#,
+            ),
+            (
+                &["--enable-kubelet", "yes"],
+                r#"--enable-kubelet: "yes" is not true or false"#,
+            ),
+            (
+                &["--node-name=Node_A"],
+                r#"--node-name: "Node_A" is not a node name: lower-case letters, digits, - and ., at most 253 characters"#,
+            ),
+            (
+                &["--log-level=loud"],
+                r#"--log-level: "loud" is not error, warn, info or debug"#,
+            ),
+        ] {
+            assert_eq!(resolved(args, POD), Err(message.to_owned()));
+        }
+        for args in [
+            &["--enable-kubelet=false", "--enable-cadvisor=false"][..],
+            &["--api-server=https://u:hunter2@h"],
+            &["--no-such-flag"],
+            &["stray"],
+            &["--scrape-interval"],
+        ] {
+            let error = resolved(args, POD).expect_err("refused");
+            assert!(!error.contains('\n'), "{error:?}");
+        }
+        let error = resolved(&["--node-name=n"], &[]).expect_err("no API server");
+        assert!(error.starts_with("--api-server"), "{error}");
+        let error = resolved(&["--api-server=http://h"], &[]).expect_err("no node");
+        assert!(error.starts_with("--node-name"), "{error}");
+    }
+
+    #[test]
+    fn help_and_version_are_printed_not_run() {
+        for args in [&["--help"][..], &["--version"]] {
+            assert!(
+                matches!(resolved(args, &[]), Ok(Command::Print(_))),
+                "{args:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! Samples of one kubelet body -> one [`Reading`]: the few numbers that
+//! matter, each proven plausible, with the time the kubelet took it.
+//!
+//! Chooses families and rows. Knows nothing of earlier rounds, of nodes or of
+//! HTTP. Whatever is left out is counted by its reason.
+
+use std::collections::BTreeMap;
+
+use contract::Reason;
+use contract::kubelet::{cadvisor, resource};
+use quantity::{Bytes, CpuSeconds, MAX_EXACT};
+
+use crate::exposition::{Consumer, Problem, Sample};
+
+/// Milliseconds since the Unix epoch.
+pub type Millis = i64;
+
+/// A value and when the kubelet took it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// The sample's own timestamp.
+    pub at: Millis,
+}
+
+/// How often each reason occurred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally([u64; Reason::ALL.len()]);
+
+impl Tally {
+    /// Counts one more.
+    pub fn add(&mut self, reason: Reason) {
+        self.0[reason as usize] += 1;
+    }
+
+    /// Takes another tally's counts over.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+
+    /// The reasons that occurred, each with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
+        Reason::ALL
+            .iter()
+            .map(|&reason| (reason, self.0[reason as usize]))
+            .filter(|(_, count)| *count > 0)
+    }
+}
+
+/// A sample this far ahead of our clock has a wrong timestamp, not a fast one.
+const MAX_AHEAD_MS: Millis = 3_600_000;
+
+/// Containers and pods that one body may name. A kubelet runs some hundreds.
+const MAX_ROWS: usize = 16_384;
+
+/// What one kubelet body says. Either endpoint fills the same form.
+#[derive(Debug, Default, PartialEq)]
+pub struct Reading {
+    /// Cumulative CPU time of the node.
+    pub cpu: Option<At<CpuSeconds>>,
+    /// Working set of the node.
+    pub memory: Option<At<Bytes>>,
+    /// By (namespace, pod), where namespaces were asked for.
+    pub pods: BTreeMap<(String, String), PodReading>,
+    /// By cgroup path; containers only. cAdvisor alone knows them.
+    pub containers: BTreeMap<Box<[u8]>, ContainerReading>,
+    /// Cumulative stall seconds, in the order of [`cadvisor::PRESSURE`].
+    pub pressure: [Option<At<CpuSeconds>>; cadvisor::PRESSURE.len()],
+    /// What was left out.
+    pub tally: Tally,
+}
+
+/// What one body says of one pod.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub struct PodReading {
+    /// Cumulative CPU time.
+    pub cpu: Option<At<CpuSeconds>>,
+    /// Working set.
+    pub memory: Option<At<Bytes>>,
+}
+
+/// What cAdvisor says of one container. Counts, hence whole numbers.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub struct ContainerReading {
+    /// Scheduler periods, where the container has a CPU limit.
+    pub periods: Option<At<f64>>,
+    /// Periods in which it was throttled.
+    pub throttled: Option<At<f64>>,
+    /// Out-of-memory kills.
+    pub oom_kills: Option<At<f64>>,
+}
+
+/// Which kubelet endpoint a body comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// `/metrics/resource`.
+    Resource,
+    /// `/metrics/cadvisor`.
+    Cadvisor,
+}
+
+/// Gathers the samples of one body.
+#[derive(Debug)]
+pub struct Collector {
+    source: Source,
+    namespaces: bool,
+    /// Our clock when the body was asked for: the bound for timestamps, and
+    /// their substitute where none of them is given.
+    received: Millis,
+    reading: Reading,
+    /// Whether any sample carried a timestamp of its own.
+    stamped: bool,
+    kubelet_error: bool,
+    overfull: bool,
+}
+
+impl Collector {
+    /// A collector for one body. `namespaces` asks for pods' usage too.
+    pub fn new(source: Source, namespaces: bool, received: Millis) -> Self {
+        Self {
+            source,
+            namespaces,
+            received,
+            reading: Reading::default(),
+            stamped: false,
+            kubelet_error: false,
+            overfull: false,
+        }
+    }
+
+    /// Ends the body.
+    ///
+    /// # Errors
+    /// When the body as a whole says nothing: the kubelet reported a failure of
+    /// its own, or there is no sample of the node in it. The tally of what was
+    /// left out comes along.
+    pub fn finish(mut self) -> Result<Reading, (Reason, Tally)> {
+        self.place_unstamped();
+        let reading = self.reading;
+        let failure = if self.kubelet_error {
+            Some(Reason::KubeletError)
+        } else if self.overfull {
+            Some(Reason::TooLarge)
+        } else if reading.cpu.is_none() && reading.memory.is_none() {
+            Some(Reason::NoSamples)
+        } else {
+            None
+        };
+        match failure {
+            Some(reason) => Err((reason, reading.tally)),
+            None => Ok(reading),
+        }
+    }
+
+    /// The time of the request stands in for timestamps only where *all* of
+    /// them are missing: among samples that have one, a sample without cannot
+    /// be placed, and is dropped.
+    fn place_unstamped(&mut self) {
+        let substitute = (!self.stamped).then_some(self.received);
+        let Reading {
+            cpu,
+            memory,
+            pods,
+            containers,
+            pressure,
+            tally,
+        } = &mut self.reading;
+        place(cpu, substitute, tally);
+        place(memory, substitute, tally);
+        for pod in pods.values_mut() {
+            place(&mut pod.cpu, substitute, tally);
+            place(&mut pod.memory, substitute, tally);
+        }
+        for container in containers.values_mut() {
+            place(&mut container.periods, substitute, tally);
+            place(&mut container.throttled, substitute, tally);
+            place(&mut container.oom_kills, substitute, tally);
+        }
+        for counter in pressure {
+            place(counter, substitute, tally);
+        }
+    }
+
+    fn pod(&mut self, sample: &Sample<'_>) -> Option<&mut PodReading> {
+        let namespace = text_label(sample, b"namespace")?;
+        let pod = text_label(sample, b"pod")?;
+        self.overfull |= self.reading.pods.len() >= MAX_ROWS;
+        (!self.overfull).then(|| self.reading.pods.entry((namespace, pod)).or_default())
+    }
+
+    fn container(&mut self, id: &[u8]) -> Option<&mut ContainerReading> {
+        // Two look-ups, so that a key is only allocated for a new container.
+        if !self.reading.containers.contains_key(id) {
+            self.overfull |= self.reading.containers.len() >= MAX_ROWS;
+            if self.overfull {
+                return None;
+            }
+            self.reading
+                .containers
+                .insert(id.into(), ContainerReading::default());
+        }
+        self.reading.containers.get_mut(id)
+    }
+
+    fn resource_sample(&mut self, sample: &Sample<'_>, at: Millis) {
+        let name = sample.name;
+        if name == resource::NODE_CPU.as_bytes() {
+            let read = self.check(sample, CpuSeconds::new);
+            enter(&mut self.reading.cpu, read, at, &mut self.reading.tally);
+        } else if name == resource::NODE_MEMORY.as_bytes() {
+            let read = self.check(sample, used_memory);
+            enter(&mut self.reading.memory, read, at, &mut self.reading.tally);
+        } else if name == resource::POD_CPU.as_bytes() {
+            self.pod_cpu(sample, at);
+        } else if name == resource::POD_MEMORY.as_bytes() {
+            self.pod_memory(sample, at);
+        }
+    }
+
+    fn cadvisor_sample(&mut self, sample: &Sample<'_>, at: Millis) {
+        let name = sample.name;
+        let id = sample.labels.get(b"id").unwrap_or_default();
+        let at_root = id == b"/";
+        let in_container = sample
+            .labels
+            .get(b"container")
+            .is_some_and(|c| !c.is_empty());
+        if name == cadvisor::CPU.as_bytes() {
+            // Other `cpu=` rows are single CPUs; the total is the sum of them.
+            if sample.labels.get(b"cpu").is_some_and(|cpu| cpu != b"total") {
+            } else if at_root {
+                let read = self.check(sample, CpuSeconds::new);
+                enter(&mut self.reading.cpu, read, at, &mut self.reading.tally);
+            } else if is_pod_cgroup(sample) {
+                self.pod_cpu(sample, at);
+            }
+        } else if name == cadvisor::MEMORY.as_bytes() {
+            if at_root {
+                let read = self.check(sample, used_memory);
+                enter(&mut self.reading.memory, read, at, &mut self.reading.tally);
+            } else if is_pod_cgroup(sample) {
+                self.pod_memory(sample, at);
+            }
+        } else if let Some(index) = cadvisor::PRESSURE
+            .iter()
+            .position(|(family, ..)| family.as_bytes() == name)
+        {
+            if at_root {
+                let read = self.check(sample, CpuSeconds::new);
+                let Reading {
+                    pressure, tally, ..
+                } = &mut self.reading;
+                enter(&mut pressure[index], read, at, tally);
+            }
+        } else if in_container {
+            // Pod and parent cgroups repeat their containers' counts.
+            let read = self.check(sample, count);
+            let mut tally = Tally::default();
+            if let Some(container) = self.container(id) {
+                let slot = match name {
+                    n if n == cadvisor::CFS_PERIODS.as_bytes() => &mut container.periods,
+                    n if n == cadvisor::CFS_THROTTLED.as_bytes() => &mut container.throttled,
+                    _ => &mut container.oom_kills,
+                };
+                enter(slot, read, at, &mut tally);
+            }
+            self.reading.tally.merge(&tally);
+        }
+    }
+
+    fn pod_cpu(&mut self, sample: &Sample<'_>, at: Millis) {
+        let read = self.check(sample, CpuSeconds::new);
+        let mut tally = Tally::default();
+        if let Some(pod) = self.pod(sample) {
+            enter(&mut pod.cpu, read, at, &mut tally);
+        }
+        self.reading.tally.merge(&tally);
+    }
+
+    fn pod_memory(&mut self, sample: &Sample<'_>, at: Millis) {
+        // A pod may well hold nothing; a node cannot.
+        let read = self.check(sample, Bytes::new);
+        let mut tally = Tally::default();
+        if let Some(pod) = self.pod(sample) {
+            enter(&mut pod.memory, read, at, &mut tally);
+        }
+        self.reading.tally.merge(&tally);
+    }
+
+    /// The sample's value as a unit, or nothing and one more refusal counted.
+    fn check<T>(&mut self, sample: &Sample<'_>, unit: fn(f64) -> Option<T>) -> Option<T> {
+        let read = unit(sample.value);
+        if read.is_none() {
+            self.reading.tally.add(Reason::ValueSample);
+        }
+        read
+    }
+
+    /// The sample's time: [`UNSTAMPED`] where it has none, nothing where it
+    /// cannot be right.
+    fn timestamp(&mut self, sample: &Sample<'_>) -> Option<Millis> {
+        let Some(at) = sample.timestamp_ms else {
+            return Some(UNSTAMPED);
+        };
+        self.stamped = true;
+        let plausible = at > 0 && at <= self.received.saturating_add(MAX_AHEAD_MS);
+        if !plausible {
+            self.reading.tally.add(Reason::TimestampSample);
+        }
+        plausible.then_some(at)
+    }
+}
+
+/// Stands for "no timestamp" until the whole body is known. No real sample has
+/// it: timestamps up to 0 are refused.
+const UNSTAMPED: Millis = Millis::MIN;
+
+fn place<T>(slot: &mut Option<At<T>>, substitute: Option<Millis>, tally: &mut Tally) {
+    let Some(sample) = slot.as_mut().filter(|sample| sample.at == UNSTAMPED) else {
+        return;
+    };
+    match substitute {
+        Some(at) => sample.at = at,
+        None => {
+            *slot = None;
+            tally.add(Reason::TimestampSample);
+        }
+    }
+}
+
+/// Enters a value into its slot. Of two samples for one slot the newer counts,
+/// of equally old ones the first.
+fn enter<T>(slot: &mut Option<At<T>>, value: Option<T>, at: Millis, tally: &mut Tally) {
+    let Some(value) = value else { return };
+    match slot {
+        Some(earlier) => {
+            tally.add(Reason::DuplicateSample);
+            if at > earlier.at {
+                *slot = Some(At { value, at });
+            }
+        }
+        None => *slot = Some(At { value, at }),
+    }
+}
+
+/// A node always uses memory: 0 is a kubelet that could not measure.
+fn used_memory(value: f64) -> Option<Bytes> {
+    Bytes::new(value).filter(|bytes| bytes.get() > 0)
+}
+
+fn count(value: f64) -> Option<f64> {
+    (0.0..=MAX_EXACT).contains(&value).then_some(value)
+}
+
+/// The cgroup of a pod as a whole: no container, no image (its sandbox has one).
+fn is_pod_cgroup(sample: &Sample<'_>) -> bool {
+    let empty = |label: &[u8]| sample.labels.get(label).is_none_or(<[u8]>::is_empty);
+    empty(b"container") && empty(b"image") && !empty(b"pod")
+}
+
+fn text_label(sample: &Sample<'_>, name: &[u8]) -> Option<String> {
+    let escaped = sample.labels.get(name).filter(|value| !value.is_empty())?;
+    String::from_utf8(escaped.to_vec()).ok()
+}
+
+impl Consumer for Collector {
+    fn wants(&self, family: &[u8]) -> bool {
+        let Ok(family) = std::str::from_utf8(family) else {
+            return false;
+        };
+        match self.source {
+            Source::Resource => match family {
+                resource::NODE_CPU
+                | resource::NODE_MEMORY
+                | resource::ERROR
+                | resource::ERROR_OLD => true,
+                resource::POD_CPU | resource::POD_MEMORY => self.namespaces,
+                _ => false,
+            },
+            Source::Cadvisor => match family {
+                cadvisor::CPU
+                | cadvisor::MEMORY
+                | cadvisor::CFS_PERIODS
+                | cadvisor::CFS_THROTTLED
+                | cadvisor::OOM
+                | cadvisor::ERROR => true,
+                _ => cadvisor::PRESSURE.iter().any(|(name, ..)| *name == family),
+            },
+        }
+    }
+
+    fn sample(&mut self, sample: &Sample<'_>) {
+        let name = sample.name;
+        if [resource::ERROR, resource::ERROR_OLD, cadvisor::ERROR]
+            .iter()
+            .any(|error| error.as_bytes() == name)
+        {
+            self.kubelet_error |= sample.value != 0.0;
+            return;
+        }
+        let Some(at) = self.timestamp(sample) else {
+            return;
+        };
+        match self.source {
+            Source::Resource => self.resource_sample(sample, at),
+            Source::Cadvisor => self.cadvisor_sample(sample, at),
+        }
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.reading.tally.add(match problem {
+            Problem::Malformed => Reason::MalformedLine,
+            Problem::Overlong => Reason::OverlongLine,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,387 @@
+//! Readings of successive rounds -> what a node uses now.
+//!
+//! A rate is a difference of two samples over the difference of their own
+//! timestamps. A reset, a repeated sample and a backward one are named cases;
+//! a container that comes, goes or restarts between rounds adds nothing.
+//! Asks no clock: the caller says when a reading arrived.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use contract::Reason;
+use contract::kubelet::cadvisor::PRESSURE;
+use quantity::{Bytes, Cores, CpuSeconds, Ratio};
+
+use crate::reading::{At, ContainerReading, Millis, Reading, Tally};
+
+/// A value, and until when it may be published.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Known<T> {
+    /// The value.
+    pub value: T,
+    /// When it counts as unknown again, unless a newer sample comes.
+    pub until: Instant,
+}
+
+impl<T: Copy> Known<T> {
+    /// The value, while it is fresh.
+    pub fn at(known: Option<Self>, now: Instant) -> Option<T> {
+        known.filter(|known| now < known.until).map(|k| k.value)
+    }
+}
+
+/// What a sample of a counter means next to the one before it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    /// The first one: no interval yet.
+    First,
+    /// The same sample again: the kubelet has not measured since.
+    Repeated,
+    /// Older than what is known: dropped.
+    Backward,
+    /// The counter fell: a restart or reboot. Counting begins anew.
+    Reset,
+    /// A whole interval.
+    Advanced { delta: f64, seconds: f64 },
+}
+
+/// After this many older samples in a row it is the kubelet's clock that was set
+/// back, and counting begins anew with it.
+const BACKWARD_SAMPLES_BEFORE_REBASE: u32 = 3;
+
+/// A counter of seconds over rounds.
+#[derive(Debug, Default, Clone, Copy)]
+struct Counter {
+    last: Option<At<CpuSeconds>>,
+    backward: u32,
+}
+
+impl Counter {
+    fn step(&mut self, new: At<CpuSeconds>) -> Step {
+        let Some(last) = self.last else {
+            self.last = Some(new);
+            return Step::First;
+        };
+        if new.at < last.at {
+            self.backward += 1;
+            if self.backward >= BACKWARD_SAMPLES_BEFORE_REBASE {
+                *self = Self {
+                    last: Some(new),
+                    backward: 0,
+                };
+            }
+            return Step::Backward;
+        }
+        self.backward = 0;
+        if new.at == last.at {
+            return Step::Repeated;
+        }
+        self.last = Some(new);
+        if new.value < last.value {
+            return Step::Reset;
+        }
+        Step::Advanced {
+            delta: new.value.get() - last.value.get(),
+            // At most 2^53 ms apart: both timestamps are positive and bounded.
+            seconds: (new.at - last.at) as f64 / 1000.0,
+        }
+    }
+}
+
+/// A rate may pass what the machine has by this factor: timestamps and counters
+/// are not read in the same instant. Beyond it, something is wrong.
+const PLAUSIBLE_EXCESS: f64 = 1.1;
+
+/// A counter of CPU seconds and the cores that follow from it.
+#[derive(Debug, Default, Clone, Copy)]
+struct CpuRate {
+    counter: Counter,
+    cores: Option<Known<Cores>>,
+}
+
+impl CpuRate {
+    fn observe(&mut self, new: At<CpuSeconds>, machine: Option<Cores>, until: Instant) -> Tally {
+        let mut tally = Tally::default();
+        match self.counter.step(new) {
+            Step::First | Step::Repeated => {}
+            Step::Backward => tally.add(Reason::BackwardSample),
+            Step::Reset => {
+                self.cores = None;
+                tally.add(Reason::ResetSample);
+            }
+            Step::Advanced { delta, seconds } => {
+                let rate = Cores::new(delta / seconds);
+                let plausible = rate.filter(|rate| {
+                    machine.is_none_or(|machine| rate.get() <= machine.get() * PLAUSIBLE_EXCESS)
+                });
+                if plausible.is_none() {
+                    tally.add(Reason::ImplausibleSample);
+                }
+                self.cores = plausible.map(|rate| Known {
+                    value: machine.map_or(rate, |machine| rate.min(machine)),
+                    until,
+                });
+            }
+        }
+        tally
+    }
+}
+
+/// The newest sample of a gauge.
+#[derive(Debug, Clone, Copy)]
+struct Gauge<T> {
+    last: Option<Millis>,
+    value: Option<Known<T>>,
+    backward: u32,
+}
+
+impl<T> Default for Gauge<T> {
+    fn default() -> Self {
+        Self {
+            last: None,
+            value: None,
+            backward: 0,
+        }
+    }
+}
+
+impl<T> Gauge<T> {
+    fn observe(&mut self, new: At<T>, until: Instant) -> Tally {
+        let mut tally = Tally::default();
+        match self.last {
+            Some(last) if new.at == last => return tally,
+            Some(last) if new.at < last => {
+                tally.add(Reason::BackwardSample);
+                self.backward += 1;
+                if self.backward < BACKWARD_SAMPLES_BEFORE_REBASE {
+                    return tally;
+                }
+            }
+            _ => {}
+        }
+        self.backward = 0;
+        self.last = Some(new.at);
+        self.value = Some(Known {
+            value: new.value,
+            until,
+        });
+        tally
+    }
+}
+
+/// CPU and memory of a node, from one source.
+#[derive(Debug, Default)]
+struct NodeUsage {
+    cpu: CpuRate,
+    memory: Gauge<Bytes>,
+}
+
+impl NodeUsage {
+    fn observe(&mut self, reading: &Reading, machine: Option<Cores>, until: Instant) -> Tally {
+        let mut tally = Tally::default();
+        if let Some(cpu) = reading.cpu {
+            tally.merge(&self.cpu.observe(cpu, machine, until));
+        }
+        if let Some(memory) = reading.memory {
+            tally.merge(&self.memory.observe(memory, until));
+        }
+        tally
+    }
+}
+
+/// CPU and memory of one pod.
+#[derive(Debug, Default)]
+struct PodUsage {
+    cpu: CpuRate,
+    memory: Gauge<Bytes>,
+}
+
+/// What is known of one node, over rounds.
+#[derive(Debug, Default)]
+pub struct Usage {
+    resource: NodeUsage,
+    cadvisor: NodeUsage,
+    pods: BTreeMap<(String, String), PodUsage>,
+    containers: BTreeMap<Box<[u8]>, ContainerReading>,
+    throttled: Option<Known<Ratio>>,
+    /// Our own counter: never falls while the program runs.
+    oom_kills: u64,
+    oom_kills_until: Option<Instant>,
+    pressure: [(Counter, Option<Known<Ratio>>); PRESSURE.len()],
+}
+
+/// What each observation of a reading needs beside it.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// When the reading arrived.
+    pub now: Instant,
+    /// How long its new samples count as fresh.
+    pub fresh_for: Duration,
+    /// What the machine has, if that is known.
+    pub machine: Option<Cores>,
+}
+
+impl Usage {
+    /// Takes a reading of `/metrics/resource`. Returns what was left out.
+    pub fn observe_resource(&mut self, reading: &Reading, arrival: Arrival) -> Tally {
+        let until = arrival.now + arrival.fresh_for;
+        let mut tally = self.resource.observe(reading, arrival.machine, until);
+        tally.merge(&self.observe_pods(reading, arrival));
+        tally
+    }
+
+    /// Takes a reading of cAdvisor. `with_pods` says whether namespaces are to
+    /// be had from it. Returns what was left out.
+    pub fn observe_cadvisor(
+        &mut self,
+        reading: Reading,
+        arrival: Arrival,
+        with_pods: bool,
+    ) -> Tally {
+        let until = arrival.now + arrival.fresh_for;
+        let mut tally = self.cadvisor.observe(&reading, arrival.machine, until);
+        if with_pods {
+            tally.merge(&self.observe_pods(&reading, arrival));
+        }
+        for ((counter, ratio), new) in self.pressure.iter_mut().zip(reading.pressure) {
+            let Some(new) = new else { continue };
+            match counter.step(new) {
+                Step::First | Step::Repeated => {}
+                Step::Backward => tally.add(Reason::BackwardSample),
+                Step::Reset => {
+                    *ratio = None;
+                    tally.add(Reason::ResetSample);
+                }
+                Step::Advanced { delta, seconds } => {
+                    *ratio = Ratio::of(delta, seconds).map(|value| Known { value, until });
+                }
+            }
+        }
+        self.observe_containers(reading.containers, until);
+        tally
+    }
+
+    fn observe_pods(&mut self, reading: &Reading, arrival: Arrival) -> Tally {
+        let until = arrival.now + arrival.fresh_for;
+        let mut tally = Tally::default();
+        self.pods.retain(|key, _| reading.pods.contains_key(key));
+        for (key, new) in &reading.pods {
+            // A key is only copied for a new pod.
+            if !self.pods.contains_key(key) {
+                self.pods.insert(key.clone(), PodUsage::default());
+            }
+            let Some(pod) = self.pods.get_mut(key) else {
+                continue;
+            };
+            if let Some(cpu) = new.cpu {
+                tally.merge(&pod.cpu.observe(cpu, arrival.machine, until));
+            }
+            if let Some(memory) = new.memory {
+                tally.merge(&pod.memory.observe(memory, until));
+            }
+        }
+        tally
+    }
+
+    /// Sums what containers seen in both readings did between them. One that is
+    /// new, gone or restarted has no interval, and so no part in the sum.
+    fn observe_containers(
+        &mut self,
+        mut new: BTreeMap<Box<[u8]>, ContainerReading>,
+        until: Instant,
+    ) {
+        let (mut periods, mut throttled) = (0.0, 0.0);
+        let mut advanced = false;
+        for (id, now) in &mut new {
+            let Some(before) = self.containers.get(id) else {
+                continue;
+            };
+            let period_growth = growth(before.periods, now.periods);
+            let throttled_growth = growth(before.throttled, now.throttled);
+            if let (Some(p), Some(t)) = (period_growth, throttled_growth) {
+                advanced = true;
+                periods += p;
+                throttled += t.min(p);
+            }
+            if let Some(kills) = growth(before.oom_kills, now.oom_kills) {
+                // A growth of at most 2^53, and whole: kills are counted one by one.
+                self.oom_kills += kills as u64;
+            }
+            now.periods = newest(before.periods, now.periods);
+            now.throttled = newest(before.throttled, now.throttled);
+            now.oom_kills = newest(before.oom_kills, now.oom_kills);
+        }
+        if advanced {
+            // No period at all passed in an interval: nobody could be throttled,
+            // and there is no share to tell.
+            self.throttled = Ratio::of(throttled, periods).map(|value| Known { value, until });
+        }
+        self.oom_kills_until = Some(until);
+        self.containers = new;
+    }
+
+    /// CPU of the node, where fresh: from the resource endpoint, else from cAdvisor.
+    pub fn cpu(&self, now: Instant) -> Option<Cores> {
+        Known::at(self.resource.cpu.cores, now).or_else(|| Known::at(self.cadvisor.cpu.cores, now))
+    }
+
+    /// Memory of the node, where fresh: from the resource endpoint, else from cAdvisor.
+    pub fn memory(&self, now: Instant) -> Option<Bytes> {
+        Known::at(self.resource.memory.value, now)
+            .or_else(|| Known::at(self.cadvisor.memory.value, now))
+    }
+
+    /// Share of scheduler periods in which containers with a limit were throttled.
+    pub fn throttled(&self, now: Instant) -> Option<Ratio> {
+        Known::at(self.throttled, now)
+    }
+
+    /// Out-of-memory kills seen since the start, while cAdvisor answers.
+    pub fn oom_kills(&self, now: Instant) -> Option<u64> {
+        self.oom_kills_until
+            .filter(|until| now < *until)
+            .map(|_| self.oom_kills)
+    }
+
+    /// Pressure ratios in the order of [`PRESSURE`].
+    pub fn pressure(&self, now: Instant) -> [Option<Ratio>; PRESSURE.len()] {
+        self.pressure.map(|(_, ratio)| Known::at(ratio, now))
+    }
+
+    /// Cores and bytes by namespace: the sums over its pods whose values are
+    /// fresh; `None` where there is no such pod.
+    pub fn namespaces(&self, now: Instant) -> BTreeMap<&str, (Option<Cores>, Option<Bytes>)> {
+        let mut sums: BTreeMap<&str, (Option<Cores>, Option<Bytes>)> = BTreeMap::new();
+        for ((namespace, _), pod) in &self.pods {
+            let (cores, bytes) = sums.entry(namespace).or_default();
+            if let Some(cpu) = Known::at(pod.cpu.cores, now) {
+                *cores = Some(cores.unwrap_or(Cores::ZERO) + cpu);
+            }
+            if let Some(memory) = Known::at(pod.memory.value, now) {
+                let sum = bytes.map_or(0.0, Bytes::as_f64) + memory.as_f64();
+                *bytes = Bytes::new(sum);
+            }
+        }
+        sums
+    }
+}
+
+/// How much a container's counter grew in a whole interval; `None` without one:
+/// not in both readings, measured only once, or fallen.
+fn growth(before: Option<At<f64>>, now: Option<At<f64>>) -> Option<f64> {
+    let (before, now) = (before?, now?);
+    (now.at > before.at && now.value >= before.value).then(|| now.value - before.value)
+}
+
+/// The sample to measure the next growth from. An older one than is known must
+/// not become it, or its interval would be counted twice; but an older time
+/// with no smaller count is a clock that was set back.
+fn newest(before: Option<At<f64>>, now: Option<At<f64>>) -> Option<At<f64>> {
+    match (before, now) {
+        (Some(b), Some(n)) if n.at < b.at && n.value < b.value => before,
+        _ => now,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,295 @@
+//! Rates over two readings: every step a counter can take.
+
+use super::*;
+use crate::reading::PodReading;
+
+const FRESH: Duration = Duration::from_secs(90);
+
+fn cpu(seconds: f64, at: Millis) -> At<CpuSeconds> {
+    At {
+        value: CpuSeconds::new(seconds).expect("plausible"),
+        at,
+    }
+}
+
+fn node(seconds: f64, bytes: f64, at: Millis) -> Reading {
+    Reading {
+        cpu: Some(cpu(seconds, at)),
+        memory: Bytes::new(bytes).map(|value| At { value, at }),
+        ..Reading::default()
+    }
+}
+
+fn arrival(now: Instant) -> Arrival {
+    Arrival {
+        now,
+        fresh_for: FRESH,
+        machine: Cores::new(2.0),
+    }
+}
+
+fn reasons(tally: &Tally) -> Vec<Reason> {
+    tally.iter().map(|(reason, _)| reason).collect()
+}
+
+/// Feeds (seconds, timestamp) pairs and returns, after each, cores and reasons.
+fn run(samples: &[(f64, Millis)]) -> Vec<(Option<f64>, Vec<Reason>)> {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    samples
+        .iter()
+        .map(|&(seconds, at)| {
+            let tally = usage.observe_resource(&node(seconds, 1.0, at), arrival(now));
+            (usage.cpu(now).map(Cores::get), reasons(&tally))
+        })
+        .collect()
+}
+
+#[test]
+fn cores_are_a_rate_by_the_samples_own_timestamps() {
+    let steps = run(&[(100.0, 10_000), (115.0, 20_000)]);
+    assert_eq!(steps[0], (None, vec![]), "one sample is no rate");
+    assert_eq!(steps[1], (Some(1.5), vec![]));
+}
+
+#[test]
+fn a_repeated_sample_keeps_the_last_rate() {
+    let steps = run(&[(100.0, 10_000), (115.0, 20_000), (115.0, 20_000)]);
+    assert_eq!(steps[2], (Some(1.5), vec![]));
+}
+
+#[test]
+fn a_reset_publishes_nothing_for_its_interval_and_counts_anew() {
+    let steps = run(&[
+        (100.0, 10_000),
+        (115.0, 20_000),
+        (1.0, 30_000),
+        (6.0, 40_000),
+    ]);
+    assert_eq!(steps[2].0, None);
+    assert!(steps[2].1.contains(&Reason::ResetSample));
+    assert_eq!(steps[3], (Some(0.5), vec![]));
+}
+
+#[test]
+fn an_older_sample_is_dropped_and_a_clock_set_back_is_followed_in_the_end() {
+    let steps = run(&[
+        (100.0, 50_000),
+        (115.0, 60_000),
+        (101.0, 55_000),
+        (116.0, 10_000),
+        (117.0, 11_000),
+        (119.0, 13_000),
+    ]);
+    assert_eq!(steps[2].0, Some(1.5), "dropped");
+    assert!(steps[2].1.contains(&Reason::BackwardSample));
+    assert_eq!(steps[4].0, Some(1.5), "third in a row: the base moves");
+    assert_eq!(steps[5], (Some(1.0), vec![]));
+}
+
+#[test]
+fn cores_never_exceed_the_machine_and_an_absurd_rate_is_no_rate() {
+    let steps = run(&[
+        (100.0, 10_000),
+        (120.5, 20_000),
+        (620.0, 30_000),
+        (630.0, 40_000),
+    ]);
+    assert_eq!(steps[1].0, Some(2.0), "2.05 by jitter is the whole machine");
+    assert_eq!(steps[2], (None, vec![Reason::ImplausibleSample]));
+    assert_eq!(steps[3].0, Some(1.0));
+}
+
+#[test]
+fn values_disappear_when_their_newest_sample_grows_old() {
+    let start = Instant::now();
+    let mut usage = Usage::default();
+    usage.observe_resource(&node(100.0, 5.0, 10_000), arrival(start));
+    usage.observe_resource(&node(115.0, 5.0, 20_000), arrival(start));
+    let later = start + FRESH - Duration::from_secs(1);
+    // The same sample once more does not make it younger.
+    usage.observe_resource(&node(115.0, 5.0, 20_000), arrival(later));
+    assert_eq!(usage.memory(later).map(Bytes::get), Some(5));
+    let end = start + FRESH;
+    assert_eq!(usage.memory(end), None);
+    assert_eq!(usage.cpu(end), None);
+}
+
+#[test]
+fn cadvisor_stands_in_where_the_resource_endpoint_says_nothing() {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    usage.observe_cadvisor(node(10.0, 7.0, 10_000), arrival(now), false);
+    usage.observe_cadvisor(node(15.0, 7.0, 20_000), arrival(now), false);
+    assert_eq!(usage.cpu(now).map(Cores::get), Some(0.5));
+    usage.observe_resource(&node(10.0, 8.0, 10_000), arrival(now));
+    assert_eq!(
+        usage.memory(now).map(Bytes::get),
+        Some(8),
+        "the resource endpoint wins"
+    );
+    assert_eq!(
+        usage.cpu(now).map(Cores::get),
+        Some(0.5),
+        "it has no rate yet"
+    );
+}
+
+fn container(
+    id: &str,
+    periods: f64,
+    throttled: f64,
+    oom: f64,
+    at: Millis,
+) -> (Box<[u8]>, ContainerReading) {
+    let count = |value| Some(At { value, at });
+    (
+        id.as_bytes().into(),
+        ContainerReading {
+            periods: count(periods),
+            throttled: count(throttled),
+            oom_kills: count(oom),
+        },
+    )
+}
+
+fn containers(list: Vec<(Box<[u8]>, ContainerReading)>) -> Reading {
+    Reading {
+        containers: list.into_iter().collect(),
+        ..Reading::default()
+    }
+}
+
+#[test]
+fn throttling_is_the_share_of_periods_over_containers_seen_twice() {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    usage.observe_cadvisor(
+        containers(vec![
+            container("a", 100.0, 50.0, 0.0, 1000),
+            container("gone", 9.0, 9.0, 0.0, 1000),
+        ]),
+        arrival(now),
+        false,
+    );
+    assert_eq!(usage.throttled(now), None);
+    assert_eq!(usage.oom_kills(now), Some(0));
+    usage.observe_cadvisor(
+        containers(vec![
+            container("a", 200.0, 75.0, 1.0, 2000),
+            // Came with a long history of its own: no part of this interval.
+            container("new", 1e6, 1e6, 40.0, 2000),
+        ]),
+        arrival(now),
+        false,
+    );
+    assert_eq!(usage.throttled(now).map(Ratio::get), Some(0.25));
+    assert_eq!(
+        usage.oom_kills(now),
+        Some(1),
+        "the new container's 40 are not ours"
+    );
+    // A restart under the same path: its counters fall, and nothing is added.
+    usage.observe_cadvisor(
+        containers(vec![
+            container("a", 5.0, 5.0, 0.0, 3000),
+            container("new", 1e6 + 10.0, 1e6, 40.0, 3000),
+        ]),
+        arrival(now),
+        false,
+    );
+    assert_eq!(usage.throttled(now).map(Ratio::get), Some(0.0));
+    assert_eq!(usage.oom_kills(now), Some(1));
+}
+
+#[test]
+fn an_interval_is_never_counted_twice_when_an_old_body_comes_again() {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    for (oom, at) in [
+        (0.0, 1000),
+        (1.0, 2000),
+        (0.0, 1000),
+        (1.0, 2000),
+        (1.0, 3000),
+    ] {
+        usage.observe_cadvisor(
+            containers(vec![container("a", 1.0, 0.0, oom, at)]),
+            arrival(now),
+            false,
+        );
+    }
+    assert_eq!(usage.oom_kills(now), Some(1));
+}
+
+#[test]
+fn no_period_at_all_is_no_share() {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    for at in [1000, 2000] {
+        usage.observe_cadvisor(
+            containers(vec![container("a", 7.0, 3.0, 0.0, at)]),
+            arrival(now),
+            false,
+        );
+    }
+    assert_eq!(usage.throttled(now), None);
+}
+
+#[test]
+fn pressure_is_stall_time_over_time() {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    for (stalled, at) in [(10.0, 10_000), (12.5, 20_000)] {
+        let mut reading = Reading::default();
+        reading.pressure[1] = Some(cpu(stalled, at));
+        usage.observe_cadvisor(reading, arrival(now), false);
+    }
+    let known: Vec<_> = usage
+        .pressure(now)
+        .into_iter()
+        .map(|r| r.map(Ratio::get))
+        .collect();
+    assert_eq!(known, [None, Some(0.25), None, None, None]);
+}
+
+#[test]
+fn namespaces_sum_their_pods_and_forget_those_that_left() {
+    let now = Instant::now();
+    let pod = |ns: &str, name: &str, seconds: f64, bytes: f64, at| {
+        (
+            (ns.to_owned(), name.to_owned()),
+            PodReading {
+                cpu: Some(cpu(seconds, at)),
+                memory: Bytes::new(bytes).map(|value| At { value, at }),
+            },
+        )
+    };
+    let mut usage = Usage::default();
+    let mut observe = |pods: Vec<((String, String), PodReading)>| {
+        let reading = Reading {
+            pods: pods.into_iter().collect(),
+            ..Reading::default()
+        };
+        usage.observe_resource(&reading, arrival(now));
+        usage
+            .namespaces(now)
+            .into_iter()
+            .map(|(ns, (c, b))| (ns.to_owned(), c.map(Cores::get), b.map(Bytes::get)))
+            .collect::<Vec<_>>()
+    };
+    let first = observe(vec![
+        pod("x", "1", 0.0, 10.0, 1000),
+        pod("x", "2", 0.0, 5.0, 1000),
+        pod("y", "3", 0.0, 0.0, 1000),
+    ]);
+    assert_eq!(
+        first,
+        [("x".into(), None, Some(15)), ("y".into(), None, Some(0))]
+    );
+    let second = observe(vec![
+        pod("x", "1", 1.0, 10.0, 2000),
+        pod("x", "2", 0.5, 5.0, 2000),
+    ]);
+    assert_eq!(second, [("x".into(), Some(1.5), Some(15))]);
+}
