@@ -1,11 +1,37 @@
-//! placeholder
+//! k8s-ai-exporter: a node's CPU, memory and active pods for Prometheus.
+//!
+//! The data flow, in the order of the modules:
+//!
+//! [`args`] what the user typed → [`credentials`] token, authority, client →
+//! [`apiserver`] bounded GETs → [`exposition`] bytes to samples →
+//! [`reading`] samples to one reading → [`usage`] readings to rates →
+//! [`snapshot`] what is known to text → [`history`] the same over time →
+//! [`http`] who asks for it. [`scrape`] is the loop that joins them, [`board`]
+//! the state between its threads, [`run`] their start and end.
+//!
+//! `exposition`, `reading`, `usage`, `snapshot` and `history` are pure: they open no
+//! socket, read no file and ask no clock.
+
 pub mod apiserver;
 pub mod args;
+pub mod board;
 pub mod credentials;
 pub mod exposition;
+pub mod history;
+pub mod http;
+pub mod logging;
+pub mod process;
 pub mod reading;
+pub mod run;
+pub mod scrape;
+pub mod snapshot;
 pub mod usage;
-/// v
+
+/// Release of the program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// r
-pub const REVISION: &str = "unknown";
+
+/// Source revision that the program was built from, where the build told it.
+pub const REVISION: &str = match option_env!("BINBOTS_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};

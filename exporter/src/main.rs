@@ -1,2 +1,36 @@
-//! placeholder
-fn main() {}
+//! `k8s-ai-exporter`: arguments in, exit code out.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use k8s_ai_exporter::args::{self, Command};
+use k8s_ai_exporter::run;
+
+fn main() -> ExitCode {
+    let result = match args::resolve(
+        std::env::args_os().skip(1),
+        &commandline::process_environment,
+    ) {
+        Ok(Command::Run(config)) => run::run(config),
+        Ok(Command::PrintConfig(config)) => print(&config.to_string()),
+        Ok(Command::Print(text)) => print(&text),
+        Err(problem) => {
+            complain(&problem);
+            return ExitCode::from(2);
+        }
+    };
+    result.unwrap_or_else(|error| {
+        complain(&error.to_string());
+        ExitCode::FAILURE
+    })
+}
+
+fn print(text: &str) -> io::Result<ExitCode> {
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn complain(problem: &str) {
+    // With standard error gone there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "k8s-ai-exporter: {problem}");
+}

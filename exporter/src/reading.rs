@@ -69,8 +69,6 @@ pub struct Reading {
     pub containers: BTreeMap<Box<[u8]>, ContainerReading>,
     /// Cumulative stall seconds, in the order of [`cadvisor::PRESSURE`].
     pub pressure: [Option<At<CpuSeconds>>; cadvisor::PRESSURE.len()],
-    /// What was left out.
-    pub tally: Tally,
 }
 
 /// What one body says of one pod.
@@ -111,6 +109,8 @@ pub struct Collector {
     /// their substitute where none of them is given.
     received: Millis,
     reading: Reading,
+    /// What was left out.
+    tally: Tally,
     /// Whether any sample carried a timestamp of its own.
     stamped: bool,
     kubelet_error: bool,
@@ -125,34 +125,30 @@ impl Collector {
             namespaces,
             received,
             reading: Reading::default(),
+            tally: Tally::default(),
             stamped: false,
             kubelet_error: false,
             overfull: false,
         }
     }
 
-    /// Ends the body.
+    /// Ends the body: what it says, and beside it what was left out.
     ///
     /// # Errors
     /// When the body as a whole says nothing: the kubelet reported a failure of
-    /// its own, or there is no sample of the node in it. The tally of what was
-    /// left out comes along.
-    pub fn finish(mut self) -> Result<Reading, (Reason, Tally)> {
+    /// its own, or there is no sample of the node in it.
+    pub fn finish(mut self) -> (Result<Reading, Reason>, Tally) {
         self.place_unstamped();
-        let reading = self.reading;
-        let failure = if self.kubelet_error {
-            Some(Reason::KubeletError)
+        let result = if self.kubelet_error {
+            Err(Reason::KubeletError)
         } else if self.overfull {
-            Some(Reason::TooLarge)
-        } else if reading.cpu.is_none() && reading.memory.is_none() {
-            Some(Reason::NoSamples)
+            Err(Reason::TooLarge)
+        } else if self.reading.cpu.is_none() && self.reading.memory.is_none() {
+            Err(Reason::NoSamples)
         } else {
-            None
+            Ok(self.reading)
         };
-        match failure {
-            Some(reason) => Err((reason, reading.tally)),
-            None => Ok(reading),
-        }
+        (result, self.tally)
     }
 
     /// The time of the request stands in for timestamps only where *all* of
@@ -166,8 +162,8 @@ impl Collector {
             pods,
             containers,
             pressure,
-            tally,
         } = &mut self.reading;
+        let tally = &mut self.tally;
         place(cpu, substitute, tally);
         place(memory, substitute, tally);
         for pod in pods.values_mut() {
@@ -209,10 +205,10 @@ impl Collector {
         let name = sample.name;
         if name == resource::NODE_CPU.as_bytes() {
             let read = self.check(sample, CpuSeconds::new);
-            enter(&mut self.reading.cpu, read, at, &mut self.reading.tally);
+            enter(&mut self.reading.cpu, read, at, &mut self.tally);
         } else if name == resource::NODE_MEMORY.as_bytes() {
             let read = self.check(sample, used_memory);
-            enter(&mut self.reading.memory, read, at, &mut self.reading.tally);
+            enter(&mut self.reading.memory, read, at, &mut self.tally);
         } else if name == resource::POD_CPU.as_bytes() {
             self.pod_cpu(sample, at);
         } else if name == resource::POD_MEMORY.as_bytes() {
@@ -233,14 +229,14 @@ impl Collector {
             if sample.labels.get(b"cpu").is_some_and(|cpu| cpu != b"total") {
             } else if at_root {
                 let read = self.check(sample, CpuSeconds::new);
-                enter(&mut self.reading.cpu, read, at, &mut self.reading.tally);
+                enter(&mut self.reading.cpu, read, at, &mut self.tally);
             } else if is_pod_cgroup(sample) {
                 self.pod_cpu(sample, at);
             }
         } else if name == cadvisor::MEMORY.as_bytes() {
             if at_root {
                 let read = self.check(sample, used_memory);
-                enter(&mut self.reading.memory, read, at, &mut self.reading.tally);
+                enter(&mut self.reading.memory, read, at, &mut self.tally);
             } else if is_pod_cgroup(sample) {
                 self.pod_memory(sample, at);
             }
@@ -250,10 +246,7 @@ impl Collector {
         {
             if at_root {
                 let read = self.check(sample, CpuSeconds::new);
-                let Reading {
-                    pressure, tally, ..
-                } = &mut self.reading;
-                enter(&mut pressure[index], read, at, tally);
+                enter(&mut self.reading.pressure[index], read, at, &mut self.tally);
             }
         } else if in_container {
             // Pod and parent cgroups repeat their containers' counts.
@@ -267,7 +260,7 @@ impl Collector {
                 };
                 enter(slot, read, at, &mut tally);
             }
-            self.reading.tally.merge(&tally);
+            self.tally.merge(&tally);
         }
     }
 
@@ -277,7 +270,7 @@ impl Collector {
         if let Some(pod) = self.pod(sample) {
             enter(&mut pod.cpu, read, at, &mut tally);
         }
-        self.reading.tally.merge(&tally);
+        self.tally.merge(&tally);
     }
 
     fn pod_memory(&mut self, sample: &Sample<'_>, at: Millis) {
@@ -287,14 +280,14 @@ impl Collector {
         if let Some(pod) = self.pod(sample) {
             enter(&mut pod.memory, read, at, &mut tally);
         }
-        self.reading.tally.merge(&tally);
+        self.tally.merge(&tally);
     }
 
     /// The sample's value as a unit, or nothing and one more refusal counted.
     fn check<T>(&mut self, sample: &Sample<'_>, unit: fn(f64) -> Option<T>) -> Option<T> {
         let read = unit(sample.value);
         if read.is_none() {
-            self.reading.tally.add(Reason::ValueSample);
+            self.tally.add(Reason::ValueSample);
         }
         read
     }
@@ -308,7 +301,7 @@ impl Collector {
         self.stamped = true;
         let plausible = at > 0 && at <= self.received.saturating_add(MAX_AHEAD_MS);
         if !plausible {
-            self.reading.tally.add(Reason::TimestampSample);
+            self.tally.add(Reason::TimestampSample);
         }
         plausible.then_some(at)
     }
@@ -411,7 +404,7 @@ impl Consumer for Collector {
     }
 
     fn problem(&mut self, problem: Problem) {
-        self.reading.tally.add(match problem {
+        self.tally.add(match problem {
             Problem::Malformed => Reason::MalformedLine,
             Problem::Overlong => Reason::OverlongLine,
         });

@@ -370,7 +370,7 @@ impl Usage {
 /// not in both readings, measured only once, or fallen.
 fn growth(before: Option<At<f64>>, now: Option<At<f64>>) -> Option<f64> {
     let (before, now) = (before?, now?);
-    (now.at > before.at && now.value >= before.value).then(|| now.value - before.value)
+    (now.at > before.at && now.value >= before.value).then_some(now.value - before.value)
 }
 
 /// The sample to measure the next growth from. An older one than is known must

@@ -5,12 +5,17 @@ use crate::exposition::Reader;
 
 const NOW: Millis = 1_795_330_700_000;
 
-fn collect(source: Source, text: &str) -> Result<Reading, (Reason, Tally)> {
+fn collect(source: Source, text: &str) -> (Result<Reading, Reason>, Tally) {
     let mut collector = Collector::new(source, true, NOW);
     let mut reader = Reader::new();
     reader.push(text.as_bytes(), &mut collector);
     reader.finish(&mut collector);
     collector.finish()
+}
+
+fn collected(source: Source, text: &str) -> (Reading, Tally) {
+    let (reading, tally) = collect(source, text);
+    (reading.expect("a reading"), tally)
 }
 
 fn refused(tally: &Tally) -> Vec<(Reason, u64)> {
@@ -19,14 +24,13 @@ fn refused(tally: &Tally) -> Vec<(Reason, u64)> {
 
 #[test]
 fn the_node_lines_of_the_resource_endpoint_are_taken() {
-    let reading = collect(
+    let (reading, tally) = collected(
         Source::Resource,
         "node_cpu_usage_seconds_total 2243.267938855 1795330653390\n\
          node_memory_working_set_bytes 9.04564736e+08 1795330653391\n\
          pod_cpu_usage_seconds_total{namespace=\"a\",pod=\"p\"} 1 5\n\
          resource_scrape_error 0\n",
-    )
-    .expect("a reading");
+    );
     let cpu = reading.cpu.expect("cpu");
     assert_eq!(
         (cpu.value.get(), cpu.at),
@@ -38,12 +42,12 @@ fn the_node_lines_of_the_resource_endpoint_are_taken() {
         (904_564_736, 1_795_330_653_391)
     );
     assert_eq!(reading.pods.len(), 1);
-    assert_eq!(refused(&reading.tally), []);
+    assert_eq!(refused(&tally), []);
 }
 
 #[test]
 fn of_cadvisor_only_the_root_the_pods_and_the_containers_count() {
-    let reading = collect(
+    let (reading, tally) = collected(
         Source::Cadvisor,
         r#"container_cpu_usage_seconds_total{container="",cpu="total",id="/",image="",name="",namespace="",pod=""} 100 7
 container_cpu_usage_seconds_total{container="",cpu="cpu00",id="/",image="",name="",namespace="",pod=""} 50 7
@@ -56,8 +60,7 @@ container_cpu_cfs_periods_total{container="c",id="/kubepods/pod1/c",image="i",na
 container_pressure_cpu_waiting_seconds_total{container="",id="/",image="",name="",namespace="",pod=""} 3 7
 container_pressure_cpu_waiting_seconds_total{container="c",id="/kubepods/pod1/c",image="i",name="c",namespace="ns",pod="p"} 2 7
 "#,
-    )
-    .expect("a reading");
+    );
     assert_eq!(reading.cpu.map(|c| c.value.get()), Some(100.0));
     let pods: Vec<_> = reading
         .pods
@@ -68,7 +71,7 @@ container_pressure_cpu_waiting_seconds_total{container="c",id="/kubepods/pod1/c"
     assert_eq!(pods, [40.0]);
     assert_eq!(reading.containers.len(), 1);
     assert_eq!(reading.pressure.iter().flatten().count(), 1);
-    assert_eq!(refused(&reading.tally), []);
+    assert_eq!(refused(&tally), []);
 }
 
 #[test]
@@ -104,45 +107,41 @@ fn what_cannot_be_right_is_left_out_and_counted() {
             Reason::MalformedLine,
         ),
     ] {
-        let reading =
-            collect(Source::Resource, &format!("{line}\n{node}")).expect("memory is there");
+        let (reading, tally) = collected(Source::Resource, &format!("{line}\n{node}"));
         assert_eq!(reading.cpu, None, "{line}");
-        assert_eq!(refused(&reading.tally), [(reason, 1)], "{line}");
+        assert_eq!(refused(&tally), [(reason, 1)], "{line}");
     }
 }
 
 #[test]
 fn a_name_that_only_begins_like_ours_is_not_ours() {
-    let reading = collect(
+    let (reading, _) = collected(
         Source::Resource,
         "node_cpu_usage_seconds_total_x 5 1000\nnode_memory_working_set_bytes 1 1000\n",
-    )
-    .expect("memory is there");
+    );
     assert_eq!(reading.cpu, None);
 }
 
 #[test]
 fn the_time_of_the_request_stands_in_only_where_all_timestamps_are_missing() {
-    let reading = collect(
+    let (reading, _) = collected(
         Source::Resource,
         "node_cpu_usage_seconds_total 5\nnode_memory_working_set_bytes 1\n",
-    )
-    .expect("a reading");
+    );
     assert_eq!(reading.cpu.map(|c| c.at), Some(NOW));
     assert_eq!(reading.memory.map(|m| m.at), Some(NOW));
 }
 
 #[test]
 fn of_duplicates_the_newest_counts_and_of_equals_the_first() {
-    let reading = collect(
+    let (reading, tally) = collected(
         Source::Resource,
         "node_cpu_usage_seconds_total 5 1000\nnode_cpu_usage_seconds_total 6 1000\n\
          node_memory_working_set_bytes 1 1000\nnode_memory_working_set_bytes 2 2000\n",
-    )
-    .expect("a reading");
+    );
     assert_eq!(reading.cpu.map(|c| c.value.get()), Some(5.0));
     assert_eq!(reading.memory.map(|m| m.value.get()), Some(2));
-    assert_eq!(refused(&reading.tally), [(Reason::DuplicateSample, 2)]);
+    assert_eq!(refused(&tally), [(Reason::DuplicateSample, 2)]);
 }
 
 #[test]
@@ -161,7 +160,7 @@ fn a_body_that_says_nothing_of_the_node_is_a_failure_not_a_zero() {
             Reason::KubeletError,
         ),
     ] {
-        let (found, _) = collect(Source::Resource, text).expect_err(text);
-        assert_eq!(found, reason, "{text}");
+        let (found, _) = collect(Source::Resource, text);
+        assert_eq!(found, Err(reason), "{text}");
     }
 }

@@ -1,0 +1,292 @@
+//! The parameters of a range query, as Prometheus's HTTP API takes them.
+//!
+//! API: <https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries>.
+//! Of PromQL only `name{label="value",…}` is read; the rest is refused in words.
+
+use std::fmt;
+
+use super::Identity;
+use crate::reading::Millis;
+
+/// Most points a series may have in an answer: Prometheus's own bound.
+const MAX_POINTS: Millis = 11_000;
+
+/// A range query: a selector and the steps to evaluate it at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RangeQuery {
+    name: String,
+    matchers: Vec<(String, String)>,
+    start: Millis,
+    end: Millis,
+    step: Millis,
+}
+
+/// A query that cannot be answered, worded for the person who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadQuery(String);
+
+impl fmt::Display for BadQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadQuery {}
+
+fn bad(parameter: &str, problem: &str) -> BadQuery {
+    BadQuery(format!("invalid parameter \"{parameter}\": {problem}"))
+}
+
+impl RangeQuery {
+    /// Reads the decoded parameters `query`, `start`, `end` and `step`; others are ignored.
+    ///
+    /// # Errors
+    /// When one is missing or not understood, or the answer would be too long.
+    pub fn parse(parameters: &[(String, String)]) -> Result<Self, BadQuery> {
+        let get = |name: &str| {
+            parameters
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
+                .ok_or_else(|| bad(name, "missing"))
+        };
+        let time = |name: &str| {
+            get(name).and_then(|text| {
+                parse_time(text).ok_or_else(|| {
+                    bad(
+                        name,
+                        &format!("cannot parse {text:?} to a valid timestamp (Unix seconds or RFC 3339 in UTC)"),
+                    )
+                })
+            })
+        };
+        let (start, end) = (time("start")?, time("end")?);
+        let step_text = get("step")?;
+        let step = parse_step(step_text).ok_or_else(|| {
+            bad(
+                "step",
+                &format!("cannot parse {step_text:?} to a positive duration"),
+            )
+        })?;
+        if end < start {
+            return Err(bad("end", "end timestamp must not be before start time"));
+        }
+        if (end - start) / step >= MAX_POINTS {
+            return Err(BadQuery(
+                "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"
+                    .to_owned(),
+            ));
+        }
+        let text = get("query")?;
+        let (name, matchers) = parse_selector(text).ok_or_else(|| {
+            bad(
+                "query",
+                &format!("{text:?}: this history answers only name{{label=\"value\",...}}; for PromQL ask a Prometheus"),
+            )
+        })?;
+        Ok(Self {
+            name,
+            matchers,
+            start,
+            end,
+            step,
+        })
+    }
+
+    /// The times at which the query is evaluated.
+    pub fn steps(&self) -> impl Iterator<Item = Millis> + use<> {
+        let Self {
+            start, end, step, ..
+        } = *self;
+        (0..=(end - start) / step).map(move |n| start + n * step)
+    }
+
+    /// Whether a series is asked for.
+    pub fn selects(&self, identity: &Identity) -> bool {
+        identity.name == self.name
+            && self.matchers.iter().all(|(label, value)| {
+                let found = identity.labels.iter().find(|(name, _)| name == label);
+                // As in PromQL, a label that is not there is an empty one.
+                found.map_or("", |(_, found)| found.as_str()) == value
+            })
+    }
+}
+
+/// Latest second that is read: the year 9999, far from any overflow.
+const MAX_SECONDS: f64 = 253_402_300_799.0;
+
+/// Unix seconds with a fraction, or RFC 3339 in UTC (`2026-11-22T07:13:05.5Z`).
+fn parse_time(text: &str) -> Option<Millis> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return (seconds.abs() <= MAX_SECONDS).then(|| (seconds * 1000.0).round() as Millis);
+    }
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let mut date = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let mut time = time.splitn(3, ':');
+    let hour: i64 = time.next()?.parse().ok()?;
+    let minute: i64 = time.next()?.parse().ok()?;
+    let second: f64 = time.next()?.parse().ok()?;
+    let in_range = (1970..=9999).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && (0..24).contains(&hour)
+        && (0..60).contains(&minute)
+        && (0.0..61.0).contains(&second);
+    let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3_600 + minute * 60;
+    in_range.then(|| seconds * 1000 + (second * 1000.0).round() as Millis)
+}
+
+/// Days from 1970-01-01 in the Gregorian calendar, by counting from March, so
+/// that the leap day is a year's last.
+fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let month_from_march = (month + 9) % 12;
+    let leap_days = year / 4 - year / 100 + year / 400;
+    // 153 days in each five months from March; 719 468 days from 0000-03-01 to the epoch.
+    year * 365 + leap_days + (153 * month_from_march + 2) / 5 + day - 1 - 719_468
+}
+
+/// Seconds with a fraction, or a duration such as `1m`.
+fn parse_step(text: &str) -> Option<Millis> {
+    let millis = match text.parse::<f64>() {
+        Ok(seconds) if seconds.abs() <= MAX_SECONDS => (seconds * 1000.0).round() as Millis,
+        Ok(_) => return None,
+        Err(_) => Millis::try_from(quantity::parse_duration(text).ok()?.as_millis()).ok()?,
+    };
+    (millis > 0).then_some(millis)
+}
+
+/// `name`, `name{}` or `name{label="value",…}`.
+fn parse_selector(text: &str) -> Option<(String, Vec<(String, String)>)> {
+    // The exposition's grammar of names and labels is PromQL's: a selector is a
+    // sample without its value.
+    let line = format!("{} 0", text.trim());
+    let sample = crate::exposition::parse_line(line.as_bytes()).ok()??;
+    let owned = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    // A value of its own (`up 1`) would have become the sample's timestamp.
+    if sample.timestamp_ms.is_some() {
+        return None;
+    }
+    let matchers = sample
+        .labels
+        .iter()
+        .map(|label| Some((owned(label.name)?, owned(&label.unescaped())?)))
+        .collect::<Option<Vec<_>>>()?;
+    Some((owned(sample.name)?, matchers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(query: &str, start: &str, end: &str, step: &str) -> Result<RangeQuery, String> {
+        let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
+        RangeQuery::parse(&[
+            pair("query", query),
+            pair("start", start),
+            pair("end", end),
+            pair("step", step),
+        ])
+        .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn selectors_of_one_name_and_equal_labels_are_read() {
+        for (text, name, matchers) in [
+            ("up", "up", vec![]),
+            (" up{} ", "up", vec![]),
+            (r#"up{node="a"}"#, "up", vec![("node", "a")]),
+            (
+                r#"up { node = "a\"b" , x="y", }"#,
+                "up",
+                vec![("node", "a\"b"), ("x", "y")],
+            ),
+        ] {
+            let query = parse(text, "0", "0", "1").expect(text);
+            assert_eq!(query.name, name);
+            let found: Vec<_> = query
+                .matchers
+                .iter()
+                .map(|(k, v)| (k.as_str(), v.as_str()))
+                .collect();
+            assert_eq!(found, matchers);
+        }
+    }
+
+    #[test]
+    fn the_rest_of_promql_is_refused_in_words() {
+        for text in [
+            "",
+            "rate(up[5m])",
+            "up+1",
+            "up 1",
+            "up > 1",
+            r#"up{a!="b"}"#,
+            r#"up{a=~"b"}"#,
+            "up[5m]",
+            "sum by (node) (up)",
+            "up offset 5m",
+            "{__name__=\"up\"}",
+            "up{a='b'}",
+            "# up",
+            "up # x",
+        ] {
+            let error = parse(text, "0", "0", "1").expect_err(text);
+            assert!(
+                error.contains("answers only name{label=\"value\",...}"),
+                "{text}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn times_are_unix_seconds_or_rfc_3339() {
+        for (text, millis) in [
+            ("0", 0),
+            ("1795330653.39", 1_795_330_653_390),
+            ("1.79533065339e9", 1_795_330_653_390),
+            ("2026-11-22T06:57:33.390Z", 1_795_330_653_390),
+            ("1970-01-01T00:00:00Z", 0),
+            ("2000-02-29T12:00:00Z", 951_825_600_000),
+        ] {
+            assert_eq!(parse_time(text), Some(millis), "{text}");
+        }
+        for text in [
+            "",
+            "now",
+            "NaN",
+            "inf",
+            "1e300",
+            "2026-13-01T00:00:00Z",
+            "2026-11-22",
+        ] {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_parameters_are_named() {
+        for (query, start, end, step, message) in [
+            ("up", "x", "0", "1", "\"start\""),
+            ("up", "0", "x", "1", "\"end\""),
+            (
+                "up",
+                "5",
+                "0",
+                "1",
+                "\"end\": end timestamp must not be before start",
+            ),
+            ("up", "0", "0", "0", "\"step\""),
+            ("up", "0", "0", "-1", "\"step\""),
+            ("up", "0", "0", "banana", "\"step\""),
+            ("up", "0", "11000", "1", "11,000 points"),
+        ] {
+            let error = parse(query, start, end, step).expect_err(message);
+            assert!(error.contains(message), "{error}");
+        }
+        assert!(parse("up", "0", "10999", "1").is_ok());
+        assert!(parse("up", "0", "3600", "1m").is_ok());
+        assert!(RangeQuery::parse(&[]).is_err());
+    }
+}

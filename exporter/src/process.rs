@@ -1,0 +1,135 @@
+//! The process's own figures, from `/proc`, under the names that Prometheus's
+//! client libraries use. A figure that cannot be read is left out.
+
+use std::fs;
+use std::time::Duration;
+
+use contract::{Series, series};
+
+use crate::snapshot::Published;
+
+/// Ticks a second in `/proc/self/stat`: `USER_HZ`, which Linux fixes at 100 on
+/// every architecture it gives to programs.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Adds the `process_*` samples.
+pub fn samples(out: &mut Vec<Published<'_>>) {
+    let mut put = |series: &'static Series, value: Option<f64>| {
+        out.extend(value.map(|value| Published {
+            series,
+            labels: Vec::new(),
+            value,
+        }));
+    };
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    put(&series::PROCESS_CPU, cpu_seconds(&stat));
+    // The directory's own handle is open while it is read.
+    put(
+        &series::PROCESS_OPEN_FDS,
+        fs::read_dir("/proc/self/fd")
+            .ok()
+            .map(|fds| fds.count().saturating_sub(1) as f64),
+    );
+    put(&series::PROCESS_MAX_FDS, max_open_files(&limits));
+    put(
+        &series::PROCESS_VIRTUAL_MEMORY,
+        kilobytes(&status, "VmSize:"),
+    );
+    put(
+        &series::PROCESS_RESIDENT_MEMORY,
+        kilobytes(&status, "VmRSS:"),
+    );
+    put(
+        &series::PROCESS_START_TIME,
+        start_time(&stat, &fs::read_to_string("/proc/stat").unwrap_or_default()),
+    );
+}
+
+/// Field `number` of `/proc/self/stat`, counted from 1 as in proc(5). The second
+/// is the program's name in brackets, which may hold anything.
+fn stat_field(stat: &str, number: usize) -> Option<f64> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name
+        .split_whitespace()
+        .nth(number.checked_sub(3)?)?
+        .parse()
+        .ok()
+}
+
+fn cpu_seconds(stat: &str) -> Option<f64> {
+    Some((stat_field(stat, 14)? + stat_field(stat, 15)?) / TICKS_PER_SECOND)
+}
+
+fn start_time(stat: &str, system_stat: &str) -> Option<f64> {
+    let boot: f64 = system_stat
+        .lines()
+        .find_map(|line| line.strip_prefix("btime "))?
+        .trim()
+        .parse()
+        .ok()?;
+    let since_boot = stat_field(stat, 22)? / TICKS_PER_SECOND;
+    Some(
+        Duration::try_from_secs_f64(boot + since_boot)
+            .ok()?
+            .as_secs_f64(),
+    )
+}
+
+fn kilobytes(status: &str, name: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024.0)
+}
+
+fn max_open_files(limits: &str) -> Option<f64> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_behind_a_name_with_blanks_and_brackets() {
+        let stat = "7 (k8s) ai (x) S 1 7 7 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 4 0 12345 1 2";
+        assert_eq!(cpu_seconds(stat), Some(3.0));
+        assert_eq!(start_time(stat, "cpu 1 2\nbtime 1000\n"), Some(1123.45));
+        assert_eq!(cpu_seconds(""), None);
+    }
+
+    #[test]
+    fn units_become_bytes() {
+        assert_eq!(
+            kilobytes("VmSize:\t  8 kB\nVmRSS:\t  4 kB\n", "VmRSS:"),
+            Some(4096.0)
+        );
+        assert_eq!(
+            max_open_files(
+                "Max open files            1024                 4096                 files     \n"
+            ),
+            Some(1024.0)
+        );
+        assert_eq!(
+            max_open_files("Max open files  unlimited unlimited files"),
+            None
+        );
+    }
+
+    #[test]
+    fn on_linux_every_figure_is_there() {
+        let mut samples_found = Vec::new();
+        samples(&mut samples_found);
+        assert_eq!(samples_found.len(), 6);
+        assert!(
+            samples_found
+                .iter()
+                .all(|sample| sample.value > 0.0
+                    || sample.series.name == "process_cpu_seconds_total")
+        );
+    }
+}
