@@ -1,1 +1,29 @@
-//! placeholder
+//! `k8s-ai-agent`: how busy will the nodes of a cluster be, and what to do about it.
+//!
+//! One run, in the order of the data:
+//!
+//! 1. [`args`]: what the user typed, over the environment, becomes a proven [`args::Config`].
+//! 2. [`prometheus`]: six range queries, whatever the number of nodes, decoded as they
+//!    stream; [`collect`] asks them and keeps one [`series`] a node and resource.
+//! 3. [`forecast`] continues each series over the horizon, [`recommend`] holds the
+//!    forecast against the node's allocatable, [`assess`] puts the nodes together. (pure)
+//! 4. [`report`] turns the result into text or JSON (pure), which goes to standard
+//!    output in one piece; [`termination`] sees to it that a signal leaves no half of it.
+//!
+//! In scope: reading a Prometheus-compatible range query API and reporting once.
+//! Out of scope: scraping, storing, changing anything in the cluster, running for ever.
+
+pub mod args;
+pub mod assess;
+pub mod collect;
+pub mod exit;
+pub mod forecast;
+pub mod prometheus;
+pub mod recommend;
+pub mod report;
+mod run;
+pub mod series;
+pub mod termination;
+pub mod window;
+
+pub use run::run;

@@ -1,0 +1,136 @@
+//! From what was measured to the report: forecasts, verdicts, what is missing. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::collect::Measurements;
+use crate::forecast::forecast;
+use crate::recommend::{Outlook, Resource, Thresholds, node_verdict, recommend, seconds_to_limit};
+use crate::report::{NodeReport, Report, ResourceForecast, ResourceReport, WindowReport};
+use crate::window::{Timestamp, Window};
+
+/// A newest point older than this, and older than three steps, is no base for a
+/// forecast. Prometheus itself looks back five minutes for a sample.
+const STALE_SECONDS: u64 = 300;
+const STALE_STEPS: u64 = 3;
+
+/// Judges every node that any query knows, worst first, then by name.
+pub fn assess(
+    measurements: Measurements,
+    window: &Window,
+    thresholds: Thresholds,
+    generated_at: Timestamp,
+) -> Report {
+    let names: BTreeSet<&String> = Resource::ALL
+        .iter()
+        .map(|resource| measurements.of(*resource))
+        .flat_map(|m| m.usage.keys().chain(m.allocatable.keys()))
+        .collect();
+    let mut errors = measurements.errors.clone();
+    let mut nodes = Vec::new();
+    for name in names {
+        let mut resources = Vec::new();
+        let mut stale = Vec::new();
+        let mut any_recent = false;
+        for resource in Resource::ALL {
+            let (report, presence) =
+                assess_resource(resource, name, &measurements, window, thresholds);
+            match presence {
+                Presence::Recent => any_recent = true,
+                Presence::Stale => stale.push(format!(
+                    "node {name}: no recent {} samples",
+                    resource.label()
+                )),
+                // Where a query brought nothing at all, that has been said.
+                Presence::Absent if measurements.of(resource).usage.is_empty() => {}
+                Presence::Absent => {
+                    errors.push(format!("node {name}: no {} samples", resource.label()));
+                }
+            }
+            resources.push(report);
+        }
+        // A node of which nothing is recent has gone, which is no error; one of
+        // which something is recent lacks the rest.
+        if any_recent {
+            errors.append(&mut stale);
+        }
+        let recommendations: Vec<_> = resources.iter().map(|r| r.recommendation.clone()).collect();
+        let (action, severity) = node_verdict(&recommendations);
+        nodes.push(NodeReport {
+            node: name.clone(),
+            action,
+            severity,
+            resources,
+        });
+    }
+    // Stable: names stay in order within a severity.
+    nodes.sort_by_key(|node| std::cmp::Reverse(node.severity));
+    Report {
+        schema_version: Report::SCHEMA_VERSION,
+        program_version: env!("CARGO_PKG_VERSION"),
+        generated_at,
+        window: WindowReport::from(window),
+        thresholds: thresholds.into(),
+        nodes,
+        errors,
+        warnings: measurements.warnings,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Presence {
+    Absent,
+    Stale,
+    Recent,
+}
+
+fn assess_resource(
+    resource: Resource,
+    node: &str,
+    measurements: &Measurements,
+    window: &Window,
+    thresholds: Thresholds,
+) -> (ResourceReport, Presence) {
+    let measured = measurements.of(resource);
+    let allocatable = measured.allocatable.get(node).copied();
+    let capacity = measured.capacity.get(node).copied();
+    // Capacity is never below allocatable; if it is said to be, it is the odd one.
+    let ceiling = capacity.map(|c| c.max(allocatable.unwrap_or(c)));
+    let points = measured
+        .usage
+        .get(node)
+        .map_or(&[][..], |series| series.points());
+    let oldest_useful = window.end.unix() - STALE_SECONDS.max(STALE_STEPS * window.step) as i64;
+    let (result, presence) = match points.last() {
+        None => (Err(Outlook::NoData), Presence::Absent),
+        Some(newest) if newest.at.unix() < oldest_useful => {
+            (Err(Outlook::Stale(newest.at)), Presence::Stale)
+        }
+        Some(_) => (
+            forecast(points, &window.ahead(), ceiling).map_err(Outlook::TooFew),
+            Presence::Recent,
+        ),
+    };
+    let outlook = match &result {
+        Ok(forecast) => &Outlook::Forecast(forecast),
+        Err(unknown) => unknown,
+    };
+    let recommendation = recommend(resource, outlook, allocatable, thresholds, window);
+    let report = ResourceReport {
+        resource,
+        unit: resource.unit(),
+        points: points.len(),
+        points_expected: window.points_expected(),
+        model: result.as_ref().ok().map(|forecast| forecast.model),
+        forecast: result.as_ref().ok().map(|forecast| ResourceForecast {
+            max: forecast.max,
+            mean: forecast.mean,
+            horizon_seconds: window.horizon,
+            seconds_to_limit: allocatable
+                .and_then(|limit| seconds_to_limit(forecast, limit, window)),
+        }),
+        allocatable,
+        capacity,
+        recommendation,
+    };
+    (report, presence)
+}

@@ -1,0 +1,215 @@
+//! Asks for everything a report needs: six range queries, whatever the cluster's size.
+//!
+//! In scope: which queries, what is kept of their answers, what to say about what
+//! is missing from them. Out of scope: HTTP, JSON, and what the numbers mean.
+
+use std::collections::BTreeMap;
+
+use contract::{Series as Metric, label, series};
+
+use crate::prometheus::{Answer, Prometheus};
+use crate::recommend::Resource;
+use crate::series::{Series, merge};
+use crate::window::Window;
+
+/// What was measured of one resource, by node.
+#[derive(Debug, Default, PartialEq)]
+pub struct Measured {
+    /// Usage over the window, in cores or bytes.
+    pub usage: BTreeMap<String, Series>,
+    /// What pods may use of the node; above 0.
+    pub allocatable: BTreeMap<String, f64>,
+    /// What the node has; above 0.
+    pub capacity: BTreeMap<String, f64>,
+}
+
+/// What was measured, and what went wrong meanwhile.
+#[derive(Debug, Default, PartialEq)]
+pub struct Measurements {
+    /// CPU, in cores.
+    pub cpu: Measured,
+    /// Memory, in bytes.
+    pub memory: Measured,
+    /// What makes the report incomplete, one sentence each.
+    pub errors: Vec<String>,
+    /// What does not, and is worth knowing.
+    pub warnings: Vec<String>,
+    /// Whether a query for usage failed.
+    pub usage_query_failed: bool,
+}
+
+impl Measurements {
+    /// What was measured of `resource`.
+    pub fn of(&self, resource: Resource) -> &Measured {
+        match resource {
+            Resource::Cpu => &self.cpu,
+            Resource::Memory => &self.memory,
+        }
+    }
+
+    fn of_mut(&mut self, resource: Resource) -> &mut Measured {
+        match resource {
+            Resource::Cpu => &mut self.cpu,
+            Resource::Memory => &mut self.memory,
+        }
+    }
+}
+
+/// The queries for usage, as the user may set them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageQueries {
+    /// PromQL for cores by node.
+    pub cpu: String,
+    /// PromQL for bytes by node.
+    pub memory: String,
+}
+
+/// How much of the window is asked for sizes: they hardly change, and the newest counts.
+const SIZE_WINDOW_SECONDS: u64 = 600;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Quantity {
+    Usage,
+    Allocatable,
+    Capacity,
+}
+
+impl Quantity {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Allocatable => "allocatable",
+            Self::Capacity => "capacity",
+        }
+    }
+}
+
+/// Asks `prometheus` one query after the other: the load it has to bear at a time is one.
+pub fn collect(prometheus: &Prometheus, queries: &UsageQueries, window: &Window) -> Measurements {
+    let sizes = window.last(SIZE_WINDOW_SECONDS);
+    let name = |metric: &'static Metric| metric.name;
+    let plan = [
+        (Resource::Cpu, Quantity::Usage, queries.cpu.as_str()),
+        (Resource::Memory, Quantity::Usage, queries.memory.as_str()),
+        (
+            Resource::Cpu,
+            Quantity::Allocatable,
+            name(&series::CPU_ALLOCATABLE),
+        ),
+        (
+            Resource::Memory,
+            Quantity::Allocatable,
+            name(&series::MEMORY_ALLOCATABLE),
+        ),
+        (
+            Resource::Cpu,
+            Quantity::Capacity,
+            name(&series::CPU_CAPACITY),
+        ),
+        (
+            Resource::Memory,
+            Quantity::Capacity,
+            name(&series::MEMORY_CAPACITY),
+        ),
+    ];
+    let mut measurements = Measurements::default();
+    for (resource, quantity, query) in plan {
+        let asked = match quantity {
+            Quantity::Usage => window,
+            Quantity::Allocatable | Quantity::Capacity => &sizes,
+        };
+        let subject = format!("{} {}", resource.label(), quantity.label());
+        match prometheus.query_range(query, asked) {
+            Ok(answer) => {
+                measurements.note(&subject, query, &answer);
+                if measurements.keep(resource, quantity, answer) == 0 {
+                    measurements.note_nothing(&subject, query, quantity);
+                }
+            }
+            Err(error) => {
+                measurements.usage_query_failed |= quantity == Quantity::Usage;
+                measurements.errors.push(format!("{subject}: {error}"));
+                if error.is_unreachable() {
+                    // Asking on would only take longer to say the same.
+                    break;
+                }
+            }
+        }
+    }
+    measurements
+}
+
+impl Measurements {
+    /// Keeps what an answer says of each node. Returns of how many nodes it does.
+    fn keep(&mut self, resource: Resource, quantity: Quantity, answer: Answer) -> usize {
+        let measured = self.of_mut(resource);
+        let merged = answer
+            .nodes
+            .into_iter()
+            .map(|(node, parts)| (node, merge(parts)))
+            .filter(|(_, series)| series.last().is_some());
+        let newest = |(node, series): (String, Series)| {
+            let size = series.last()?.value;
+            // A node without any of it is a reading that failed.
+            (size > 0.0).then_some((node, size))
+        };
+        let sizes = match quantity {
+            Quantity::Usage => {
+                measured.usage = merged.collect();
+                return measured.usage.len();
+            }
+            Quantity::Allocatable => &mut measured.allocatable,
+            Quantity::Capacity => &mut measured.capacity,
+        };
+        *sizes = merged.filter_map(newest).collect();
+        sizes.len()
+    }
+
+    /// Notes that a query brought nothing of use.
+    fn note_nothing(&mut self, subject: &str, query: &str, quantity: Quantity) {
+        let text = format!("{subject}: no samples of any node for {query:?}");
+        match quantity {
+            Quantity::Usage => self.errors.push(text),
+            Quantity::Allocatable => self.warnings.push(text),
+            // Only bounds a forecast.
+            Quantity::Capacity => {}
+        }
+    }
+
+    /// Notes what is odd about an answer.
+    fn note(&mut self, subject: &str, query: &str, answer: &Answer) {
+        for warning in &answer.warnings {
+            let text = format!("{subject}: the backend warns: {warning}");
+            // Remarks on the expression start like this; all others are about
+            // stores that did not answer.
+            if warning.starts_with("PromQL ") {
+                self.warnings.push(text);
+            } else {
+                self.errors.push(text);
+            }
+        }
+        for info in &answer.infos {
+            self.warnings
+                .push(format!("{subject}: the backend remarks: {info}"));
+        }
+        if answer.is_partial {
+            self.errors.push(format!(
+                "{subject}: the backend says that its answer is partial"
+            ));
+        }
+        if answer.without_node > 0 {
+            self.warnings.push(format!(
+                "{subject}: {} series of {query:?} left out: they have no label {:?} (aggregate with `by ({})`)",
+                answer.without_node,
+                label::NODE,
+                label::NODE,
+            ));
+        }
+        if answer.rejected_samples > 0 {
+            self.warnings.push(format!(
+                "{subject}: {} samples of {query:?} left out: not a finite number from 0 to 2^53, or not at a moment asked for",
+                answer.rejected_samples
+            ));
+        }
+    }
+}

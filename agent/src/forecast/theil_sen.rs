@@ -1,0 +1,124 @@
+//! A straight line that outliers do not bend: for series long enough to have a trend.
+//!
+//! Slope: the median of the slopes between all pairs of points (Theil 1950;
+//! Sen 1968, "Estimates of the regression coefficient based on Kendall's tau",
+//! JASA 63). Level: the median of what is left of each value once the slope is
+//! taken off. Up to 29% of the points may be arbitrarily wrong.
+
+use super::Model;
+use crate::series::Point;
+use crate::window::Timestamp;
+
+/// Predicts along the Theil-Sen line.
+#[derive(Debug, Clone, Copy)]
+pub struct TheilSen;
+
+/// Most points whose pairs are all looked at: 256 give 32,640 slopes, which
+/// takes about a millisecond. A longer series is first cut into as many runs of
+/// consecutive points, and the slope is found between their middles.
+const MAX_PAIRED: usize = 256;
+
+impl Model for TheilSen {
+    fn name(&self) -> &'static str {
+        "theil_sen"
+    }
+
+    fn predict(&self, points: &[Point], times: &[Timestamp]) -> Vec<f64> {
+        let Some(newest) = points.last() else {
+            return vec![0.0; times.len()];
+        };
+        // Times count from the newest point: small numbers, so no precision is
+        // lost, and the same ones whenever the series was recorded.
+        let xy: Vec<(f64, f64)> = points
+            .iter()
+            .map(|p| (p.at.since(newest.at), p.value))
+            .collect();
+        let slope = slope(&middles(&xy));
+        let level = median(xy.iter().map(|(x, y)| y - slope * x).collect());
+        times
+            .iter()
+            .map(|time| level + slope * time.since(newest.at))
+            .collect()
+    }
+}
+
+/// At most [`MAX_PAIRED`] points that stand for all: the median time and the
+/// median value of each run of consecutive points. On a line they lie on it.
+fn middles(xy: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    xy.chunks(xy.len().div_ceil(MAX_PAIRED).max(1))
+        .map(|run| {
+            (
+                median(run.iter().map(|p| p.0).collect()),
+                median(run.iter().map(|p| p.1).collect()),
+            )
+        })
+        .collect()
+}
+
+/// Median slope between all pairs, per second; 0 for a single point.
+fn slope(xy: &[(f64, f64)]) -> f64 {
+    let slopes: Vec<f64> = xy
+        .iter()
+        .enumerate()
+        // Times rise strictly: the difference is never 0.
+        .flat_map(|(i, a)| xy[i + 1..].iter().map(|b| (b.1 - a.1) / (b.0 - a.0)))
+        .collect();
+    median(slopes)
+}
+
+/// The middle value, or the mean of the two middle ones; 0 of nothing.
+fn median(mut values: Vec<f64>) -> f64 {
+    let middle = values.len() / 2;
+    if values.is_empty() {
+        return 0.0;
+    }
+    let odd = values.len() % 2 == 1;
+    let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    if odd {
+        return upper;
+    }
+    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    lower + (upper - lower) / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_or_between_the_two_middle_values() {
+        for (values, expected) in [
+            (vec![], 0.0),
+            (vec![3.0], 3.0),
+            (vec![3.0, 1.0], 2.0),
+            (vec![9.0, 1.0, 5.0], 5.0),
+            (vec![4.0, 1.0, 3.0, 2.0], 2.5),
+            (vec![0.1, 0.1, 0.1, 0.1], 0.1),
+        ] {
+            assert_eq!(median(values), expected);
+        }
+    }
+
+    #[test]
+    fn the_longest_series_are_thinned_to_the_same_slope() {
+        for count in [256, 257, 1000, 11_000] {
+            let xy: Vec<(f64, f64)> = (0..count)
+                .map(|k| (f64::from(k) * 60.0, 3.0 + 0.5 * f64::from(k)))
+                .collect();
+            let thinned = middles(&xy);
+            assert!(thinned.len() <= MAX_PAIRED, "{}", thinned.len());
+            assert!((slope(&thinned) * 60.0 - 0.5).abs() < 1e-12, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_slope_of_its_own_is_the_median_of_all_pairs() {
+        // Worked by hand: the pairs of (0,0) (1,1) (2,8) (3,3) have the slopes
+        // 1, 4, 1, 7, 1, -5; in order -5 1 1 1 4 7, the middle two are 1 and 1.
+        assert_eq!(
+            slope(&[(0.0, 0.0), (1.0, 1.0), (2.0, 8.0), (3.0, 3.0)]),
+            1.0
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! The report: what it holds, and its two forms. Pure.
+//!
+//! `report.schema.json` beside this crate's manifest describes the JSON form;
+//! a test holds real reports against it.
+
+pub mod json;
+pub mod text;
+
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::recommend::{Action, Recommendation, Resource, Severity, Thresholds};
+use crate::window::{Timestamp, Window};
+
+/// Everything a report says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Rises when a field changes its meaning or goes; not when one is added.
+    pub schema_version: u32,
+    /// Release of the agent.
+    pub program_version: &'static str,
+    /// When the report was made.
+    pub generated_at: Timestamp,
+    /// What time it is about.
+    pub window: WindowReport,
+    /// What it judged by.
+    pub thresholds: ThresholdsReport,
+    /// Worst first, then by name.
+    pub nodes: Vec<NodeReport>,
+    /// What is missing from the report, one sentence each; empty if it is complete.
+    pub errors: Vec<String>,
+    /// What else is worth knowing, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// The window looked back on and the horizon ahead.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WindowReport {
+    /// First moment asked for.
+    pub start: Timestamp,
+    /// Last moment asked for.
+    pub end: Timestamp,
+    /// Seconds between two points.
+    pub step_seconds: u64,
+    /// Seconds looked ahead from `end`.
+    pub horizon_seconds: u64,
+}
+
+impl From<&Window> for WindowReport {
+    fn from(window: &Window) -> Self {
+        Self {
+            start: window.start,
+            end: window.end,
+            step_seconds: window.step,
+            horizon_seconds: window.horizon,
+        }
+    }
+}
+
+/// Shares of allocatable, 0 to 1.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ThresholdsReport {
+    /// Above it a resource is short.
+    pub high: f64,
+    /// Under it a resource is low.
+    pub low: f64,
+}
+
+impl From<Thresholds> for ThresholdsReport {
+    fn from(thresholds: Thresholds) -> Self {
+        Self {
+            high: thresholds.high(),
+            low: thresholds.low(),
+        }
+    }
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NodeReport {
+    /// Its name.
+    pub node: String,
+    /// What to do with it.
+    pub action: Action,
+    /// How urgent that is.
+    pub severity: Severity,
+    /// CPU and memory.
+    pub resources: Vec<ResourceReport>,
+}
+
+/// One resource of one node.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ResourceReport {
+    /// Which.
+    pub resource: Resource,
+    /// Unit of all its numbers: `cores` or `bytes`.
+    pub unit: &'static str,
+    /// Points that the window held.
+    pub points: usize,
+    /// Points that a series without gaps would have.
+    pub points_expected: usize,
+    /// Model behind the forecast.
+    pub model: Option<&'static str>,
+    /// What is ahead, if that can be said.
+    pub forecast: Option<ResourceForecast>,
+    /// What pods may use of the node, if known.
+    pub allocatable: Option<f64>,
+    /// What the node has, if known.
+    pub capacity: Option<f64>,
+    /// What to do.
+    pub recommendation: Recommendation,
+}
+
+/// What is ahead of one resource.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ResourceForecast {
+    /// Highest value over the horizon.
+    pub max: f64,
+    /// Mean value over the horizon.
+    pub mean: f64,
+    /// Seconds looked ahead.
+    pub horizon_seconds: u64,
+    /// Seconds until the forecast reaches allocatable; `None` if it does not, or
+    /// if allocatable is unknown.
+    pub seconds_to_limit: Option<u64>,
+}
+
+impl Report {
+    /// The version of the JSON form.
+    pub const SCHEMA_VERSION: u32 = 1;
+
+    /// Whether any node has a sample at all.
+    pub fn has_data(&self) -> bool {
+        self.nodes
+            .iter()
+            .flat_map(|node| &node.resources)
+            .any(|resource| resource.points > 0)
+    }
+
+    /// The exit code that this report deserves.
+    pub fn exit(&self, fail_on: Option<Severity>) -> Exit {
+        let found = |least| self.nodes.iter().any(|node| node.severity >= least);
+        if !self.has_data() {
+            Exit::NoData
+        } else if !self.errors.is_empty() {
+            Exit::Partial
+        } else if fail_on.is_some_and(found) {
+            Exit::Findings
+        } else {
+            Exit::Complete
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! One run from the arguments to the exit code: joins the parts, prints what they say.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime};
+
+use commandline::Environment;
+use webclient::{Authorities, AuthorityError, Client, Settings};
+
+use crate::args::{self, Command, Config, Format, PROGRAM};
+use crate::assess::assess;
+use crate::collect::collect;
+use crate::exit::Exit;
+use crate::prometheus::Prometheus;
+use crate::report::{Report, json, text};
+use crate::termination;
+use crate::window::Timestamp;
+
+/// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Between two queries of one run a connection is hardly idle.
+const KEEP_IDLE: Duration = Duration::from_secs(15);
+
+/// Runs the program: the report goes to `out`, in one piece, all else to `err`.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    environment: Environment<'_>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    let config = match args::parse(args, environment) {
+        Ok(Command::Report(config)) => config,
+        Ok(Command::PrintConfig(config)) => {
+            return print(&config.to_string(), Exit::Complete, out, err);
+        }
+        Ok(Command::Print(text)) => return print(&text, Exit::Complete, out, err),
+        Err(error) => return complain(&error, Exit::Usage, err),
+    };
+    let authorities = match authorities(&config) {
+        Ok(authorities) => authorities,
+        Err(error) => return complain(&error, Exit::Usage, err),
+    };
+    if let Err(error) = termination::leave_on_signals() {
+        // The report is still worth having.
+        complain(
+            &format!("cannot listen for signals: {error}"),
+            Exit::Complete,
+            err,
+        );
+    }
+    let (report, exit) = report(&config, authorities);
+    for error in &report.errors {
+        complain(error, exit, err);
+    }
+    if exit == Exit::Backend {
+        return complain(
+            &format!("no usage from {}", config.prometheus_url),
+            exit,
+            err,
+        );
+    }
+    let rendered = match config.format {
+        Format::Text => text::render(&report),
+        Format::Json => json::render(&report),
+    };
+    print(&rendered, exit, out, err)
+}
+
+fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
+    config
+        .ca_file
+        .as_deref()
+        .map_or_else(|| Ok(Authorities::public()), Authorities::from_file)
+}
+
+fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
+    let prometheus = Prometheus::new(Client::new(Settings {
+        base: config.prometheus_url.clone(),
+        authorities,
+        user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
+        deadline: config.timeout,
+        connect_deadline: CONNECT_DEADLINE.min(config.timeout),
+        keep_idle: KEEP_IDLE,
+    }));
+    let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
+    let measurements = collect(&prometheus, &config.queries, &window);
+    let refused = measurements.usage_query_failed;
+    let generated_at = Timestamp::from(SystemTime::now());
+    let report = assess(measurements, &window, config.thresholds, generated_at);
+    let exit = match report.exit(config.fail_on) {
+        Exit::NoData if refused => Exit::Backend,
+        exit => exit,
+    };
+    (report, exit)
+}
+
+/// Prints a whole text. One that cannot be written makes a run partial; a reader
+/// that has seen enough and gone does not.
+fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    match termination::write_whole(out, text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let exit = match exit {
+                Exit::Complete | Exit::Findings => Exit::Partial,
+                worse => worse,
+            };
+            complain(
+                &format!("cannot write to standard output: {error}"),
+                exit,
+                err,
+            )
+        }
+        _ => exit,
+    }
+}
+
+/// One line to standard error. That nobody may read it changes nothing.
+fn complain(problem: &dyn std::fmt::Display, exit: Exit, err: &mut dyn Write) -> Exit {
+    let _ = writeln!(err, "{PROGRAM}: {problem}");
+    exit
+}

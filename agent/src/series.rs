@@ -1,0 +1,165 @@
+//! The points of one node and resource: in order of time, gaps left open.
+//!
+//! A gap is the absence of points; nothing here fills it, and nothing stands
+//! for it. Units are those of the query (cores or bytes).
+
+use crate::window::Timestamp;
+
+/// One value at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// When.
+    pub at: Timestamp,
+    /// Cores or bytes; finite and not negative.
+    pub value: f64,
+}
+
+/// Points in strictly rising order of time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Series {
+    points: Vec<Point>,
+}
+
+impl Series {
+    /// Appends a point. Returns `false`, and leaves it out, unless it is later
+    /// than the last one.
+    pub fn push(&mut self, point: Point) -> bool {
+        let later = self.last().is_none_or(|last| last.at < point.at);
+        if later {
+            self.points.push(point);
+        }
+        later
+    }
+
+    /// The points, oldest first.
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// The newest point.
+    pub fn last(&self) -> Option<Point> {
+        self.points.last().copied()
+    }
+}
+
+/// Makes one series of those that replaced exporter pods have left for one node.
+///
+/// Where several have a point at the same moment, that of the series with the
+/// newest last point wins: the other pod had gone by then, and what Prometheus
+/// still showed of it was an older sample. If their last points are equally new,
+/// the series that began later wins; if that is equal too, the one with the
+/// greater values, so that the order of the answer never decides.
+pub fn merge(mut parts: Vec<Series>) -> Series {
+    if parts.len() == 1 {
+        return parts.swap_remove(0);
+    }
+    parts.retain(|part| !part.points.is_empty());
+    // Weakest first.
+    parts.sort_by(|a, b| {
+        let ends = |s: &Series| (s.points[s.points.len() - 1].at, s.points[0].at);
+        let values = |s: &Series| -> Vec<u64> {
+            // Values are not negative: their bits are in the order of the values.
+            s.points.iter().map(|p| p.value.to_bits()).collect()
+        };
+        ends(a)
+            .cmp(&ends(b))
+            .then_with(|| values(a).cmp(&values(b)))
+    });
+    let mut points: Vec<(usize, Point)> = parts
+        .into_iter()
+        .enumerate()
+        .flat_map(|(rank, part)| part.points.into_iter().map(move |point| (rank, point)))
+        .collect();
+    points.sort_by_key(|(rank, point)| (point.at, std::cmp::Reverse(*rank)));
+    points.dedup_by_key(|(_, point)| point.at);
+    Series {
+        points: points.into_iter().map(|(_, point)| point).collect(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub(crate) fn series(points: &[(i64, f64)]) -> Series {
+        let mut series = Series::default();
+        for &(at, value) in points {
+            let at = Timestamp::from_unix(at);
+            assert!(series.push(Point { at, value }), "points out of order");
+        }
+        series
+    }
+
+    #[test]
+    fn a_point_that_is_not_later_is_left_out() {
+        let mut one = series(&[(60, 1.0)]);
+        for at in [60, 0] {
+            let at = Timestamp::from_unix(at);
+            assert!(!one.push(Point { at, value: 2.0 }));
+        }
+        assert_eq!(one, series(&[(60, 1.0)]));
+    }
+
+    #[test]
+    fn series_of_replaced_pods_become_one_with_the_newest_sample_winning() {
+        let old = series(&[(0, 1.0), (60, 1.0), (120, 1.0)]);
+        let new = series(&[(120, 2.0), (180, 2.0)]);
+        let newest = series(&[(180, 3.0), (300, 3.0)]);
+        let expected = series(&[(0, 1.0), (60, 1.0), (120, 2.0), (180, 3.0), (300, 3.0)]);
+        for parts in [
+            vec![old.clone(), new.clone(), newest.clone()],
+            vec![newest.clone(), old.clone(), new.clone()],
+            vec![new, newest, Series::default(), old],
+        ] {
+            assert_eq!(merge(parts), expected);
+        }
+    }
+
+    #[test]
+    fn of_two_series_that_end_together_the_one_that_began_later_wins() {
+        let old = series(&[(0, 1.0), (60, 1.0), (120, 1.0)]);
+        let new = series(&[(60, 2.0), (120, 2.0)]);
+        let expected = series(&[(0, 1.0), (60, 2.0), (120, 2.0)]);
+        assert_eq!(merge(vec![old.clone(), new.clone()]), expected);
+        assert_eq!(merge(vec![new, old]), expected);
+    }
+
+    #[test]
+    fn nothing_merges_to_nothing() {
+        assert_eq!(merge(Vec::new()), Series::default());
+        assert_eq!(
+            merge(vec![Series::default(), Series::default()]),
+            Series::default()
+        );
+    }
+
+    fn any_series() -> impl Strategy<Value = Series> {
+        proptest::collection::btree_map(0..20i64, 0.0..9.0f64, 0..12).prop_map(|points| {
+            series(
+                &points
+                    .into_iter()
+                    .map(|(t, v)| (t * 60, v))
+                    .collect::<Vec<_>>(),
+            )
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_the_parts_never_matters(
+            parts in proptest::collection::vec(any_series(), 0..5),
+            turn in 0..5usize,
+        ) {
+            let mut turned = parts.clone();
+            let by = turn.min(turned.len());
+            turned.rotate_left(by);
+            let mut reversed = parts.clone();
+            reversed.reverse();
+            let merged = merge(parts);
+            prop_assert_eq!(&merge(turned), &merged);
+            prop_assert_eq!(&merge(reversed), &merged);
+            prop_assert!(merged.points().windows(2).all(|w| w[0].at < w[1].at));
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The time a report is about: the window looked back on, and the horizon ahead.
+//!
+//! Everything is in whole seconds. No clock is read here.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+
+/// A moment in whole seconds since the Unix epoch. Displayed in UTC as RFC 3339 writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(i64);
+
+const SECONDS_PER_DAY: i64 = 86_400;
+
+impl Timestamp {
+    /// The moment `seconds` after the Unix epoch.
+    pub const fn from_unix(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since the Unix epoch.
+    pub const fn unix(self) -> i64 {
+        self.0
+    }
+
+    /// Seconds from `earlier` to this moment; negative if it is later.
+    pub fn since(self, earlier: Self) -> f64 {
+        // Exact: a window spans far less than 2^53 seconds.
+        (self.0 - earlier.0) as f64
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    /// The second that `time` falls into. A clock set before 1970 counts as 1970.
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH);
+        Self(since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil(self.0.div_euclid(SECONDS_PER_DAY));
+        let second = self.0.rem_euclid(SECONDS_PER_DAY);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        )
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Year, month and day of the proleptic Gregorian calendar for a count of days
+/// since 1970-01-01. The calendar repeats every 400 years (146,097 days), and a
+/// year that begins in March has its leap day last.
+fn civil(days: i64) -> (i64, i64, i64) {
+    // Days since 0000-03-01.
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // March is month 0; 153 days make five months.
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    (year, month, day)
+}
+
+/// Lengths of a window, in whole seconds: proven to fit each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spans {
+    lookback: u64,
+    step: u64,
+    horizon: u64,
+}
+
+/// Most points a series may have in one query: Prometheus refuses more.
+pub const MAX_POINTS: u64 = 11_000;
+
+/// The longest span accepted, ten years: no store keeps finer series for longer,
+/// and every sum of times stays far from overflow.
+pub const MAX_SPAN_SECONDS: u64 = 3_653 * 86_400;
+
+/// Which lengths do not fit each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misfit {
+    /// The lookback is shorter than one step.
+    LookbackUnderStep,
+    /// The lookback has more than [`MAX_POINTS`] points at this step.
+    TooManyPoints {
+        /// How many.
+        points: u64,
+        /// The finest step, in seconds, that would do.
+        step_that_would_do: u64,
+    },
+    /// The horizon has more than [`MAX_POINTS`] steps.
+    HorizonTooFine {
+        /// The finest step, in seconds, that would do.
+        step_that_would_do: u64,
+    },
+}
+
+impl Spans {
+    /// Takes lengths in seconds, each above 0 and at most [`MAX_SPAN_SECONDS`].
+    ///
+    /// # Errors
+    /// When they do not fit each other.
+    pub fn new(lookback: u64, step: u64, horizon: u64) -> Result<Self, Misfit> {
+        if lookback < step {
+            return Err(Misfit::LookbackUnderStep);
+        }
+        let points = lookback / step + 1;
+        if points > MAX_POINTS {
+            return Err(Misfit::TooManyPoints {
+                points,
+                step_that_would_do: finest_step(lookback, MAX_POINTS),
+            });
+        }
+        if horizon.div_ceil(step) > MAX_POINTS {
+            return Err(Misfit::HorizonTooFine {
+                step_that_would_do: horizon.div_ceil(MAX_POINTS),
+            });
+        }
+        Ok(Self {
+            lookback,
+            step,
+            horizon,
+        })
+    }
+
+    /// How far to look back, in seconds.
+    pub fn lookback(&self) -> u64 {
+        self.lookback
+    }
+
+    /// Time between two points, in seconds.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// How far to look ahead, in seconds.
+    pub fn horizon(&self) -> u64 {
+        self.horizon
+    }
+
+    /// The window that ends now: both ends on whole multiples of the step, so
+    /// that two runs, and two backends, evaluate at the same moments.
+    pub fn ending_at(&self, now: Timestamp) -> Window {
+        let step = self.step as i64;
+        let end = now.unix().div_euclid(step) * step;
+        let start = end - (self.lookback as i64).div_euclid(step) * step;
+        Window {
+            start: Timestamp(start),
+            end: Timestamp(end),
+            step: self.step,
+            horizon: self.horizon,
+        }
+    }
+}
+
+/// The finest whole step at which `lookback` has at most `points` points.
+fn finest_step(lookback: u64, points: u64) -> u64 {
+    // lookback / step + 1 <= points, with the division rounding down.
+    lookback / points + 1
+}
+
+/// A window with its ends on the step, and the horizon after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// First moment at which a point is expected.
+    pub start: Timestamp,
+    /// Last moment at which a point is expected; the horizon begins here.
+    pub end: Timestamp,
+    /// Seconds between two points.
+    pub step: u64,
+    /// Seconds to look ahead.
+    pub horizon: u64,
+}
+
+impl Window {
+    /// Points of a series without gaps.
+    pub fn points_expected(&self) -> usize {
+        (self.seconds() / self.step + 1) as usize
+    }
+
+    /// Seconds from start to end.
+    pub fn seconds(&self) -> u64 {
+        (self.end.unix() - self.start.unix()) as u64
+    }
+
+    /// The same window cut to its last `seconds`, at least its last point.
+    pub fn last(&self, seconds: u64) -> Self {
+        let kept = seconds.min(self.seconds()) / self.step * self.step;
+        Self {
+            start: Timestamp(self.end.unix() - kept as i64),
+            ..*self
+        }
+    }
+
+    /// The expected moment nearest to `unix` seconds, if that lies in the window.
+    pub fn nearest(&self, unix: f64) -> Option<Timestamp> {
+        let steps = ((unix - self.start.unix() as f64) / self.step as f64).round();
+        // NaN fails the comparison as well.
+        (steps >= 0.0 && steps < self.points_expected() as f64)
+            .then(|| Timestamp(self.start.unix() + steps as i64 * self.step as i64))
+    }
+
+    /// The moments to forecast: a step after the end, and so on to the end of the
+    /// horizon, which is always the last of them.
+    pub fn ahead(&self) -> Vec<Timestamp> {
+        let end = self.end.unix();
+        let whole = (1..).map(|k| k * self.step);
+        whole
+            .take_while(|ahead| *ahead < self.horizon)
+            .chain([self.horizon])
+            .map(|ahead| Timestamp(end + ahead as i64))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_rfc_3339_in_utc() {
+        for (unix, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (1_795_331_588, "2026-11-22T07:13:08Z"),
+        ] {
+            assert_eq!(Timestamp(unix).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_window_lies_on_the_step_and_its_points_are_counted_with_both_ends() {
+        let window = Spans::new(7200, 60, 1800)
+            .expect("fits")
+            .ending_at(Timestamp(1_795_331_588));
+        assert_eq!(window.end.to_string(), "2026-11-22T07:13:00Z");
+        assert_eq!(window.start.to_string(), "2026-11-22T05:13:00Z");
+        assert_eq!(window.points_expected(), 121);
+        assert_eq!(window.ahead().len(), 30);
+
+        let odd = Spans::new(100, 60, 90)
+            .expect("fits")
+            .ending_at(Timestamp(600));
+        assert_eq!((odd.start, odd.end), (Timestamp(540), Timestamp(600)));
+        assert_eq!(odd.ahead(), [Timestamp(660), Timestamp(690)]);
+    }
+
+    #[test]
+    fn spans_that_do_not_fit_are_refused_with_a_step_that_does() {
+        assert_eq!(Spans::new(59, 60, 60), Err(Misfit::LookbackUnderStep));
+        for lookback in [11_000, 11_001, 86_400, 604_800, MAX_SPAN_SECONDS] {
+            let Err(Misfit::TooManyPoints {
+                points,
+                step_that_would_do: step,
+            }) = Spans::new(lookback, 1, 60)
+            else {
+                panic!("{lookback} points were accepted");
+            };
+            assert_eq!(points, lookback + 1);
+            assert!(Spans::new(lookback, step, 60).is_ok(), "{lookback}");
+            assert!(Spans::new(lookback, step - 1, 60).is_err() || step == 1);
+        }
+        assert!(Spans::new(10_999, 1, 60).is_ok());
+        let Err(Misfit::HorizonTooFine { step_that_would_do }) = Spans::new(60, 1, 11_001) else {
+            panic!("accepted");
+        };
+        assert!(Spans::new(60, step_that_would_do, 11_001).is_ok());
+    }
+
+    #[test]
+    fn only_moments_of_the_window_are_nearest_to_anything() {
+        let window = Spans::new(120, 60, 60)
+            .expect("fits")
+            .ending_at(Timestamp(600));
+        for (unix, at) in [
+            (480.0, Some(480)),
+            (509.0, Some(480)),
+            (599.999, Some(600)),
+            (449.0, None),
+            (631.0, None),
+            (f64::NAN, None),
+            (f64::INFINITY, None),
+            (-1e300, None),
+        ] {
+            assert_eq!(window.nearest(unix).map(Timestamp::unix), at, "{unix}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_window_keeps_its_last_point() {
+        let window = Spans::new(7200, 60, 60)
+            .expect("fits")
+            .ending_at(Timestamp(7200));
+        assert_eq!(window.last(600).points_expected(), 11);
+        assert_eq!(window.last(59).points_expected(), 1);
+        assert_eq!(window.last(9999), window);
+    }
+}

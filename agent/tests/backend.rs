@@ -1,0 +1,648 @@
+//! The real program against backends of every kind: exit codes and messages.
+
+mod scripted;
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::process::Command;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use scripted::{Answer, Backend, Query, agent, run, series};
+use serde_json::Value;
+
+const GIB: f64 = 1_073_741_824.0;
+
+/// A cluster of three nodes: `busy` grows out of its CPU, `calm` is fine, `idle` can go.
+fn cluster(query: &Query) -> Answer {
+    let all = |values: [f64; 3]| {
+        let nodes = ["busy", "calm", "idle"];
+        let one = |(node, value)| series(query, node, 121, move |_| value);
+        Answer::matrix(&nodes.into_iter().zip(values).map(one).collect::<Vec<_>>())
+    };
+    match query.query.as_str() {
+        "k8s_node_cpu_usage_cores" => Answer::matrix(&[
+            series(query, "busy", 121, |k| 2.0 + 0.015 * k as f64),
+            series(query, "calm", 121, |_| 2.0),
+            series(query, "idle", 121, |_| 0.125),
+        ]),
+        "k8s_node_memory_usage_bytes" => all([8.0 * GIB, 8.0 * GIB, GIB]),
+        "k8s_node_cpu_allocatable_cores" => all([4.0; 3]),
+        "k8s_node_memory_allocatable_bytes" => all([16.0 * GIB; 3]),
+        "k8s_node_cpu_capacity_cores" => all([4.5; 3]),
+        "k8s_node_memory_capacity_bytes" => all([17.0 * GIB; 3]),
+        other => Answer::json(
+            "400 Bad Request",
+            &format!(r#"{{"status":"error","errorType":"bad_data","error":"unknown {other}"}}"#),
+        ),
+    }
+}
+
+/// A whole answer to no query in particular.
+fn whole() -> Answer {
+    cluster(&Query {
+        line: String::new(),
+        query: "k8s_node_cpu_usage_cores".into(),
+        start: 0,
+        end: 7200,
+        step: 60,
+    })
+}
+
+/// The cluster, but for queries that contain `part`.
+fn cluster_but(part: &'static str, answer: Answer) -> Backend {
+    Backend::start(move |query| match query.query.contains(part) {
+        true => answer.clone(),
+        false => cluster(query),
+    })
+}
+
+/// Holds a report against the published schema, and returns it.
+fn valid(report: &str) -> Value {
+    let schema: Value =
+        serde_json::from_str(include_str!("../report.schema.json")).expect("the schema is JSON");
+    let validator = jsonschema::draft202012::options()
+        .should_validate_formats(true)
+        .build(&schema)
+        .expect("the schema is one");
+    let report = serde_json::from_str(report).expect("the report is JSON");
+    let problems: Vec<String> = validator
+        .iter_errors(&report)
+        .map(|error| format!("{} at {}", error, error.instance_path()))
+        .collect();
+    assert!(problems.is_empty(), "{problems:#?}\n{report:#}");
+    report
+}
+
+#[test]
+fn a_healthy_backend_gives_a_complete_report_for_people() {
+    let backend = Backend::start(cluster);
+    let ended = run(&["--prometheus-url", &backend.url]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+    let (summary, rest) = ended.out.split_once('\n').expect("lines");
+    assert!(
+        summary.starts_with(
+            "3 nodes: 1 critical, 1 to consolidate, 1 healthy. Forecast for the 30m after 20"
+        ),
+        "{summary}"
+    );
+    insta::assert_snapshot!(rest, @r"
+
+    busy: critical, scale up or move pods
+      cpu     scale up or move pods: max 4.25 cores (106.3%), mean 4.03 cores (100.8%) of 4.00 cores allocatable, reached within 14m; 121 of 121 points, theil_sen
+      memory  healthy: max 8.00 GiB (50%), mean 8.00 GiB (50%) of 16.00 GiB allocatable; 121 of 121 points, theil_sen
+
+    idle: info, consolidate or scale down
+      cpu     consolidate or scale down: max 0.12 cores (3.1%), mean 0.12 cores (3.1%) of 4.00 cores allocatable; 121 of 121 points, theil_sen
+      memory  consolidate or scale down: max 1.00 GiB (6.3%), mean 1.00 GiB (6.3%) of 16.00 GiB allocatable; 121 of 121 points, theil_sen
+
+    calm: healthy
+      cpu     healthy: max 2.00 cores (50%), mean 2.00 cores (50%) of 4.00 cores allocatable; 121 of 121 points, theil_sen
+      memory  healthy: max 8.00 GiB (50%), mean 8.00 GiB (50%) of 16.00 GiB allocatable; 121 of 121 points, theil_sen
+    ");
+}
+
+#[test]
+fn a_healthy_backend_gives_a_complete_report_for_programs() {
+    let backend = Backend::start(cluster);
+    let ended = run(&["--prometheus-url", &backend.url, "--format=json"]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+    let report = valid(&ended.out);
+    assert_eq!(report["window"]["step_seconds"], 60);
+    assert_eq!(report["window"]["horizon_seconds"], 1800);
+    let nodes = report["nodes"].as_array().expect("nodes");
+    let verdicts: Vec<_> = nodes
+        .iter()
+        .map(|n| [&n["node"], &n["action"], &n["severity"]].map(|v| v.as_str().expect("text")))
+        .collect();
+    assert_eq!(
+        verdicts,
+        [
+            ["busy", "scale_up", "critical"],
+            ["idle", "consolidate", "info"],
+            ["calm", "none", "none"],
+        ]
+    );
+    let cpu = &nodes[0]["resources"][0];
+    assert_eq!(cpu["resource"], "cpu");
+    assert_eq!(
+        (&cpu["points"], &cpu["points_expected"]),
+        (&121.into(), &121.into())
+    );
+    assert_eq!(cpu["model"], "theil_sen");
+    let max = cpu["forecast"]["max"].as_f64().expect("a number");
+    assert!((max - (2.0 + 0.015 * 150.0)).abs() < 1e-6, "{max}");
+}
+
+#[test]
+fn six_queries_are_asked_by_post_at_aligned_times_below_the_prefix() {
+    let backend = Backend::start(cluster);
+    let url = format!("{}/select/0/prometheus/", backend.url);
+    let ended = run(&[
+        "--prometheus-url",
+        &url,
+        "--lookback",
+        "24h",
+        "--step",
+        "5m",
+    ]);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let queries = backend.queries();
+    let asked: Vec<_> = queries.iter().map(|q| q.query.as_str()).collect();
+    assert_eq!(
+        asked,
+        [
+            "k8s_node_cpu_usage_cores",
+            "k8s_node_memory_usage_bytes",
+            "k8s_node_cpu_allocatable_cores",
+            "k8s_node_memory_allocatable_bytes",
+            "k8s_node_cpu_capacity_cores",
+            "k8s_node_memory_capacity_bytes",
+        ]
+    );
+    for query in &queries {
+        assert_eq!(query.line, "POST /select/0/prometheus/api/v1/query_range");
+        assert_eq!(
+            (query.step, query.end % 300, query.start % 300),
+            (300, 0, 0)
+        );
+        assert_eq!(query.end, queries[0].end);
+    }
+    assert_eq!(queries[0].end - queries[0].start, 86_400);
+    assert_eq!(queries[5].end - queries[5].start, 600);
+}
+
+#[test]
+fn the_environment_sets_what_no_flag_sets() {
+    let backend = Backend::start(|query| match query.query.as_str() {
+        "sum by (node) (a)" => Answer::matrix(&[series(query, "n", 61, |_| 1.0)]),
+        "b{c=\"d e+f\"}" => Answer::matrix(&[series(query, "n", 61, |_| 2.0)]),
+        _ => Answer::matrix(&[]),
+    });
+    let output = agent(&["--memory-query", "b{c=\"d e+f\"}"])
+        .env("PROMETHEUS_URL", &backend.url)
+        .env("LOOKBACK_MINUTES", "60")
+        .env("FORECAST_MINUTES", "15")
+        .env("CPU_QUERY", "sum by (node) (a)")
+        .env("MEM_QUERY", "never asked")
+        .env("FORMAT", "json")
+        .output()
+        .expect("the program starts");
+    let report = valid(&String::from_utf8(output.stdout).expect("UTF-8"));
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(report["nodes"][0]["resources"][1]["points"], 61);
+    assert_eq!(report["nodes"][0]["resources"][1]["points_expected"], 61);
+    assert_eq!(report["window"]["horizon_seconds"], 900);
+}
+
+#[test]
+fn without_allocatable_the_forecast_is_given_and_nothing_recommended() {
+    let backend = cluster_but("allocatable", Answer::matrix(&[]));
+    let ended = run(&["--prometheus-url", &backend.url, "--format", "json"]);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let report = valid(&ended.out);
+    let cpu = &report["nodes"][0]["resources"][0];
+    assert!(cpu["forecast"]["max"].is_number());
+    assert_eq!(cpu["allocatable"], Value::Null);
+    assert_eq!(cpu["recommendation"]["action"], "insufficient_data");
+    assert_eq!(cpu["recommendation"]["reason"], "no_allocatable");
+    assert_eq!(
+        report["warnings"][0],
+        "cpu allocatable: no samples of any node for \"k8s_node_cpu_allocatable_cores\""
+    );
+}
+
+#[test]
+fn too_few_points_are_said_and_are_no_failure() {
+    for (points, message) in [(1, "not enough points (1)"), (4, "not enough points (4)")] {
+        let backend = Backend::start(move |query| match query.query.contains("usage") {
+            true => Answer::matrix(&[series(query, "young", points, |_| 1.0)]),
+            false => cluster(query),
+        });
+        let ended = run(&["--prometheus-url", &backend.url, "--format", "json"]);
+        let report = valid(&ended.out);
+        let young = report["nodes"]
+            .as_array()
+            .and_then(|nodes| nodes.iter().find(|n| n["node"] == "young"))
+            .expect("the node");
+        assert_eq!(young["action"], "insufficient_data");
+        let text = run(&["--prometheus-url", &backend.url]).out;
+        let line = format!("  memory  {message}; {points} of 121 points\n");
+        assert!(text.contains(&line), "{text}");
+        for resource in young["resources"].as_array().expect("two") {
+            assert_eq!(resource["recommendation"]["message"], message);
+            assert_eq!(resource["forecast"], Value::Null);
+        }
+    }
+}
+
+#[test]
+fn series_of_replaced_pods_are_one_node() {
+    let backend = Backend::start(|query| match query.query.contains("usage") {
+        true => {
+            let old = series(query, "n", 121, |_| 1.0);
+            // The old pod was seen until half an hour ago.
+            let old = old.replace(&format!("[{},\"1\"]", query.end), "[1,\"1\"]");
+            Answer::matrix(&[series(query, "n", 30, |_| 2.0), old])
+        }
+        false => Answer::matrix(&[series(query, "n", 11, |_| 16.0)]),
+    });
+    let ended = run(&["--prometheus-url", &backend.url, "--format", "json"]);
+    let report = valid(&ended.out);
+    assert_eq!(report["nodes"].as_array().map(Vec::len), Some(1));
+    assert_eq!(report["nodes"][0]["resources"][0]["points"], 121);
+}
+
+#[test]
+fn a_node_that_left_is_no_finding_and_no_failure() {
+    let backend = Backend::start(|query| {
+        let gone = Query {
+            end: query.end - 1800,
+            ..query.clone()
+        };
+        match query.query.contains("usage") {
+            true => Answer::matrix(&[
+                series(query, "calm", 121, |_| 2.0),
+                series(&gone, "gone", 60, |_| 99.0),
+            ]),
+            false => Answer::matrix(&[series(query, "calm", 11, |_| 4.0)]),
+        }
+    });
+    let args = [
+        "--prometheus-url",
+        &backend.url,
+        "--format=json",
+        "--fail-on=info",
+    ];
+    let ended = run(&args);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let report = valid(&ended.out);
+    let gone = &report["nodes"][1];
+    assert_eq!(
+        (&gone["node"], &gone["severity"]),
+        (&"gone".into(), &"none".into())
+    );
+    assert_eq!(gone["resources"][0]["recommendation"]["reason"], "stale");
+}
+
+#[test]
+fn fail_on_turns_findings_into_exit_code_10() {
+    let idle_only = || {
+        Backend::start(|query| {
+            let value = if query.query.contains("usage") {
+                0.1
+            } else {
+                4.0
+            };
+            Answer::matrix(&[series(query, "idle", 121, move |_| value)])
+        })
+    };
+    for (backend, fail_on, code) in [
+        (Backend::start(cluster), "critical", 10),
+        (Backend::start(cluster), "info", 10),
+        (idle_only(), "info", 10),
+        (idle_only(), "warning", 0),
+    ] {
+        let ended = run(&["--prometheus-url", &backend.url, "--fail-on", fail_on]);
+        assert_eq!(ended.code, code, "{fail_on}: {}", ended.out);
+        assert!(
+            ended.out.contains("allocatable"),
+            "the report is printed all the same"
+        );
+    }
+}
+
+const LIMIT: &str = r#"{"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"}"#;
+const TIMEOUT: &str = r#"{"status":"error","errorType":"timeout","error":"query timed out in expression evaluation"}"#;
+
+#[test]
+fn a_backend_that_refuses_everything_exits_3_and_says_why() {
+    let page = "<html><title>Sign in</title></html>";
+    for (answer, message) in [
+        (
+            Answer::json("400 Bad Request", LIMIT),
+            "cpu usage: HTTP status 400: bad_data: exceeded maximum resolution of 11,000 points per timeseries.",
+        ),
+        (
+            Answer::json(
+                "422 Unprocessable Entity",
+                r#"{"status":"error","errorType":"execution","error":"found duplicate series"}"#,
+            ),
+            "cpu usage: HTTP status 422: execution: found duplicate series\n",
+        ),
+        (
+            Answer::json("200 OK", TIMEOUT),
+            "cpu usage: timeout: query timed out in expression evaluation\n",
+        ),
+        (
+            Answer::new("200 OK", "Content-Type: text/html; charset=utf-8\r\n", page),
+            "cpu usage: the answer is of type \"text/html\", not JSON",
+        ),
+        (
+            Answer::new("302 Found", "Location: /login\r\n", ""),
+            "cpu usage: HTTP status 302 (redirects are not followed",
+        ),
+        (
+            Answer::new(
+                "401 Unauthorized",
+                "Content-Type: text/plain\r\n",
+                "no\nentry",
+            ),
+            "cpu usage: HTTP status 401: no entry (the backend wants credentials",
+        ),
+        (
+            Answer::new("404 Not Found", "Content-Type: text/html\r\n", page),
+            "cpu usage: HTTP status 404 (no query API at this path",
+        ),
+        (
+            Answer::json("200 OK", r#"{"kind":"Status","status":"Failure"}"#),
+            "cpu usage: not the answer to a range query: the status \"Failure\" is neither",
+        ),
+        (
+            Answer::json(
+                "200 OK",
+                r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#,
+            ),
+            "a matrix was expected, the result type is \"vector\"",
+        ),
+        (
+            Answer::new(
+                "200 OK",
+                "Content-Type: application/json\r\nContent-Encoding: br\r\n",
+                "x",
+            ),
+            "cpu usage: content encoding: \"br\" was not asked for",
+        ),
+    ] {
+        let backend = Backend::start(move |_| answer.clone());
+        let ended = run(&["--prometheus-url", &backend.url]);
+        assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{}", ended.err);
+        assert!(ended.err.contains(message), "{message}\n{}", ended.err);
+        assert!(
+            ended
+                .err
+                .lines()
+                .all(|line| line.starts_with("k8s-ai-agent: "))
+        );
+        assert_eq!(backend.queries().len(), 6, "none is worth a second attempt");
+    }
+}
+
+#[test]
+fn a_refused_connection_exits_3_and_says_where_to() {
+    // Bound and dropped: nobody listens there.
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
+    let address = free.expect("a free port").to_string();
+    let ended = run(&["--prometheus-url", &format!("http://{address}")]);
+    assert_eq!((ended.code, ended.out.as_str()), (3, ""));
+    let expected =
+        format!("k8s-ai-agent: cpu usage: no connection to {address}: Connection refused");
+    assert!(ended.err.starts_with(&expected), "{}", ended.err);
+    assert_eq!(ended.err.lines().count(), 2, "{}", ended.err);
+}
+
+#[test]
+fn a_peer_without_tls_exits_3_and_says_so() {
+    let backend = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = backend.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for stream in backend.incoming().flatten() {
+            let _ = std::io::Write::write_all(&mut &stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let ended = run(&["--prometheus-url", &format!("https://{address}")]);
+    assert_eq!(ended.code, 3);
+    assert!(
+        ended.err.contains(&format!("TLS with {address}: ")),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn what_passes_is_asked_again_and_forgotten() {
+    for trouble in [
+        Answer::new("503 Service Unavailable", "Retry-After: 1\r\n", "starting"),
+        Answer::new("429 Too Many Requests", "Retry-After: -7\r\n", ""),
+        Answer::new("502 Bad Gateway", "Content-Type: text/html\r\n", "<html>"),
+        whole().cut(0.5),
+        Answer(Vec::new()),
+    ] {
+        let mut first = Some(trouble.clone());
+        let backend = Backend::start(move |query| first.take().unwrap_or_else(|| cluster(query)));
+        let ended = run(&["--prometheus-url", &backend.url]);
+        assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{trouble:?}");
+        assert_eq!(backend.queries().len(), 7, "{trouble:?}");
+    }
+}
+
+#[test]
+fn what_does_not_pass_is_asked_three_times() {
+    let backend = cluster_but(
+        "cpu_usage",
+        Answer::new("500 Internal Server Error", "", "oh"),
+    );
+    let ended = run(&["--prometheus-url", &backend.url]);
+    assert_eq!(ended.code, 5, "{}", ended.err);
+    assert_eq!(backend.queries().len(), 3 + 5);
+}
+
+#[test]
+fn an_answer_that_always_ends_early_is_never_used() {
+    let backend = Backend::start(|query| match query.query.contains("usage") {
+        true => whole().cut(0.9),
+        false => Answer::matrix(&[]),
+    });
+    let ended = run(&["--prometheus-url", &backend.url]);
+    assert_eq!((ended.code, ended.out.as_str()), (3, ""));
+    assert!(
+        ended.err.contains("cpu usage: the body ended early"),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn an_empty_backend_exits_4() {
+    let backend = Backend::start(|_| Answer::matrix(&[]));
+    let ended = run(&["--prometheus-url", &backend.url, "--format", "json"]);
+    assert_eq!(ended.code, 4);
+    assert_eq!(valid(&ended.out)["nodes"], serde_json::json!([]));
+    assert!(
+        ended
+            .err
+            .contains("cpu usage: no samples of any node for \"k8s_node_cpu_usage_cores\""),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn series_without_a_node_are_said_to_be_left_out() {
+    let backend = Backend::start(|query| {
+        let text = series(query, "n", 121, |_| 1.0).replace("\"node\"", "\"host\"");
+        Answer::matrix(&[text])
+    });
+    let ended = run(&["--prometheus-url", &backend.url]);
+    assert_eq!(ended.code, 4);
+    assert!(
+        ended.out.contains(
+            "1 series of \"k8s_node_cpu_usage_cores\" left out: they have no label \"node\""
+        ),
+        "{}",
+        ended.out
+    );
+}
+
+#[test]
+fn whatever_is_missing_makes_the_report_partial() {
+    let only = |query: &'static str, node: &'static str| {
+        Backend::start(move |q| match q.query.contains(query) {
+            true => Answer::matrix(&[series(q, node, 121, |_| 1.0)]),
+            false => cluster(q),
+        })
+    };
+    let warning = |text: &'static str| {
+        Backend::start(move |query| {
+            let answer = String::from_utf8(cluster(query).0).expect("UTF-8");
+            let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+            Answer::json("200 OK", &body.replacen('{', &format!("{{{text},"), 1))
+        })
+    };
+    for (backend, code, message) in [
+        (
+            cluster_but("memory_usage", Answer::matrix(&[])),
+            5,
+            "memory usage: no samples of any node",
+        ),
+        (
+            cluster_but(
+                "memory_usage",
+                Answer::json("422 Unprocessable Entity", TIMEOUT),
+            ),
+            5,
+            "memory usage: HTTP status 422: timeout: ",
+        ),
+        (
+            cluster_but("cpu_capacity", Answer::json("400 Bad Request", LIMIT)),
+            5,
+            "cpu capacity: HTTP status 400",
+        ),
+        (
+            only("memory_usage", "calm"),
+            5,
+            "node busy: no memory samples",
+        ),
+        (
+            only("cpu_allocatable", "mute"),
+            5,
+            "node mute: no cpu samples",
+        ),
+        (
+            warning(r#""warnings":["store 10.0.0.9 did not answer"]"#),
+            5,
+            "cpu usage: the backend warns: store 10.0.0.9 did not answer",
+        ),
+        (
+            warning(r#""isPartial":true"#),
+            5,
+            "cpu usage: the backend says that its answer is partial",
+        ),
+    ] {
+        let ended = run(&["--prometheus-url", &backend.url, "--fail-on", "info"]);
+        assert_eq!(ended.code, code, "{message}: {}", ended.out);
+        assert!(ended.err.contains(message), "{message}: {}", ended.err);
+        assert!(
+            ended.out.contains("incomplete, see the end"),
+            "{}",
+            ended.out
+        );
+        assert!(ended.out.contains(message), "{}", ended.out);
+    }
+    let remark = warning(r#""infos":["PromQL info: metric might not be a counter"]"#);
+    let ended = run(&["--prometheus-url", &remark.url]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+    assert!(
+        ended.out.contains("the backend remarks: PromQL info"),
+        "{}",
+        ended.out
+    );
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_panic() {
+    let backend = Backend::start(cluster);
+    let mut child = agent(&["--prometheus-url", &backend.url])
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let mut err = String::new();
+    child
+        .stderr
+        .take()
+        .expect("piped")
+        .read_to_string(&mut err)
+        .expect("UTF-8");
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
+    assert_eq!(err, "");
+}
+
+#[test]
+fn a_full_disk_makes_the_report_partial() {
+    let backend = Backend::start(cluster);
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux");
+    let output = agent(&["--prometheus-url", &backend.url])
+        .stdout(full)
+        .output()
+        .expect("the program starts");
+    assert_eq!(output.status.code(), Some(5));
+    let err = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(
+        err.contains("cannot write to standard output: No space left"),
+        "{err}"
+    );
+}
+
+#[test]
+fn a_signal_ends_it_at_once_and_without_half_a_report() {
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let (reached, waiting) = channel();
+        let backend = Backend::start(move |query| {
+            if query.query.contains("memory_capacity") {
+                reached.send(()).expect("the test listens");
+                // Never answers the last query.
+                loop {
+                    std::thread::park();
+                }
+            }
+            cluster(query)
+        });
+        let child = agent(&["--prometheus-url", &backend.url])
+            .spawn()
+            .expect("the program starts");
+        waiting
+            .recv_timeout(Duration::from_secs(20))
+            .expect("the last query");
+        let asked = Instant::now();
+        let kill = Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status()
+            .expect("kill");
+        assert!(kill.success());
+        let ended = scripted::Ended::from(child.wait_with_output().expect("an end"));
+        assert_eq!(
+            (ended.code, ended.out.as_str()),
+            (code, ""),
+            "{}",
+            ended.err
+        );
+        assert!(
+            asked.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            asked.elapsed()
+        );
+    }
+}

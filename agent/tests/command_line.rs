@@ -1,0 +1,288 @@
+//! The command line: what is accepted, what is refused, and how.
+
+use std::ffi::OsString;
+use std::process::Command as Process;
+
+use k8s_ai_agent::args::{Command, Config, parse};
+use proptest::prelude::*;
+
+fn config(args: &[&str], environment: &[(&str, &str)]) -> Result<Config, String> {
+    let lookup = |name: &str| {
+        environment
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
+    match parse(args.iter().map(OsString::from), &lookup) {
+        Ok(Command::Report(config)) => Ok(config),
+        Ok(other) => Err(format!("{other:?}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn printed(args: &[&str], environment: &[(&str, &str)]) -> String {
+    config(args, environment).map_or_else(|e| e, |c| c.to_string())
+}
+
+#[test]
+fn nothing_said_means_the_documented_defaults() {
+    insta::assert_snapshot!(printed(&[], &[]), @r"
+    --prometheus-url=http://prometheus-operated.monitoring.svc:9090
+    --lookback=2h
+    --forecast=30m
+    --step=1m
+    --cpu-query=k8s_node_cpu_usage_cores
+    --memory-query=k8s_node_memory_usage_bytes
+    --format=text
+    --high=80%
+    --low=20%
+    --timeout=30s
+    ");
+}
+
+#[test]
+fn flags_win_over_the_environment_and_variables_have_their_order() {
+    for (args, environment, line) in [
+        (&["--step=30s"][..], &[("STEP", "10s")][..], "--step=30s"),
+        (&[], &[("STEP", "10s")], "--step=10s"),
+        (&[], &[("LOOKBACK_MINUTES", "90")], "--lookback=1h30m"),
+        (
+            &[],
+            &[("LOOKBACK_MINUTES", "90"), ("LOOKBACK", "3h")],
+            "--lookback=3h",
+        ),
+        (
+            &["--lookback", "45"],
+            &[("LOOKBACK", "3h")],
+            "--lookback=45m",
+        ),
+        (&[], &[("FORECAST_MINUTES", "15")], "--forecast=15m"),
+        (
+            &[],
+            &[("FORECAST", "1h"), ("FORECAST_MINUTES", "15")],
+            "--forecast=1h",
+        ),
+        (
+            &[],
+            &[("MEM_QUERY", "m"), ("MEMORY_QUERY", "n")],
+            "--memory-query=m",
+        ),
+        (&[], &[("MEMORY_QUERY", "n")], "--memory-query=n"),
+        (
+            &[],
+            &[("PROMETHEUS_URL", "http://p:1/x/")],
+            "--prometheus-url=http://p:1/x",
+        ),
+        (
+            &[],
+            &[("PROMETHEUS_URL", "")],
+            "--prometheus-url=http://prometheus-operated.monitoring.svc:9090",
+        ),
+        (&[], &[("FAIL_ON", "warning")], "--fail-on=warning"),
+        (&[], &[("CA_FILE", "/ca.pem")], "--ca-file=/ca.pem"),
+        (
+            &["--high=90%", "--low", "12.5"],
+            &[],
+            "--high=90%\n--low=12.5%",
+        ),
+    ] {
+        let printed = printed(args, environment);
+        assert!(printed.contains(&format!("{line}\n")), "{line}\n{printed}");
+    }
+}
+
+#[test]
+fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
+    for (args, environment, message) in [
+        (
+            &["--step", "banana"][..],
+            &[][..],
+            "--step: \"banana\" is not a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+        ),
+        (
+            &["--step", "0s"],
+            &[],
+            "--step: \"0s\" is not a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+        ),
+        (
+            &["--step", "1500ms"],
+            &[],
+            "--step: \"1500ms\" is not a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+        ),
+        (
+            &[],
+            &[("LOOKBACK_MINUTES", "-5")],
+            "LOOKBACK_MINUTES: \"-5\" is not a duration such as 2h, or a number of minutes, in whole seconds from 1s to 3653d",
+        ),
+        (
+            &["--lookback", "99999999999999999999"],
+            &[],
+            "--lookback: \"99999999999999999999\" is not a duration such as 2h, or a number of minutes, in whole seconds from 1s to 3653d",
+        ),
+        (
+            &["--lookback=30s"],
+            &[],
+            "--lookback: \"30s\" is not at least one --step (1m)",
+        ),
+        (
+            &["--lookback=14d"],
+            &[],
+            "--step: \"1m\" is not coarse enough for --lookback 14d: 20161 points a series, of which 11000 are allowed (--step 1m50s would do)",
+        ),
+        (
+            &["--step=1s", "--lookback=1h", "--forecast=1d"],
+            &[],
+            "--step: \"1s\" is not coarse enough for --forecast 1d: at most 11000 steps are allowed (--step 8s would do)",
+        ),
+        (
+            &["--format", "yaml"],
+            &[],
+            "--format: \"yaml\" is not text or json",
+        ),
+        (
+            &["--fail-on=none"],
+            &[],
+            "--fail-on: \"none\" is not info, warning or critical",
+        ),
+        (
+            &["--high=101"],
+            &[],
+            "--high: \"101\" is not a percentage such as 80 or 80%, above 0 and at most 100",
+        ),
+        (
+            &["--low=NaN"],
+            &[],
+            "--low: \"NaN\" is not a percentage such as 80 or 80%, above 0 and at most 100",
+        ),
+        (
+            &["--low=80"],
+            &[],
+            "--low: \"80%\" is not below --high (80%)",
+        ),
+        (
+            &["--cpu-query="],
+            &[],
+            "--cpu-query: \"\" is not a text that is not empty",
+        ),
+        (
+            &["--timeout=0s"],
+            &[],
+            "--timeout: \"0s\" is not a duration such as 30s, from 1ms to 1h",
+        ),
+        (
+            &["--prometheus-url=prometheus:9090"],
+            &[],
+            "--prometheus-url: \"prometheus:9090\" is not a URL such as https://host:port or http://host:port/prefix",
+        ),
+        (
+            &["--print-config=maybe"],
+            &[],
+            "--print-config: \"maybe\" is not true or false",
+        ),
+        (
+            &["--banana"],
+            &[],
+            "Unrecognized argument: --banana (--help lists the flags)",
+        ),
+        (
+            &["banana"],
+            &[],
+            "Unrecognized argument: banana (--help lists the flags)",
+        ),
+        (
+            &["--step"],
+            &[],
+            "No value provided for option '--step' (--help lists the flags)",
+        ),
+    ] {
+        assert_eq!(config(args, environment), Err(message.to_owned()));
+    }
+}
+
+fn program(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Process::new(env!("CARGO_BIN_EXE_k8s-ai-agent"))
+        .args(args)
+        .env_clear()
+        .output()
+        .expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn usage_errors_exit_2_and_print_nothing_to_standard_output() {
+    for args in [
+        &["--step=banana"][..],
+        &["--banana"],
+        &["--step"],
+        &["--ca-file=/nonexistent/ca.pem"],
+        &["--ca-file=/dev/null"],
+    ] {
+        let (code, out, err) = program(args);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{args:?}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        assert!(err.starts_with("k8s-ai-agent: "), "{err}");
+    }
+}
+
+#[test]
+fn help_version_and_configuration_are_printed_without_asking_anybody() {
+    let version = concat!("k8s-ai-agent ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(
+        program(&["--version"]),
+        (Some(0), version.to_owned(), String::new())
+    );
+    let (code, out, _) = program(&["--print-config", "--step=5m"]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("--step=5m\n"), "{out}");
+    for help in ["--help", "-h"] {
+        let (code, out, err) = program(&[help]);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        for word in [
+            "--prometheus-url",
+            "PROMETHEUS_URL",
+            "LOOKBACK_MINUTES",
+            "--fail-on",
+            "10 ",
+        ] {
+            assert!(out.contains(word), "{word}\n{out}");
+        }
+        assert!(out.lines().all(|line| line.chars().count() <= 88), "{out}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_printed_configuration_reads_back_as_the_same(
+        lookback in 120..20_000u64,
+        step in 60..120u64,
+        forecast in 1..10_000u64,
+        low in 1..500u32,
+        high in 501..1000u32,
+        url in "http://[a-z]{1,9}:[1-9][0-9]{0,3}(/[a-z]{1,5})?",
+        query in "[a-z_]{1,9}(\\{[a-z]=\"[ -~&&[^\"]]{0,9}\"\\})?",
+        json in any::<bool>(),
+    ) {
+        let args = [
+            format!("--lookback={lookback}s"),
+            format!("--step={step}s"),
+            format!("--forecast={forecast}s"),
+            format!("--low={}", f64::from(low) / 10.0),
+            format!("--high={}", f64::from(high) / 10.0),
+            format!("--prometheus-url={url}"),
+            format!("--cpu-query={query}"),
+            format!("--format={}", if json { "json" } else { "text" }),
+            "--fail-on=info".to_owned(),
+            "--ca-file=a b".to_owned(),
+        ];
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let first = config(&args, &[]).expect("a usable command line");
+        let printed = first.to_string();
+        let again: Vec<&str> = printed.lines().collect();
+        prop_assert_eq!(config(&again, &[]).expect("usable again"), first);
+    }
+}

@@ -1,0 +1,202 @@
+//! A backend of a few lines: answers each POST as the test's closure says, and a
+//! way to run the real program against it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+/// One range query as it arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct Query {
+    /// Request line without the version: `POST /api/v1/query_range`.
+    pub(crate) line: String,
+    /// PromQL, decoded.
+    pub(crate) query: String,
+    /// Unix seconds.
+    pub(crate) start: i64,
+    /// Unix seconds.
+    pub(crate) end: i64,
+    /// Seconds.
+    pub(crate) step: i64,
+}
+
+/// One response, byte by byte as the test wants it.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer(pub(crate) Vec<u8>);
+
+impl Answer {
+    /// A whole response; the connection closes after it.
+    pub(crate) fn new(status: &str, headers: &str, body: &str) -> Self {
+        let length = body.len();
+        Self(
+            format!(
+                "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            )
+            .into_bytes(),
+        )
+    }
+
+    /// JSON with a status.
+    pub(crate) fn json(status: &str, body: &str) -> Self {
+        Self::new(status, "Content-Type: application/json\r\n", body)
+    }
+
+    /// A successful matrix of these series, each JSON already.
+    pub(crate) fn matrix(series: &[String]) -> Self {
+        Self::json(
+            "200 OK",
+            &format!(
+                r#"{{"status":"success","data":{{"resultType":"matrix","result":[{}]}}}}"#,
+                series.join(",")
+            ),
+        )
+    }
+
+    /// The same with only its first `share` of bytes sent.
+    pub(crate) fn cut(mut self, share: f64) -> Self {
+        let kept = (self.0.len() as f64 * share) as usize;
+        self.0.truncate(kept);
+        self
+    }
+}
+
+/// A series of `node` with `value(k)` at each of the last `points` steps of the query.
+pub(crate) fn series(query: &Query, node: &str, points: i64, value: impl Fn(i64) -> f64) -> String {
+    let first = query.end - (points - 1) * query.step;
+    let values: Vec<String> = (0..points)
+        .map(|k| (first + k * query.step, value(k)))
+        .filter(|(at, _)| *at >= query.start)
+        .map(|(at, value)| format!("[{at},\"{value}\"]"))
+        .collect();
+    format!(
+        r#"{{"metric":{{"__name__":"x","instance":"10.0.0.7:9100","node":"{node}"}},"values":[{}]}}"#,
+        values.join(",")
+    )
+}
+
+/// A running backend. Its thread ends with the test's process.
+pub(crate) struct Backend {
+    /// `http://127.0.0.1:<port>`.
+    pub(crate) url: String,
+    queries: Receiver<Query>,
+}
+
+impl Backend {
+    /// Answers each query with what `answer` returns for it.
+    pub(crate) fn start(mut answer: impl FnMut(&Query) -> Answer + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let (sender, queries) = channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                let query = read_query(&stream);
+                let answer = answer(&query);
+                let _ = sender.send(query);
+                // The program may have been told to leave meanwhile.
+                let _ = stream.write_all(&answer.0);
+            }
+        });
+        Self { url, queries }
+    }
+
+    /// The queries answered so far.
+    pub(crate) fn queries(&self) -> Vec<Query> {
+        self.queries.try_iter().collect()
+    }
+}
+
+fn read_query(stream: &TcpStream) -> Query {
+    let mut reader = BufReader::new(stream);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a header line");
+        if line.trim().is_empty() {
+            break;
+        }
+        lines.push(line.trim().to_owned());
+    }
+    let length = lines
+        .iter()
+        .find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.trim().parse().expect("a length"))
+        })
+        .unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("the form");
+    let body = String::from_utf8(body).expect("a form");
+    let field = |name: &str| {
+        body.split('&')
+            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+            .map(decode)
+            .unwrap_or_default()
+    };
+    let number = |name: &str| field(name).parse().expect(name);
+    Query {
+        line: lines[0].trim_end_matches(" HTTP/1.1").to_owned(),
+        query: field("query"),
+        start: number("start"),
+        end: number("end"),
+        step: number("step"),
+    }
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let hex: Vec<u8> = rest.by_ref().take(2).collect();
+                let hex = std::str::from_utf8(&hex).expect("hex");
+                u8::from_str_radix(hex, 16).expect("hex")
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// The program with an empty environment, not started yet.
+pub(crate) fn agent(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_k8s-ai-agent"));
+    command
+        .args(args)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Exit code.
+    pub(crate) code: i32,
+    /// Standard output.
+    pub(crate) out: String,
+    /// Standard error.
+    pub(crate) err: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().expect("an exit, not a signal"),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(args: &[&str]) -> Ended {
+    agent(args).output().expect("the program starts").into()
+}
