@@ -420,8 +420,10 @@ impl fmt::Display for Config {
             Format::Json => "json",
         };
         writeln!(f, "--format={format}")?;
-        writeln!(f, "--high={}", percent(self.thresholds.high()))?;
-        writeln!(f, "--low={}", percent(self.thresholds.low()))?;
+        // To a millionth of a percent: the division by 100 leaves stray digits.
+        let exact = |share: f64| (share * 1e8).round() / 1e6;
+        writeln!(f, "--high={}%", exact(self.thresholds.high()))?;
+        writeln!(f, "--low={}%", exact(self.thresholds.low()))?;
         if let Some(severity) = self.fail_on {
             writeln!(f, "--fail-on={}", severity.label())?;
         }

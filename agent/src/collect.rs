@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::{Series as Metric, label, series};
+use contract::{label, series};
 
 use crate::prometheus::{Answer, Prometheus};
 use crate::recommend::Resource;
@@ -45,6 +45,10 @@ impl Measurements {
             Resource::Cpu => &self.cpu,
             Resource::Memory => &self.memory,
         }
+    }
+
+    fn has_no_usage(&self) -> bool {
+        self.cpu.usage.is_empty() && self.memory.usage.is_empty()
     }
 
     fn of_mut(&mut self, resource: Resource) -> &mut Measured {
@@ -87,35 +91,22 @@ impl Quantity {
 /// Asks `prometheus` one query after the other: the load it has to bear at a time is one.
 pub fn collect(prometheus: &Prometheus, queries: &UsageQueries, window: &Window) -> Measurements {
     let sizes = window.last(SIZE_WINDOW_SECONDS);
-    let name = |metric: &'static Metric| metric.name;
+    let (cpu, memory) = (Resource::Cpu, Resource::Memory);
+    let (allocatable, capacity) = (Quantity::Allocatable, Quantity::Capacity);
     let plan = [
-        (Resource::Cpu, Quantity::Usage, queries.cpu.as_str()),
-        (Resource::Memory, Quantity::Usage, queries.memory.as_str()),
-        (
-            Resource::Cpu,
-            Quantity::Allocatable,
-            name(&series::CPU_ALLOCATABLE),
-        ),
-        (
-            Resource::Memory,
-            Quantity::Allocatable,
-            name(&series::MEMORY_ALLOCATABLE),
-        ),
-        (
-            Resource::Cpu,
-            Quantity::Capacity,
-            name(&series::CPU_CAPACITY),
-        ),
-        (
-            Resource::Memory,
-            Quantity::Capacity,
-            name(&series::MEMORY_CAPACITY),
-        ),
+        (cpu, Quantity::Usage, queries.cpu.as_str()),
+        (memory, Quantity::Usage, queries.memory.as_str()),
+        (cpu, allocatable, series::CPU_ALLOCATABLE.name),
+        (memory, allocatable, series::MEMORY_ALLOCATABLE.name),
+        (cpu, capacity, series::CPU_CAPACITY.name),
+        (memory, capacity, series::MEMORY_CAPACITY.name),
     ];
     let mut measurements = Measurements::default();
     for (resource, quantity, query) in plan {
         let asked = match quantity {
             Quantity::Usage => window,
+            // Without usage there is nothing to hold against a size.
+            _ if measurements.has_no_usage() => break,
             Quantity::Allocatable | Quantity::Capacity => &sizes,
         };
         let subject = format!("{} {}", resource.label(), quantity.label());

@@ -384,7 +384,11 @@ fn a_backend_that_refuses_everything_exits_3_and_says_why() {
                 .lines()
                 .all(|line| line.starts_with("k8s-ai-agent: "))
         );
-        assert_eq!(backend.queries().len(), 6, "none is worth a second attempt");
+        assert_eq!(
+            backend.queries().len(),
+            2,
+            "none is worth a second attempt, and sizes alone are worth nothing"
+        );
     }
 }
 
@@ -537,6 +541,20 @@ fn whatever_is_missing_makes_the_report_partial() {
             only("cpu_allocatable", "mute"),
             5,
             "node mute: no cpu samples",
+        ),
+        (
+            Backend::start(|query| {
+                let earlier = Query {
+                    end: query.end - 1800,
+                    ..query.clone()
+                };
+                match query.query.contains("memory_usage") {
+                    true => Answer::matrix(&[series(&earlier, "calm", 60, |_| 1.0)]),
+                    false => cluster(query),
+                }
+            }),
+            5,
+            "node calm: no recent memory samples",
         ),
         (
             warning(r#""warnings":["store 10.0.0.9 did not answer"]"#),
