@@ -16,7 +16,7 @@ use webclient::{Caps, Failure, Response};
 
 use crate::args::{NodeName, Phase};
 use crate::credentials::Credentials;
-use crate::exposition::{Consumer, Reader};
+use exposition::{Consumer, Reader};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -145,7 +145,7 @@ impl<'a> ApiServer<'a> {
     pub fn exposition(
         self,
         path: &str,
-        consumer: &mut impl Consumer,
+        consumer: &mut dyn Consumer,
         bytes: &mut u64,
     ) -> Result<(), ScrapeError> {
         let url = format!("/api/v1/nodes/{}/proxy{path}", self.node);
@@ -284,7 +284,7 @@ impl<'a> ApiServer<'a> {
     }
 }
 
-fn stream(response: &mut Response, consumer: &mut impl Consumer) -> Result<(), ScrapeError> {
+fn stream(response: &mut Response, consumer: &mut dyn Consumer) -> Result<(), ScrapeError> {
     let mut reader = Reader::new();
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {

@@ -3,20 +3,19 @@
 //! The data flow, in the order of the modules:
 //!
 //! [`args`] what the user typed → [`credentials`] token, authority, client →
-//! [`apiserver`] bounded GETs → [`exposition`] bytes to samples →
+//! [`apiserver`] bounded GETs → crate [`exposition`], bytes to samples →
 //! [`reading`] samples to one reading → [`usage`] readings to rates →
 //! [`snapshot`] what is known to text → [`history`] the same over time →
 //! [`http`] who asks for it. [`scrape`] is the loop that joins them, [`board`]
 //! the state between its threads, [`run`] their start and end.
 //!
-//! `exposition`, `reading`, `usage`, `snapshot` and `history` are pure: they open no
+//! `reading`, `usage`, `snapshot` and `history` are pure: they open no
 //! socket, read no file and ask no clock.
 
 pub mod apiserver;
 pub mod args;
 pub mod board;
 pub mod credentials;
-pub mod exposition;
 pub mod history;
 pub mod http;
 pub mod logging;

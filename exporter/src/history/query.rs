@@ -162,7 +162,7 @@ fn parse_selector(text: &str) -> Option<(String, Vec<(String, String)>)> {
     // The exposition's grammar of names and labels is PromQL's: a selector is a
     // sample without its value.
     let line = format!("{} 0", text.trim());
-    let sample = crate::exposition::parse_line(line.as_bytes()).ok()??;
+    let sample = exposition::parse_line(line.as_bytes()).ok()??;
     let owned = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     // A value of its own (`up 1`) would have become the sample's timestamp.
     if sample.timestamp_ms.is_some() {

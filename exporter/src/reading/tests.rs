@@ -1,7 +1,7 @@
 //! What is taken from a body, and what is refused with which reason.
 
 use super::*;
-use crate::exposition::Reader;
+use exposition::Reader;
 
 const NOW: Millis = 1_795_330_700_000;
 

@@ -5,6 +5,10 @@
 //! Does not check `# TYPE` and `# HELP` comments, does not merge series, and
 //! knows nothing of kubelets. Format:
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>
+//!
+//! A crate of its own, without generic functions, because every byte of a scrape
+//! passes through it: it alone is compiled for speed in programs that are
+//! otherwise compiled for size.
 
 use memchr::{memchr, memchr2};
 
@@ -275,7 +279,7 @@ impl Reader {
     }
 
     /// Reads the lines that `chunk` completes.
-    pub fn push(&mut self, mut chunk: &[u8], consumer: &mut impl Consumer) {
+    pub fn push(&mut self, mut chunk: &[u8], consumer: &mut dyn Consumer) {
         if !self.partial.is_empty() || self.skipping {
             let Some(end) = memchr(b'\n', chunk) else {
                 self.keep(chunk, consumer);
@@ -302,14 +306,14 @@ impl Reader {
     }
 
     /// Ends the exposition. An unfinished line is reported, not read.
-    pub fn finish(self, consumer: &mut impl Consumer) {
+    pub fn finish(self, consumer: &mut dyn Consumer) {
         if !self.partial.is_empty() {
             consumer.problem(Problem::Malformed);
         }
     }
 
     /// Keeps the start of a line, unless it has become too long.
-    fn keep(&mut self, start: &[u8], consumer: &mut impl Consumer) {
+    fn keep(&mut self, start: &[u8], consumer: &mut dyn Consumer) {
         if self.skipping {
             return;
         }
@@ -322,7 +326,7 @@ impl Reader {
         }
     }
 
-    fn line(&mut self, mut line: &[u8], consumer: &mut impl Consumer) {
+    fn line(&mut self, mut line: &[u8], consumer: &mut dyn Consumer) {
         if !self.started {
             self.started = true;
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
