@@ -1,0 +1,58 @@
+# Target of the shipped programs: static, for this machine's architecture.
+musl := arch() + "-unknown-linux-musl"
+
+# The revision that the programs report.
+export BINBOTS_REVISION := `git rev-parse --short HEAD 2>/dev/null || echo unknown`
+
+# List the recipes.
+default:
+    @just --list --unsorted
+
+# From nothing to recommendations on the screen: simulated cluster, exporter, agent (--prometheus: through a real one).
+demo *options:
+    scripts/setup build {{ if options =~ "prometheus" { "prometheus" } else { "" } }}
+    cargo build --release -p k8s-ai-exporter
+    cargo build --release -p k8s-ai-agent
+    cargo build -p testbed --bin demo
+    target/debug/demo --exporter target/release/k8s-ai-exporter --agent target/release/k8s-ai-agent {{ options }}
+
+# Install what the tests need, then run every test.
+test *options:
+    scripts/setup build prometheus
+    cargo test --workspace {{ options }}
+
+# Formatting, lints and documentation.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+# Licences, duplicate crates, banned crates and sources of every dependency.
+deny:
+    scripts/setup deny
+    cargo deny --locked check bans licenses sources
+
+# Known vulnerabilities in dependencies (fetches the RustSec database).
+advisories:
+    scripts/setup deny
+    cargo deny --locked check advisories
+
+# The static programs, as they are shipped.
+release:
+    scripts/setup build musl
+    cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
+    cargo build --release --locked -p k8s-ai-agent --target {{ musl }}
+
+# Build the static programs and hold them to their size budgets.
+size: release
+    scripts/size target/{{ musl }}/release/k8s-ai-exporter 2200000
+    scripts/size target/{{ musl }}/release/k8s-ai-agent 2600000
+
+# What the exporter costs, against named peers in the same run.
+bench: release
+    scripts/setup python
+    cargo build --release -p bench
+    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/release/bench
+
+# Everything that CI runs.
+ci: lint deny test size
