@@ -177,7 +177,8 @@ impl Effect {
         )
     }
 
-    fn body(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+    /// Any body with 200.
+    pub fn body(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self::Body {
             content_type: content_type.to_owned(),
             body: body.into(),
