@@ -171,10 +171,14 @@ impl Effect {
 
     /// A `Status` object with 200.
     pub fn status_with_200() -> Self {
-        Self::body("application/json", Status::of_code(500, "", "").to_json())
+        Self::body(
+            "application/json",
+            Status::of_code(500, Endpoint::Other, "", "").to_json(),
+        )
     }
 
-    fn body(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+    /// Any body with 200.
+    pub fn body(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self::Body {
             content_type: content_type.to_owned(),
             body: body.into(),
@@ -197,6 +201,7 @@ pub(crate) fn take(faults: &mut [Fault], endpoint: Endpoint, node: Option<&str>)
 /// Who asked for what: the parts of a request on which a fault's answer depends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asking<'a> {
+    pub(crate) endpoint: Endpoint,
     pub(crate) node: &'a str,
     pub(crate) path: &'a str,
     pub(crate) takes_gzip: bool,
@@ -207,7 +212,8 @@ pub(crate) fn replace(effects: &[Effect], answer: &mut Response, asking: Asking<
     for effect in effects {
         match effect {
             Effect::Status { code, retry_after } => {
-                *answer = Status::of_code(*code, asking.node, asking.path).response();
+                *answer =
+                    Status::of_code(*code, asking.endpoint, asking.node, asking.path).response();
                 if let Some(value) = retry_after {
                     answer.set_header("Retry-After", value);
                 }

@@ -14,7 +14,7 @@ pub(crate) fn node(machine: &Machine, start_ms: i64, at: f64) -> Value {
     let time = |seconds: f64| rfc3339(start_ms, seconds);
     let booted = time(machine.booted(at));
     // A kubelet keeps 100 MiB back before it evicts.
-    let allocatable = machine.node.memory_bytes / 1024 - 102_400;
+    let allocatable = (machine.node.memory_bytes / 1024).saturating_sub(102_400);
     let sizes = |memory: u64| {
         json!({
             "cpu": cpu_quantity(machine.node.cores),

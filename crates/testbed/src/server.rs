@@ -120,6 +120,7 @@ fn respond(request: &Request, state: &State) -> Outcome {
         _ => Status::unauthorized().response(),
     };
     let asking = Asking {
+        endpoint: route.endpoint,
         node: route.node.as_deref().unwrap_or_default(),
         path: &route.proxied,
         takes_gzip: request.accepts_gzip(),

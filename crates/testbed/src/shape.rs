@@ -38,7 +38,7 @@ pub enum Shape {
         low: f64,
         /// Highest share of the cores.
         high: f64,
-        /// From low to low: a day, or less for the impatient.
+        /// From low to low, longer than 0: a day, or less for the impatient.
         period: Duration,
     },
     /// A new pseudo-random level at the start of each slot.
@@ -47,7 +47,7 @@ pub enum Shape {
         base: f64,
         /// Highest share of the cores.
         peak: f64,
-        /// How long a level holds.
+        /// How long a level holds, longer than 0.
         slot: Duration,
     },
 }

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::http::Response;
+use crate::requests::Endpoint;
 
 /// A refusal. Field order is the order on the wire.
 #[derive(Debug, Clone, Serialize)]
@@ -26,6 +27,7 @@ struct Empty {}
 
 #[derive(Debug, Clone, Serialize)]
 struct Details {
+    #[serde(skip_serializing_if = "String::is_empty")]
     name: String,
     kind: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -51,10 +53,10 @@ impl Status {
         }
     }
 
-    fn about_node(mut self, name: &str) -> Self {
+    fn about(mut self, kind: &'static str, name: &str) -> Self {
         self.details = Some(Box::new(Details {
             name: name.to_owned(),
-            kind: "nodes",
+            kind,
             causes: Vec::new(),
         }));
         self
@@ -68,17 +70,26 @@ impl Status {
         Self::new(401, "Unauthorized", "Unauthorized".to_owned())
     }
 
-    fn forbidden(node: &str) -> Self {
+    fn forbidden(endpoint: Endpoint, node: &str) -> Self {
+        let (kind, name, verb, resource) = match endpoint {
+            Endpoint::Pods => ("pods", "", "list", "pods"),
+            Endpoint::Nodes => ("nodes", "", "list", "nodes"),
+            Endpoint::Node => ("nodes", node, "get", "nodes"),
+            _ => ("nodes", node, "get", "nodes/proxy"),
+        };
+        let what = match name {
+            "" => kind.to_owned(),
+            name => format!("{kind} \"{name}\""),
+        };
         let message = format!(
-            "nodes \"{node}\" is forbidden: User \
-             \"system:serviceaccount:monitoring:k8s-ai-exporter\" cannot get resource \
-             \"nodes/proxy\" in API group \"\" at the cluster scope"
+            "{what} is forbidden: User \"system:serviceaccount:monitoring:k8s-ai-exporter\" \
+             cannot {verb} resource \"{resource}\" in API group \"\" at the cluster scope"
         );
-        Self::new(403, "Forbidden", message).about_node(node)
+        Self::new(403, "Forbidden", message).about(kind, name)
     }
 
     pub(crate) fn node_not_found(node: &str) -> Self {
-        Self::new(404, "NotFound", format!("nodes \"{node}\" not found")).about_node(node)
+        Self::new(404, "NotFound", format!("nodes \"{node}\" not found")).about("nodes", node)
     }
 
     pub(crate) fn no_such_path() -> Self {
@@ -106,7 +117,7 @@ impl Status {
                       'k8s-ai-exporter-proxy'";
         let why = format!("{policy} denied request: path not allowed: {path}");
         let message = format!("nodes \"{node}\" is forbidden: {why}");
-        let mut status = Self::new(422, "Invalid", message).about_node(node);
+        let mut status = Self::new(422, "Invalid", message).about("nodes", node);
         if let Some(details) = &mut status.details {
             details.causes.push(Cause { message: why });
         }
@@ -119,11 +130,12 @@ impl Status {
         Self::new(503, "ServiceUnavailable", message.to_owned())
     }
 
-    /// The refusal that usually has this code, for a request about `node`.
-    pub(crate) fn of_code(code: u16, node: &str, path: &str) -> Self {
+    /// The refusal that usually has this code, for a request about `node` and,
+    /// behind the proxy, `path`.
+    pub(crate) fn of_code(code: u16, endpoint: Endpoint, node: &str, path: &str) -> Self {
         match code {
             401 => Self::unauthorized(),
-            403 => Self::forbidden(node),
+            403 => Self::forbidden(endpoint, node),
             404 => Self::node_not_found(node),
             410 => Self::continue_expired(),
             422 => Self::refused_by_admission(node, path),
@@ -153,13 +165,17 @@ impl Status {
 mod tests {
     use super::*;
 
+    fn of_code(code: u16, node: &str, path: &str) -> Status {
+        Status::of_code(code, Endpoint::OtherProxy, node, path)
+    }
+
     #[test]
     fn refusals_are_byte_for_byte_those_of_a_real_api_server() {
         for (file, status) in [
-            ("401-bad-token", Status::of_code(401, "node-a", "")),
-            ("404-node", Status::of_code(404, "node-zz", "")),
-            ("422-admission", Status::of_code(422, "node-a", "/pods")),
-            ("5xx-kubelet-down", Status::of_code(503, "node-a", "")),
+            ("401-bad-token", of_code(401, "node-a", "")),
+            ("404-node", of_code(404, "node-zz", "")),
+            ("422-admission", of_code(422, "node-a", "/pods")),
+            ("5xx-kubelet-down", of_code(503, "node-a", "")),
         ] {
             let path = crate::fixtures().join(format!("errors/{file}.body"));
             let real = std::fs::read_to_string(&path).expect("the capture is there");
@@ -171,8 +187,18 @@ mod tests {
     fn a_refusal_by_rbac_differs_from_a_real_one_in_the_account_only() {
         let path = crate::fixtures().join("errors/403-rbac.body");
         let real = std::fs::read_to_string(path).expect("the capture is there");
-        let ours = Status::of_code(403, "node-a", "").to_json();
+        let ours = of_code(403, "node-a", "").to_json();
         let account = "monitoring:k8s-ai-exporter";
         assert_eq!(ours.replace(account, "default:default"), real.trim_end());
+    }
+    #[test]
+    fn a_refused_list_names_the_verb_that_is_missing() {
+        let list = Status::of_code(403, Endpoint::Pods, "node-a", "").to_json();
+        assert!(list.contains("\"pods is forbidden: User "), "{list}");
+        assert!(
+            list.contains("cannot list resource \\\"pods\\\" in"),
+            "{list}"
+        );
+        assert!(!list.contains("\"name\""), "{list}");
     }
 }

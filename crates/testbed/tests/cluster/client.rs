@@ -1,6 +1,8 @@
 //! The client of these tests: the one that the programs use.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,7 +13,12 @@ pub(crate) const RESOURCE: &str = "/api/v1/nodes/node-a/proxy/metrics/resource";
 pub(crate) const CADVISOR: &str = "/api/v1/nodes/node-a/proxy/metrics/cadvisor";
 
 /// Beyond what any test waits for, but for those that wait for its passing.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(crate) const CAPS: Caps = Caps {
+    compressed: 4 << 20,
+    inflated: 16 << 20,
+};
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -35,14 +42,20 @@ impl Answer {
     }
 }
 
-/// A client that trusts the files as they are now.
+/// A client that trusts the CA file as it is now.
 pub(crate) fn client(cluster: &Running) -> Client {
-    client_with(cluster, &cluster.url(), DEADLINE)
+    client_of(&cluster.url(), cluster.ca_file(), DEADLINE)
 }
 
-pub(crate) fn client_with(cluster: &Running, url: &str, deadline: Duration) -> Client {
+/// A client that soon gives up, for answers that never end.
+pub(crate) fn impatient(cluster: &Running) -> Client {
+    let deadline = Duration::from_millis(300);
+    client_of(&cluster.url(), cluster.ca_file(), deadline)
+}
+
+pub(crate) fn client_of(url: &str, ca_file: &Path, deadline: Duration) -> Client {
     let authorities = if url.starts_with("https:") {
-        Authorities::from_file(cluster.ca_file()).expect("a CA file")
+        Authorities::from_file(ca_file).expect("a CA file")
     } else {
         Authorities::none()
     };
@@ -57,8 +70,8 @@ pub(crate) fn client_with(cluster: &Running, url: &str, deadline: Duration) -> C
 }
 
 /// The token as it is in its file now.
-pub(crate) fn token(cluster: &Running) -> Secret {
-    Secret::new(std::fs::read_to_string(cluster.token_file()).expect("a token file"))
+pub(crate) fn token(file: &Path) -> Secret {
+    Secret::new(std::fs::read_to_string(file).expect("a token file"))
 }
 
 /// Asks anew, on a connection of its own, with the token of the file.
@@ -67,9 +80,8 @@ pub(crate) fn get(cluster: &Running, path: &str) -> Result<Answer, Failure> {
 }
 
 pub(crate) fn get_as(cluster: &Running, path: &str, accept: &str) -> Result<Answer, Failure> {
-    let secured = cluster.url().starts_with("https:");
-    let token = secured.then(|| token(cluster));
-    ask(&client(cluster), path, accept, token.as_ref())
+    let token = token(cluster.token_file());
+    ask(&client(cluster), path, accept, Some(&token))
 }
 
 pub(crate) fn ask(
@@ -78,11 +90,7 @@ pub(crate) fn ask(
     accept: &str,
     token: Option<&Secret>,
 ) -> Result<Answer, Failure> {
-    let caps = Caps {
-        compressed: 16 << 20,
-        inflated: 64 << 20,
-    };
-    let mut response = client.get(path, accept, token, caps)?;
+    let mut response = client.get(path, accept, token, CAPS)?;
     let mut body = Vec::new();
     response
         .body
@@ -95,4 +103,20 @@ pub(crate) fn ask(
         received: response.body.received(),
         body,
     })
+}
+
+/// All bytes that a cluster without TLS answers to these.
+pub(crate) fn exchange(cluster: &Running, request: &str) -> Vec<u8> {
+    let mut stream = connect(cluster);
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    answer
+}
+
+/// A connection to a cluster without TLS.
+pub(crate) fn connect(cluster: &Running) -> TcpStream {
+    let url = cluster.url();
+    let address = url.strip_prefix("http://").expect("plain HTTP");
+    TcpStream::connect(address).expect("a connection")
 }
