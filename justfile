@@ -55,4 +55,4 @@ bench: release
     BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
 
 # Everything that CI runs.
-ci: lint deny test size
+ci: lint deny test size (demo "--seconds 25")
