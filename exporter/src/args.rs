@@ -314,7 +314,9 @@ impl Typed {
             flag,
             typed,
         };
-        if flag("--version", self.version).get(parse_bool)? == Some(true) {
+        // Not from the environment: many an image sets VERSION to its own.
+        let version = setting(environment, "--version", self.version, &[], parse_bool)?;
+        if version == Some(true) {
             return Ok(Command::Print(format!(
                 "k8s-ai-exporter {} ({})\n",
                 crate::VERSION,
