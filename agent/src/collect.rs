@@ -9,7 +9,7 @@ use contract::{label, series};
 
 use crate::prometheus::{Answer, Prometheus};
 use crate::recommend::Resource;
-use crate::series::{Series, merge};
+use crate::series::{Series, merge, simultaneous};
 use crate::window::Window;
 
 /// What was measured of one resource, by node.
@@ -71,6 +71,9 @@ pub struct UsageQueries {
 /// How much of the window is asked for sizes: they hardly change, and the newest counts.
 const SIZE_WINDOW_SECONDS: u64 = 600;
 
+/// How long Prometheus shows the last sample of a series that has ended.
+const LOOK_BACK_SECONDS: u64 = 300;
+
 #[derive(Clone, Copy, PartialEq)]
 enum Quantity {
     Usage,
@@ -113,6 +116,9 @@ pub fn collect(prometheus: &Prometheus, queries: &UsageQueries, window: &Window)
         match prometheus.query_range(query, asked) {
             Ok(answer) => {
                 measurements.note(&subject, query, &answer);
+                if quantity == Quantity::Usage {
+                    measurements.note_overlaps(&subject, query, &answer, window);
+                }
                 if measurements.keep(resource, quantity, answer) == 0 {
                     measurements.note_nothing(&subject, query, quantity);
                 }
@@ -164,6 +170,24 @@ impl Measurements {
             Quantity::Allocatable => self.warnings.push(text),
             // Only bounds a forecast.
             Quantity::Capacity => {}
+        }
+    }
+
+    /// Notes nodes that have several series side by side. Those of replaced pods
+    /// follow one another, and overlap as long as Prometheus looks back.
+    fn note_overlaps(&mut self, subject: &str, query: &str, answer: &Answer, window: &Window) {
+        let follows = LOOK_BACK_SECONDS / window.step + 1;
+        let nodes = answer
+            .nodes
+            .values()
+            .filter(|parts| simultaneous(parts) as u64 > follows)
+            .count();
+        if nodes > 0 {
+            self.warnings.push(format!(
+                "{subject}: {query:?} gives several series at the same time for {nodes} of {} nodes, and one of each is used (is a `sum by ({})` missing?)",
+                answer.nodes.len(),
+                label::NODE,
+            ));
         }
     }
 

@@ -12,6 +12,7 @@ use crate::assess::assess;
 use crate::collect::collect;
 use crate::exit::Exit;
 use crate::prometheus::Prometheus;
+use crate::report::text::printable;
 use crate::report::{Report, json, text};
 use crate::termination;
 use crate::window::Timestamp;
@@ -116,6 +117,6 @@ fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Ex
 
 /// One line to standard error. That nobody may read it changes nothing.
 fn complain(problem: &dyn std::fmt::Display, exit: Exit, err: &mut dyn Write) -> Exit {
-    let _ = writeln!(err, "{PROGRAM}: {problem}");
+    let _ = writeln!(err, "{PROGRAM}: {}", printable(&problem.to_string()));
     exit
 }

@@ -42,6 +42,19 @@ impl Series {
     }
 }
 
+/// At how many moments more than one of the series has a point.
+pub fn simultaneous(parts: &[Series]) -> usize {
+    let mut moments: Vec<Timestamp> = parts
+        .iter()
+        .flat_map(|part| part.points.iter().map(|point| point.at))
+        .collect();
+    moments.sort_unstable();
+    moments
+        .chunk_by(|a, b| a == b)
+        .filter(|same| same.len() > 1)
+        .count()
+}
+
 /// Makes one series of those that replaced exporter pods have left for one node.
 ///
 /// Where several have a point at the same moment, that of the series with the
@@ -114,6 +127,16 @@ pub(crate) mod tests {
         ] {
             assert_eq!(merge(parts), expected);
         }
+    }
+
+    #[test]
+    fn series_side_by_side_are_told_from_those_that_follow_one_another() {
+        let first = series(&[(0, 1.0), (60, 1.0), (120, 1.0)]);
+        let beside = series(&[(0, 2.0), (60, 2.0), (120, 2.0)]);
+        let after = series(&[(120, 2.0), (180, 2.0)]);
+        assert_eq!(simultaneous(std::slice::from_ref(&first)), 0);
+        assert_eq!(simultaneous(&[first.clone(), after]), 1);
+        assert_eq!(simultaneous(&[first, beside]), 3);
     }
 
     #[test]

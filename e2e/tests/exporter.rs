@@ -409,3 +409,51 @@ fn the_history_answers_range_queries_in_prometheus_own_form() {
             .contains("answers only name{label=")
     );
 }
+
+#[test]
+fn the_history_goes_on_and_series_end_in_it_whatever_endpoint_fails() {
+    let cluster = one_node();
+    cluster.fault(Fault::new(Effect::status(403)).on(Endpoint::Pods));
+    let exporter = Exporter::start(&cluster, "node-a", &["--history=1h"]);
+    let usage = "k8s_node_memory_usage_bytes";
+    let points = || {
+        let now = unix_seconds();
+        let url = format!(
+            "/api/v1/query_range?query={usage}&start={}&end={now}&step=1",
+            now - 30
+        );
+        let values = exporter.get(&url).json()["data"]["result"][0]["values"].clone();
+        values.as_array().map_or(0, Vec::len)
+    };
+    eventually("five points", || (points() >= 5).then_some(()));
+    cluster.fault(Fault::new(Effect::status(404)).of_node("node-a"));
+    eventually("the node is gone", || {
+        (exporter.get("/readyz").status == 503).then_some(())
+    });
+    let now = unix_seconds() + 1;
+    let url = format!("/api/v1/query_range?query={usage}&start={now}&end={now}&step=1");
+    eventually("its series has ended", || {
+        (exporter.get(&url).json()["data"]["result"]
+            .as_array()?
+            .is_empty())
+        .then_some(())
+    });
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("a clock")
+        .as_secs()
+}
+
+#[test]
+fn a_list_of_pods_that_does_not_end_has_the_deadline_of_one_request() {
+    let cluster = one_node();
+    cluster.force_paging(Some(1));
+    cluster.fault(Fault::new(Effect::Latency(Duration::from_millis(300))).on(Endpoint::Pods));
+    let exporter = Exporter::start(&cluster, "node-a", &["--request-timeout=1s"]);
+    let line = exporter.process.line_with("pods fails (timeout)");
+    assert!(line.contains("--request-timeout"), "{line}");
+    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+}

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io::{BufReader, Read};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contract::Reason;
 use log::debug;
@@ -194,6 +194,7 @@ impl<'a> ApiServer<'a> {
             "/api/v1/pods?fieldSelector={}&includeObject=None&limit={PODS_PER_PAGE}&resourceVersion=0",
             percent_encode(&selector)
         );
+        let started = Instant::now();
         let mut url = first.clone();
         let mut count = 0;
         for _ in 0..MAX_PAGES {
@@ -210,6 +211,13 @@ impl<'a> ApiServer<'a> {
                 page => page?,
             };
             count += page.count()?;
+            // One deadline for the list as for any other question.
+            if started.elapsed() > self.credentials.deadline() {
+                return Err(ScrapeError::new(
+                    Reason::Timeout,
+                    "the list of pods did not end within --request-timeout",
+                ));
+            }
             match page.metadata.next() {
                 None => return Ok(count),
                 // A token goes with the rest of its query, but not with resourceVersion.
@@ -460,7 +468,9 @@ mod wire {
         kind: String,
         #[serde(default)]
         pub(super) metadata: ListMeta,
+        #[serde(default, deserialize_with = "present")]
         rows: Option<Count>,
+        #[serde(default, deserialize_with = "present")]
         items: Option<Count>,
     }
 
@@ -476,8 +486,13 @@ mod wire {
                     ));
                 }
             };
-            // No pods are written as null.
-            Ok(list.as_ref().map_or(0, |count| count.0))
+            match list {
+                Some(count) => Ok(count.0),
+                None => Err(ScrapeError::new(
+                    Reason::Json,
+                    format!("a {} without its list", self.kind),
+                )),
+            }
         }
     }
 
@@ -493,7 +508,14 @@ mod wire {
         }
     }
 
-    /// The length of a JSON array, whose elements are passed over.
+    /// Tells a list that is null, which means an empty one, from one that is missing.
+    fn present<'de, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Count>, D::Error> {
+        Count::deserialize(deserializer).map(Some)
+    }
+
+    /// The length of a JSON array, whose elements are passed over; 0 for null.
     pub(super) struct Count(u64);
 
     impl<'de> Deserialize<'de> for Count {
@@ -502,7 +524,10 @@ mod wire {
             impl<'de> Visitor<'de> for Counter {
                 type Value = Count;
                 fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    f.write_str("an array")
+                    f.write_str("an array or null")
+                }
+                fn visit_unit<E>(self) -> Result<Count, E> {
+                    Ok(Count(0))
                 }
                 fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Count, A::Error> {
                     let mut count = 0;
@@ -512,7 +537,7 @@ mod wire {
                     Ok(Count(count))
                 }
             }
-            deserializer.deserialize_seq(Counter)
+            deserializer.deserialize_any(Counter)
         }
     }
 }
@@ -533,7 +558,7 @@ mod tests {
             Ok(2)
         );
         assert_eq!(page(r#"{"kind":"Table","rows":null}"#), Ok(0));
-        assert_eq!(page(r#"{"kind":"Table"}"#), Ok(0));
+        assert!(page(r#"{"kind":"Table"}"#).is_err());
         assert_eq!(page(r#"{"kind":"PodList","items":[{}]}"#), Ok(1));
         assert!(page(r#"{"kind":"Status"}"#).is_err());
         assert!(page(r#"{"kind":"Table","rows":{}}"#).is_err());

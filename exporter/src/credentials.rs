@@ -6,7 +6,10 @@
 //! that is for a moment empty, half-written or gone does not lose what was good.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,12 +36,13 @@ pub struct Credentials {
     ca_file: Option<PathBuf>,
     deadline: Duration,
     held: Mutex<Held>,
+    /// Beside the lock, so that whoever asks for it never waits for a file.
+    reloads: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     token: Option<Secret>,
-    reloads: u64,
     /// The text of the CA file that `client` was built with.
     ca: Vec<u8>,
     client: Option<Arc<Client>>,
@@ -76,12 +80,18 @@ impl Credentials {
             ca_file,
             deadline,
             held: Mutex::default(),
+            reloads: AtomicU64::new(0),
         }
     }
 
     /// How often a changed token was taken over.
     pub fn token_reloads(&self) -> u64 {
-        self.lock().reloads
+        self.reloads.load(Ordering::Relaxed)
+    }
+
+    /// Deadline of one question to the API server.
+    pub fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// The credentials as of now.
@@ -90,8 +100,10 @@ impl Credentials {
     /// When a file has never been readable.
     pub fn current(&self) -> Result<Current, Missing> {
         let mut held = self.lock();
-        if let Some(path) = &self.token_file {
-            held.refresh_token(path)?;
+        if let Some(path) = &self.token_file
+            && held.refresh_token(path)?
+        {
+            self.reloads.fetch_add(1, Ordering::Relaxed);
         }
         match &self.ca_file {
             Some(path) => {
@@ -132,19 +144,20 @@ impl Credentials {
 }
 
 impl Held {
-    fn refresh_token(&mut self, path: &Path) -> Result<(), Missing> {
+    /// Reads the token again. True where a new one has replaced an old one.
+    fn refresh_token(&mut self, path: &Path) -> Result<bool, Missing> {
         match read_token(path) {
             Ok(token) if self.token.as_ref() != Some(&token) => {
-                if self.token.replace(token).is_some() {
-                    self.reloads += 1;
+                let changed = self.token.replace(token).is_some();
+                if changed {
                     info!("token file {} changed, using the new token", path.display());
                 }
-                Ok(())
+                Ok(changed)
             }
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(false),
             Err(problem) if self.token.is_some() => {
                 warn!("{problem}; keeping the last good token");
-                Ok(())
+                Ok(false)
             }
             Err(problem) => Err(problem),
         }
@@ -152,7 +165,7 @@ impl Held {
 
     /// The authorities of the file, where its text differs from the last good one.
     fn changed_authorities(&mut self, path: &Path) -> Result<Option<Authorities>, Missing> {
-        let problem = match std::fs::read(path) {
+        let problem = match read_file(path) {
             Ok(pem) if self.client.is_some() && pem == self.ca => return Ok(None),
             Ok(pem) => match Authorities::from_pem(&pem, path) {
                 Ok(authorities) => {
@@ -177,10 +190,27 @@ impl Held {
     }
 }
 
+/// Reads a regular file of a sensible size. Anything else might block the reader,
+/// such as a pipe that nobody writes to.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("expected a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MAX_FILE_BYTES)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A bundle of all public authorities has 250 KB.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
 fn read_token(path: &Path) -> Result<Secret, Missing> {
     let say =
         |problem: &dyn fmt::Display| Missing(format!("token file {}: {problem}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| say(&error))?;
+    let bytes = read_file(path).map_err(|error| say(&error))?;
+    let text = String::from_utf8_lossy(&bytes);
     let token = text.trim();
     if token.is_empty() {
         return Err(say(&"empty, expected a bearer token"));
@@ -259,6 +289,14 @@ mod tests {
                 .to_string()
                 .starts_with("token file /nonexistent/token: "),
             "{error}"
+        );
+        // Endless, like a pipe that nobody writes to: never read.
+        let error = with_token("/dev/zero".into())
+            .current()
+            .expect_err("no file");
+        assert_eq!(
+            error.to_string(),
+            "token file /dev/zero: expected a regular file"
         );
         let scratch = Scratch::new("ca");
         let ca = scratch.write("ca.crt", "not PEM");

@@ -188,10 +188,11 @@ fn header<'r>(request: &'r Request, name: &'static str) -> Option<&'r str> {
 fn accepts_gzip(accept: &str) -> bool {
     accept.split(',').any(|coding| {
         let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
-        let refused = parameters
-            .trim()
-            .strip_prefix("q=")
-            .is_some_and(|q| q.parse::<f32>().is_ok_and(|q| q <= 0.0));
+        let refused = parameters.split(';').any(|parameter| {
+            let quality = parameter.trim().to_ascii_lowercase();
+            let quality = quality.strip_prefix("q=").map(str::parse::<f32>);
+            quality.is_some_and(|q| q.is_ok_and(|q| q <= 0.0))
+        });
         name.trim().eq_ignore_ascii_case("gzip") && !refused
     })
 }
@@ -348,6 +349,7 @@ mod tests {
             ("deflate, GZIP;q=0.5", true),
             ("gzip;q=0", false),
             ("gzip; q=0.0", false),
+            ("gzip;a=b;Q=0", false),
             ("identity", false),
             ("", false),
             ("xgzip", false),

@@ -69,6 +69,9 @@ pub struct Reading {
     pub containers: BTreeMap<Box<[u8]>, ContainerReading>,
     /// Cumulative stall seconds, in the order of [`cadvisor::PRESSURE`].
     pub pressure: [Option<At<CpuSeconds>>; cadvisor::PRESSURE.len()],
+    /// Whether the samples carry the kubelet's own timestamps; else they have the
+    /// time of the request.
+    pub stamped: bool,
 }
 
 /// What one body says of one pod.
@@ -111,8 +114,6 @@ pub struct Collector {
     reading: Reading,
     /// What was left out.
     tally: Tally,
-    /// Whether any sample carried a timestamp of its own.
-    stamped: bool,
     kubelet_error: bool,
     overfull: bool,
 }
@@ -126,7 +127,6 @@ impl Collector {
             received,
             reading: Reading::default(),
             tally: Tally::default(),
-            stamped: false,
             kubelet_error: false,
             overfull: false,
         }
@@ -155,13 +155,14 @@ impl Collector {
     /// them are missing: among samples that have one, a sample without cannot
     /// be placed, and is dropped.
     fn place_unstamped(&mut self) {
-        let substitute = (!self.stamped).then_some(self.received);
+        let substitute = (!self.reading.stamped).then_some(self.received);
         let Reading {
             cpu,
             memory,
             pods,
             containers,
             pressure,
+            stamped: _,
         } = &mut self.reading;
         let tally = &mut self.tally;
         place(cpu, substitute, tally);
@@ -299,7 +300,7 @@ impl Collector {
         let Some(at) = sample.timestamp_ms else {
             return Some(UNSTAMPED);
         };
-        self.stamped = true;
+        self.reading.stamped = true;
         let plausible = at > 0 && at <= self.received.saturating_add(MAX_AHEAD_MS);
         if !plausible {
             self.tally.add(Reason::TimestampSample);

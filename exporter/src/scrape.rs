@@ -159,6 +159,8 @@ pub struct NodeScraper<'a> {
     schedules: Vec<Schedule>,
     state: &'a Mutex<NodeState>,
     history: Option<&'a Mutex<History>>,
+    /// When the history was last added to.
+    recorded: Instant,
 }
 
 /// Which endpoints a configuration asks, and how often.
@@ -196,14 +198,20 @@ impl<'a> NodeScraper<'a> {
             schedules,
             state,
             history,
+            recorded: start,
         }
     }
 
-    /// When the next endpoint is due.
+    /// When the next endpoint is due, or the history is: also while every endpoint
+    /// backs off it is kept, so that a value that expires ends there.
     pub fn due(&self) -> Instant {
+        let record = self
+            .history
+            .map(|_| self.recorded + self.config.scrape_interval);
         self.schedules
             .iter()
             .map(|schedule| schedule.due)
+            .chain(record)
             .min()
             .unwrap_or_else(Instant::now)
     }
@@ -211,14 +219,13 @@ impl<'a> NodeScraper<'a> {
     /// Scrapes each endpoint that is due, one after the other.
     pub fn round(&mut self) {
         let now = Instant::now();
-        let mut at_the_scrape_interval = false;
         for index in 0..self.schedules.len() {
             if self.schedules[index].due <= now {
-                at_the_scrape_interval |= self.schedules[index].endpoint == Endpoint::Pods;
                 self.scrape(index);
             }
         }
-        if let (true, Some(history)) = (at_the_scrape_interval, self.history) {
+        if let Some(history) = self.history {
+            self.recorded = Instant::now();
             let state = lock(self.state);
             let mut samples = Vec::new();
             state.samples(Instant::now(), self.config.namespaces, &mut samples);

@@ -57,7 +57,9 @@ struct Counter {
 }
 
 impl Counter {
-    fn step(&mut self, new: At<CpuSeconds>) -> Step {
+    /// `stamped` says whether the sample's time is its own. Where it is that of the
+    /// request, an unchanged count is the same sample once more.
+    fn step(&mut self, new: At<CpuSeconds>, stamped: bool) -> Step {
         let Some(last) = self.last else {
             self.last = Some(new);
             return Step::First;
@@ -73,7 +75,7 @@ impl Counter {
             return Step::Backward;
         }
         self.backward = 0;
-        if new.at == last.at {
+        if new.at == last.at || (!stamped && new.value == last.value) {
             return Step::Repeated;
         }
         self.last = Some(new);
@@ -92,6 +94,9 @@ impl Counter {
 /// are not read in the same instant. Beyond it, something is wrong.
 const PLAUSIBLE_EXCESS: f64 = 1.1;
 
+/// More cores than any machine has: the bound while the node's own is unknown.
+const MOST_CORES: f64 = 16_384.0;
+
 /// A counter of CPU seconds and the cores that follow from it.
 #[derive(Debug, Default, Clone, Copy)]
 struct CpuRate {
@@ -100,9 +105,15 @@ struct CpuRate {
 }
 
 impl CpuRate {
-    fn observe(&mut self, new: At<CpuSeconds>, machine: Option<Cores>, until: Instant) -> Tally {
+    fn observe(
+        &mut self,
+        new: At<CpuSeconds>,
+        stamped: bool,
+        machine: Option<Cores>,
+        until: Instant,
+    ) -> Tally {
         let mut tally = Tally::default();
-        match self.counter.step(new) {
+        match self.counter.step(new, stamped) {
             Step::First | Step::Repeated => {}
             Step::Backward => tally.add(Reason::BackwardSample),
             Step::Reset => {
@@ -111,9 +122,8 @@ impl CpuRate {
             }
             Step::Advanced { delta, seconds } => {
                 let rate = Cores::new(delta / seconds);
-                let plausible = rate.filter(|rate| {
-                    machine.is_none_or(|machine| rate.get() <= machine.get() * PLAUSIBLE_EXCESS)
-                });
+                let most = machine.map_or(MOST_CORES, |machine| machine.get() * PLAUSIBLE_EXCESS);
+                let plausible = rate.filter(|rate| rate.get() <= most);
                 if plausible.is_none() {
                     tally.add(Reason::ImplausibleSample);
                 }
@@ -179,11 +189,13 @@ struct NodeUsage {
 impl NodeUsage {
     fn observe(&mut self, reading: &Reading, machine: Option<Cores>, until: Instant) -> Tally {
         let mut tally = Tally::default();
-        if let Some(cpu) = reading.cpu {
-            tally.merge(&self.cpu.observe(cpu, machine, until));
+        match reading.cpu {
+            Some(cpu) => tally.merge(&self.cpu.observe(cpu, reading.stamped, machine, until)),
+            None => self.cpu = CpuRate::default(),
         }
-        if let Some(memory) = reading.memory {
-            tally.merge(&self.memory.observe(memory, until));
+        match reading.memory {
+            Some(memory) => tally.merge(&self.memory.observe(memory, until)),
+            None => self.memory = Gauge::default(),
         }
         tally
     }
@@ -221,6 +233,9 @@ pub struct Arrival {
     pub machine: Option<Cores>,
 }
 
+/// More kills than one container survives between two readings.
+const MOST_KILLS: f64 = 1e6;
+
 impl Usage {
     /// Takes a reading of `/metrics/resource`. Returns what was left out.
     pub fn observe_resource(&mut self, reading: &Reading, arrival: Arrival) -> Tally {
@@ -245,7 +260,7 @@ impl Usage {
         }
         for ((counter, ratio), new) in self.pressure.iter_mut().zip(reading.pressure) {
             let Some(new) = new else { continue };
-            match counter.step(new) {
+            match counter.step(new, reading.stamped) {
                 Step::First | Step::Repeated => {}
                 Step::Backward => tally.add(Reason::BackwardSample),
                 Step::Reset => {
@@ -274,7 +289,10 @@ impl Usage {
                 continue;
             };
             if let Some(cpu) = new.cpu {
-                tally.merge(&pod.cpu.observe(cpu, arrival.machine, until));
+                tally.merge(
+                    &pod.cpu
+                        .observe(cpu, reading.stamped, arrival.machine, until),
+                );
             }
             if let Some(memory) = new.memory {
                 tally.merge(&pod.memory.observe(memory, until));
@@ -303,8 +321,10 @@ impl Usage {
                 periods += p;
                 throttled += t.min(p);
             }
-            if let Some(kills) = growth(before.oom_kills, now.oom_kills) {
-                // A growth of at most 2^53, and whole: kills are counted one by one.
+            if let Some(kills) = growth(before.oom_kills, now.oom_kills)
+                && kills <= MOST_KILLS
+            {
+                // Whole and bounded: kills are counted one by one.
                 self.oom_kills += kills as u64;
             }
             now.periods = newest(before.periods, now.periods);
@@ -320,15 +340,24 @@ impl Usage {
         self.containers = new;
     }
 
-    /// CPU of the node, where fresh: from the resource endpoint, else from cAdvisor.
+    /// CPU of the node, while fresh: from the resource endpoint, or from cAdvisor
+    /// where the resource endpoint has no such line. Where it has one, its silence
+    /// counts too: an older rate of cAdvisor's must not cover a reset.
     pub fn cpu(&self, now: Instant) -> Option<Cores> {
-        Known::at(self.resource.cpu.cores, now).or_else(|| Known::at(self.cadvisor.cpu.cores, now))
+        let source = match self.resource.cpu.counter.last {
+            Some(_) => &self.resource,
+            None => &self.cadvisor,
+        };
+        Known::at(source.cpu.cores, now)
     }
 
-    /// Memory of the node, where fresh: from the resource endpoint, else from cAdvisor.
+    /// Memory of the node, while fresh, from the same source as its CPU would be.
     pub fn memory(&self, now: Instant) -> Option<Bytes> {
-        Known::at(self.resource.memory.value, now)
-            .or_else(|| Known::at(self.cadvisor.memory.value, now))
+        let source = match self.resource.memory.last {
+            Some(_) => &self.resource,
+            None => &self.cadvisor,
+        };
+        Known::at(source.memory.value, now)
     }
 
     /// Share of scheduler periods in which containers with a limit were throttled.

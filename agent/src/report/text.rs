@@ -121,7 +121,11 @@ fn write_resource(report: &ResourceReport, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// Names come from a server: nothing in them moves the cursor or colours the screen.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+/// Names come from a server: nothing in them moves the cursor, colours the screen
+/// or turns the direction of writing.
+pub fn printable(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars()
+        .filter(|c| !c.is_control() && !turns(*c))
+        .collect()
 }

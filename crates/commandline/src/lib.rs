@@ -81,12 +81,24 @@ impl fmt::Display for BadValue {
     }
 }
 
-/// Hides the user information of a URL, which may hold a password.
+/// Hides what may be a password: what stands before the `@` of a URL, however
+/// broken, and the query of one.
 fn without_credentials(value: &str) -> String {
-    match (value.split_once("://"), value.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://[hidden]@{host}"),
-        _ => value.to_owned(),
+    let scheme = value.split_once("://").map(|(scheme, _)| scheme);
+    let mut shown = match value.rsplit_once('@') {
+        Some((_, host)) => match scheme {
+            Some(scheme) => format!("{scheme}://[hidden]@{host}"),
+            None => format!("[hidden]@{host}"),
+        },
+        None => value.to_owned(),
+    };
+    if scheme.is_some()
+        && let Some(query) = shown.find('?')
+    {
+        shown.truncate(query);
+        shown.push_str("?[hidden]");
     }
+    shown
 }
 
 impl std::error::Error for BadValue {}
@@ -206,15 +218,19 @@ mod tests {
 
     #[test]
     fn a_password_in_a_url_is_not_repeated() {
-        let error = BadValue {
-            setting: "--url".to_owned(),
-            value: "https://me:hunter2@host/x".to_owned(),
-            expected: "a URL without a password".to_owned(),
-        };
-        assert_eq!(
-            error.to_string(),
-            r#"--url: "https://[hidden]@host/x" is not a URL without a password"#
-        );
+        for (value, shown) in [
+            ("https://me:hunter2@host/x", "https://[hidden]@host/x"),
+            ("me:hunter2@host:6443", "[hidden]@host:6443"),
+            ("https:/me:hunter2@host", "[hidden]@host"),
+            ("https://host/x?token=hunter2", "https://host/x?[hidden]"),
+        ] {
+            let error = BadValue {
+                setting: "--url".to_owned(),
+                value: value.to_owned(),
+                expected: "a URL".to_owned(),
+            };
+            assert_eq!(error.to_string(), format!("--url: {shown:?} is not a URL"));
+        }
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub fn parse_quantity(text: &str) -> Result<f64, ParseError> {
     if !(0.0..=MAX_EXACT).contains(&value) {
         return Err(bad());
     }
-    Ok(value)
+    // Adding 0 turns -0 into 0.
+    Ok(value + 0.0)
 }
 
 fn multiplier(suffix: &str) -> Option<f64> {

@@ -16,6 +16,7 @@ fn node(seconds: f64, bytes: f64, at: Millis) -> Reading {
     Reading {
         cpu: Some(cpu(seconds, at)),
         memory: Bytes::new(bytes).map(|value| At { value, at }),
+        stamped: true,
         ..Reading::default()
     }
 }
@@ -116,23 +117,66 @@ fn values_disappear_when_their_newest_sample_grows_old() {
 }
 
 #[test]
-fn cadvisor_stands_in_where_the_resource_endpoint_says_nothing() {
+fn cadvisor_stands_in_only_where_the_resource_endpoint_has_no_such_line() {
     let now = Instant::now();
     let mut usage = Usage::default();
     usage.observe_cadvisor(node(10.0, 7.0, 10_000), arrival(now), false);
     usage.observe_cadvisor(node(15.0, 7.0, 20_000), arrival(now), false);
     assert_eq!(usage.cpu(now).map(Cores::get), Some(0.5));
     usage.observe_resource(&node(10.0, 8.0, 10_000), arrival(now));
-    assert_eq!(
-        usage.memory(now).map(Bytes::get),
-        Some(8),
-        "the resource endpoint wins"
-    );
+    assert_eq!(usage.memory(now).map(Bytes::get), Some(8));
+    assert_eq!(usage.cpu(now), None, "it has the line, and no rate yet");
+    usage.observe_resource(&node(12.0, 8.0, 20_000), arrival(now));
+    assert_eq!(usage.cpu(now).map(Cores::get), Some(0.2));
+    usage.observe_resource(&node(1.0, 8.0, 30_000), arrival(now));
+    assert_eq!(usage.cpu(now), None, "no older rate covers a reset");
+    let lacking = Reading {
+        cpu: None,
+        ..node(0.0, 8.0, 40_000)
+    };
+    usage.observe_resource(&lacking, arrival(now));
     assert_eq!(
         usage.cpu(now).map(Cores::get),
         Some(0.5),
-        "it has no rate yet"
+        "the line is gone"
     );
+}
+
+#[test]
+fn without_a_known_machine_a_rate_still_has_a_bound() {
+    let now = Instant::now();
+    let unknown = Arrival {
+        machine: None,
+        ..arrival(now)
+    };
+    let mut usage = Usage::default();
+    usage.observe_resource(&node(0.0, 1.0, 1_000), unknown);
+    let tally = usage.observe_resource(&node(5e7, 1.0, 2_000), unknown);
+    assert_eq!(usage.cpu(now), None);
+    assert_eq!(reasons(&tally), [Reason::ImplausibleSample]);
+}
+
+#[test]
+fn without_timestamps_an_unchanged_count_is_the_same_sample_once_more() {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    let mut seen = Vec::new();
+    // The kubelet measures each 10 s and is asked each 5 s; it uses half a core.
+    for (seconds, at) in [
+        (10.0, 0),
+        (10.0, 5_000),
+        (15.0, 10_000),
+        (15.0, 15_000),
+        (20.0, 20_000),
+    ] {
+        let reading = Reading {
+            stamped: false,
+            ..node(seconds, 1.0, at)
+        };
+        usage.observe_resource(&reading, arrival(now));
+        seen.push(usage.cpu(now).map(Cores::get));
+    }
+    assert_eq!(seen, [None, None, Some(0.5), Some(0.5), Some(0.5)]);
 }
 
 fn container(
@@ -223,6 +267,20 @@ fn an_interval_is_never_counted_twice_when_an_old_body_comes_again() {
 }
 
 #[test]
+fn an_absurd_number_of_kills_is_not_counted() {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    for (oom, at) in [(0.0, 1000), (9e15, 2000), (9e15 + 2.0, 3000)] {
+        usage.observe_cadvisor(
+            containers(vec![container("a", 1.0, 0.0, oom, at)]),
+            arrival(now),
+            false,
+        );
+    }
+    assert_eq!(usage.oom_kills(now), Some(2));
+}
+
+#[test]
 fn no_period_at_all_is_no_share() {
     let now = Instant::now();
     let mut usage = Usage::default();
@@ -241,7 +299,10 @@ fn pressure_is_stall_time_over_time() {
     let now = Instant::now();
     let mut usage = Usage::default();
     for (stalled, at) in [(10.0, 10_000), (12.5, 20_000)] {
-        let mut reading = Reading::default();
+        let mut reading = Reading {
+            stamped: true,
+            ..Reading::default()
+        };
         reading.pressure[1] = Some(cpu(stalled, at));
         usage.observe_cadvisor(reading, arrival(now), false);
     }
@@ -269,6 +330,7 @@ fn namespaces_sum_their_pods_and_forget_those_that_left() {
     let mut observe = |pods: Vec<((String, String), PodReading)>| {
         let reading = Reading {
             pods: pods.into_iter().collect(),
+            stamped: true,
             ..Reading::default()
         };
         usage.observe_resource(&reading, arrival(now));
