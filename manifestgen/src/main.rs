@@ -1,0 +1,137 @@
+//! Command line of manifestgen.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use argh::FromArgs;
+use manifestgen::output::{self, Files};
+use manifestgen::values::Values;
+
+/// Writes deploy/ and helm/ from one typed source.
+#[derive(FromArgs)]
+#[argh(
+    error_code(0, "Done; with check: nothing differs."),
+    error_code(
+        1,
+        "With check: the named files differ. Otherwise: nothing was written."
+    ),
+    error_code(2, "An argument is not usable.")
+)]
+struct Args {
+    #[argh(subcommand)]
+    command: Command,
+}
+
+#[derive(FromArgs)]
+#[argh(subcommand)]
+enum Command {
+    Generate(Generate),
+    Check(Check),
+    Render(Render),
+}
+
+/// write what differs
+#[derive(FromArgs)]
+#[argh(subcommand, name = "generate")]
+struct Generate {
+    /// the project's folder
+    #[argh(option, default = "project()")]
+    root: PathBuf,
+}
+
+/// name each file that differs from what would be written
+#[derive(FromArgs)]
+#[argh(subcommand, name = "check")]
+struct Check {
+    /// the project's folder
+    #[argh(option, default = "project()")]
+    root: PathBuf,
+}
+
+/// write deploy/ with other images into another folder, for kubectl apply
+#[derive(FromArgs)]
+#[argh(subcommand, name = "render")]
+struct Render {
+    /// registry and path in place of your-registry
+    #[argh(option)]
+    registry: Option<String>,
+    /// tag of both images
+    #[argh(option)]
+    tag: Option<String>,
+    /// folder to write deploy/ into
+    #[argh(option)]
+    output: PathBuf,
+}
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let command = match Args::from_args(&["manifestgen"], &args) {
+        Ok(args) => args.command,
+        Err(exit) => {
+            return match exit.status {
+                Ok(()) => say(&exit.output, 0),
+                Err(()) => complain(&[exit.output], 2),
+            };
+        }
+    };
+    match command {
+        Command::Generate(generate) => with(output::files(), |files| {
+            output::write(&generate.root, files).map(|_| Vec::new())
+        }),
+        Command::Check(check) => with(output::files(), |files| {
+            let differences = output::differences(&check.root, files)?;
+            Ok(differences
+                .into_iter()
+                .map(|(path, why)| format!("{path} {why}"))
+                .collect())
+        }),
+        Command::Render(render) => {
+            let mut values = Values::default();
+            for image in [&mut values.image.exporter, &mut values.image.agent] {
+                if let Some(registry) = &render.registry {
+                    let own = image.repository.replacen("your-registry", registry, 1);
+                    image.repository = own;
+                }
+                if let Some(tag) = &render.tag {
+                    image.tag.clone_from(tag);
+                }
+            }
+            with(output::deploy_with(&values), |files| {
+                output::write(&render.output, files).map(|_| Vec::new())
+            })
+        }
+    }
+}
+
+/// Does the work with the files, and turns what it found into an exit code.
+fn with(
+    files: Result<Files, Vec<String>>,
+    work: impl FnOnce(&Files) -> std::io::Result<Vec<String>>,
+) -> ExitCode {
+    match files.map(|files| work(&files)) {
+        Ok(Ok(findings)) if findings.is_empty() => ExitCode::SUCCESS,
+        Ok(Ok(findings)) => complain(&findings, 1),
+        Ok(Err(error)) => complain(&[error.to_string()], 1),
+        Err(problems) => complain(&problems, 1),
+    }
+}
+
+fn say(text: &str, code: u8) -> ExitCode {
+    // Nobody to tell when standard output is closed.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::from(code)
+}
+
+fn complain(lines: &[String], code: u8) -> ExitCode {
+    let mut stderr = std::io::stderr().lock();
+    for line in lines {
+        let _ = writeln!(stderr, "manifestgen: {}", line.trim_end());
+    }
+    ExitCode::from(code)
+}
