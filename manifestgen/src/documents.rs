@@ -74,9 +74,11 @@ fn entries(
             if comment.is_empty() {
                 return Err(format!("value {path} has no comment"));
             }
-            let children = match schema.get("properties") {
-                Some(_) => entries(schema, inner, &default, &path)?,
-                None => Vec::new(),
+            // Every other map takes more keys than its schema names.
+            let children = if schema["additionalProperties"] == false {
+                entries(schema, inner, &default, &path)?
+            } else {
+                Vec::new()
             };
             Ok(Entry {
                 kind: kind(schema).ok_or_else(|| format!("value {path} has no type"))?,

@@ -40,6 +40,9 @@ pub const URL: &str = "^https?://[^ \"'{}\\\\]+$";
 /// An http or https URL, or nothing.
 pub const URL_OR_EMPTY: &str = "^(https?://[^ \"'{}\\\\]+)?$";
 
+/// Name of an environment variable.
+pub const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+
 /// A map of free form, passed on as it is: `affinity`, `resources` and the like.
 pub type Object = Map<String, Value>;
 /// Labels or annotations.
@@ -66,7 +69,7 @@ pub struct Values {
     /// live in it.
     pub create_namespace: bool,
     /// Labels on every object, not on pods.
-    #[schemars(extend("propertyNames" = reserved_labels()))]
+    #[schemars(extend("properties" = reserved_labels()))]
     pub common_labels: Strings,
     /// Secrets to pull the images with: `[{name: my-secret}]`.
     pub image_pull_secrets: Vec<Object>,
@@ -188,7 +191,7 @@ pub struct Exporter {
     /// More arguments, as in `["--request-timeout=20s"]`.
     pub extra_args: Vec<String>,
     /// More environment variables: name and value.
-    #[schemars(extend("propertyNames" = free_variables(&["NODE_NAME"])))]
+    #[schemars(extend("properties" = refused(&["NODE_NAME"]), "propertyNames" = json!({"pattern": VARIABLE})))]
     pub env: Strings,
     /// Requests and limits. A round uses a few MiB and milliseconds; the limits are
     /// there for the day on which something is wrong.
@@ -212,7 +215,7 @@ pub struct Exporter {
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub termination_grace_period_seconds: i64,
     /// More labels on the pods.
-    #[schemars(extend("propertyNames" = reserved_labels()))]
+    #[schemars(extend("properties" = reserved_labels()))]
     pub pod_labels: Strings,
     /// Annotations on the pods.
     pub pod_annotations: Strings,
@@ -265,7 +268,7 @@ pub struct Agent {
     /// More arguments, as in `["--high=70"]`.
     pub extra_args: Vec<String>,
     /// More environment variables: name and value.
-    #[schemars(extend("propertyNames" = free_variables(&["PROMETHEUS_URL", "LOOKBACK_MINUTES", "FORECAST_MINUTES", "STEP", "CPU_QUERY", "MEM_QUERY", "FORMAT"])))]
+    #[schemars(extend("properties" = refused(&["PROMETHEUS_URL", "LOOKBACK_MINUTES", "FORECAST_MINUTES", "STEP", "CPU_QUERY", "MEM_QUERY", "FORMAT"]), "propertyNames" = json!({"pattern": VARIABLE})))]
     pub env: Strings,
     /// Seconds after its time in which a missed run may still start.
     #[schemars(range(min = 10, max = 2_147_483_647))]
@@ -297,7 +300,7 @@ pub struct Agent {
     #[schemars(regex(pattern = DNS_NAME_OR_EMPTY))]
     pub priority_class_name: String,
     /// More labels on the pods.
-    #[schemars(extend("propertyNames" = reserved_labels()))]
+    #[schemars(extend("properties" = reserved_labels()))]
     pub pod_labels: Strings,
     /// Annotations on the pods.
     pub pod_annotations: Strings,
@@ -378,7 +381,7 @@ pub struct ServiceMonitor {
     #[schemars(regex(pattern = LABEL_VALUE))]
     pub release_label: String,
     /// More labels, where Prometheus selects by others.
-    #[schemars(extend("propertyNames" = reserved_labels()))]
+    #[schemars(extend("properties" = reserved_labels()))]
     pub labels: Strings,
     /// Its annotations.
     pub annotations: Strings,
@@ -411,7 +414,7 @@ pub struct PrometheusRule {
     #[schemars(regex(pattern = LABEL_VALUE))]
     pub release_label: String,
     /// More labels, where Prometheus selects by others.
-    #[schemars(extend("propertyNames" = reserved_labels()))]
+    #[schemars(extend("properties" = reserved_labels()))]
     pub labels: Strings,
     /// Time between two evaluations.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
@@ -468,22 +471,32 @@ pub struct GrafanaDashboard {
     /// Grafana folder, as the annotation grafana_dashboard_folder; empty: the sidecar's default.
     pub folder: String,
     /// More labels, where the sidecar selects by others.
-    #[schemars(extend("propertyNames" = reserved_labels()))]
+    #[schemars(extend("properties" = reserved_labels()))]
     pub labels: Strings,
 }
 
 /// Labels that the chart sets itself: given twice, a manifest would be refused.
+/// Each is refused by its own name, which both Helms put into their message.
 fn reserved_labels() -> Value {
-    json!({"not": {"enum": [
-        "app", "release", "grafana_dashboard", "helm.sh/chart",
-        "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/version",
-        "app.kubernetes.io/component", "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by",
-    ]}})
+    refused(&[
+        "app",
+        "release",
+        "grafana_dashboard",
+        "helm.sh/chart",
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/version",
+        "app.kubernetes.io/component",
+        "app.kubernetes.io/part-of",
+        "app.kubernetes.io/managed-by",
+    ])
 }
 
-/// Names of environment variables that the chart does not set itself.
-fn free_variables(taken: &[&str]) -> Value {
-    json!({"pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "not": {"enum": taken}})
+fn refused(keys: &[&str]) -> Value {
+    keys.iter()
+        .map(|key| ((*key).to_owned(), Value::Bool(false)))
+        .collect::<Object>()
+        .into()
 }
 
 /// An object literal.
