@@ -251,17 +251,22 @@ pub fn write(root: &Path, files: &Files) -> io::Result<usize> {
         let target = root.join(&path);
         if let Some(text) = files.get(&path) {
             if let Some(folder) = target.parent() {
-                fs::create_dir_all(folder)?;
+                fs::create_dir_all(folder).map_err(at(folder))?;
             }
-            fs::write(&target, text)?;
+            fs::write(&target, text).map_err(at(&target))?;
             written += 1;
         } else if reason == "is not generated"
             && fs::read_to_string(&target).is_ok_and(|text| text.contains(MARK))
         {
-            fs::remove_file(&target)?;
+            fs::remove_file(&target).map_err(at(&target))?;
         }
     }
     Ok(written)
+}
+
+/// Names the file in an error.
+fn at(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// Files under a folder, by their path from the root.
@@ -272,7 +277,7 @@ fn walk(root: &Path, folder: &Path) -> io::Result<Vec<String>> {
         if !folder.is_dir() {
             continue;
         }
-        for entry in fs::read_dir(&folder)? {
+        for entry in fs::read_dir(&folder).map_err(at(&folder))? {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
