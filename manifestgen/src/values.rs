@@ -244,7 +244,7 @@ pub struct Agent {
     pub time_zone: String,
     /// Pause the schedule.
     pub suspend: bool,
-    /// Where to ask; empty: http://prometheus-operated.NAMESPACE.svc:9090, which the
+    /// Where to ask; empty: `http://prometheus-operated.NAMESPACE.svc:9090`, which the
     /// Prometheus Operator makes whatever its release is called.
     #[schemars(regex(pattern = URL_OR_EMPTY))]
     pub prometheus_url: String,

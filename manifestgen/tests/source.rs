@@ -640,3 +640,52 @@ fn generation_takes_less_than_a_second() {
     output::files().expect("the sources fit each other");
     assert!(start.elapsed() < std::time::Duration::from_secs(1));
 }
+
+/// An alert without a page that explains it wakes people for nothing.
+#[test]
+fn every_alert_has_a_runbook_where_its_link_points() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let pages: String = ["README.md", "docs/readme-manifests.md"]
+        .iter()
+        .filter_map(|page| std::fs::read_to_string(root.join(page)).ok())
+        .collect();
+    let anchors: HashSet<String> = pages
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .map(|title| title.trim().to_lowercase().replace(' ', "-"))
+        .collect();
+    let rule = find("PrometheusRule", "binbots-k8s-alerts").tree;
+    let mut alerts = 0;
+    for group in rule["spec"]["groups"].as_array().expect("groups") {
+        for rule in group["rules"].as_array().expect("rules") {
+            if let Some(url) = rule["annotations"]["runbook_url"].as_str() {
+                let (_, anchor) = url.split_once('#').expect("it has an anchor");
+                assert!(anchors.contains(anchor), "{url}");
+                alerts += 1;
+            }
+        }
+    }
+    assert_eq!(alerts, 4);
+}
+
+/// Files that the pages name are there.
+#[test]
+fn the_pages_apply_files_that_exist_and_forget_none() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let pages: String = ["README.md", "docs/readme-manifests.md"]
+        .iter()
+        .filter_map(|page| std::fs::read_to_string(root.join(page)).ok())
+        .collect();
+    let applied: BTreeSet<String> = pages
+        .lines()
+        .filter_map(|line| line.strip_prefix("kubectl apply -f "))
+        .filter(|path| path.ends_with(".yaml"))
+        .map(str::to_owned)
+        .collect();
+    let generated: BTreeSet<String> = output::files()
+        .expect("the sources fit each other")
+        .into_keys()
+        .filter(|path| path.starts_with("deploy/") && path.ends_with(".yaml"))
+        .collect();
+    assert_eq!(applied, generated);
+}
