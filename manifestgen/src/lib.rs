@@ -7,12 +7,14 @@
 //! field follows which value → [`yaml`] and [`helm`] write them as manifests
 //! and as templates → [`documents`] writes values.yaml, the schema and the
 //! README's table → [`output`] puts it all into files, or says which differ.
+//! Beside it, [`cluster`] asks a live cluster about the same objects.
 //!
 //! Nothing here edits text that was generated before: a field that a value may
 //! change is known by its JSON pointer, and generation fails where pointer,
 //! value and typed field do not fit each other.
 
 pub mod chart;
+pub mod cluster;
 pub mod documents;
 pub mod helm;
 pub mod objects;

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use k8s_openapi::jiff::Timestamp;
+use manifestgen::cluster::{self, Failure};
 use manifestgen::output::{self, Files};
 use manifestgen::values::Values;
 
-/// Writes deploy/ and helm/ from one typed source.
+/// Writes deploy/ and helm/ from one typed source, and asks a live cluster about it.
 #[derive(FromArgs)]
 #[argh(
     error_code(0, "Done; with check: nothing differs."),
@@ -29,6 +31,9 @@ enum Command {
     Generate(Generate),
     Check(Check),
     Render(Render),
+    Preflight(Preflight),
+    Diff(Diff),
+    Status(Status),
 }
 
 /// write what differs
@@ -64,6 +69,76 @@ struct Render {
     output: PathBuf,
 }
 
+/// before applying: version, permissions, CRDs, selectors, namespace, names
+#[derive(FromArgs)]
+#[argh(subcommand, name = "preflight")]
+struct Preflight {
+    /// namespace of the objects
+    #[argh(option)]
+    namespace: Option<String>,
+    /// label release of ServiceMonitor and PrometheusRule
+    #[argh(option)]
+    release: Option<String>,
+}
+
+/// what applying would change, by a dry run on the server
+#[derive(FromArgs)]
+#[argh(subcommand, name = "diff")]
+struct Diff {
+    /// namespace of the objects
+    #[argh(option)]
+    namespace: Option<String>,
+    /// label release of ServiceMonitor and PrometheusRule
+    #[argh(option)]
+    release: Option<String>,
+    /// registry and path in place of your-registry
+    #[argh(option)]
+    registry: Option<String>,
+    /// tag of both images
+    #[argh(option)]
+    tag: Option<String>,
+}
+
+/// rollout, each exporter's readiness, the agent's last success
+#[derive(FromArgs)]
+#[argh(subcommand, name = "status")]
+struct Status {
+    /// namespace of the objects
+    #[argh(option)]
+    namespace: Option<String>,
+}
+
+/// The defaults with what the command line changes.
+#[derive(Default)]
+struct Changes {
+    namespace: Option<String>,
+    release: Option<String>,
+    registry: Option<String>,
+    tag: Option<String>,
+}
+
+impl Changes {
+    fn values(self) -> Values {
+        let mut values = Values::default();
+        if let Some(namespace) = self.namespace {
+            values.namespace = namespace;
+        }
+        if let Some(release) = self.release {
+            values.service_monitor.release_label.clone_from(&release);
+            values.prometheus_rule.release_label = release;
+        }
+        for image in [&mut values.image.exporter, &mut values.image.agent] {
+            if let Some(registry) = &self.registry {
+                image.repository = image.repository.replacen("your-registry", registry, 1);
+            }
+            if let Some(tag) = &self.tag {
+                image.tag.clone_from(tag);
+            }
+        }
+        values
+    }
+}
+
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -92,20 +167,73 @@ fn main() -> ExitCode {
                 .collect())
         }),
         Command::Render(render) => {
-            let mut values = Values::default();
-            for image in [&mut values.image.exporter, &mut values.image.agent] {
-                if let Some(registry) = &render.registry {
-                    let own = image.repository.replacen("your-registry", registry, 1);
-                    image.repository = own;
-                }
-                if let Some(tag) = &render.tag {
-                    image.tag.clone_from(tag);
-                }
+            let values = Changes {
+                registry: render.registry,
+                tag: render.tag,
+                ..Changes::default()
             }
+            .values();
             with(output::deploy_with(&values), |files| {
                 output::write(&render.output, files).map(|_| Vec::new())
             })
         }
+        Command::Preflight(look) => {
+            let changes = Changes {
+                namespace: look.namespace,
+                release: look.release,
+                ..Changes::default()
+            };
+            ask(Look::Preflight, &changes.values())
+        }
+        Command::Diff(look) => {
+            let changes = Changes {
+                namespace: look.namespace,
+                release: look.release,
+                registry: look.registry,
+                tag: look.tag,
+            };
+            ask(Look::Diff, &changes.values())
+        }
+        Command::Status(look) => {
+            let changes = Changes {
+                namespace: look.namespace,
+                ..Changes::default()
+            };
+            ask(Look::Status, &changes.values())
+        }
+    }
+}
+
+/// What to ask the cluster.
+enum Look {
+    Preflight,
+    Diff,
+    Status,
+}
+
+/// Asks the cluster of the current kubeconfig, and prints the table.
+fn ask(look: Look, values: &Values) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&[error.to_string()], 1),
+    };
+    let report = runtime.block_on(async {
+        let client = kube::Client::try_default()
+            .await
+            .map_err(|error| Failure::Unreachable(error.to_string()))?;
+        match look {
+            Look::Preflight => cluster::preflight::preflight(&client, values).await,
+            Look::Diff => cluster::diff::diff(&client, values).await,
+            Look::Status => cluster::status::status(&client, values, Timestamp::now()).await,
+        }
+    });
+    match report {
+        Ok(report) => say(&report.to_string(), u8::from(report.is_bad())),
+        Err(failure @ Failure::Unreachable(_)) => complain(&[failure.to_string()], 3),
+        Err(failure) => complain(&[failure.to_string()], 1),
     }
 }
 
