@@ -51,8 +51,8 @@ size: release
 # What the exporter costs, against named peers in the same run.
 bench: release
     scripts/setup python
-    cargo build --release -p bench
-    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/release/bench
+    cargo build --release -p bench --target {{ musl }}
+    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
 
 # Write deploy/ and helm/ from their typed source.
 generate:
@@ -75,4 +75,4 @@ helm-install environment:
     scripts/cluster helm-install {{ environment }}
 
 # Everything that CI runs.
-ci: lint deny check test size
+ci: lint deny check test size (demo "--seconds 25")

@@ -6,6 +6,13 @@ use std::process::ExitCode;
 use k8s_ai_exporter::args::{self, Command};
 use k8s_ai_exporter::run;
 
+/// musl's own allocator gives memory back to the kernel after each scrape and asks
+/// for it again in the next: some thirty system calls a round, each of which
+/// interrupts the other CPUs.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let result = match args::resolve(
         std::env::args_os().skip(1),

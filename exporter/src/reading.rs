@@ -217,48 +217,49 @@ impl Collector {
     }
 
     fn cadvisor_sample(&mut self, sample: &Sample<'_>, at: Millis) {
+        let row = Row::of(sample);
         let name = sample.name;
-        let id = sample.labels.get(b"id").unwrap_or_default();
-        let at_root = id == b"/";
-        let in_container = sample
-            .labels
-            .get(b"container")
-            .is_some_and(|c| !c.is_empty());
         if name == cadvisor::CPU.as_bytes() {
             // Other `cpu=` rows are single CPUs; the total is the sum of them.
-            if sample.labels.get(b"cpu").is_some_and(|cpu| cpu != b"total") {
-            } else if at_root {
+            if !matches!(row.cpu, b"" | b"total") {
+            } else if row.id == b"/" {
                 let read = self.check(sample, CpuSeconds::new);
                 enter(&mut self.reading.cpu, read, at, &mut self.tally);
-            } else if is_pod_cgroup(sample) {
+            } else if self.namespaces && row.is_pod() {
                 self.pod_cpu(sample, at);
             }
         } else if name == cadvisor::MEMORY.as_bytes() {
-            if at_root {
+            if row.id == b"/" {
                 let read = self.check(sample, used_memory);
                 enter(&mut self.reading.memory, read, at, &mut self.tally);
-            } else if is_pod_cgroup(sample) {
+            } else if self.namespaces && row.is_pod() {
                 self.pod_memory(sample, at);
             }
-        } else if let Some(index) = cadvisor::PRESSURE
-            .iter()
-            .position(|(family, ..)| family.as_bytes() == name)
-        {
-            if at_root {
+        } else if row.id == b"/" {
+            if let Some(index) = cadvisor::PRESSURE
+                .iter()
+                .position(|(family, ..)| family.as_bytes() == name)
+            {
                 let read = self.check(sample, CpuSeconds::new);
                 enter(&mut self.reading.pressure[index], read, at, &mut self.tally);
             }
-        } else if in_container {
+        } else if !row.container.is_empty() {
             // Pod and parent cgroups repeat their containers' counts.
+            let slot: fn(&mut ContainerReading) -> &mut Option<At<f64>> =
+                if name == cadvisor::CFS_PERIODS.as_bytes() {
+                    |container| &mut container.periods
+                } else if name == cadvisor::CFS_THROTTLED.as_bytes() {
+                    |container| &mut container.throttled
+                } else if name == cadvisor::OOM.as_bytes() {
+                    |container| &mut container.oom_kills
+                } else {
+                    // A container's own pressure is no node's.
+                    return;
+                };
             let read = self.check(sample, count);
             let mut tally = Tally::default();
-            if let Some(container) = self.container(id) {
-                let slot = match name {
-                    n if n == cadvisor::CFS_PERIODS.as_bytes() => &mut container.periods,
-                    n if n == cadvisor::CFS_THROTTLED.as_bytes() => &mut container.throttled,
-                    _ => &mut container.oom_kills,
-                };
-                enter(slot, read, at, &mut tally);
+            if let Some(container) = self.container(row.id) {
+                enter(slot(container), read, at, &mut tally);
             }
             self.tally.merge(&tally);
         }
@@ -348,10 +349,37 @@ fn count(value: f64) -> Option<f64> {
     (0.0..=MAX_EXACT).contains(&value).then_some(value)
 }
 
-/// The cgroup of a pod as a whole: no container, no image (its sandbox has one).
-fn is_pod_cgroup(sample: &Sample<'_>) -> bool {
-    let empty = |label: &[u8]| sample.labels.get(label).is_none_or(<[u8]>::is_empty);
-    empty(b"container") && empty(b"image") && !empty(b"pod")
+/// The labels that tell cAdvisor's rows apart, found in one pass; empty where
+/// they are missing.
+#[derive(Default)]
+struct Row<'a> {
+    container: &'a [u8],
+    cpu: &'a [u8],
+    id: &'a [u8],
+    image: &'a [u8],
+    pod: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    fn of(sample: &Sample<'a>) -> Self {
+        let mut row = Self::default();
+        for label in sample.labels.iter() {
+            match label.name {
+                b"container" => row.container = label.escaped,
+                b"cpu" => row.cpu = label.escaped,
+                b"id" => row.id = label.escaped,
+                b"image" => row.image = label.escaped,
+                b"pod" => row.pod = label.escaped,
+                _ => {}
+            }
+        }
+        row
+    }
+
+    /// The cgroup of a pod as a whole: no container, no image (its sandbox has one).
+    fn is_pod(&self) -> bool {
+        self.container.is_empty() && self.image.is_empty() && !self.pod.is_empty()
+    }
 }
 
 fn text_label(sample: &Sample<'_>, name: &[u8]) -> Option<String> {

@@ -10,6 +10,7 @@
 //! passes through it: it alone is compiled for speed in programs that are
 //! otherwise compiled for size.
 
+use memchr::arch::all::is_prefix;
 use memchr::{memchr, memchr2};
 
 /// Longest line that is read. cAdvisor's longest real lines stay under 1 KiB.
@@ -332,8 +333,9 @@ impl Reader {
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         }
         let line = trim_start(line);
+        // `is_prefix` and not `starts_with`: musl compares byte by byte.
         let same_family = !self.family.is_empty()
-            && line.starts_with(&self.family)
+            && is_prefix(line, &self.family)
             && !line
                 .get(self.family.len())
                 .copied()

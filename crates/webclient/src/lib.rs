@@ -10,6 +10,7 @@
 mod body;
 mod failure;
 mod name;
+mod resolver;
 mod tls;
 mod url;
 
@@ -21,7 +22,6 @@ pub use url::{BadUrl, BaseUrl};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 
 /// A text that must not show up in logs, errors or debug output.
@@ -81,8 +81,9 @@ pub struct Client {
 const MAX_RESPONSE_HEADER_BYTES: usize = 16 * 1024;
 
 /// Size of the buffer between socket and parser, twice a connection (TLS and
-/// plain). One TLS record is at most 16 KiB.
-const INPUT_BUFFER_BYTES: usize = 16 * 1024 + 512;
+/// plain). Four of the largest TLS records: each system call costs as much as
+/// decrypting one.
+const INPUT_BUFFER_BYTES: usize = 64 * 1024;
 const OUTPUT_BUFFER_BYTES: usize = 8 * 1024;
 
 /// Longest pause that a `Retry-After` can ask for.
@@ -114,7 +115,7 @@ impl Client {
                     &settings.authorities,
                 ));
         Self {
-            agent: ureq::Agent::with_parts(config, connector, DefaultResolver::default()),
+            agent: ureq::Agent::with_parts(config, connector, resolver::AddressResolver::default()),
             base: settings.base,
             deadline: settings.deadline,
         }

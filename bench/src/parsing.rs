@@ -1,0 +1,86 @@
+//! Reading one page: what we extract, and the whole grammar, against the crate
+//! prometheus-parse.
+
+use std::hint::black_box;
+
+use exposition::{Consumer, Problem, Reader, Sample};
+use k8s_ai_exporter::apiserver::CHUNK_BYTES;
+use k8s_ai_exporter::reading::{Collector, Source};
+
+use crate::figures::{Bound, Figure, millis, ratio, side_by_side};
+
+const TURNS: usize = 15;
+
+/// Reads every line by the whole grammar.
+struct Everything {
+    samples: usize,
+    labels: usize,
+}
+
+impl Consumer for Everything {
+    fn wants(&self, _: &[u8]) -> bool {
+        true
+    }
+    fn sample(&mut self, sample: &Sample<'_>) {
+        self.samples += 1;
+        self.labels += sample.labels.iter().count();
+        black_box(sample.value);
+    }
+    fn problem(&mut self, problem: Problem) {
+        panic!("a real page has no line that is {problem:?}");
+    }
+}
+
+fn feed(text: &[u8], consumer: &mut dyn Consumer) {
+    let mut reader = Reader::new();
+    for chunk in text.chunks(CHUNK_BYTES) {
+        reader.push(chunk, consumer);
+    }
+    reader.finish(consumer);
+}
+
+/// What the exporter takes from a cAdvisor page.
+pub(crate) fn extract(text: &[u8]) {
+    let mut collector = Collector::new(Source::Cadvisor, false, i64::MAX / 2);
+    feed(text, &mut collector);
+    let (reading, _) = collector.finish();
+    assert!(reading.is_ok_and(|reading| reading.cpu.is_some()));
+}
+
+fn read_everything(text: &[u8]) {
+    let mut all = Everything {
+        samples: 0,
+        labels: 0,
+    };
+    feed(text, &mut all);
+    assert!(all.samples > 15_000, "the page is whole");
+    black_box(all.labels);
+}
+
+fn peer(text: &str) {
+    let lines = text.lines().map(|line| Ok(line.to_owned()));
+    let scrape = prometheus_parse::Scrape::parse(lines).expect("a real page");
+    assert!(scrape.samples.len() > 15_000, "the page is whole");
+}
+
+pub(crate) fn figures(text: &[u8]) -> [Figure; 2] {
+    let as_text = std::str::from_utf8(text).expect("a real page is UTF-8");
+    let (extracted, theirs) = side_by_side(TURNS, || extract(text), || peer(as_text));
+    let (whole, theirs_again) = side_by_side(TURNS, || read_everything(text), || peer(as_text));
+    [
+        Figure {
+            work: "extract the families we publish from 5 MB of cAdvisor",
+            ours: millis(extracted),
+            peer: format!("prometheus-parse, whole page: {}", millis(theirs)),
+            value: ratio(extracted, theirs),
+            bound: Bound::AtLeast(50.0),
+        },
+        Figure {
+            work: "read every line of it by the whole grammar",
+            ours: millis(whole),
+            peer: format!("prometheus-parse: {}", millis(theirs_again)),
+            value: ratio(whole, theirs_again),
+            bound: Bound::AtLeast(5.0),
+        },
+    ]
+}

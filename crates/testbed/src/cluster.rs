@@ -1,0 +1,130 @@
+//! The description of a cluster, and bringing it up.
+//!
+//! Out of scope: steering it once it runs (`running`).
+
+use std::io;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use crate::api::Backend;
+use crate::cgroup::Sampling;
+use crate::credentials::{Credentials, Directory};
+use crate::http::Framing;
+use crate::node::{Machine, Node};
+use crate::replay::Replay;
+use crate::running::{Running, unix_ms};
+
+/// A simulated cluster: an API server with its nodes behind it.
+#[derive(Debug)]
+pub struct Cluster;
+
+impl Cluster {
+    /// Describes a cluster without nodes; [`Builder::start`] brings it up.
+    #[allow(
+        clippy::new_ret_no_self,
+        reason = "a cluster exists only once it is started"
+    )]
+    pub fn new() -> Builder {
+        Builder {
+            nodes: Vec::new(),
+            replay: None,
+            housekeeping: Duration::from_secs(10),
+            plain_http: false,
+            directory: None,
+            listen: "127.0.0.1:0".to_owned(),
+            seed: 0,
+            framing: Framing::Chunked,
+        }
+    }
+}
+
+/// The description of a cluster.
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    nodes: Vec<Node>,
+    replay: Option<Replay>,
+    housekeeping: Duration,
+    plain_http: bool,
+    directory: Option<PathBuf>,
+    listen: String,
+    seed: u64,
+    framing: Framing,
+}
+
+impl Builder {
+    /// Adds a simulated node.
+    pub fn node(mut self, node: Node) -> Self {
+        self.nodes.push(node);
+        self
+    }
+
+    /// Serves captures for every node that is not simulated.
+    pub fn replay(mut self, replay: Replay) -> Self {
+        self.replay = Some(replay);
+        self
+    }
+
+    /// Time between two samples of a control group: 10 s if not told, at least 1 ms.
+    pub fn housekeeping(mut self, every: Duration) -> Self {
+        self.housekeeping = every;
+        self
+    }
+
+    /// Neither TLS nor tokens, like `kubectl proxy`.
+    pub fn plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
+    /// Where `ca.crt` and `token` are written, and left behind. If not told: a
+    /// temporary directory that goes when the cluster stops.
+    pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.directory = Some(path.into());
+        self
+    }
+
+    /// The address to listen on: `127.0.0.1:0`, any free port, if not told.
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.listen = address.into();
+        self
+    }
+
+    /// What the pseudo-random parts follow from: 0 if not told.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How the kubelets' pages are framed: chunked, as real ones, if not told.
+    pub fn framing(mut self, framing: Framing) -> Self {
+        self.framing = framing;
+        self
+    }
+
+    /// Brings the cluster up: when this returns, it listens.
+    ///
+    /// # Errors
+    /// An address that cannot be bound, or files that cannot be written; the
+    /// message names which.
+    pub fn start(self) -> io::Result<Running> {
+        let listener = TcpListener::bind(&self.listen).map_err(|error| {
+            io::Error::new(error.kind(), format!("listen on {}: {error}", self.listen))
+        })?;
+        let directory = Directory::new(self.directory)?;
+        let credentials = if self.plain_http {
+            None
+        } else {
+            Some(Credentials::new(&directory)?)
+        };
+        let machine = |node| Machine::new(node, self.seed);
+        let backend = Backend {
+            machines: self.nodes.into_iter().map(machine).collect(),
+            replay: self.replay,
+            sampling: Sampling::new(unix_ms(SystemTime::now()), self.housekeeping),
+            framing: self.framing,
+        };
+        Running::start(listener, directory, credentials, backend)
+    }
+}

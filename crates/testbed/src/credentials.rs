@@ -1,0 +1,133 @@
+//! What a client must have to be let in, and the files that it finds it in:
+//! `ca.crt` and `token`, as in the directory mounted into every pod.
+//!
+//! Out of scope: how certificates are made (`tls`); roles and permissions.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rcgen::KeyPair;
+use rustls::ServerConfig;
+
+use crate::shape::mix_text;
+use crate::tls::{Authority, Certificate};
+
+/// The authority, the certificate shown and the token accepted.
+pub(crate) struct Credentials {
+    authority: Authority,
+    tls: Arc<ServerConfig>,
+    token: String,
+}
+
+impl Credentials {
+    /// Makes new ones and writes the files.
+    pub(crate) fn new(directory: &Directory) -> io::Result<Self> {
+        let authority = Authority::new("kubernetes")?;
+        let mut new = Self {
+            tls: authority.server(Certificate::Good)?,
+            authority,
+            token: String::new(),
+        };
+        directory.write(CA_FILE, &new.authority.pem())?;
+        new.rotate_token(directory)?;
+        Ok(new)
+    }
+
+    /// Writes a new token to its file and accepts no other from now on.
+    pub(crate) fn rotate_token(&mut self, directory: &Directory) -> io::Result<()> {
+        // A new key is at hand, and nobody guesses it.
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let token = format!("testbed-{:016x}", mix_text(0, &key.serialize_pem()));
+        directory.write(TOKEN_FILE, &token)?;
+        self.token = token;
+        Ok(())
+    }
+
+    /// Writes a new authority to its file and shows a certificate of it.
+    pub(crate) fn rotate_authority(&mut self, directory: &Directory) -> io::Result<()> {
+        let authority = Authority::new("kubernetes")?;
+        self.tls = authority.server(Certificate::Good)?;
+        directory.write(CA_FILE, &authority.pem())?;
+        self.authority = authority;
+        Ok(())
+    }
+
+    /// Shows another certificate from now on.
+    pub(crate) fn show(&mut self, certificate: Certificate) -> io::Result<()> {
+        self.tls = self.authority.server(certificate)?;
+        Ok(())
+    }
+
+    pub(crate) fn tls(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.tls)
+    }
+
+    /// Whether this value of `Authorization` is let in.
+    pub(crate) fn accept(&self, authorization: &str) -> bool {
+        authorization.strip_prefix("Bearer ") == Some(&self.token)
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials { .. }")
+    }
+}
+
+const CA_FILE: &str = "ca.crt";
+const TOKEN_FILE: &str = "token";
+
+/// The directory of the files.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    is_temporary: bool,
+}
+
+impl Directory {
+    /// The directory given, which stays, or a temporary one, which goes.
+    pub(crate) fn new(given: Option<PathBuf>) -> io::Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let is_temporary = given.is_none();
+        let path = given.unwrap_or_else(|| {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            std::env::temp_dir().join(format!("testbed-{}-{count}", std::process::id()))
+        });
+        fs::create_dir_all(&path).map_err(|error| about(&path, &error))?;
+        Ok(Self { path, is_temporary })
+    }
+
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.path.join(CA_FILE)
+    }
+
+    pub(crate) fn token_file(&self) -> PathBuf {
+        self.path.join(TOKEN_FILE)
+    }
+
+    /// Writes beside, then renames, so that a reader never sees a half.
+    fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        let beside = self.path.join(format!(".{name}.new"));
+        let file = self.path.join(name);
+        fs::write(&beside, text)
+            .and_then(|()| fs::rename(&beside, &file))
+            .map_err(|error| about(&file, &error))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if self.is_temporary {
+            // A leftover in the system's temporary directory does no harm.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+fn about(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

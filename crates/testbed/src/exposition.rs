@@ -1,0 +1,626 @@
+//! Renders a machine as the kubelet's two expositions: `/metrics/resource` and
+//! `/metrics/cadvisor`.
+//!
+//! In scope: families, label sets, number format and timestamps as a kubelet
+//! 1.36 writes them (pure). Out of scope: compression, transport, hostility.
+
+use std::fmt::Write;
+
+use crate::cgroup::{self, Cgroup, Kind, Sampling};
+use crate::node::Machine;
+
+/// The text of `/metrics/resource`.
+pub(crate) fn resource(machine: &Machine, sampling: Sampling, now_ms: i64) -> String {
+    let mut groups = cgroup::all(machine, sampling, now_ms);
+    groups.sort_by(|a, b| {
+        (a.container, a.namespace, &a.pod).cmp(&(b.container, b.namespace, &b.pod))
+    });
+    let mut text = Text::default();
+    let of = |kind| groups.iter().filter(move |group| group.kind == kind);
+    let levels = [
+        ("container", Kind::Container),
+        ("node", Kind::Root),
+        ("pod", Kind::Pod),
+    ];
+    for (level, kind) in levels {
+        let mut family = |name: &str, stability: &str, help: &str, kind_of: &str, value: Column| {
+            text.family(
+                &format!("{level}_{name}"),
+                &format!("[{stability}] {help} {level}"),
+                kind_of,
+            );
+            for group in of(kind) {
+                text.row(
+                    &format!("{level}_{name}"),
+                    &short_labels(group),
+                    value(group),
+                );
+                text.stamp(group.at_ms);
+            }
+        };
+        family(
+            "cpu_usage_seconds_total",
+            "STABLE",
+            "Core-seconds used by the",
+            "counter",
+            cpu_seconds,
+        );
+        family(
+            "memory_working_set_bytes",
+            "STABLE",
+            "Working set in bytes of the",
+            "gauge",
+            |group| group.memory_bytes as f64,
+        );
+        if kind == Kind::Container {
+            // The one family here whose rows carry no timestamp.
+            text.family(
+                "container_start_time_seconds",
+                "[STABLE] Unix time at which the container started",
+                "gauge",
+            );
+            for group in of(kind) {
+                text.row(
+                    "container_start_time_seconds",
+                    &short_labels(group),
+                    group.started,
+                );
+                text.end();
+            }
+        }
+        let mut swap = |name: &str| {
+            let name = format!("{level}_{name}");
+            text.family(&name, "[ALPHA] Swap in bytes; not on Windows", "gauge");
+            for group in of(kind) {
+                text.row(&name, &short_labels(group), 0.0);
+                text.stamp(group.at_ms);
+            }
+        };
+        swap("swap_usage_bytes");
+    }
+    text.family(
+        "resource_scrape_error",
+        "[STABLE] 1 if container metrics could not be had",
+        "gauge",
+    );
+    text.row("resource_scrape_error", "", 0.0);
+    text.end();
+    text.0
+}
+
+/// The text of `/metrics/cadvisor`.
+pub(crate) fn cadvisor(machine: &Machine, sampling: Sampling, now_ms: i64) -> String {
+    let groups = cgroup::all(machine, sampling, now_ms);
+    let mut text = Text::default();
+    for family in FAMILIES {
+        text.family(family.name, family.help, family.kind);
+        for group in &groups {
+            let Some(value) = (family.value)(machine, group) else {
+                continue;
+            };
+            text.row(family.name, &long_labels(group, family.extra), value);
+            if family.stamped {
+                text.stamp(group.at_ms);
+            } else {
+                text.end();
+            }
+        }
+    }
+    machine_families(machine, &mut text);
+    text.0
+}
+
+type Column = fn(&Cgroup) -> f64;
+
+/// A family of cAdvisor's: where it exists, its value.
+struct Family {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    extra: Extra,
+    /// Rows about the specification of a container carry no timestamp.
+    stamped: bool,
+    value: fn(&Machine, &Cgroup) -> Option<f64>,
+}
+
+/// A label with a fixed value that a family has besides the usual ones, at the
+/// place where its name sorts.
+#[derive(Clone, Copy)]
+enum Extra {
+    None,
+    BeforeId(&'static str),
+    BeforeName(&'static str),
+    Last(&'static str),
+    /// No label at all.
+    Bare,
+}
+
+const fn family(
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    value: fn(&Machine, &Cgroup) -> Option<f64>,
+) -> Family {
+    Family {
+        name,
+        kind,
+        help,
+        extra: Extra::None,
+        stamped: true,
+        value,
+    }
+}
+
+const fn with(extra: Extra, family: Family) -> Family {
+    Family { extra, ..family }
+}
+
+const fn unstamped(family: Family) -> Family {
+    Family {
+        stamped: false,
+        ..family
+    }
+}
+
+/// Periods of the CPU quota in a second.
+const PERIODS_PER_SECOND: f64 = 10.0;
+/// Share of the periods in which a limited container is held back.
+const THROTTLED: f64 = 0.3;
+/// How long it is held back in such a period, seconds.
+const HELD_BACK: f64 = 0.05;
+
+/// The kernel accounts CPU time in nanoseconds.
+fn cpu_seconds(group: &Cgroup) -> f64 {
+    (group.cpu_seconds * 1e9).round() / 1e9
+}
+
+fn limited(group: &Cgroup, value: f64) -> Option<f64> {
+    group.limit.map(|_| value)
+}
+
+fn memory(group: &Cgroup, share: f64) -> Option<f64> {
+    Some((group.memory_bytes as f64 * share).floor())
+}
+
+/// Pressure exists at the root and at containers: a share of the time that the
+/// CPU is busy.
+fn pressure(group: &Cgroup, share: f64) -> Option<f64> {
+    matches!(group.kind, Kind::Root | Kind::Container)
+        .then(|| microseconds(group.cpu_seconds * share))
+}
+
+/// The kernel accounts pressure in microseconds.
+fn microseconds(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
+}
+
+/// Disks and network interfaces are seen from the root and from the pods.
+fn devices(group: &Cgroup, value: f64) -> Option<f64> {
+    matches!(group.kind, Kind::Root | Kind::Pod).then_some(value)
+}
+
+/// In the order of the page: by name.
+const FAMILIES: &[Family] = &[
+    family(
+        "container_cpu_cfs_periods_total",
+        "counter",
+        "Periods in which the CPU quota was enforced.",
+        |_, g| limited(g, (g.age * PERIODS_PER_SECOND).floor()),
+    ),
+    family(
+        "container_cpu_cfs_throttled_periods_total",
+        "counter",
+        "Periods in which the CPU quota ran out.",
+        |_, g| limited(g, (g.age * PERIODS_PER_SECOND * THROTTLED).floor()),
+    ),
+    family(
+        "container_cpu_cfs_throttled_seconds_total",
+        "counter",
+        "Seconds for which the CPU quota held the container back.",
+        |_, g| limited(g, g.age * PERIODS_PER_SECOND * THROTTLED * HELD_BACK),
+    ),
+    family(
+        "container_cpu_load_average_10s",
+        "gauge",
+        "Load average of the last ten seconds.",
+        |_, _| Some(0.0),
+    ),
+    family(
+        "container_cpu_system_seconds_total",
+        "counter",
+        "Seconds of CPU time in the kernel.",
+        |_, g| Some((g.cpu_seconds * 20.0).floor() / 100.0),
+    ),
+    with(
+        Extra::BeforeId("cpu=\"total\","),
+        family(
+            "container_cpu_usage_seconds_total",
+            "counter",
+            "Seconds of CPU time.",
+            |_, g| Some(cpu_seconds(g)),
+        ),
+    ),
+    family(
+        "container_cpu_user_seconds_total",
+        "counter",
+        "Seconds of CPU time outside the kernel.",
+        |_, g| Some((g.cpu_seconds * 80.0).floor() / 100.0),
+    ),
+    with(
+        Extra::BeforeId("device=\"/dev/vda\","),
+        family(
+            "container_fs_limit_bytes",
+            "gauge",
+            "Bytes that the filesystem can hold.",
+            |_, g| devices(g, 270_553_174_016.0),
+        ),
+    ),
+    with(
+        Extra::BeforeId("device=\"/dev/vda\","),
+        family(
+            "container_fs_usage_bytes",
+            "gauge",
+            "Bytes in use on the filesystem.",
+            |_, g| devices(g, 21_474_836_480.0),
+        ),
+    ),
+    family(
+        "container_memory_cache",
+        "gauge",
+        "Bytes of page cache.",
+        |_, g| memory(g, 0.4),
+    ),
+    family(
+        "container_memory_failcnt",
+        "counter",
+        "Times that memory hit its limit.",
+        |_, _| Some(0.0),
+    ),
+    family(
+        "container_memory_rss",
+        "gauge",
+        "Bytes of anonymous memory.",
+        |_, g| memory(g, 0.7),
+    ),
+    family(
+        "container_memory_swap",
+        "gauge",
+        "Bytes of swap.",
+        |_, _| Some(0.0),
+    ),
+    family(
+        "container_memory_usage_bytes",
+        "gauge",
+        "Bytes in use, however long ago they were touched.",
+        |_, g| memory(g, 1.25),
+    ),
+    family(
+        "container_memory_working_set_bytes",
+        "gauge",
+        "Bytes of the working set.",
+        |_, g| memory(g, 1.0),
+    ),
+    with(
+        Extra::BeforeName("interface=\"eth0\","),
+        family(
+            "container_network_receive_bytes_total",
+            "counter",
+            "Bytes received.",
+            |_, g| devices(g, (g.age * 2_000.0).floor()),
+        ),
+    ),
+    with(
+        Extra::BeforeName("interface=\"eth0\","),
+        family(
+            "container_network_transmit_bytes_total",
+            "counter",
+            "Bytes sent.",
+            |_, g| devices(g, (g.age * 700.0).floor()),
+        ),
+    ),
+    family(
+        "container_oom_events_total",
+        "counter",
+        "Times that memory ran out.",
+        |_, g| Some(g.oom_kills as f64),
+    ),
+    family(
+        "container_pressure_cpu_stalled_seconds_total",
+        "counter",
+        "Seconds in which no task got the CPU.",
+        // At the machine itself somebody always has the CPU.
+        |_, g| (g.kind == Kind::Container).then(|| microseconds(g.cpu_seconds * 0.02)),
+    ),
+    family(
+        "container_pressure_cpu_waiting_seconds_total",
+        "counter",
+        "Seconds in which some task waited for the CPU.",
+        |_, g| pressure(g, 0.08),
+    ),
+    family(
+        "container_pressure_io_stalled_seconds_total",
+        "counter",
+        "Seconds in which no task got its I/O.",
+        |_, g| pressure(g, 0.004),
+    ),
+    family(
+        "container_pressure_io_waiting_seconds_total",
+        "counter",
+        "Seconds in which some task waited for its I/O.",
+        |_, g| pressure(g, 0.01),
+    ),
+    family(
+        "container_pressure_memory_stalled_seconds_total",
+        "counter",
+        "Seconds in which no task got memory.",
+        |_, g| pressure(g, 0.001),
+    ),
+    family(
+        "container_pressure_memory_waiting_seconds_total",
+        "counter",
+        "Seconds in which some task waited for memory.",
+        |_, g| pressure(g, 0.003),
+    ),
+    family(
+        "container_processes",
+        "gauge",
+        "Processes in the container.",
+        |_, g| Some(if g.kind == Kind::Root { 90.0 } else { 1.0 }),
+    ),
+    unstamped(with(
+        Extra::Bare,
+        family(
+            "container_scrape_error",
+            "gauge",
+            "1 if container metrics could not be had.",
+            |_, g| (g.kind == Kind::Root).then_some(0.0),
+        ),
+    )),
+    unstamped(family(
+        "container_spec_cpu_period",
+        "gauge",
+        "Length of a period of the CPU quota, microseconds.",
+        |_, _| Some(100_000.0),
+    )),
+    unstamped(family(
+        "container_spec_cpu_quota",
+        "gauge",
+        "CPU quota, microseconds in a period.",
+        |_, g| g.limit.map(|limit| limit.millicores as f64 * 100.0),
+    )),
+    unstamped(family(
+        "container_spec_memory_limit_bytes",
+        "gauge",
+        "Limit of the memory in bytes, 0 for none.",
+        |_, g| Some(g.memory_limit as f64),
+    )),
+    unstamped(family(
+        "container_start_time_seconds",
+        "gauge",
+        "Unix time at which the container started.",
+        |_, g| Some(g.started.floor()),
+    )),
+    with(
+        Extra::Last(",state=\"running\""),
+        family(
+            "container_tasks_state",
+            "gauge",
+            "Tasks in a state.",
+            |_, _| Some(0.0),
+        ),
+    ),
+];
+
+fn machine_families(machine: &Machine, text: &mut Text) {
+    let labels = "boot_id=\"00000000-0000-0000-0000-000000000001\",\
+                  machine_id=\"00000000000000000000000000000001\",\
+                  system_uuid=\"00000000000000000000000000000001\"";
+    let node = &machine.node;
+    for (name, labels, help, value) in [
+        ("machine_cpu_cores", labels, "Logical cores.", node.cores),
+        (
+            "machine_memory_bytes",
+            labels,
+            "Bytes of memory.",
+            node.memory_bytes as f64,
+        ),
+        (
+            "machine_scrape_error",
+            "",
+            "1 if machine metrics could not be had.",
+            0.0,
+        ),
+    ] {
+        text.family(name, help, "gauge");
+        text.row(name, labels, value);
+        text.end();
+    }
+}
+
+/// The labels of `/metrics/resource`, without braces; none for the node.
+fn short_labels(group: &Cgroup) -> String {
+    let Cgroup {
+        container,
+        namespace,
+        pod,
+        ..
+    } = group;
+    match group.kind {
+        Kind::Container => {
+            format!("container=\"{container}\",namespace=\"{namespace}\",pod=\"{pod}\"")
+        }
+        Kind::Pod => format!("namespace=\"{namespace}\",pod=\"{pod}\""),
+        Kind::Root | Kind::Parent | Kind::Sandbox => String::new(),
+    }
+}
+
+/// The labels of `/metrics/cadvisor`, without braces, sorted by name.
+fn long_labels(group: &Cgroup, extra: Extra) -> String {
+    let Cgroup {
+        container,
+        id,
+        image,
+        name,
+        namespace,
+        pod,
+        ..
+    } = group;
+    let (before_id, before_name, last) = match extra {
+        Extra::None => ("", "", ""),
+        Extra::BeforeId(label) => (label, "", ""),
+        Extra::BeforeName(label) => ("", label, ""),
+        Extra::Last(label) => ("", "", label),
+        Extra::Bare => return String::new(),
+    };
+    format!(
+        "container=\"{container}\",{before_id}id=\"{id}\",image=\"{image}\",{before_name}\
+         name=\"{name}\",namespace=\"{namespace}\",pod=\"{pod}\"{last}"
+    )
+}
+
+/// A page under construction.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, help: &str, kind: &str) {
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    fn row(&mut self, name: &str, labels: &str, value: f64) {
+        self.0.push_str(name);
+        if !labels.is_empty() {
+            let _ = write!(self.0, "{{{labels}}}");
+        }
+        self.0.push(' ');
+        self.0.push_str(&go_float(value));
+    }
+
+    fn stamp(&mut self, at_ms: i64) {
+        let _ = writeln!(self.0, " {at_ms}");
+    }
+
+    fn end(&mut self) {
+        self.0.push('\n');
+    }
+}
+
+/// A number as Go's `strconv.FormatFloat(value, 'g', -1, 64)` writes it, which
+/// is what the kubelet uses: the shortest digits that read back the same, with
+/// an exponent outside 10^-4 .. 10^6.
+fn go_float(value: f64) -> String {
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    match exponent.parse::<i32>() {
+        Ok(exponent) if exponent < -4 => format!("{digits}e-{:02}", -exponent),
+        Ok(exponent) if exponent >= 6 => format!("{digits}e+{exponent:02}"),
+        _ => format!("{value}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::Node;
+    use std::time::Duration;
+
+    const NOW: i64 = 1_800_000_030_500;
+
+    fn machine() -> (Machine, Sampling) {
+        let machine = Machine::new(Node::new("node-a").pods(4).failed(1), 1);
+        let sampling = Sampling::new(NOW - 30_500, Duration::from_secs(10));
+        (machine, sampling)
+    }
+
+    #[test]
+    fn numbers_are_written_as_go_writes_them() {
+        // Each pair is a number and its text in a capture of a real kubelet.
+        for (value, text) in [
+            (0.0, "0"),
+            (708_608.0, "708608"),
+            (1_114_112.0, "1.114112e+06"),
+            (38.498_312_439, "38.498312439"),
+            (0.012_946_496, "0.012946496"),
+            (25_276_063_744.0, "2.5276063744e+10"),
+            (1_795_330_116.400_819, "1.795330116400819e+09"),
+            (0.000_012_5, "1.25e-05"),
+        ] {
+            assert_eq!(go_float(value), text);
+        }
+    }
+
+    #[test]
+    fn the_node_lines_have_no_labels_and_equal_the_root_group() {
+        let (machine, sampling) = machine();
+        let resource = resource(&machine, sampling, NOW);
+        let cadvisor = cadvisor(&machine, sampling, NOW);
+        let find = |text: &str, start: &str| -> String {
+            let line = text.lines().find(|line| line.starts_with(start));
+            let line = line.unwrap_or_else(|| panic!("no {start} in {text}"));
+            line[start.len()..].to_owned()
+        };
+        let rest = r#"id="/",image="",name="",namespace="",pod=""} "#;
+        assert_eq!(
+            find(&resource, "node_cpu_usage_seconds_total "),
+            find(
+                &cadvisor,
+                &format!(r#"container_cpu_usage_seconds_total{{container="",cpu="total",{rest}"#)
+            )
+        );
+        assert_eq!(
+            find(&resource, "node_memory_working_set_bytes "),
+            find(
+                &cadvisor,
+                &format!(r#"container_memory_working_set_bytes{{container="",{rest}"#)
+            )
+        );
+        assert!(resource.ends_with("\nresource_scrape_error 0\n"));
+    }
+
+    #[test]
+    fn families_come_once_and_in_the_order_of_their_names() {
+        let (machine, sampling) = machine();
+        for text in [
+            resource(&machine, sampling, NOW),
+            cadvisor(&machine, sampling, NOW),
+        ] {
+            let names: Vec<&str> = text
+                .lines()
+                .filter_map(|line| line.strip_prefix("# TYPE "))
+                .filter_map(|rest| rest.split(' ').next())
+                .collect();
+            assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn labels_are_sorted_by_name_in_every_row() {
+        let (machine, sampling) = machine();
+        for line in cadvisor(&machine, sampling, NOW).lines() {
+            let Some((_, rest)) = line.split_once('{') else {
+                continue;
+            };
+            let names: Vec<&str> = rest
+                .split("\",")
+                .filter_map(|pair| pair.split('=').next())
+                .collect();
+            assert!(names.is_sorted_by(|a, b| a < b), "{line}");
+        }
+    }
+
+    #[test]
+    fn pressure_exists_at_the_root_without_a_stalled_cpu_and_at_containers() {
+        let (machine, sampling) = machine();
+        let text = cadvisor(&machine, sampling, NOW);
+        let count = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+        let root = r#"{container="",id="/","#;
+        let of = |what: &str, labels: &str| {
+            count(&format!("container_pressure_{what}_seconds_total{labels}"))
+        };
+        assert_eq!(of("cpu_waiting", root), 1);
+        assert_eq!(of("cpu_stalled", root), 0);
+        assert_eq!(of("memory_stalled", root), 1);
+        assert_eq!(of("io_waiting", r#"{container="","#), 1, "the root only");
+        assert_eq!(of("cpu_stalled", r#"{container="cart","#), 1);
+    }
+}

@@ -1,0 +1,355 @@
+//! Faults that can be switched on while the server runs.
+//!
+//! In scope: what a fault is, whom it meets, how often, and what it makes of
+//! an answer (pure). Out of scope: waiting and resetting, which the server
+//! does; certificates and tokens, which `Running` changes; what hostile
+//! exposition text looks like.
+
+use std::io::Write;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::hostile::Hostile;
+use crate::http::{Delivery, Framing, Response};
+use crate::requests::Endpoint;
+use crate::status::Status;
+
+/// An effect, whom it meets and how often. Without conditions it meets every
+/// request for ever. All faults that meet a request take effect together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    effect: Effect,
+    endpoint: Option<Endpoint>,
+    node: Option<String>,
+    left: Option<u32>,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// The answer begins this much later.
+    Latency(Duration),
+    /// The connection is reset (RST) in place of an answer.
+    Reset,
+    /// The connection ends in order (FIN), without an answer.
+    Hangup,
+    /// A refusal of this status with the `Status` body that usually has it.
+    Status {
+        /// Status code.
+        code: u16,
+        /// Value of `Retry-After`, in any form, sensible or not.
+        retry_after: Option<String>,
+    },
+    /// 302 to this address.
+    Redirect {
+        /// Value of `Location`.
+        location: String,
+    },
+    /// 200 with another body altogether.
+    Body {
+        /// Value of `Content-Type`.
+        content_type: String,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// 200, the right content type, and no byte of a body.
+    Empty,
+    /// The right body under another content type.
+    ContentType(String),
+    /// The right body, not compressed, labelled with this `Content-Encoding`.
+    ContentEncoding(String),
+    /// A header of this size in front of the right answer.
+    HugeHeader {
+        /// Length of its value.
+        bytes: usize,
+    },
+    /// Compressed in a wrong way, framed in the right one.
+    Gzip(BadGzip),
+    /// The body ends after so many bytes of it as it is on the wire; the
+    /// connection is closed, and the framing had promised more.
+    Cut {
+        /// Bytes sent.
+        at: usize,
+        /// How the promise was made.
+        framing: Framing,
+    },
+    /// So many bytes of the body are sent; then the connection stays open in silence.
+    Stall {
+        /// Bytes sent.
+        at: usize,
+    },
+    /// Lines that no kubelet should send, in otherwise right text.
+    Text(Hostile),
+}
+
+/// Ways in which a gzip body can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadGzip {
+    /// The check sum is not that of the text.
+    Checksum,
+    /// No gzip at all.
+    Garbage,
+    /// The last half of the stream is missing.
+    Truncated,
+    /// Comment lines of so many bytes follow the right text.
+    Bomb {
+        /// Bytes after inflation.
+        inflated: u64,
+    },
+}
+
+impl Fault {
+    /// A fault that meets every request, for ever.
+    pub fn new(effect: Effect) -> Self {
+        Self {
+            effect,
+            endpoint: None,
+            node: None,
+            left: None,
+        }
+    }
+
+    /// Meets this endpoint only.
+    pub fn on(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = Some(endpoint);
+        self
+    }
+
+    /// Meets requests about this node only: those with its name in their path
+    /// or in their field selector.
+    pub fn of_node(mut self, name: impl Into<String>) -> Self {
+        self.node = Some(name.into());
+        self
+    }
+
+    /// Meets so many requests, then no more.
+    pub fn times(mut self, count: u32) -> Self {
+        self.left = Some(count);
+        self
+    }
+
+    fn meets(&self, endpoint: Endpoint, node: Option<&str>) -> bool {
+        self.left != Some(0)
+            && self.endpoint.is_none_or(|each| each == endpoint)
+            && self.node.as_deref().is_none_or(|name| node == Some(name))
+    }
+}
+
+impl From<Effect> for Fault {
+    fn from(effect: Effect) -> Self {
+        Self::new(effect)
+    }
+}
+
+impl Effect {
+    /// A refusal without `Retry-After`.
+    pub fn status(code: u16) -> Self {
+        Self::Status {
+            code,
+            retry_after: None,
+        }
+    }
+
+    /// A sign-in page with 200, as captive portals send.
+    pub fn html() -> Self {
+        Self::body(
+            "text/html; charset=utf-8",
+            "<!doctype html><title>Sign in</title>",
+        )
+    }
+
+    /// Protobuf with 200, as kubelets send to those who ask for it.
+    pub fn protobuf() -> Self {
+        Self::body(
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+             encoding=delimited",
+            b"\x2c\x0a\x1cnode_cpu_usage_seconds_total\x18\x00\x22\x0b\x1a\x09\x09".as_slice(),
+        )
+    }
+
+    /// A `Status` object with 200.
+    pub fn status_with_200() -> Self {
+        Self::body(
+            "application/json",
+            Status::of_code(500, Endpoint::Other, "", "").to_json(),
+        )
+    }
+
+    /// Any body with 200.
+    pub fn body(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self::Body {
+            content_type: content_type.to_owned(),
+            body: body.into(),
+        }
+    }
+}
+
+/// The effects that meet this request; those with a count are counted down.
+pub(crate) fn take(faults: &mut [Fault], endpoint: Endpoint, node: Option<&str>) -> Vec<Effect> {
+    faults
+        .iter_mut()
+        .filter(|fault| fault.meets(endpoint, node))
+        .map(|fault| {
+            fault.left = fault.left.map(|left| left - 1);
+            fault.effect.clone()
+        })
+        .collect()
+}
+
+/// Who asked for what: the parts of a request on which a fault's answer depends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) node: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) takes_gzip: bool,
+}
+
+/// Effects on a plain answer: other answers, other text.
+pub(crate) fn replace(effects: &[Effect], answer: &mut Response, asking: Asking<'_>) {
+    for effect in effects {
+        match effect {
+            Effect::Status { code, retry_after } => {
+                *answer =
+                    Status::of_code(*code, asking.endpoint, asking.node, asking.path).response();
+                if let Some(value) = retry_after {
+                    answer.set_header("Retry-After", value);
+                }
+            }
+            Effect::Redirect { location } => {
+                *answer = Response::new(302, "text/html; charset=utf-8", "")
+                    .with_header("Location", location);
+            }
+            Effect::Body { content_type, body } => {
+                *answer = Response::new(200, content_type, body.clone());
+            }
+            Effect::Empty => answer.body.clear(),
+            Effect::Text(hostile) if answer.is_exposition() => {
+                answer.body = hostile.apply(&answer.body);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Effects on an answer that is ready to be sent.
+pub(crate) fn spoil(effects: &[Effect], answer: &mut Response, asking: Asking<'_>) {
+    for effect in effects {
+        match effect {
+            Effect::ContentType(value) => answer.set_header("Content-Type", value),
+            Effect::ContentEncoding(value) => answer.set_header("Content-Encoding", value),
+            Effect::HugeHeader { bytes } => answer.set_header("X-Padding", "x".repeat(*bytes)),
+            Effect::Gzip(how) if asking.takes_gzip => {
+                answer.body = how.compress(&answer.body);
+                answer.set_header("Content-Encoding", "gzip");
+            }
+            Effect::Cut { at, framing } => {
+                answer.framing = *framing;
+                answer.delivery = Delivery::Cut(*at);
+                answer.close = true;
+            }
+            Effect::Stall { at } => answer.delivery = Delivery::Stall(*at),
+            _ => {}
+        }
+    }
+}
+
+/// Whether some effect wants to see the body before it is compressed.
+pub(crate) fn needs_plain_text(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| {
+        matches!(
+            effect,
+            Effect::Text(_) | Effect::Empty | Effect::Gzip(_) | Effect::ContentEncoding(_)
+        )
+    })
+}
+
+/// Whether the answer must not be compressed in the right way.
+pub(crate) fn forbids_gzip(effects: &[Effect]) -> bool {
+    effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Gzip(_) | Effect::ContentEncoding(_)))
+}
+
+/// Bytes of a gzip stream's end: check sum and length, four bytes each.
+const TRAILER_BYTES: usize = 8;
+
+impl BadGzip {
+    fn compress(self, text: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Checksum => {
+                let mut body = gzip(text);
+                let at = body.len() - TRAILER_BYTES;
+                body[at] ^= 0xff;
+                body
+            }
+            Self::Garbage => b"this is no gzip ".repeat(64),
+            Self::Truncated => {
+                let mut body = gzip(text);
+                body.truncate(body.len() / 2);
+                body
+            }
+            Self::Bomb { inflated } => {
+                const LINE: &[u8; 64] =
+                    b"# nothing but padding, again and again and again and again ....\n";
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+                let block = LINE.repeat(1024);
+                let mut write = |part: &[u8]| encoder.write_all(part).expect("memory takes all");
+                write(text);
+                for _ in 0..inflated / block.len() as u64 {
+                    write(&block);
+                }
+                write(&block[..(inflated % block.len() as u64) as usize]);
+                encoder.finish().expect("memory takes all")
+            }
+        }
+    }
+}
+
+/// Compresses as a kubelet does: quickly.
+pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).expect("memory takes all");
+    encoder.finish().expect("memory takes all")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::inflate;
+
+    #[test]
+    fn a_fault_meets_whom_it_names_and_only_so_often() {
+        let mut faults = [
+            Fault::new(Effect::Reset).on(Endpoint::Resource).times(2),
+            Fault::new(Effect::Empty).of_node("b"),
+        ];
+        let mut met = |endpoint, node| take(&mut faults, endpoint, node);
+        assert_eq!(met(Endpoint::Pods, Some("a")), []);
+        assert_eq!(met(Endpoint::Pods, None), []);
+        assert_eq!(met(Endpoint::Pods, Some("b")), [Effect::Empty]);
+        assert_eq!(
+            met(Endpoint::Resource, Some("b")),
+            [Effect::Reset, Effect::Empty]
+        );
+        assert_eq!(met(Endpoint::Resource, Some("a")), [Effect::Reset]);
+        assert_eq!(met(Endpoint::Resource, Some("a")), []);
+    }
+
+    #[test]
+    fn each_bad_gzip_is_bad_in_its_own_way() {
+        let text = b"node_cpu_usage_seconds_total 1 1\n".repeat(50);
+        for how in [BadGzip::Checksum, BadGzip::Garbage, BadGzip::Truncated] {
+            assert!(inflate(&how.compress(&text)).is_err(), "{how:?}");
+        }
+        let bomb = BadGzip::Bomb {
+            inflated: 10_000_001,
+        }
+        .compress(&text);
+        assert!(bomb.len() < 100_000, "{}", bomb.len());
+        let inflated = inflate(&bomb).expect("a bomb is good gzip");
+        assert_eq!(inflated.len(), text.len() + 10_000_001);
+    }
+}

@@ -1,0 +1,344 @@
+//! Exposition text that no kubelet should send.
+//!
+//! In scope: pure changes of right text, each a single thing to survive. Out of
+//! scope: when and to whom it is sent.
+
+use std::fmt::Write;
+
+/// One thing that is wrong with a page.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Hostile {
+    /// A line of so many bytes stands in front of the right ones.
+    EndlessLine {
+        /// Its length.
+        bytes: usize,
+    },
+    /// NUL bytes within a name, a label and a value.
+    Nul,
+    /// Bytes that are not UTF-8 in a label value.
+    NonUtf8,
+    /// Escapes that do not exist, or do not end, in label values.
+    BadEscape,
+    /// Right rows with `}`, `#`, spaces, `,` and escaped quotes within label values.
+    OddLabels,
+    /// Rows whose names begin with ours and go on.
+    LongerNames,
+    /// Words in no order, half rows, rows without value.
+    Malformed,
+    /// The node's rows have this for a value: `NaN`, `+Inf`, `-5`, `1e300`, `0`.
+    Value(String),
+    /// The timestamps of some rows change.
+    Timestamp(Rows, Timestamp),
+    /// Each row of the node comes twice, the second time with another value.
+    Duplicates,
+    /// Each family is announced twice.
+    TypeTwice,
+    /// Besides `cpu="total"`, the root has rows for single CPUs.
+    SeveralCpus,
+    /// Lines end in CR LF.
+    Crlf,
+    /// A byte order mark in front.
+    Bom,
+    /// The last line does not end.
+    NoFinalNewline,
+    /// Half of the text, ended within a row.
+    HalfText,
+    /// The kubelet says that its page is not complete.
+    ScrapeError,
+    /// The node's rows are missing.
+    NoNode,
+}
+
+/// Which rows are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// The CPU and memory of the whole machine.
+    Node,
+    /// All that have a timestamp.
+    All,
+}
+
+/// What becomes of a timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timestamp {
+    /// There is none.
+    Missing,
+    /// It is this many milliseconds since the epoch: 0, negative, far.
+    Is(i64),
+    /// It is moved by this many milliseconds.
+    Moved(i64),
+}
+
+impl Hostile {
+    /// The text with this wrong.
+    pub fn apply(&self, text: &[u8]) -> Vec<u8> {
+        match self {
+            Self::EndlessLine { bytes } => {
+                let mut out = b"node_cpu_usage_seconds_total".to_vec();
+                out.resize(*bytes, b'9');
+                out.push(b'\n');
+                out.extend_from_slice(text);
+                out
+            }
+            Self::Nul => before(
+                text,
+                b"node_cpu\0_usage_seconds_total 5 1\nx{a=\"\0\"} 1\nnode_memory_working_set_bytes \0 1\n",
+            ),
+            Self::NonUtf8 => before(text, b"x{a=\"\xff\xfe\xc3\x28\"} 1\n\xff\xff\xff\n"),
+            Self::BadEscape => before(
+                text,
+                b"x{a=\"\\q\"} 1\nx{a=\"\\\"} 1\nx{a=\"\\u0041\"} 1\nx{a=\"no end} 1\n",
+            ),
+            Self::OddLabels => before(text, ODD_LABELS.as_bytes()),
+            Self::LongerNames => before(
+                text,
+                b"node_cpu_usage_seconds_total_x 99999 1\n\
+                  node_cpu_usage_seconds_total_bucket{le=\"1\"} 99999 1\n\
+                  node_memory_working_set_bytes_max 1 1\n\
+                  container_cpu_usage_seconds_total_x{cpu=\"total\",id=\"/\"} 99999 1\n\
+                  container_memory_working_set_bytes:sum{id=\"/\"} 1 1\n",
+            ),
+            Self::Malformed => before(
+                text,
+                b"node_cpu_usage_seconds_total\n\
+                  node_cpu_usage_seconds_total \n\
+                  node_cpu_usage_seconds_total one 1\n\
+                  node_cpu_usage_seconds_total 1 2 3\n\
+                  node_cpu_usage_seconds_total 0x1p3 1\n\
+                  node_cpu_usage_seconds_total{ 1 1\n\
+                  node_cpu_usage_seconds_total{a} 1 1\n\
+                  node_cpu_usage_seconds_total{a=b} 1 1\n\
+                  {} 1 1\n } 1\n=\n\"\n#\n# TYPE\n# HELP\n",
+            ),
+            Self::Value(value) => {
+                each_row(text, |row| if row.is_node() { row.with_value(value) } else { row.same() })
+            }
+            Self::Timestamp(rows, change) => each_row(text, |row| match rows {
+                Rows::Node if !row.is_node() => row.same(),
+                _ => row.with_timestamp(*change),
+            }),
+            Self::Duplicates => each_row(text, |row| {
+                if row.is_node() {
+                    format!("{}{}", row.same(), row.with_value("12345.5"))
+                } else {
+                    row.same()
+                }
+            }),
+            Self::TypeTwice => each_line(text, |line| {
+                if line.starts_with("# TYPE") {
+                    format!("{line}\n{line}\n")
+                } else {
+                    format!("{line}\n")
+                }
+            }),
+            Self::SeveralCpus => each_row(text, |row| {
+                let total = "cpu=\"total\"";
+                if row.is_node() && row.labels.contains(total) {
+                    let of = |cpu| row.same().replace(total, cpu);
+                    of("cpu=\"cpu00\"") + &row.same() + &of("cpu=\"cpu01\"")
+                } else {
+                    row.same()
+                }
+            }),
+            Self::Crlf => each_line(text, |line| format!("{line}\r\n")),
+            Self::Bom => before(text, b"\xef\xbb\xbf"),
+            Self::NoFinalNewline => text.strip_suffix(b"\n").unwrap_or(text).to_vec(),
+            Self::HalfText => {
+                // Within the digits of a row, so that the half number looks right.
+                let row = text[..text.len() / 2].iter().rposition(|byte| *byte == b'\n');
+                let value = row.map(|at| at + 1..text.len()).and_then(|rest| {
+                    let space = text[rest.clone()].iter().position(|byte| *byte == b' ')?;
+                    Some(rest.start + space + 2)
+                });
+                text[..value.unwrap_or(text.len() / 2).min(text.len())].to_vec()
+            }
+            Self::ScrapeError => each_line(text, |line| match line {
+                "resource_scrape_error 0" => "resource_scrape_error 1\n".to_owned(),
+                "container_scrape_error 0" => "container_scrape_error 1\n".to_owned(),
+                other => format!("{other}\n"),
+            }),
+            Self::NoNode => {
+                each_row(text, |row| if row.is_node() { String::new() } else { row.same() })
+            }
+        }
+    }
+}
+
+/// A parser that looks for the first `}`, `#` or space takes these apart wrongly.
+const ODD_LABELS: &str = "\
+pod_cpu_usage_seconds_total{namespace=\"odd\",pod=\"brace } in # it\"} 1.5 1795330653390
+pod_cpu_usage_seconds_total{namespace=\"odd\",pod=\"quote \\\" comma , equals =\"} 2.5 1795330653390
+pod_cpu_usage_seconds_total{namespace=\"odd\",pod=\"back\\\\slash and \\n newline\"} 3.5 1795330653390
+pod_cpu_usage_seconds_total{namespace=\"odd\",pod=\"} node_cpu_usage_seconds_total 99999 1\"} 4.5 1795330653390
+container_cpu_usage_seconds_total{container=\"odd\",cpu=\"total\",id=\"/odd } id=\\\"/\\\"\",namespace=\"odd\",pod=\"odd\"} 5.5 1795330653390
+";
+
+fn before(text: &[u8], lines: &[u8]) -> Vec<u8> {
+    [lines, text].concat()
+}
+
+fn each_line(text: &[u8], change: impl Fn(&str) -> String) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text);
+    text.lines().map(change).collect::<String>().into_bytes()
+}
+
+fn each_row(text: &[u8], change: impl Fn(Row<'_>) -> String) -> Vec<u8> {
+    each_line(text, |line| match Row::of(line) {
+        Some(row) => change(row),
+        None => format!("{line}\n"),
+    })
+}
+
+/// A row of right text, taken apart. Kubelets have no `} ` in label values.
+struct Row<'a> {
+    name: &'a str,
+    /// With their braces; empty without labels.
+    labels: &'a str,
+    value: &'a str,
+    timestamp: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    fn of(line: &'a str) -> Option<Self> {
+        if line.starts_with('#') {
+            return None;
+        }
+        let end = match line.rfind("} ") {
+            Some(brace) => brace + 1,
+            None => line.find(' ')?,
+        };
+        let (head, rest) = line.split_at(end);
+        let name = head.find('{').unwrap_or(end);
+        let mut words = rest.split_whitespace();
+        Some(Self {
+            name: &head[..name],
+            labels: &head[name..],
+            value: words.next()?,
+            timestamp: words.next(),
+        })
+    }
+
+    /// Whether this is the machine's CPU or memory, in either exposition.
+    fn is_node(&self) -> bool {
+        match self.name {
+            "node_cpu_usage_seconds_total" | "node_memory_working_set_bytes" => true,
+            "container_cpu_usage_seconds_total" | "container_memory_working_set_bytes" => {
+                self.labels.contains(",id=\"/\",")
+            }
+            _ => false,
+        }
+    }
+
+    fn same(&self) -> String {
+        self.with_value(self.value)
+    }
+
+    fn with_value(&self, value: &str) -> String {
+        let mut out = format!("{}{} {value}", self.name, self.labels);
+        if let Some(timestamp) = self.timestamp {
+            let _ = write!(out, " {timestamp}");
+        }
+        out.push('\n');
+        out
+    }
+
+    fn with_timestamp(&self, change: Timestamp) -> String {
+        let Self {
+            name,
+            labels,
+            value,
+            ..
+        } = self;
+        let Some(timestamp) = self.timestamp.and_then(|text| text.parse::<i64>().ok()) else {
+            return self.same();
+        };
+        match change {
+            Timestamp::Missing => format!("{name}{labels} {value}\n"),
+            Timestamp::Is(at) => format!("{name}{labels} {value} {at}\n"),
+            Timestamp::Moved(by) => format!("{name}{labels} {value} {}\n", timestamp + by),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+# TYPE container_cpu_usage_seconds_total counter
+container_cpu_usage_seconds_total{container=\"\",cpu=\"total\",id=\"/\",image=\"\"} 7 1000
+container_cpu_usage_seconds_total{container=\"\",cpu=\"total\",id=\"/kubepods\",image=\"\"} 3 1001
+# TYPE node_memory_working_set_bytes gauge
+node_memory_working_set_bytes 5 1000
+resource_scrape_error 0
+";
+
+    fn changed(hostile: &Hostile) -> String {
+        String::from_utf8(hostile.apply(TEXT.as_bytes())).expect("text")
+    }
+
+    #[test]
+    fn values_change_in_the_nodes_rows_only() {
+        let text = changed(&Hostile::Value("NaN".to_owned()));
+        assert!(text.contains("id=\"/\",image=\"\"} NaN 1000\n"), "{text}");
+        assert!(
+            text.contains("id=\"/kubepods\",image=\"\"} 3 1001\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("node_memory_working_set_bytes NaN 1000\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn timestamps_go_move_or_are_set() {
+        let node = |change| changed(&Hostile::Timestamp(Rows::Node, change));
+        assert!(node(Timestamp::Missing).contains("set_bytes 5\n"));
+        assert!(node(Timestamp::Is(-1)).contains("set_bytes 5 -1\n"));
+        assert!(node(Timestamp::Moved(-10)).contains("set_bytes 5 990\n"));
+        assert!(node(Timestamp::Missing).contains("} 3 1001\n"));
+        let all = changed(&Hostile::Timestamp(Rows::All, Timestamp::Missing));
+        assert!(all.contains("} 3\n"), "{all}");
+        assert!(all.contains("resource_scrape_error 0\n"), "{all}");
+    }
+
+    #[test]
+    fn every_hostility_changes_the_text() {
+        let all = [
+            Hostile::EndlessLine { bytes: 100_000 },
+            Hostile::Nul,
+            Hostile::NonUtf8,
+            Hostile::BadEscape,
+            Hostile::OddLabels,
+            Hostile::LongerNames,
+            Hostile::Malformed,
+            Hostile::Duplicates,
+            Hostile::TypeTwice,
+            Hostile::SeveralCpus,
+            Hostile::Crlf,
+            Hostile::Bom,
+            Hostile::NoFinalNewline,
+            Hostile::HalfText,
+            Hostile::ScrapeError,
+            Hostile::NoNode,
+        ];
+        for hostile in all {
+            assert_ne!(
+                hostile.apply(TEXT.as_bytes()),
+                TEXT.as_bytes(),
+                "{hostile:?}"
+            );
+            // Nothing here may panic, whatever it is given.
+            hostile.apply(b"");
+            hostile.apply(b"\n}\n# \n} ");
+        }
+    }
+
+    #[test]
+    fn half_a_text_ends_within_a_number() {
+        let text = "a 12345 1\n".repeat(9);
+        let half = Hostile::HalfText.apply(text.as_bytes());
+        assert!(half.ends_with(b"\na 1"), "{half:?}");
+    }
+}

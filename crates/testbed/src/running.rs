@@ -1,0 +1,299 @@
+//! A cluster that runs: what a test asks of it and changes about it, and what
+//! its connections share.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustls::ServerConfig;
+
+use crate::api::Backend;
+use crate::credentials::{Credentials, Directory};
+use crate::faults::Fault;
+use crate::list::Paging;
+use crate::node::Truth;
+use crate::requests::Requests;
+use crate::server;
+use crate::tls::Certificate;
+
+/// A cluster that runs until it is dropped.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    ca_file: PathBuf,
+    token_file: PathBuf,
+    state: Arc<State>,
+    accepting: Option<JoinHandle<()>>,
+    directory: Directory,
+}
+
+impl Running {
+    pub(crate) fn start(
+        listener: TcpListener,
+        directory: Directory,
+        credentials: Option<Credentials>,
+        backend: Backend,
+    ) -> io::Result<Self> {
+        let address = reachable(listener.local_addr()?);
+        let state = Arc::new(State {
+            backend,
+            credentials: credentials.map(Mutex::new),
+            faults: Mutex::default(),
+            requests: Mutex::default(),
+            paging: Mutex::default(),
+            connections: Mutex::default(),
+            stopping: Condvar::new(),
+        });
+        let shared = Arc::clone(&state);
+        let accepting = thread::Builder::new()
+            .name("testbed".to_owned())
+            .spawn(move || server::serve(&listener, &shared))?;
+        Ok(Self {
+            address,
+            ca_file: directory.ca_file(),
+            token_file: directory.token_file(),
+            state,
+            accepting: Some(accepting),
+            directory,
+        })
+    }
+
+    /// The API server's URL, without a slash at the end.
+    pub fn url(&self) -> String {
+        let scheme = match self.state.credentials {
+            Some(_) => "https",
+            None => "http",
+        };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The file with the authority to trust, as PEM. With plain HTTP there is none.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// The file with the bearer token. With plain HTTP there is none.
+    pub fn token_file(&self) -> &Path {
+        &self.token_file
+    }
+
+    /// Switches a fault on, beside those that are on.
+    pub fn fault(&self, fault: impl Into<Fault>) {
+        lock(&self.state.faults).push(fault.into());
+    }
+
+    /// Switches every fault off.
+    pub fn clear_faults(&self) {
+        lock(&self.state.faults).clear();
+    }
+
+    /// Writes a new token to the file and refuses the old one from now on.
+    /// Of no effect with plain HTTP.
+    ///
+    /// # Errors
+    /// A file that cannot be written; the old token then stays good.
+    pub fn rotate_token(&self) -> io::Result<()> {
+        self.with_credentials(|credentials| credentials.rotate_token(&self.directory))
+    }
+
+    /// Writes a new authority to the CA file and shows a certificate of it to
+    /// new connections. Of no effect with plain HTTP.
+    ///
+    /// # Errors
+    /// A file that cannot be written, a certificate that cannot be made.
+    pub fn rotate_authority(&self) -> io::Result<()> {
+        self.with_credentials(|credentials| credentials.rotate_authority(&self.directory))
+    }
+
+    /// Shows this certificate to new connections; open ones go on. Of no
+    /// effect with plain HTTP.
+    ///
+    /// # Errors
+    /// A certificate that cannot be made.
+    pub fn show_certificate(&self, certificate: Certificate) -> io::Result<()> {
+        self.with_credentials(|credentials| credentials.show(certificate))
+    }
+
+    fn with_credentials(
+        &self,
+        change: impl FnOnce(&mut Credentials) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match &self.state.credentials {
+            Some(credentials) => change(&mut lock(credentials)),
+            None => Ok(()),
+        }
+    }
+
+    /// Closes every open connection, as an API server does that rolls over.
+    pub fn close_connections(&self) {
+        lock(&self.state.connections).close_all();
+    }
+
+    /// Puts at most this many objects into one answer, also where a real
+    /// server would not page. None goes back to paging as a real one does.
+    pub fn force_paging(&self, limit: Option<usize>) {
+        lock(&self.state.paging).forced = limit;
+    }
+
+    /// Lets every continue token that was given out expire: 410.
+    pub fn expire_continue_tokens(&self) {
+        lock(&self.state.paging).generation += 1;
+    }
+
+    /// What is true of a simulated node at an instant.
+    ///
+    /// # Panics
+    /// When no node of this name is simulated.
+    pub fn truth(&self, node: &str, at: SystemTime) -> Truth {
+        let backend = &self.state.backend;
+        let machine = backend
+            .machine(node)
+            .unwrap_or_else(|| panic!("no node {node:?} is simulated"));
+        machine.truth(backend.sampling.elapsed(unix_ms(at)))
+    }
+
+    /// What was asked so far.
+    pub fn requests(&self) -> Requests {
+        lock(&self.state.requests).clone()
+    }
+
+    /// Forgets what was asked so far.
+    pub fn clear_requests(&self) {
+        *lock(&self.state.requests) = Requests::default();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        lock(&self.state.connections).stop();
+        self.state.stopping.notify_all();
+        // Wakes the accept loop, which then sees that it is over.
+        let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok();
+        if let Some(thread) = self.accepting.take().filter(|_| woken) {
+            // A panic there has been printed; dropping must not add one.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the connections share.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) backend: Backend,
+    /// None with plain HTTP.
+    credentials: Option<Mutex<Credentials>>,
+    faults: Mutex<Vec<Fault>>,
+    requests: Mutex<Requests>,
+    paging: Mutex<Paging>,
+    connections: Mutex<Connections>,
+    stopping: Condvar,
+}
+
+impl State {
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Vec<Fault>> {
+        lock(&self.faults)
+    }
+
+    pub(crate) fn requests(&self) -> MutexGuard<'_, Requests> {
+        lock(&self.requests)
+    }
+
+    pub(crate) fn paging(&self) -> Paging {
+        *lock(&self.paging)
+    }
+
+    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.credentials
+            .as_ref()
+            .map(|credentials| lock(credentials).tls())
+    }
+
+    /// Whether this value of `Authorization` is let in.
+    pub(crate) fn accepts(&self, authorization: &str) -> bool {
+        self.credentials
+            .as_ref()
+            .is_none_or(|credentials| lock(credentials).accept(authorization))
+    }
+
+    /// Keeps a handle to a connection, so that the cluster can close it. None
+    /// once the cluster has stopped.
+    pub(crate) fn register(&self, stream: &TcpStream) -> Option<u64> {
+        let mut connections = lock(&self.connections);
+        if connections.stopped {
+            return None;
+        }
+        let id = connections.accepted;
+        connections.open.insert(id, stream.try_clone().ok()?);
+        connections.accepted += 1;
+        self.requests().connections += 1;
+        Some(id)
+    }
+
+    pub(crate) fn unregister(&self, id: u64) {
+        lock(&self.connections).open.remove(&id);
+    }
+
+    pub(crate) fn has_stopped(&self) -> bool {
+        lock(&self.connections).stopped
+    }
+
+    /// Waits this long, or until the cluster stops.
+    pub(crate) fn wait(&self, time: Duration) {
+        let connections = lock(&self.connections);
+        let is_running = |connections: &mut Connections| !connections.stopped;
+        drop(
+            self.stopping
+                .wait_timeout_while(connections, time, is_running),
+        );
+    }
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    stopped: bool,
+    accepted: u64,
+    open: HashMap<u64, TcpStream>,
+}
+
+impl Connections {
+    fn close_all(&self) {
+        for stream in self.open.values() {
+            // It fails only for a connection that is closed already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+        self.close_all();
+    }
+}
+
+/// The lock, also after a thread panicked with it: what it guards is whole
+/// between any two statements, and the panic has its own report.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An address to connect to, for one to listen on.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+/// Milliseconds since the epoch, negative before it.
+pub(crate) fn unix_ms(time: SystemTime) -> i64 {
+    let to_i64 = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => to_i64(since),
+        Err(before) => -to_i64(before.duration()),
+    }
+}

@@ -1,0 +1,239 @@
+//! The connections: a thread each, TLS, tokens, faults, compression.
+//!
+//! Out of scope: bounds on the number of connections and on idle time. Those
+//! who connect here are programs under test.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use rustls::{ServerConnection, StreamOwned};
+use socket2::SockRef;
+
+use crate::api::Route;
+use crate::faults::{self, Asking, Effect};
+use crate::http::{Delivery, Request, Response};
+use crate::replay::inflate;
+use crate::requests::Endpoint;
+use crate::running::{State, unix_ms};
+use crate::status::Status;
+
+/// The API server compresses its own answers from this size up; a kubelet
+/// compresses its pages whatever their size.
+const COMPRESS_FROM_BYTES: usize = 128 * 1024;
+
+/// Serves until the cluster stops; then every connection's thread has ended.
+pub(crate) fn serve(listener: &TcpListener, state: &State) {
+    thread::scope(|scope| {
+        loop {
+            let accepted = listener.accept();
+            if state.has_stopped() {
+                break;
+            }
+            let served = accepted.and_then(|(stream, _)| {
+                thread::Builder::new().spawn_scoped(scope, move || connection(stream, state))
+            });
+            if served.is_err() {
+                // Out of descriptors or threads: let connections end first.
+                state.wait(Duration::from_millis(20));
+            }
+        }
+    });
+}
+
+fn connection(stream: TcpStream, state: &State) {
+    if let Some(id) = state.register(&stream) {
+        // Whatever ends a connection, the client is told by its end.
+        let _ = converse(stream, state);
+        state.unregister(id);
+    }
+}
+
+fn converse(stream: TcpStream, state: &State) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut wire = Wire::new(stream, state).inspect_err(|_| {
+        state.requests().failed_handshakes += 1;
+    })?;
+    let mut pending = Vec::new();
+    loop {
+        let request = match Request::read(&mut wire, &mut pending) {
+            Ok(Some(request)) => request,
+            Ok(None) => return wire.close(),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let mut refusal = Status::bad_request(error.to_string()).response();
+                refusal.close = true;
+                refusal.write(&mut wire)?;
+                return wire.close();
+            }
+            Err(error) => return Err(error),
+        };
+        match respond(&request, state) {
+            Outcome::Reset => {
+                // Closing with a linger time of zero is what sends a reset.
+                return SockRef::from(wire.socket()).set_linger(Some(Duration::ZERO));
+            }
+            Outcome::Hangup => return wire.close(),
+            Outcome::Response(response) => {
+                response.write(&mut wire)?;
+                if let Delivery::Stall(_) = response.delivery {
+                    // Ends when the client or the cluster closes the connection.
+                    io::copy(&mut wire, &mut io::sink())?;
+                }
+                if response.close {
+                    return wire.close();
+                }
+            }
+        }
+    }
+}
+
+/// What a request comes to.
+enum Outcome {
+    Reset,
+    Hangup,
+    Response(Response),
+}
+
+fn respond(request: &Request, state: &State) -> Outcome {
+    let Some(route) = Route::of(&request.target) else {
+        state.requests().note(request, Endpoint::Other);
+        let refusal = Status::bad_request("invalid URL escape".to_owned()).response();
+        return answered(request, Endpoint::Other, refusal, state);
+    };
+    state.requests().note(request, route.endpoint);
+    let effects = faults::take(&mut state.faults(), route.endpoint, route.node.as_deref());
+    for effect in &effects {
+        if let Effect::Latency(time) = effect {
+            state.wait(*time);
+        }
+    }
+    if effects.contains(&Effect::Reset) {
+        return Outcome::Reset;
+    }
+    if effects.contains(&Effect::Hangup) {
+        return Outcome::Hangup;
+    }
+    let response = match request.header("authorization") {
+        "" if route.is_public() => right_answer(request, &route, state),
+        token if state.accepts(token) => right_answer(request, &route, state),
+        _ => Status::unauthorized().response(),
+    };
+    let asking = Asking {
+        endpoint: route.endpoint,
+        node: route.node.as_deref().unwrap_or_default(),
+        path: &route.proxied,
+        takes_gzip: request.accepts_gzip(),
+    };
+    let response = encoded(response, &effects, asking);
+    answered(request, route.endpoint, response, state)
+}
+
+fn right_answer(request: &Request, route: &Route, state: &State) -> Response {
+    let now_ms = unix_ms(SystemTime::now());
+    state.backend.answer(request, route, state.paging(), now_ms)
+}
+
+/// Applies the effects and compresses where a real server would.
+fn encoded(mut response: Response, effects: &[Effect], asking: Asking<'_>) -> Response {
+    let is_compressed = response.header("Content-Encoding").is_some();
+    if is_compressed && (!asking.takes_gzip || faults::needs_plain_text(effects)) {
+        response.body = inflate(&response.body).expect("captures were inflated once before");
+        response.remove_header("Content-Encoding");
+    }
+    faults::replace(effects, &mut response, asking);
+    let gains = response.is_exposition() || response.body.len() >= COMPRESS_FROM_BYTES;
+    if asking.takes_gzip
+        && gains
+        && !response.body.is_empty()
+        && !faults::forbids_gzip(effects)
+        && response.header("Content-Encoding").is_none()
+    {
+        response.body = faults::gzip(&response.body);
+        response.set_header("Content-Encoding", "gzip");
+    }
+    faults::spoil(effects, &mut response, asking);
+    response
+}
+
+fn answered(
+    request: &Request,
+    endpoint: Endpoint,
+    mut response: Response,
+    state: &State,
+) -> Outcome {
+    response.close |= request.wants_close();
+    if request.method == "HEAD" {
+        response.delivery = Delivery::Cut(0);
+        response.close = true;
+    }
+    state
+        .requests()
+        .note_answer(request, endpoint, response.status, response.sent().len());
+    Outcome::Response(response)
+}
+
+/// A connection with or without TLS.
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Wire {
+    /// Agrees on TLS, where the cluster has it.
+    fn new(mut stream: TcpStream, state: &State) -> io::Result<Self> {
+        let Some(config) = state.tls() else {
+            return Ok(Self::Plain(stream));
+        };
+        let mut session = ServerConnection::new(config).map_err(io::Error::other)?;
+        while session.is_handshaking() {
+            session.complete_io(&mut stream)?;
+        }
+        Ok(Self::Tls(Box::new(StreamOwned::new(session, stream))))
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(tls) => &tls.sock,
+        }
+    }
+
+    /// Ends the sending side in order, in TLS and in TCP.
+    fn close(&mut self) -> io::Result<()> {
+        if let Self::Tls(tls) = self {
+            tls.conn.send_close_notify();
+            tls.flush()?;
+        }
+        self.socket().shutdown(Shutdown::Write)
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            // What is wrong in TLS is no matter of the request's syntax.
+            Self::Tls(tls) => tls.read(buffer).map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData => io::Error::other(error),
+                _ => error,
+            }),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Tls(tls) => tls.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(tls) => tls.flush(),
+        }
+    }
+}

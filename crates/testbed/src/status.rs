@@ -1,0 +1,204 @@
+//! The `Status` objects with which an API server refuses, in the shapes that a
+//! real one sends.
+
+use serde::Serialize;
+
+use crate::http::Response;
+use crate::requests::Endpoint;
+
+/// A refusal. Field order is the order on the wire.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Status {
+    kind: &'static str,
+    #[serde(rename = "apiVersion")]
+    api_version: &'static str,
+    metadata: Empty,
+    status: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Box<Details>>,
+    code: u16,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Empty {}
+
+#[derive(Debug, Clone, Serialize)]
+struct Details {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    name: String,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<Cause>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Cause {
+    message: String,
+}
+
+impl Status {
+    fn new(code: u16, reason: &'static str, message: String) -> Self {
+        Self {
+            kind: "Status",
+            api_version: "v1",
+            metadata: Empty {},
+            status: "Failure",
+            message,
+            reason,
+            details: None,
+            code,
+        }
+    }
+
+    fn about(mut self, kind: &'static str, name: &str) -> Self {
+        self.details = Some(Box::new(Details {
+            name: name.to_owned(),
+            kind,
+            causes: Vec::new(),
+        }));
+        self
+    }
+
+    pub(crate) fn bad_request(message: String) -> Self {
+        Self::new(400, "BadRequest", message)
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "Unauthorized".to_owned())
+    }
+
+    fn forbidden(endpoint: Endpoint, node: &str) -> Self {
+        let (kind, name, verb, resource) = match endpoint {
+            Endpoint::Pods => ("pods", "", "list", "pods"),
+            Endpoint::Nodes => ("nodes", "", "list", "nodes"),
+            Endpoint::Node => ("nodes", node, "get", "nodes"),
+            _ => ("nodes", node, "get", "nodes/proxy"),
+        };
+        let what = match name {
+            "" => kind.to_owned(),
+            name => format!("{kind} \"{name}\""),
+        };
+        let message = format!(
+            "{what} is forbidden: User \"system:serviceaccount:monitoring:k8s-ai-exporter\" \
+             cannot {verb} resource \"{resource}\" in API group \"\" at the cluster scope"
+        );
+        Self::new(403, "Forbidden", message).about(kind, name)
+    }
+
+    pub(crate) fn node_not_found(node: &str) -> Self {
+        Self::new(404, "NotFound", format!("nodes \"{node}\" not found")).about("nodes", node)
+    }
+
+    pub(crate) fn no_such_path() -> Self {
+        let message = "the server could not find the requested resource";
+        Self::new(404, "NotFound", message.to_owned())
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        let message = "the server does not allow this method on the requested resource";
+        Self::new(405, "MethodNotAllowed", message.to_owned())
+    }
+
+    pub(crate) fn not_acceptable() -> Self {
+        let message = "only the following media types are accepted: application/json";
+        Self::new(406, "NotAcceptable", message.to_owned())
+    }
+
+    pub(crate) fn continue_expired() -> Self {
+        let message = "the continue token is too old; start a new list without it";
+        Self::new(410, "Expired", message.to_owned())
+    }
+
+    pub(crate) fn refused_by_admission(node: &str, path: &str) -> Self {
+        let policy = "ValidatingAdmissionPolicy 'k8s-ai-exporter-proxy' with binding \
+                      'k8s-ai-exporter-proxy'";
+        let why = format!("{policy} denied request: path not allowed: {path}");
+        let message = format!("nodes \"{node}\" is forbidden: {why}");
+        let mut status = Self::new(422, "Invalid", message).about("nodes", node);
+        if let Some(details) = &mut status.details {
+            details.causes.push(Cause { message: why });
+        }
+        status
+    }
+
+    fn kubelet_down() -> Self {
+        let message = "error trying to reach service: dial tcp 192.0.2.2:10250: connect: \
+                       connection refused";
+        Self::new(503, "ServiceUnavailable", message.to_owned())
+    }
+
+    /// The refusal that usually has this code, for a request about `node` and,
+    /// behind the proxy, `path`.
+    pub(crate) fn of_code(code: u16, endpoint: Endpoint, node: &str, path: &str) -> Self {
+        match code {
+            401 => Self::unauthorized(),
+            403 => Self::forbidden(endpoint, node),
+            404 => Self::node_not_found(node),
+            410 => Self::continue_expired(),
+            422 => Self::refused_by_admission(node, path),
+            429 => Self::new(
+                429,
+                "TooManyRequests",
+                "Too many requests, please try again later.".to_owned(),
+            ),
+            500 => Self::new(500, "InternalError", "an error on the server".to_owned()),
+            503 => Self::kubelet_down(),
+            504 => Self::new(504, "Timeout", "the request timed out".to_owned()),
+            code => Self::new(code, "", format!("a simulated answer with status {code}")),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a Status has only text and numbers")
+    }
+
+    pub(crate) fn response(&self) -> Response {
+        Response::new(self.code, "application/json", self.to_json())
+            .with_header("Cache-Control", "no-cache, private")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_code(code: u16, node: &str, path: &str) -> Status {
+        Status::of_code(code, Endpoint::OtherProxy, node, path)
+    }
+
+    #[test]
+    fn refusals_are_byte_for_byte_those_of_a_real_api_server() {
+        for (file, status) in [
+            ("401-bad-token", of_code(401, "node-a", "")),
+            ("404-node", of_code(404, "node-zz", "")),
+            ("422-admission", of_code(422, "node-a", "/pods")),
+            ("5xx-kubelet-down", of_code(503, "node-a", "")),
+        ] {
+            let path = crate::fixtures().join(format!("errors/{file}.body"));
+            let real = std::fs::read_to_string(&path).expect("the capture is there");
+            assert_eq!(status.to_json(), real.trim_end(), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_by_rbac_differs_from_a_real_one_in_the_account_only() {
+        let path = crate::fixtures().join("errors/403-rbac.body");
+        let real = std::fs::read_to_string(path).expect("the capture is there");
+        let ours = of_code(403, "node-a", "").to_json();
+        let account = "monitoring:k8s-ai-exporter";
+        assert_eq!(ours.replace(account, "default:default"), real.trim_end());
+    }
+    #[test]
+    fn a_refused_list_names_the_verb_that_is_missing() {
+        let list = Status::of_code(403, Endpoint::Pods, "node-a", "").to_json();
+        assert!(list.contains("\"pods is forbidden: User "), "{list}");
+        assert!(
+            list.contains("cannot list resource \\\"pods\\\" in"),
+            "{list}"
+        );
+        assert!(!list.contains("\"name\""), "{list}");
+    }
+}

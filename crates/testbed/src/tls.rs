@@ -1,0 +1,96 @@
+//! Certificates of the simulated API server: an authority of its own, leaf
+//! certificates good and bad, and the files that a pod would find mounted.
+//!
+//! Out of scope: client certificates, revocation, session resumption.
+
+use std::io;
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// Which certificate the server shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificate {
+    /// Issued by the authority in `ca.crt`, for `127.0.0.1`, `::1`,
+    /// `localhost` and `kubernetes.default.svc`.
+    Good,
+    /// For the right names, from an authority that is in no file.
+    OtherAuthority,
+    /// From the right authority, for `elsewhere.example` only.
+    OtherName,
+    /// Right in all but its time, which ended in 2001.
+    Expired,
+}
+
+const NAMES: [&str; 5] = [
+    "127.0.0.1",
+    "::1",
+    "localhost",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+];
+
+/// A certificate authority.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    /// A new authority with a new key, called `name`.
+    pub(crate) fn new(name: &str) -> io::Result<Self> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        CertifiedIssuer::self_signed(params, key)
+            .map(Self)
+            .map_err(io::Error::other)
+    }
+
+    /// What goes into `ca.crt`.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A server's configuration with a new certificate of this authority, of
+    /// the kind asked for.
+    pub(crate) fn server(&self, kind: Certificate) -> io::Result<Arc<ServerConfig>> {
+        if kind == Certificate::OtherAuthority {
+            return Self::new("another-ca")?.server(Certificate::Good);
+        }
+        let names: &[&str] = match kind {
+            Certificate::OtherName => &["elsewhere.example"],
+            _ => &NAMES,
+        };
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "kube-apiserver");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        if kind == Certificate::Expired {
+            params.not_before = date_time_ymd(2000, 1, 1);
+            params.not_after = date_time_ymd(2001, 1, 1);
+        }
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let certificate = params.signed_by(&key, &self.0).map_err(io::Error::other)?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+
+        // HTTP/1.1 is all that is spoken: no ALPN, as a client that offers
+        // nothing else expects.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| {
+                builder
+                    .with_no_client_auth()
+                    .with_single_cert(vec![certificate.der().clone()], key)
+            })
+            .map(Arc::new)
+            .map_err(io::Error::other)
+    }
+}

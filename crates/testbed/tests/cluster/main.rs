@@ -1,0 +1,10 @@
+//! The simulated cluster as its users see it: through a TLS client.
+
+mod client;
+
+mod credentials;
+mod endpoints;
+mod faults;
+mod program;
+mod replay;
+mod truth;

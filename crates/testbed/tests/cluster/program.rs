@@ -1,0 +1,59 @@
+//! The program `testbed`, as a script uses it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::client::{DEADLINE, RESOURCE, ask, client_of, token};
+
+fn start(args: &[&str]) -> (Child, Value) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_testbed"))
+        .arg("serve")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("it is piped");
+    BufReader::new(stdout).read_line(&mut line).expect("a line");
+    let told = serde_json::from_str(&line).expect("JSON");
+    (child, told)
+}
+
+#[test]
+fn it_says_where_it_listens_and_serves_until_standard_input_closes() {
+    let (mut child, told) = start(&["--until-stdin-closes", "--node=node-a=idle,pods=3"]);
+    let text = |name: &str| told[name].as_str().expect("a text");
+    let client = client_of(text("url"), Path::new(text("ca_file")), DEADLINE);
+    let token = token(Path::new(text("token_file")));
+    let answer = ask(&client, RESOURCE, "*/*", Some(&token)).expect("an answer");
+    assert_eq!(answer.status, 200);
+    drop(child.stdin.take());
+    assert!(child.wait().expect("it ends").success());
+    assert!(!Path::new(text("ca_file")).exists());
+}
+
+#[test]
+fn it_ends_well_on_sigterm() {
+    let (mut child, told) = start(&["--plain-http", "--seed", "7"]);
+    assert!(told["ca_file"].is_null() && told["token_file"].is_null());
+    let killed = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(killed.expect("kill is there").success());
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_bad_value_ends_it_with_2_and_one_line() {
+    let output = Command::new(env!("CARGO_BIN_EXE_testbed"))
+        .args(["serve", "--seed=x"])
+        .output()
+        .expect("the program starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "testbed: --seed: \"x\" is not a number from 0 to 2^64-1\n"
+    );
+}

@@ -1,0 +1,117 @@
+//! Captures are served again byte for byte.
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use testbed::{Cluster, Framing, Node, Replay, Running};
+
+use crate::client::{exchange, get};
+
+fn replaying(folder: &str, looping: bool) -> testbed::Builder {
+    let replay = Replay::dir(testbed::fixtures().join(folder)).expect("captures");
+    Cluster::new().replay(replay.looping(looping))
+}
+
+fn file(folder: &str, name: &str) -> Vec<u8> {
+    let path = testbed::fixtures().join(folder).join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The body of a page as it is on the wire.
+fn body(cluster: &Running, node: &str, page: &str, accepting: &str) -> Vec<u8> {
+    let answer = exchange(
+        cluster,
+        &format!(
+            "GET /api/v1/nodes/{node}/proxy/metrics/{page} HTTP/1.1\r\n\
+             Accept-Encoding: {accepting}\r\nConnection: close\r\n\r\n"
+        ),
+    );
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    answer[head.expect("a head") + 4..].to_vec()
+}
+
+#[test]
+fn each_endpoint_serves_its_captured_bytes_round_by_round_to_any_node() {
+    let cluster = replaying("10-pods", false)
+        .plain_http()
+        .framing(Framing::Counted)
+        .start()
+        .expect("a free port");
+    for round in 0..4 {
+        let captured = file("10-pods", &format!("metrics-resource.{round}.prom.gz"));
+        assert_eq!(
+            body(&cluster, "any-name", "resource", "gzip"),
+            captured,
+            "round {round}"
+        );
+    }
+    let last = file("10-pods", "metrics-resource.3.prom.gz");
+    assert_eq!(body(&cluster, "node-a", "resource", "gzip"), last);
+    let first = file("10-pods", "metrics-cadvisor.0.prom.gz");
+    assert_eq!(body(&cluster, "node-a", "cadvisor", "gzip"), first);
+}
+
+#[test]
+fn a_looping_replay_begins_again() {
+    let cluster = replaying("100-pods", true)
+        .plain_http()
+        .framing(Framing::Counted)
+        .start()
+        .expect("a free port");
+    for round in [0, 1, 0] {
+        let captured = file("100-pods", &format!("metrics-resource.{round}.prom.gz"));
+        assert_eq!(body(&cluster, "node-a", "resource", "gzip"), captured);
+    }
+}
+
+#[test]
+fn a_client_that_takes_no_gzip_gets_the_captured_text() {
+    let cluster = replaying("10-pods", false)
+        .plain_http()
+        .framing(Framing::Counted)
+        .start()
+        .expect("a free port");
+    let captured = file("10-pods", "metrics-resource.0.prom.gz");
+    let mut text = Vec::new();
+    GzDecoder::new(&*captured)
+        .read_to_end(&mut text)
+        .expect("good gzip");
+    assert_eq!(body(&cluster, "node-a", "resource", "identity"), text);
+}
+
+#[test]
+fn captured_objects_are_under_the_name_asked_for() {
+    let cluster = replaying("10-pods", false).start().expect("a free port");
+    let node = get(&cluster, "/api/v1/nodes/any-name").expect("an answer");
+    assert_eq!(node.json()["metadata"]["name"], "any-name");
+    let path = "/api/v1/pods?fieldSelector=spec.nodeName%3Dany-name";
+    let pods = get(&cluster, path).expect("an answer").json();
+    assert!(
+        pods["items"].as_array().expect("items").len() >= 10,
+        "{pods}"
+    );
+    let nodes = get(&cluster, "/api/v1/nodes").expect("an answer").json();
+    assert_eq!(nodes["items"].as_array().expect("items").len(), 1);
+}
+
+#[test]
+fn objects_that_were_not_captured_are_made_up_to_size() {
+    let cluster = replaying("100-pods", false).start().expect("a free port");
+    let path = "/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-a";
+    let pods = get(&cluster, path).expect("an answer").json();
+    assert_eq!(pods["items"].as_array().expect("items").len(), 99);
+    let node = get(&cluster, "/api/v1/nodes/node-a").expect("an answer");
+    assert_eq!(node.json()["status"]["capacity"]["cpu"], "2");
+}
+
+#[test]
+fn simulated_nodes_go_before_the_replay() {
+    let simulated = Node::new("node-b").cores(64.0).pods(1);
+    let cluster = replaying("10-pods", false).node(simulated).start();
+    let cluster = cluster.expect("a free port");
+    let page = get(&cluster, "/api/v1/nodes/node-b/proxy/metrics/cadvisor").expect("an answer");
+    assert!(page.text().contains("machine_cpu_cores{") && page.text().contains("} 64\n"));
+    let path = "/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-b";
+    let pods = get(&cluster, path).expect("an answer").json();
+    assert_eq!(pods["items"].as_array().expect("items").len(), 1);
+}

@@ -1,0 +1,394 @@
+//! The real exporter against a simulated cluster, over real TLS.
+
+use std::io::Read;
+use std::time::{Duration, SystemTime};
+
+use e2e::{Exporter, eventually, exporter_command, request, run, value_in};
+use testbed::{Certificate, Cluster, Effect, Endpoint, Fault, Node, Replay, Shape};
+
+fn one_node() -> testbed::Running {
+    Cluster::new()
+        .node(
+            Node::new("node-a")
+                .cores(4.0)
+                .memory_gib(16.0)
+                .shape(Shape::STEADY)
+                .pods(12),
+        )
+        .housekeeping(Duration::from_millis(500))
+        .start()
+        .expect("a cluster")
+}
+
+fn captures(name: &str) -> testbed::Running {
+    let replay = Replay::dir(testbed::fixtures().join(name)).expect("captures");
+    Cluster::new().replay(replay).start().expect("a cluster")
+}
+
+#[test]
+fn once_prints_the_truth_of_the_simulated_node_and_leaves() {
+    let cluster = one_node();
+    let truth = cluster.truth("node-a", SystemTime::now());
+    let (code, out, err) = run(exporter_command(&cluster, "node-a").arg("--once"), "");
+    assert_eq!(code, Some(0), "{err}");
+    let value =
+        |sample: &str| value_in(&out, sample).unwrap_or_else(|| panic!("{sample} in\n{out}"));
+    let cores = value(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+    assert!(
+        (cores - truth.cores).abs() < 0.01 * truth.cores,
+        "{cores}, truth {}",
+        truth.cores
+    );
+    assert_eq!(value(r#"k8s_node_active_pods{node="node-a"}"#), 12.0);
+    assert_eq!(value(r#"k8s_node_cpu_capacity_cores{node="node-a"}"#), 4.0);
+    let bytes = value(r#"k8s_node_memory_usage_bytes{node="node-a"}"#);
+    let expected = truth.memory_bytes as f64;
+    assert!(
+        (bytes - expected).abs() < 0.01 * expected,
+        "{bytes}, truth {expected}"
+    );
+    for resource in ["cpu", "memory", "io"] {
+        let sample = format!(
+            r#"k8s_node_pressure_ratio{{node="node-a",resource="{resource}",kind="waiting"}}"#
+        );
+        assert!((0.0..=1.0).contains(&value(&sample)));
+    }
+}
+
+#[test]
+fn real_captures_over_tls_give_the_cores_that_the_kubelet_counted() {
+    let cluster = captures("10-pods");
+    let (code, out, err) = run(exporter_command(&cluster, "node-a").arg("--once"), "");
+    assert_eq!(code, Some(0), "{err}");
+    // usageCoreNanoSeconds of the first two summaries, over their samples' times.
+    let expected = (2_252_348_163_685_f64 - 2_243_267_938_855_f64) / 1e6 / (673_449.0 - 653_390.0);
+    let cores = value_in(&out, r#"k8s_node_cpu_usage_cores{node="node-a"}"#).expect("cores");
+    assert!((cores - expected).abs() < 1e-9, "{cores} is not {expected}");
+    assert_eq!(
+        value_in(&out, r#"k8s_node_memory_usage_bytes{node="node-a"}"#),
+        Some(967_897_088.0)
+    );
+    // Ten pods, of which one succeeded and one failed.
+    assert_eq!(
+        value_in(&out, r#"k8s_node_active_pods{node="node-a"}"#),
+        Some(8.0)
+    );
+    assert_eq!(
+        value_in(&out, r#"k8s_node_memory_allocatable_bytes{node="node-a"}"#),
+        Some(24_581_256.0 * 1024.0)
+    );
+}
+
+#[test]
+fn without_the_kubelets_endpoint_cadvisor_gives_the_same_cores() {
+    let cluster = captures("10-pods");
+    let flags = [
+        "--once",
+        "--enable-kubelet=false",
+        "--enable-namespace-metrics",
+    ];
+    let (code, out, err) = run(exporter_command(&cluster, "node-a").args(flags), "");
+    assert_eq!(code, Some(0), "{err}");
+    let cores = value_in(&out, r#"k8s_node_cpu_usage_cores{node="node-a"}"#).expect("cores");
+    assert!((cores - 0.452_676_842_814).abs() < 1e-6, "{cores}");
+    assert!(
+        value_in(
+            &out,
+            r#"k8s_namespace_cpu_usage_cores{node="node-a",namespace="default"}"#
+        )
+        .is_some()
+    );
+    assert_eq!(cluster.requests().count(Endpoint::Resource), 0);
+}
+
+#[test]
+fn what_is_asked_is_no_more_than_needed() {
+    let cluster = one_node();
+    let (code, _, err) = run(exporter_command(&cluster, "node-a").arg("--once"), "");
+    assert_eq!(code, Some(0), "{err}");
+    let asked = cluster.requests();
+    let pods = asked.get(Endpoint::Pods);
+    for part in [
+        "spec.nodeName%3Dnode-a",
+        "status.phase%21%3DSucceeded",
+        "status.phase%21%3DFailed",
+        "includeObject=None",
+        "resourceVersion=0",
+    ] {
+        assert!(
+            pods.last_target.contains(part),
+            "{part} in {}",
+            pods.last_target
+        );
+    }
+    assert_eq!(asked.count(Endpoint::Node), 1, "seldom");
+    assert_eq!(asked.connections, 1, "one connection serves all rounds");
+    let accept = |endpoint| {
+        let headers = asked.get(endpoint).last_headers;
+        let get = |name: &str| {
+            headers
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.clone())
+                .unwrap_or_default()
+        };
+        (get("accept"), get("accept-encoding"))
+    };
+    let (accepted, encoding) = accept(Endpoint::Cadvisor);
+    assert_eq!(accepted, "text/plain;version=0.0.4");
+    assert_eq!(encoding, "gzip");
+    assert!(accept(Endpoint::Pods).0.contains("as=Table"));
+}
+
+#[test]
+fn beside_kubectl_proxy_no_token_and_no_authority_are_needed() {
+    let cluster = Cluster::new()
+        .node(Node::new("node-a"))
+        .housekeeping(Duration::from_millis(500))
+        .plain_http()
+        .start()
+        .expect("a cluster");
+    let (code, out, err) = run(exporter_command(&cluster, "node-a").arg("--once"), "");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(value_in(&out, r#"k8s_node_cpu_usage_cores{node="node-a"}"#).is_some());
+}
+
+#[test]
+fn the_port_serves_metrics_health_and_an_index_and_refuses_the_rest() {
+    let cluster = one_node();
+    let exporter = Exporter::start(&cluster, "node-a", &[]);
+    assert_eq!(exporter.get("/livez").status, 200);
+    eventually("ready", || {
+        (exporter.get("/readyz").status == 200).then_some(())
+    });
+    let asked = cluster.requests().count(Endpoint::Cadvisor);
+    let text = exporter.get("/metrics");
+    assert_eq!(
+        text.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+
+    let open = request(
+        &exporter.address,
+        "GET",
+        "/metrics",
+        &["Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5"],
+        "",
+    );
+    assert_eq!(
+        open.header("content-type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
+    assert!(open.text().ends_with("# EOF\n"));
+
+    let zipped = request(
+        &exporter.address,
+        "GET",
+        "/metrics",
+        &["Accept-Encoding: gzip"],
+        "",
+    );
+    assert_eq!(zipped.header("content-encoding"), Some("gzip"));
+    let mut inflated = String::new();
+    flate2::read::GzDecoder::new(&zipped.body[..])
+        .read_to_string(&mut inflated)
+        .expect("gzip");
+    assert!(inflated.contains("k8s_node_active_pods{"));
+
+    for _ in 0..200 {
+        exporter.get("/metrics");
+    }
+    let after = cluster.requests().count(Endpoint::Cadvisor);
+    assert!(
+        after - asked <= 3,
+        "a scrape of ours causes none upstream: {asked} then {after}"
+    );
+
+    let index = exporter.get("/");
+    assert!(index.text().contains("href=\"/metrics\""));
+    assert_eq!(exporter.get("/nothing").status, 404);
+    let posted = request(&exporter.address, "POST", "/metrics", &[], "x=1");
+    assert_eq!(
+        (posted.status, posted.header("allow")),
+        (405, Some("GET, HEAD"))
+    );
+    assert_eq!(
+        exporter.get("/api/v1/query_range").status,
+        404,
+        "history is off"
+    );
+}
+
+#[test]
+fn promtool_has_nothing_to_say_about_the_metrics() {
+    let cluster = captures("10-pods");
+    let exporter = Exporter::start(&cluster, "node-a", &["--enable-namespace-metrics"]);
+    exporter.value_of(r#"k8s_node_cpu_throttled_ratio{node="node-a"}"#);
+    // A fault, so that the error counter is there too.
+    cluster.fault(Fault::new(Effect::status(503)).on(Endpoint::Pods).times(1));
+    exporter.value_of(r#"k8s_ai_exporter_scrape_errors_total{node="node-a",endpoint="pods",reason="unavailable"}"#);
+    let text = exporter.get("/metrics").text();
+    let (code, out, err) = run(
+        std::process::Command::new("promtool").args(["check", "metrics"]),
+        &text,
+    );
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
+}
+
+#[test]
+fn refusals_are_counted_by_their_reason_and_say_what_to_look_at() {
+    for (status, reason, hint) in [
+        (401, "unauthorized", "--token-file"),
+        (403, "forbidden", "ClusterRole"),
+        (404, "not_found", "--node-name"),
+        (422, "admission_denied", "admission policy"),
+        (429, "rate_limited", "fewer requests"),
+        (503, "unavailable", "cannot reach the kubelet"),
+        (500, "http_status", "HTTP 500"),
+    ] {
+        let cluster = one_node();
+        cluster.fault(Fault::new(Effect::status(status)).on(Endpoint::Resource));
+        let exporter = Exporter::start(&cluster, "node-a", &["--enable-cadvisor=false"]);
+        let line = exporter
+            .process
+            .line_with(&format!("resource fails ({reason})"));
+        assert!(line.contains(hint), "{status}: {line}");
+        let errors = format!(
+            r#"k8s_ai_exporter_scrape_errors_total{{node="node-a",endpoint="resource",reason="{reason}"}}"#
+        );
+        assert!(exporter.value_of(&errors) >= 1.0);
+        assert_eq!(
+            exporter.value(r#"k8s_ai_exporter_up{node="node-a",endpoint="resource"}"#),
+            Some(0.0)
+        );
+        assert_eq!(
+            exporter.value(r#"k8s_node_cpu_usage_cores{node="node-a"}"#),
+            None,
+            "no 0 for unknown"
+        );
+    }
+}
+
+#[test]
+fn a_node_that_is_gone_takes_its_series_with_it_and_readiness_too() {
+    let cluster = one_node();
+    let exporter = Exporter::start(&cluster, "node-a", &[]);
+    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+    cluster.fault(Fault::new(Effect::status(404)).of_node("node-a"));
+    eventually("not ready", || {
+        (exporter.get("/readyz").status == 503).then_some(())
+    });
+    let text = exporter.get("/metrics").text();
+    assert!(!text.contains("\nk8s_node_"), "{text}");
+    assert_eq!(exporter.get("/livez").status, 200);
+    cluster.clear_faults();
+    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+}
+
+#[test]
+fn a_rotated_token_is_taken_over_without_a_failed_round() {
+    let cluster = one_node();
+    let exporter = Exporter::start(&cluster, "node-a", &[]);
+    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+    cluster.rotate_token().expect("rotated");
+    eventually("the new token", || {
+        (exporter.value("k8s_ai_exporter_token_reloads_total") == Some(1.0)).then_some(())
+    });
+    let asked = cluster.requests().count(Endpoint::Resource);
+    eventually("further rounds", || {
+        (cluster.requests().count(Endpoint::Resource) > asked + 1).then_some(())
+    });
+    let text = exporter.get("/metrics").text();
+    assert!(!text.contains("unauthorized"), "{text}");
+    let token = std::fs::read_to_string(cluster.token_file()).expect("a token");
+    let log = exporter.process.log();
+    assert!(!log.contains(token.trim()), "no token in the log: {log}");
+}
+
+#[test]
+fn a_tls_failure_says_which_name_or_authority_did_not_match() {
+    for (certificate, says) in [
+        (Certificate::OtherName, "not for 127.0.0.1"),
+        (Certificate::OtherAuthority, "issued by CN="),
+        (Certificate::Expired, "expired"),
+    ] {
+        let cluster = one_node();
+        cluster.show_certificate(certificate).expect("shown");
+        let exporter = Exporter::start(&cluster, "node-a", &[]);
+        let line = exporter.process.line_with("resource fails (tls)");
+        assert!(line.contains(says), "{line}");
+        assert!(line.contains("127.0.0.1:"), "which peer: {line}");
+    }
+}
+
+#[test]
+fn sigterm_and_sigint_end_it_within_two_seconds_also_in_the_midst_of_a_scrape() {
+    for signal in ["TERM", "INT"] {
+        let cluster = one_node();
+        cluster.fault(Effect::Latency(Duration::from_secs(30)));
+        let mut exporter = Exporter::start(&cluster, "node-a", &[]);
+        // PID 1 gets no default action: what is not caught is ignored there.
+        let status = std::fs::read_to_string(format!("/proc/{}/status", exporter.process.pid()))
+            .expect("a status");
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:\t"))
+            .and_then(|mask| u64::from_str_radix(mask, 16).ok())
+            .expect("a mask");
+        for number in [2, 15] {
+            assert_ne!(caught & (1 << (number - 1)), 0, "signal {number} is caught");
+        }
+        let (took, code) = exporter.process.end_with(signal);
+        assert_eq!(code, Some(0));
+        assert!(took < Duration::from_secs(2), "{signal}: {took:?}");
+    }
+}
+
+#[test]
+fn the_history_answers_range_queries_in_prometheus_own_form() {
+    let cluster = one_node();
+    let exporter = Exporter::start(&cluster, "node-a", &["--history=1h"]);
+    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("a clock")
+        .as_secs();
+    let form = format!(
+        "query=k8s_node_memory_usage_bytes%7Bnode%3D%22node-a%22%7D&start={}&end={}&step=1",
+        now - 10,
+        now + 2
+    );
+    let posted = request(&exporter.address, "POST", "/api/v1/query_range", &[], &form);
+    let got = exporter.get(&format!("/api/v1/query_range?{form}"));
+    for answer in [posted, got] {
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, Some("application/json"))
+        );
+        let json = answer.json();
+        assert_eq!(json["status"], "success");
+        assert_eq!(json["data"]["resultType"], "matrix");
+        let series = &json["data"]["result"][0];
+        assert_eq!(series["metric"]["__name__"], "k8s_node_memory_usage_bytes");
+        assert_eq!(series["metric"]["node"], "node-a");
+        let values = series["values"].as_array().expect("values");
+        assert!(!values.is_empty());
+        assert!(
+            values[0][0].is_number() && values[0][1].is_string(),
+            "{values:?}"
+        );
+    }
+    let refused = exporter.get("/api/v1/query_range?query=rate(x%5B5m%5D)&start=0&end=1&step=1");
+    assert_eq!(refused.status, 400);
+    let json = refused.json();
+    assert_eq!(
+        (&json["status"], &json["errorType"]),
+        (&"error".into(), &"bad_data".into())
+    );
+    assert!(
+        json["error"]
+            .as_str()
+            .expect("words")
+            .contains("answers only name{label=")
+    );
+}

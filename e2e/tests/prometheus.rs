@@ -1,0 +1,189 @@
+//! The programs with a real Prometheus between them.
+
+use std::fmt::Write;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use e2e::{Exporter, Prometheus, Scratch, eventually, program, request, run};
+use serde_json::Value;
+use testbed::{Cluster, Node, Shape};
+
+fn cluster() -> testbed::Running {
+    Cluster::new()
+        .node(
+            Node::new("idle")
+                .cores(4.0)
+                .memory_gib(16.0)
+                .shape(Shape::Idle)
+                .pods(3),
+        )
+        .node(
+            Node::new("steady")
+                .cores(4.0)
+                .memory_gib(16.0)
+                .shape(Shape::STEADY)
+                .pods(9),
+        )
+        .housekeeping(Duration::from_millis(500))
+        .start()
+        .expect("a cluster")
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("a clock")
+        .as_secs()
+}
+
+/// The agent's JSON report from a backend.
+fn report(url: &str, flags: &[&str]) -> Value {
+    let mut command = Command::new(program("k8s-ai-agent"));
+    command
+        .env_clear()
+        .arg(format!("--prometheus-url={url}"))
+        .args(["--format=json", "--step=1s"])
+        .args(flags);
+    let (code, out, err) = run(&mut command, "");
+    assert_eq!(code, Some(0), "{err}\n{out}");
+    serde_json::from_str(&out).expect("a JSON report")
+}
+
+/// Node, resource and action of each recommendation.
+fn actions(report: &Value) -> Vec<(String, String, String)> {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    report["nodes"]
+        .as_array()
+        .expect("nodes")
+        .iter()
+        .flat_map(|node| {
+            node["resources"]
+                .as_array()
+                .expect("resources")
+                .iter()
+                .map(|resource| {
+                    (
+                        text(&node["node"]),
+                        text(&resource["resource"]),
+                        text(&resource["recommendation"]["action"]),
+                    )
+                })
+        })
+        .collect()
+}
+
+#[test]
+fn prometheus_scrapes_the_exporter_and_the_agent_finds_the_same_in_either() {
+    let cluster = cluster();
+    let exporter = Exporter::start(&cluster, "idle,steady", &["--history=1h"]);
+    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="steady"}"#);
+    let scratch = Scratch::new("prometheus");
+    let prometheus = Prometheus::start(
+        scratch.path(),
+        &format!(
+            "global: {{scrape_interval: 1s}}\n\
+             scrape_configs: [{{job_name: exporter, static_configs: [{{targets: ['{}']}}]}}]\n",
+            exporter.address
+        ),
+    );
+    // Enough points in Prometheus for a recommendation.
+    eventually("samples in Prometheus", || {
+        let query = "/api/v1/query?query=min(count_over_time(k8s_node_cpu_usage_cores%5B1m%5D))";
+        let answer = request(&prometheus.address, "GET", query, &[], "").json();
+        let value = answer["data"]["result"][0]["value"][1]
+            .as_str()?
+            .parse::<f64>()
+            .ok()?;
+        (value >= 8.0).then_some(())
+    });
+    let targets = request(&prometheus.address, "GET", "/api/v1/targets", &[], "").json();
+    assert_eq!(
+        targets["data"]["activeTargets"][0]["health"], "up",
+        "{targets}"
+    );
+
+    let flags = ["--lookback=10s", "--forecast=10s"];
+    let from_prometheus = report(&prometheus.url, &flags);
+    let from_history = report(&format!("http://{}", exporter.address), &flags);
+    assert_eq!(actions(&from_prometheus), actions(&from_history));
+    let actions = actions(&from_history);
+    assert_eq!(actions.len(), 4, "{actions:?}");
+    for (node, resource, action) in actions {
+        let expected = if node == "idle" {
+            "consolidate"
+        } else {
+            "none"
+        };
+        assert_eq!(action, expected, "{node} {resource}");
+    }
+}
+
+#[test]
+fn the_same_samples_in_prometheus_and_in_the_history_give_the_same_numbers() {
+    let cluster = cluster();
+    let exporter = Exporter::start(&cluster, "idle,steady", &["--history=1h"]);
+    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="steady"}"#);
+    eventually("a dozen rounds of two nodes", || {
+        (cluster.requests().count(testbed::Endpoint::Resource) >= 26).then_some(())
+    });
+    // Without its API server the exporter measures nothing new: for a minute the
+    // history holds what it had, and so does a Prometheus that scraped it until now.
+    drop(cluster);
+    eventually("no more answers", || {
+        let down = r#"k8s_ai_exporter_up{node="steady",endpoint="resource"}"#;
+        (exporter.value(down) == Some(0.0)).then_some(())
+    });
+    // The history's own samples, step by step, become blocks of a Prometheus.
+    let end = unix_now();
+    let start = end - 30;
+    let mut openmetrics = String::new();
+    for name in [
+        "k8s_node_cpu_usage_cores",
+        "k8s_node_memory_usage_bytes",
+        "k8s_node_cpu_allocatable_cores",
+        "k8s_node_memory_allocatable_bytes",
+        "k8s_node_cpu_capacity_cores",
+        "k8s_node_memory_capacity_bytes",
+    ] {
+        let url = format!("/api/v1/query_range?query={name}&start={start}&end={end}&step=1");
+        let answer = exporter.get(&url).json();
+        let _ = writeln!(openmetrics, "# TYPE {name} gauge");
+        for series in answer["data"]["result"].as_array().expect("series") {
+            let node = series["metric"]["node"].as_str().expect("a node");
+            for point in series["values"].as_array().expect("points") {
+                let value = point[1].as_str().expect("a value");
+                let _ = writeln!(
+                    openmetrics,
+                    "{name}{{node=\"{node}\"}} {value} {}",
+                    point[0]
+                );
+            }
+        }
+    }
+    openmetrics.push_str("# EOF\n");
+    let scratch = Scratch::new("backfill");
+    let file = scratch.path().join("history.om");
+    std::fs::write(&file, &openmetrics).expect("a file");
+    let (code, _, err) = run(
+        Command::new("promtool")
+            .args(["tsdb", "create-blocks-from", "openmetrics"])
+            .arg(&file)
+            .arg(scratch.path().join("data")),
+        "",
+    );
+    assert_eq!(code, Some(0), "{err}");
+    let prometheus = Prometheus::start(scratch.path(), "global: {}\n");
+
+    let flags = ["--lookback=20s", "--forecast=10s"];
+    // The window ends at the current second; a pair that falls into two is taken again.
+    let (history, backfilled) = eventually("two reports of one window", || {
+        let history = report(&format!("http://{}", exporter.address), &flags);
+        let backfilled = report(&prometheus.url, &flags);
+        (history["window"] == backfilled["window"]).then_some((history, backfilled))
+    });
+    assert_eq!(history["nodes"], backfilled["nodes"]);
+    let points = history["nodes"][0]["resources"][0]["points"]
+        .as_u64()
+        .expect("points");
+    assert!(points >= 10, "{points} points to compare");
+}
