@@ -167,6 +167,7 @@ pub enum Format {
 /// The exporter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("anyOf" = a_source()))]
 pub struct Exporter {
     /// Time between two rounds of scrapes.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
@@ -497,6 +498,14 @@ fn refused(keys: &[&str]) -> Value {
         .map(|key| ((*key).to_owned(), Value::Bool(false)))
         .collect::<Object>()
         .into()
+}
+
+/// The exporter refuses to run without a source of usage: so does the chart.
+fn a_source() -> Value {
+    json!([
+        {"properties": {"enableKubelet": {"const": true}}},
+        {"properties": {"enableCadvisor": {"const": true}}},
+    ])
 }
 
 /// An object literal.

@@ -363,6 +363,43 @@ fn values_of_no_use_are_refused_by_name() {
     }
 }
 
+#[test]
+fn an_exporter_without_a_source_is_refused() {
+    let both = [
+        "--set",
+        "exporter.enableKubelet=false,exporter.enableCadvisor=false",
+    ];
+    for major in HELMS {
+        let said = refusal(major, &both);
+        assert!(said.contains("enableKubelet"), "Helm {major}: {said}");
+    }
+}
+
+/// deploy/ has few odd strings: the writer itself is given many.
+#[test]
+fn odd_strings_that_we_write_are_read_as_they_were() {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[9; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let strategy = (odd(), odd(), prop::collection::vec(odd(), 0..4));
+    let trees: Vec<Value> = (0..600)
+        .map(|_| {
+            let (key, value, list) = strategy.new_tree(&mut runner).expect("strings").current();
+            let mut map = serde_json::Map::new();
+            map.insert("list".to_owned(), json!(list));
+            map.insert("maps".to_owned(), json!([{"a": value.clone(), "b": list}]));
+            map.insert(key, value.into());
+            Value::Object(map)
+        })
+        .collect();
+    let texts: Vec<String> = trees
+        .iter()
+        .map(|tree| manifestgen::yaml::document(tree, &manifestgen::yaml::Plain(&[])))
+        .collect();
+    for ((read, tree), text) in read(&texts).into_iter().zip(&trees).zip(&texts) {
+        assert_eq!(read, std::slice::from_ref(tree), "{text}");
+    }
+}
+
 /// What a user of version 0.2 had in a file of their own: every key that it
 /// documented.
 #[test]
@@ -669,6 +706,8 @@ fn any_values() -> impl Strategy<Value = Values> {
         ] {
             *switch = switches.next().unwrap_or_default();
         }
+        // One source at least, or the schema refuses them.
+        values.exporter.enable_kubelet |= !values.exporter.enable_cadvisor;
         values.agent.lookback_minutes = numbers.0;
         values.exporter.termination_grace_period_seconds = numbers.1;
         values.service_monitor.sample_limit = numbers.2;

@@ -147,6 +147,106 @@ fn typed_objects_and_overlays_agree_on_dev_and_prod_too() {
     }
 }
 
+/// Another value of the same type.
+fn another(path: &str, value: &Value) -> Value {
+    match (path, value) {
+        (_, Value::Bool(truth)) => json!(!truth),
+        (_, Value::Number(number)) => json!(number.as_i64().expect("whole") + 1),
+        // Words of an enumeration.
+        (path, _) if path.ends_with("pullPolicy") => json!("Never"),
+        ("exporter.logLevel", _) => json!("debug"),
+        ("agent.format", _) => json!("json"),
+        ("exporter.excludePhases", _) => json!(["Failed"]),
+        (_, Value::String(text)) => json!(format!("{text}z")),
+        (_, Value::Object(map)) => {
+            let mut map = map.clone();
+            map.remove(&map.keys().next().expect("it is not empty").clone());
+            Value::Object(map)
+        }
+        (_, Value::Array(list)) => json!(list[1..]),
+        _ => panic!("{path}: {value}"),
+    }
+}
+
+/// Two values with the same default could be mistaken for each other, and the
+/// defaults would not show it: each value in turn is changed.
+#[test]
+fn each_value_changes_in_the_chart_what_it_changes_in_the_typed_objects() {
+    let entries = documents::described(&Values::default()).expect("all is described");
+    let free = documents::free_maps(&entries);
+    let objects = all();
+    let defaults = defaults();
+    // The typed objects leave these out: a field that is there only with a value
+    // is proven by the full values.
+    let only_in_the_chart: BTreeSet<&str> = objects
+        .iter()
+        .flat_map(|object| &object.overlays)
+        .flat_map(|overlay| match &overlay.rule {
+            Rule::Optional(path) | Rule::AppendVariables(path) => vec![*path],
+            Rule::Append(paths) => paths.to_vec(),
+            Rule::Block(path) => vec![*path],
+            _ => Vec::new(),
+        })
+        .filter(|path| {
+            let value = overlay::lookup(&defaults, path).expect("it exists");
+            *value == json!({}) || *value == json!([]) || *value == json!("")
+        })
+        .collect();
+    let mut changed = 0;
+    for path in overlay::leaves(&defaults, &free) {
+        if only_in_the_chart.contains(path.as_str()) || path == "global" {
+            continue;
+        }
+        let mut values = defaults.clone();
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let slot = values.pointer_mut(&pointer).expect("it exists");
+        *slot = another(&path, slot);
+        let typed: Values = serde_json::from_value(values.clone()).expect("it is of its type");
+        let typed = objects::all(&typed).expect("they fit their types");
+        let context = Context {
+            values: &values,
+            release: manifestgen::chart::NAME,
+        };
+        let mut differs = false;
+        for (default, typed) in objects.iter().zip(&typed) {
+            match overlay::render(default, context).expect("it renders") {
+                Some(rendered) => {
+                    // Entries that a condition leaves out, the typed objects keep.
+                    if !path.starts_with("prometheusRule.alerts") && !path.ends_with("ownNodeOnly")
+                    {
+                        assert_eq!(
+                            without_optional(&rendered),
+                            without_optional(&typed.tree),
+                            "{path}: {}",
+                            typed.place()
+                        );
+                    }
+                    differs |= rendered != default.tree;
+                }
+                None => differs = true,
+            }
+        }
+        assert!(differs, "{path} changes nothing");
+        changed += 1;
+    }
+    assert!(changed > 60, "{changed}");
+}
+
+/// Without the rules that need the agent, which a condition leaves out.
+fn without_optional(tree: &Value) -> Value {
+    let mut tree = tree.clone();
+    if tree["kind"] == "PrometheusRule"
+        && let Some(groups) = tree["spec"]["groups"].as_array_mut()
+    {
+        for group in groups {
+            if let Some(rules) = group["rules"].as_array_mut() {
+                rules.retain(|rule| rule["alert"] != "BinbotsAgentNotRun");
+            }
+        }
+    }
+    tree
+}
+
 #[test]
 fn the_committed_files_are_those_that_would_be_written() {
     let files = output::files().expect("the sources fit each other");
