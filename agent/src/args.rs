@@ -41,8 +41,11 @@ $ {command_name} --lookback 24h --step 5m --forecast 6h --format json \\
         "partial: a node, a resource or a query is missing, or the report was not written"
     ),
     error_code(10, "with --fail-on: a node's severity is at least that"),
-    error_code(0, "the report is complete, also if every node has too few points yet")
+    error_code(0, "the report is complete, also if every node has too few points yet"),
+    error_code(143, "stopped by SIGTERM, or 130 by SIGINT: no report")
 )]
+// The doc comments are the help text, where a URL stands bare.
+#[allow(rustdoc::bare_urls)]
 struct Args {
     /// where to ask, with a path prefix if there is one; the path
     /// /api/v1/query_range is added (PROMETHEUS_URL; default

@@ -286,6 +286,23 @@ fn a_node_that_is_gone_takes_its_series_with_it_and_readiness_too() {
 }
 
 #[test]
+fn a_node_that_the_cluster_does_not_know_is_never_ready_and_has_no_pods() {
+    let cluster = one_node();
+    // The list of its pods is an empty 200: only the other endpoints say 404.
+    let exporter = Exporter::start(&cluster, "node-zz", &[]);
+    let pods_up = r#"k8s_ai_exporter_up{node="node-zz",endpoint="pods"}"#;
+    eventually("two lists of pods", || {
+        (cluster.requests().count(Endpoint::Pods) >= 2 && exporter.value(pods_up) == Some(1.0))
+            .then_some(())
+    });
+    assert_eq!(exporter.get("/readyz").status, 503);
+    assert_eq!(
+        exporter.value(r#"k8s_node_active_pods{node="node-zz"}"#),
+        None
+    );
+}
+
+#[test]
 fn a_rotated_token_is_taken_over_without_a_failed_round() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);

@@ -31,15 +31,19 @@ use webclient::BaseUrl;
     example = "In a pod (NODE_NAME comes from the downward API):\n  {command_name} --listen-address=:9100 --scrape-interval=30s",
     example = "On a laptop, beside `kubectl proxy`:\n  {command_name} --api-server http://127.0.0.1:8001 --node-name NODE --once",
     note = "What is not known is not published: no 0 stands for \"unknown\", and a value\nwhose newest sample is older than three intervals (at least 60s) disappears.",
-    error_code(0, "Stopped by SIGTERM or SIGINT, or --once was complete."),
+    error_code(0, "Stopped by SIGTERM or SIGINT, or --once is complete."),
     error_code(1, "Could not start, or --once ran into --once-timeout."),
-    error_code(2, "A flag or variable is not usable; the message says which.")
+    error_code(2, "A flag or variable is not usable; the message says which."),
+    error_code(
+        130,
+        "--once was stopped by SIGINT, and 143 by SIGTERM: nothing was printed."
+    )
 )]
 struct Typed {
     /// address and port to serve on; without an address: every one, IPv6 included [default: :9100]
     #[argh(option, arg_name = "address")]
     listen_address: Option<String>,
-    /// time between two rounds of scrapes [default: 30s]
+    /// time between two rounds of scrapes, 100ms to 1d [default: 30s]
     #[argh(option, arg_name = "duration")]
     scrape_interval: Option<String>,
     /// read the kubelet's /metrics/resource, the cheap source of CPU and memory [default: true]
@@ -55,11 +59,11 @@ struct Typed {
     /// add CPU and memory by namespace [default: false]
     #[argh(option, arg_name = "bool")]
     enable_namespace_metrics: Option<String>,
-    /// pods in these phases are not active; of Pending, Running, Succeeded, Failed, Unknown
-    /// [default: Succeeded,Failed]
+    /// pods in these phases are not active; of Pending, Running, Succeeded, Failed, Unknown;
+    /// empty counts all [default: Succeeded,Failed]
     #[argh(option, arg_name = "phases")]
     exclude_phases: Option<String>,
-    /// node to scrape, or several with commas between them [default: $NODE_NAME]
+    /// node to scrape, or up to 16 with commas between them [default: $NODE_NAME]
     #[argh(option, arg_name = "names")]
     node_name: Option<String>,
     /// URL of the API server [default: https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT]
@@ -75,8 +79,8 @@ struct Typed {
     /// deadline of one request, from connecting to the last byte [default: 10s]
     #[argh(option, arg_name = "duration")]
     request_timeout: Option<String>,
-    /// keep this much of the series in memory and answer range queries from it; 0 is off
-    /// [default: 0]
+    /// keep this much of the series in memory, at most 7d, and answer range queries from it;
+    /// 0 is off [default: 0]
     #[argh(option, arg_name = "duration")]
     history: Option<String>,
     /// error, warn, info or debug [default: info]
@@ -92,23 +96,27 @@ struct Typed {
     #[argh(option, arg_name = "bool")]
     print_config: Option<String>,
     /// print version and source revision, and leave
-    #[argh(switch)]
-    version: bool,
+    #[argh(option, arg_name = "bool")]
+    version: Option<String>,
 }
 
 /// Flags that a bare mention turns on.
-const BOOLEANS: [&str; 5] = [
+const BOOLEANS: [&str; 6] = [
     "--enable-kubelet",
     "--enable-cadvisor",
     "--enable-namespace-metrics",
     "--once",
     "--print-config",
+    "--version",
 ];
 
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// Shortest interval between rounds: below it the exporter would measure itself.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Longest history: at 30 s rounds it takes some 20 MB a node.
+const MAX_HISTORY: Duration = Duration::from_secs(7 * 86_400);
 
 /// Nodes that one exporter takes on by name.
 const MAX_NODES: usize = 16;
@@ -294,13 +302,6 @@ pub fn resolve(
         // argh's messages span lines; ours are one.
         Err(exit) => return Err(exit.output.split_whitespace().collect::<Vec<_>>().join(" ")),
     };
-    if typed.version {
-        return Ok(Command::Print(format!(
-            "k8s-ai-exporter {} ({})\n",
-            crate::VERSION,
-            crate::REVISION
-        )));
-    }
     typed
         .resolve(environment)
         .map_err(|error| error.to_string())
@@ -313,6 +314,15 @@ impl Typed {
             flag,
             typed,
         };
+        // Not from the environment: many an image sets VERSION to its own.
+        let version = setting(environment, "--version", self.version, &[], parse_bool)?;
+        if version == Some(true) {
+            return Ok(Command::Print(format!(
+                "k8s-ai-exporter {} ({})\n",
+                crate::VERSION,
+                crate::REVISION
+            )));
+        }
         let print_config = flag("--print-config", self.print_config)
             .get(parse_bool)?
             .unwrap_or(false);
@@ -384,7 +394,7 @@ impl Typed {
                 .get(parse_interval)?
                 .unwrap_or(Duration::from_secs(10)),
             history: flag("--history", self.history)
-                .get(parse_duration_expected)?
+                .get(parse_history)?
                 .unwrap_or(Duration::ZERO),
             log_level: flag("--log-level", self.log_level)
                 .get(parse_level)?
@@ -455,6 +465,13 @@ fn parse_interval(text: &str) -> Result<Duration, &'static str> {
     Ok(duration)
 }
 
+fn parse_history(text: &str) -> Result<Duration, &'static str> {
+    parse_duration_expected(text)
+        .ok()
+        .filter(|history| *history <= MAX_HISTORY)
+        .ok_or("0 or a duration up to 7d, such as 6h")
+}
+
 fn parse_listen(text: &str) -> Result<ListenAddress, &'static str> {
     const EXPECTED: &str = "an address such as :9100, 127.0.0.1:9100 or [::1]:9100";
     match text.strip_prefix(':') {
@@ -510,10 +527,6 @@ fn parse_level(text: &str) -> Result<log::LevelFilter, &'static str> {
 /// credentials are files, and their contents are not read here.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = |path: &Option<PathBuf>| {
-            path.as_ref()
-                .map_or_else(String::new, |path| path.display().to_string())
-        };
         let phases: Vec<&str> = self.exclude_phases.iter().map(|p| p.name()).collect();
         let nodes: Vec<&str> = self.nodes.iter().map(NodeName::as_str).collect();
         let cadvisor = self.sources.cadvisor_interval(self.scrape_interval);
@@ -528,8 +541,14 @@ impl fmt::Display for Config {
         writeln!(f, "--exclude-phases={}", phases.join(","))?;
         writeln!(f, "--node-name={}", nodes.join(","))?;
         writeln!(f, "--api-server={}", self.api_server)?;
-        writeln!(f, "--token-file={}", path(&self.token_file))?;
-        writeln!(f, "--ca-file={}", path(&self.ca_file))?;
+        for (flag, path) in [
+            ("--token-file", &self.token_file),
+            ("--ca-file", &self.ca_file),
+        ] {
+            if let Some(path) = path {
+                writeln!(f, "{flag}={}", path.display())?;
+            }
+        }
         writeln!(f, "--request-timeout={}", Interval(self.request_timeout))?;
         writeln!(f, "--history={}", Interval(self.history))?;
         writeln!(
@@ -596,6 +615,9 @@ mod tests {
 
     #[test]
     fn the_printed_configuration_reads_back_as_the_same() {
+        let proxied = config(&["--api-server=http://127.0.0.1:8001"]);
+        let printed = proxied.to_string();
+        assert_eq!(config(&printed.lines().collect::<Vec<_>>()), proxied);
         let first = config(&[
             "--once",
             "--once-timeout=5s",
@@ -705,7 +727,7 @@ mod tests {
 
     #[test]
     fn help_and_version_are_printed_not_run() {
-        for args in [&["--help"][..], &["--version"]] {
+        for args in [&["--help"][..], &["--version"], &["--version=true"]] {
             assert!(
                 matches!(resolved(args, &[]), Ok(Command::Print(_))),
                 "{args:?}"

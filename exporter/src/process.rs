@@ -120,6 +120,7 @@ mod tests {
         );
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn on_linux_every_figure_is_there() {
         let mut samples_found = Vec::new();

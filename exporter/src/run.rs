@@ -95,8 +95,9 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
         match received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Event::Complete) => missing -= 1,
             Ok(Event::Stop(signal)) => {
-                info!("signal {signal}: leaving");
-                return Ok(ExitCode::SUCCESS);
+                info!("signal {signal}: leaving without an exposition");
+                // As shells say it: 128 and the signal's number, which is below 32.
+                return Ok(ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)));
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 warn!("not everything is known after {timeout:?} (--once-timeout)");

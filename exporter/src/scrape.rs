@@ -210,13 +210,15 @@ impl<'a> NodeScraper<'a> {
 
     /// Scrapes each endpoint that is due, one after the other.
     pub fn round(&mut self) {
-        let due = Instant::now();
+        let now = Instant::now();
+        let mut at_the_scrape_interval = false;
         for index in 0..self.schedules.len() {
-            if self.schedules[index].due <= due {
+            if self.schedules[index].due <= now {
+                at_the_scrape_interval |= self.schedules[index].endpoint == Endpoint::Pods;
                 self.scrape(index);
             }
         }
-        if let Some(history) = self.history {
+        if let (true, Some(history)) = (at_the_scrape_interval, self.history) {
             let state = lock(self.state);
             let mut samples = Vec::new();
             state.samples(Instant::now(), self.config.namespaces, &mut samples);
@@ -257,6 +259,9 @@ impl<'a> NodeScraper<'a> {
         let until = now + arrival.fresh_for;
         let failure = match answer {
             Ok(answer) => {
+                if endpoint != Endpoint::Pods {
+                    state.found();
+                }
                 let left_out = match answer {
                     Answer::Resource(reading) => state.usage.observe_resource(&reading, arrival),
                     Answer::Cadvisor(reading) => {

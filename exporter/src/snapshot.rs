@@ -55,6 +55,9 @@ pub struct NodeState {
     pub active_pods: Option<Known<u64>>,
     /// Allocatable and capacity.
     pub object: Option<Known<NodeObject>>,
+    /// The API server said that there is no such node. Its list of pods is then
+    /// an empty one like any other, and no count of a node's pods.
+    gone: bool,
     /// By endpoint, in the order of [`Endpoint::ALL`]; `None` where it is not asked.
     pub health: [Option<EndpointHealth>; Endpoint::ALL.len()],
 }
@@ -67,6 +70,7 @@ impl NodeState {
             usage: Usage::default(),
             active_pods: None,
             object: None,
+            gone: false,
             health: Endpoint::ALL.map(|endpoint| asked(endpoint).then(EndpointHealth::default)),
         }
     }
@@ -76,6 +80,17 @@ impl NodeState {
         self.usage = Usage::default();
         self.active_pods = None;
         self.object = None;
+        self.gone = true;
+    }
+
+    /// The node exists: an endpoint of its own has answered.
+    pub fn found(&mut self) {
+        self.gone = false;
+    }
+
+    /// Pods that count, while that is known.
+    fn active_pods(&self, now: Instant) -> Option<u64> {
+        Known::at(self.active_pods, now).filter(|_| !self.gone)
     }
 
     /// How the scrapes of an endpoint went; `None` where it is not asked.
@@ -88,14 +103,14 @@ impl NodeState {
     pub fn has_core_series(&self, now: Instant) -> bool {
         self.usage.cpu(now).is_some()
             || self.usage.memory(now).is_some()
-            || Known::at(self.active_pods, now).is_some()
+            || self.active_pods(now).is_some()
     }
 
     /// Whether all core series are published.
     pub fn has_all_core_series(&self, now: Instant) -> bool {
         self.usage.cpu(now).is_some()
             && self.usage.memory(now).is_some()
-            && Known::at(self.active_pods, now).is_some()
+            && self.active_pods(now).is_some()
     }
 
     /// Adds this node's samples.
@@ -122,7 +137,7 @@ impl NodeState {
         put(
             &series::ACTIVE_PODS,
             &[],
-            Known::at(self.active_pods, now).map(|pods| pods as f64),
+            self.active_pods(now).map(|pods| pods as f64),
         );
         if let Some(NodeObject {
             allocatable,

@@ -69,6 +69,7 @@ grep -q "^$1[ :]" "$PROJECT/justfile" || { echo "there is no recipe $1" >&2; exi
 /// manifestgen is the one under test; nothing else of cargo is of interest here.
 const CARGO: &str = r#"#!/bin/sh
 case "$*" in
+"run -p manifestgen -- preflight"* | "run -p manifestgen -- diff"* | "run -p manifestgen -- status"*) ;;
 "run -p manifestgen -- "*) shift 4; exec "$MANIFESTGEN" "$@" ;;
 esac
 "#;
