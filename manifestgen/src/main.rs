@@ -16,9 +16,11 @@ use manifestgen::values::Values;
     error_code(0, "Done; with check: nothing differs."),
     error_code(
         1,
-        "With check: the named files differ. Otherwise: nothing was written."
+        "With check: the named files differ. With preflight, diff, status: a row is BAD. \
+         Otherwise: nothing was written."
     ),
-    error_code(2, "An argument is not usable.")
+    error_code(2, "An argument is not usable."),
+    error_code(3, "The cluster cannot be asked.")
 )]
 struct Args {
     #[argh(subcommand)]

@@ -160,7 +160,12 @@ pub fn files() -> Result<Files, Vec<String>> {
         dashboard::CHART_PATH,
         dashboard::json().map_err(|error| one(error.to_string()))?,
     );
-    Ok(files)
+    let missing = missing_helpers(&files);
+    if missing.is_empty() {
+        Ok(files)
+    } else {
+        Err(vec![format!("_helpers.tpl lacks {}", missing.join(", "))])
+    }
 }
 
 /// deploy/ alone, with other images than the defaults: what `just deploy` applies.
@@ -206,8 +211,8 @@ fn templates(objects: &[Object], files: &mut Files) {
     }
 }
 
-/// The named templates must be those that the overlays call.
-pub fn missing_helpers(files: &Files) -> Vec<&'static str> {
+/// Named templates that overlays call and `_helpers.tpl` does not have.
+fn missing_helpers(files: &Files) -> Vec<&'static str> {
     let text = files
         .get("helm/templates/_helpers.tpl")
         .map_or("", String::as_str);

@@ -2,7 +2,7 @@
 //!
 //! An [`Overlay`] is a JSON pointer and a [`Rule`]. The rule has two readings:
 //! [`crate::helm`] writes it as a template, [`render`] evaluates it here.
-//! [`check`] holds the two sources against each other: a pointer that leads
+//! [`check()`] holds the two sources against each other: a pointer that leads
 //! nowhere, an expression whose value with the defaults is not the typed
 //! field's, a value that nothing uses, a path that no value has, are errors
 //! and nothing is written.
