@@ -141,8 +141,18 @@ impl Changes {
     }
 }
 
+/// The project that the current folder is in; else the one this was built from,
+/// which need not be the same where builds share a target folder.
 fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    std::env::current_dir()
+        .ok()
+        .and_then(|folder| {
+            folder
+                .ancestors()
+                .find(|folder| folder.join("manifestgen/Cargo.toml").is_file())
+                .map(Path::to_owned)
+        })
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
 }
 
 fn main() -> ExitCode {
