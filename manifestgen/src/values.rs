@@ -67,7 +67,7 @@ pub struct Values {
     #[schemars(regex(pattern = DNS_LABEL))]
     pub namespace: String,
     /// Render the Namespace too. It is kept by `helm uninstall`: other releases
-    /// live in it.
+    /// live in it. Stay with what was chosen: Helm cannot roll back over a change.
     pub create_namespace: bool,
     /// Labels on every object, not on pods.
     #[schemars(extend("properties" = reserved_labels()))]
