@@ -19,7 +19,7 @@ demo *options:
 # Install what the tests need, then run every test.
 test *options:
     scripts/setup build prometheus helm
-    cargo test --workspace {{ options }}
+    cargo test --workspace --no-fail-fast {{ options }}
 
 # Formatting, lints and documentation.
 lint:

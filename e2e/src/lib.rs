@@ -104,10 +104,11 @@ impl Process {
     /// Sends a signal by name and returns how long the process took to end, and its code.
     pub fn end_with(&mut self, signal: &str) -> (Duration, Option<i32>) {
         let start = Instant::now();
-        let sent = Command::new("kill")
-            .args(["-s", signal, &self.pid().to_string()])
+        // The shell's own `kill`: the program of that name is not on every machine.
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -s {signal} {}", self.pid())])
             .status()
-            .expect("kill runs");
+            .expect("a shell");
         assert!(sent.success());
         let status = eventually("the process ends", || {
             self.child.try_wait().expect("a child")
