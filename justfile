@@ -18,7 +18,7 @@ demo *options:
 
 # Install what the tests need, then run every test.
 test *options:
-    scripts/setup build prometheus
+    scripts/setup build prometheus helm
     cargo test --workspace --no-fail-fast {{ options }}
 
 # Formatting, lints and documentation.
@@ -54,5 +54,25 @@ bench: release
     cargo build --release -p bench --target {{ musl }}
     BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
 
+# Write deploy/ and helm/ from their typed source.
+generate:
+    cargo run --quiet --locked -p manifestgen -- generate
+
+# Name each file of deploy/ and helm/ that differs from what `generate` would write.
+check:
+    cargo run --quiet --locked -p manifestgen -- check
+
+# Apply deploy/ in order: REGISTRY=registry.example.org/team TAG=v0.3.0 just deploy.
+deploy:
+    scripts/cluster deploy
+
+# Delete what `deploy` applied; never the namespace.
+undeploy:
+    scripts/cluster undeploy
+
+# Install or upgrade the chart: just helm-install dev, or prod; REGISTRY and TAG as with deploy.
+helm-install environment:
+    scripts/cluster helm-install {{ environment }}
+
 # Everything that CI runs.
-ci: lint deny test size (demo "--seconds 25")
+ci: lint deny check test size (demo "--seconds 25")

@@ -1,0 +1,22 @@
+//! What the chart is called: names, versions, addresses.
+
+/// Name of the chart, and of the release that deploy/ is equal to.
+pub const NAME: &str = "binbots-k8s";
+
+/// Version of chart and programs: they are released together.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Oldest Kubernetes: the first with ValidatingAdmissionPolicy as v1 and with
+/// the node's name in pods' tokens.
+pub const KUBE_VERSION: &str = ">=1.30.0-0";
+
+/// The project's page. Like `your-registry`, to be replaced by whoever publishes.
+pub const HOME: &str = "https://github.com/your-org/binbots-k8s";
+
+/// Page with the runbooks; alerts add their anchor.
+pub const RUNBOOKS: &str = "https://github.com/your-org/binbots-k8s/blob/main/README.md";
+
+/// Tag of the images of this version.
+pub fn image_tag() -> String {
+    format!("v{VERSION}")
+}

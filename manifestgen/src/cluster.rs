@@ -1,0 +1,247 @@
+//! What a live cluster says to our objects: before ([`preflight`]), beside
+//! ([`diff`]) and after ([`status`]) they are applied.
+//!
+//! In scope: reading, and dry runs on the server. Out of scope: changing
+//! anything. Each look is one list of rows, a verdict each, so that a person
+//! reads a table and a pipeline an exit code.
+
+pub mod diff;
+pub mod preflight;
+pub mod status;
+
+use std::fmt;
+use std::time::Duration;
+
+use http::Request;
+use kube::{Client, Error};
+use serde_json::Value;
+
+/// Longest wait for one answer.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// What a row means for whoever is about to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// As it should be.
+    Fine,
+    /// Worth knowing; not in the way.
+    Note,
+    /// In the way, or not as it should be.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// What it means.
+    pub verdict: Verdict,
+    /// What was looked at.
+    pub subject: String,
+    /// What was found.
+    pub found: String,
+}
+
+impl Row {
+    /// Joins the three.
+    pub fn new(verdict: Verdict, subject: impl Into<String>, found: impl Into<String>) -> Self {
+        Self {
+            verdict,
+            subject: subject.into(),
+            found: found.into(),
+        }
+    }
+}
+
+/// All rows of a look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report(pub Vec<Row>);
+
+impl Report {
+    /// Whether a row is bad.
+    pub fn is_bad(&self) -> bool {
+        self.0.iter().any(|row| row.verdict == Verdict::Bad)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self
+            .0
+            .iter()
+            .map(|row| row.subject.chars().count())
+            .max()
+            .unwrap_or(0);
+        for row in &self.0 {
+            let verdict = match row.verdict {
+                Verdict::Fine => "ok",
+                Verdict::Note => "note",
+                Verdict::Bad => "BAD",
+            };
+            writeln!(f, "{verdict:<4}  {:<width$}  {}", row.subject, row.found)?;
+        }
+        Ok(())
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug)]
+pub enum Failure {
+    /// No cluster to ask: no configuration, no connection, no answer in time.
+    Unreachable(String),
+    /// The sources themselves are of no use.
+    Source(serde_json::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) => write!(f, "the cluster cannot be asked: {why}"),
+            Self::Source(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Source(error)
+    }
+}
+
+/// An answer of the API server: what was asked for, or why not.
+type Answer = Result<Value, Refusal>;
+
+/// A status that is not a success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Refusal {
+    code: u16,
+    message: String,
+}
+
+/// One request, within the deadline. Refusals are answers, silence is not.
+async fn ask(
+    client: &Client,
+    request: http::request::Builder,
+    body: Vec<u8>,
+) -> Result<Answer, Failure> {
+    let text = match ask_text(client, request, body).await? {
+        Ok(text) => text,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    serde_json::from_str(&text)
+        .map(Ok)
+        .map_err(|error| Failure::Unreachable(format!("the answer is no JSON: {error}")))
+}
+
+/// The same for an answer of any kind.
+async fn ask_text(
+    client: &Client,
+    request: http::request::Builder,
+    body: Vec<u8>,
+) -> Result<Result<String, Refusal>, Failure> {
+    let request = request
+        .body(body)
+        .map_err(|error| Failure::Unreachable(error.to_string()))?;
+    match tokio::time::timeout(DEADLINE, client.request_text(request)).await {
+        Err(_) => Err(Failure::Unreachable(format!(
+            "no answer within {} s",
+            DEADLINE.as_secs()
+        ))),
+        Ok(Ok(text)) => Ok(Ok(text)),
+        Ok(Err(Error::Api(status))) => Ok(Err(Refusal {
+            code: status.code,
+            message: status.message,
+        })),
+        Ok(Err(error)) => Err(Failure::Unreachable(chain(&error))),
+    }
+}
+
+async fn get(client: &Client, path: &str) -> Result<Answer, Failure> {
+    ask(client, Request::get(path), Vec::new()).await
+}
+
+/// An error with its causes, each once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// Where the API server keeps a kind of object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Resource {
+    kind: &'static str,
+    plural: &'static str,
+}
+
+/// Every kind of ours.
+const RESOURCES: [Resource; 12] = [
+    resource("Namespace", "namespaces"),
+    resource("ServiceAccount", "serviceaccounts"),
+    resource("ClusterRole", "clusterroles"),
+    resource("ClusterRoleBinding", "clusterrolebindings"),
+    resource("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
+    resource(
+        "ValidatingAdmissionPolicyBinding",
+        "validatingadmissionpolicybindings",
+    ),
+    resource("DaemonSet", "daemonsets"),
+    resource("Service", "services"),
+    resource("ServiceMonitor", "servicemonitors"),
+    resource("PrometheusRule", "prometheusrules"),
+    resource("CronJob", "cronjobs"),
+    resource("ConfigMap", "configmaps"),
+];
+
+const fn resource(kind: &'static str, plural: &'static str) -> Resource {
+    Resource { kind, plural }
+}
+
+/// One of our objects with its address.
+struct Located<'a> {
+    tree: &'a Value,
+    group: String,
+    plural: &'static str,
+    namespace: Option<String>,
+    path: String,
+}
+
+/// Where an object is, or would be.
+fn locate(tree: &Value) -> Option<Located<'_>> {
+    let text = |pointer| tree.pointer(pointer).and_then(Value::as_str);
+    let kind = text("/kind")?;
+    let version = text("/apiVersion")?;
+    let name = text("/metadata/name")?;
+    let plural = RESOURCES.iter().find(|own| own.kind == kind)?.plural;
+    let namespace = text("/metadata/namespace").map(str::to_owned);
+    let (group, root) = match version.split_once('/') {
+        Some((group, _)) => (group.to_owned(), format!("/apis/{version}")),
+        None => (String::new(), format!("/api/{version}")),
+    };
+    let path = match &namespace {
+        Some(namespace) => format!("{root}/namespaces/{namespace}/{plural}/{name}"),
+        None => format!("{root}/{plural}/{name}"),
+    };
+    Some(Located {
+        tree,
+        group,
+        plural,
+        namespace,
+        path,
+    })
+}
+
+/// Kind and name, as in `DaemonSet k8s-ai-exporter`.
+fn title(tree: &Value) -> String {
+    let text = |pointer| tree.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
+    format!("{} {}", text("/kind"), text("/metadata/name"))
+}

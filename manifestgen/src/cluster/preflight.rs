@@ -1,0 +1,283 @@
+//! Before anything is applied: would it be let in, and would it work?
+
+use std::collections::BTreeSet;
+
+use http::Request;
+use kube::Client;
+use serde_json::{Value, json};
+
+use super::{Failure, Located, Report, Row, Verdict, ask, get, locate};
+use crate::objects::{self, Place};
+use crate::values::Values;
+
+/// Oldest minor version of Kubernetes 1.
+const OLDEST_MINOR: u32 = 30;
+
+const MONITORING: &str = "/apis/monitoring.coreos.com/v1";
+
+/// Looks at version, permissions, CRDs, Prometheus, namespace and names.
+///
+/// # Errors
+/// When the cluster does not answer.
+pub async fn preflight(client: &Client, values: &Values) -> Result<Report, Failure> {
+    let objects = objects::all(values)?;
+    let trees: Vec<&Value> = objects
+        .iter()
+        .filter(|object| object.place == Place::Both)
+        .map(|object| &object.tree)
+        .collect();
+    let mut rows = vec![version(client).await?];
+    rows.extend(permissions(client, &trees).await?);
+    let has_crds = crds(client, &mut rows).await?;
+    if has_crds {
+        for (kind, selector) in [
+            ("ServiceMonitor", "serviceMonitor"),
+            ("PrometheusRule", "rule"),
+        ] {
+            if let Some(tree) = trees.iter().find(|tree| tree["kind"] == kind) {
+                rows.push(selected(client, tree, kind, selector).await?);
+            }
+        }
+    }
+    rows.push(namespace(client, &values.namespace).await?);
+    if let Some(service) = trees.iter().find(|tree| tree["kind"] == "Service") {
+        rows.push(service_clash(client, service).await?);
+    }
+    Ok(Report(rows))
+}
+
+async fn version(client: &Client) -> Result<Row, Failure> {
+    const SUBJECT: &str = "Kubernetes version";
+    Ok(match get(client, "/version").await? {
+        Ok(version) => {
+            let text = |key: &str| version[key].as_str().unwrap_or_default().to_owned();
+            // Some clouds write 30+.
+            let minor: String = text("minor")
+                .chars()
+                .take_while(char::is_ascii_digit)
+                .collect();
+            let is_new = text("major") != "1"
+                || minor
+                    .parse::<u32>()
+                    .is_ok_and(|minor| minor >= OLDEST_MINOR);
+            let found = text("gitVersion");
+            if is_new {
+                Row::new(Verdict::Fine, SUBJECT, found)
+            } else {
+                let found = format!("{found}; 1.{OLDEST_MINOR} is the oldest that will do");
+                Row::new(Verdict::Bad, SUBJECT, found)
+            }
+        }
+        Err(refusal) => Row::new(Verdict::Note, SUBJECT, refusal.message),
+    })
+}
+
+/// Whether the current user may create and change each kind of object.
+async fn permissions(client: &Client, trees: &[&Value]) -> Result<Vec<Row>, Failure> {
+    let mut rows = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut allowed = 0;
+    for located in trees.iter().filter_map(|tree| locate(tree)) {
+        if !seen.insert(located.plural) {
+            continue;
+        }
+        for verb in ["create", "patch"] {
+            match may(client, &located, verb).await? {
+                Ok(()) => allowed += 1,
+                Err(why) => rows.push(Row::new(
+                    Verdict::Bad,
+                    format!("permission: {verb} {}", located.plural),
+                    why,
+                )),
+            }
+        }
+    }
+    if rows.is_empty() {
+        let found = format!("create and patch, {allowed} reviews");
+        rows.push(Row::new(Verdict::Fine, "permissions", found));
+    }
+    Ok(rows)
+}
+
+async fn may(
+    client: &Client,
+    located: &Located<'_>,
+    verb: &str,
+) -> Result<Result<(), String>, Failure> {
+    let review = json!({
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {
+            "verb": verb,
+            "group": located.group,
+            "resource": located.plural,
+            "namespace": located.namespace.as_deref().unwrap_or_default(),
+        }},
+    });
+    let request = Request::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
+        .header("Content-Type", "application/json");
+    let answer = ask(client, request, review.to_string().into_bytes()).await?;
+    Ok(match answer {
+        Ok(review) if review["status"]["allowed"] == true => Ok(()),
+        Ok(review) => {
+            let reason = review["status"]["reason"].as_str().unwrap_or_default();
+            Err(format!("not allowed {reason}").trim_end().to_owned())
+        }
+        Err(refusal) => Err(refusal.message),
+    })
+}
+
+/// Whether the Prometheus Operator's CRDs are there.
+async fn crds(client: &Client, rows: &mut Vec<Row>) -> Result<bool, Failure> {
+    const SUBJECT: &str = "Prometheus Operator's CRDs";
+    let found: Vec<String> = match get(client, MONITORING).await? {
+        Ok(list) => list["resources"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|resource| resource["name"].as_str().map(str::to_owned))
+            .collect(),
+        Err(_) => Vec::new(),
+    };
+    let missing: Vec<&str> = ["servicemonitors", "prometheusrules"]
+        .into_iter()
+        .filter(|name| !found.iter().any(|own| own == name))
+        .collect();
+    rows.push(if missing.is_empty() {
+        Row::new(Verdict::Fine, SUBJECT, "served")
+    } else {
+        let found = format!(
+            "missing: {}; install kube-prometheus-stack, or do without alerts and scraping",
+            missing.join(", ")
+        );
+        Row::new(Verdict::Bad, SUBJECT, found)
+    });
+    Ok(missing.is_empty())
+}
+
+/// Whether some Prometheus selects an object of ours, by its labels and its namespace.
+async fn selected(
+    client: &Client,
+    tree: &Value,
+    kind: &str,
+    selector: &str,
+) -> Result<Row, Failure> {
+    let subject = format!("Prometheus selects our {kind}");
+    let list = match get(client, &format!("{MONITORING}/prometheuses")).await? {
+        Ok(list) => list,
+        Err(refusal) => return Ok(Row::new(Verdict::Note, subject, refusal.message)),
+    };
+    let all = list["items"].as_array().cloned().unwrap_or_default();
+    if all.is_empty() {
+        return Ok(Row::new(Verdict::Bad, subject, "there is no Prometheus"));
+    }
+    let own = tree["metadata"]["namespace"].as_str().unwrap_or_default();
+    let mut why_not = Vec::new();
+    for prometheus in &all {
+        let at = &prometheus["metadata"];
+        let name = format!(
+            "{}/{}",
+            at["namespace"].as_str().unwrap_or_default(),
+            at["name"].as_str().unwrap_or_default()
+        );
+        let by_label = &prometheus["spec"][format!("{selector}Selector")];
+        let by_namespace = &prometheus["spec"][format!("{selector}NamespaceSelector")];
+        if !matches(by_label, &tree["metadata"]["labels"]) {
+            why_not.push(format!("{name} asks for labels {by_label}"));
+        } else if by_namespace.is_null() && at["namespace"] != own {
+            why_not.push(format!("{name} looks into its own namespace only"));
+        } else if !by_namespace.is_null()
+            && !matches(by_namespace, &namespace_labels(client, own).await?)
+        {
+            why_not.push(format!("{name} looks into namespaces {by_namespace}"));
+        } else {
+            return Ok(Row::new(Verdict::Fine, subject, name));
+        }
+    }
+    Ok(Row::new(Verdict::Bad, subject, why_not.join("; ")))
+}
+
+async fn namespace_labels(client: &Client, name: &str) -> Result<Value, Failure> {
+    let answer = get(client, &format!("/api/v1/namespaces/{name}")).await?;
+    // Every namespace has this label once it exists.
+    Ok(answer.map_or_else(
+        |_| json!({"kubernetes.io/metadata.name": name}),
+        |namespace| namespace["metadata"]["labels"].clone(),
+    ))
+}
+
+/// Whether labels meet a label selector. No selector selects nothing, an empty
+/// one everything.
+fn matches(selector: &Value, labels: &Value) -> bool {
+    let Some(selector) = selector.as_object() else {
+        return false;
+    };
+    let wanted = selector.get("matchLabels").and_then(Value::as_object);
+    let by_label = wanted
+        .into_iter()
+        .flatten()
+        .all(|(key, value)| labels.get(key) == Some(value));
+    let rules = selector.get("matchExpressions").and_then(Value::as_array);
+    let by_rule = rules.into_iter().flatten().all(|rule| {
+        let found = rule["key"].as_str().and_then(|key| labels.get(key));
+        let among = |value: &Value| {
+            rule["values"]
+                .as_array()
+                .is_some_and(|values| values.contains(value))
+        };
+        match rule["operator"].as_str() {
+            Some("In") => found.is_some_and(among),
+            Some("NotIn") => !found.is_some_and(among),
+            Some("Exists") => found.is_some(),
+            Some("DoesNotExist") => found.is_none(),
+            _ => false,
+        }
+    });
+    by_label && by_rule
+}
+
+async fn namespace(client: &Client, name: &str) -> Result<Row, Failure> {
+    let subject = format!("namespace {name}");
+    Ok(
+        match get(client, &format!("/api/v1/namespaces/{name}")).await? {
+            Ok(namespace) => match namespace["status"]["phase"].as_str() {
+                Some("Terminating") => Row::new(Verdict::Bad, subject, "is being deleted"),
+                _ => Row::new(Verdict::Fine, subject, "exists"),
+            },
+            Err(refusal) if refusal.code == 404 => Row::new(
+                Verdict::Note,
+                subject,
+                "does not exist: kubectl apply creates it, Helm with createNamespace=true",
+            ),
+            Err(refusal) => Row::new(Verdict::Note, subject, refusal.message),
+        },
+    )
+}
+
+/// Whether the Service's name and port are free, or already ours. On the nodes
+/// nothing can clash: no pod of ours uses the host's network.
+async fn service_clash(client: &Client, service: &Value) -> Result<Row, Failure> {
+    let subject = format!(
+        "Service {}",
+        service["metadata"]["name"].as_str().unwrap_or_default()
+    );
+    let Some(located) = locate(service) else {
+        return Ok(Row::new(Verdict::Note, subject, "of an unknown kind"));
+    };
+    Ok(match get(client, &located.path).await? {
+        Err(refusal) if refusal.code == 404 => Row::new(Verdict::Fine, subject, "name is free"),
+        Err(refusal) => Row::new(Verdict::Note, subject, refusal.message),
+        Ok(live) if live["spec"]["selector"] != service["spec"]["selector"] => {
+            let found = format!("belongs to others: selects {}", live["spec"]["selector"]);
+            Row::new(Verdict::Bad, subject, found)
+        }
+        Ok(live) if live["spec"]["ports"][0]["port"] != service["spec"]["ports"][0]["port"] => {
+            let found = format!(
+                "is ours, on port {}: it will change",
+                live["spec"]["ports"][0]["port"]
+            );
+            Row::new(Verdict::Note, subject, found)
+        }
+        Ok(_) => Row::new(Verdict::Fine, subject, "is ours"),
+    })
+}

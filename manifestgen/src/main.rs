@@ -1,0 +1,277 @@
+//! Command line of manifestgen.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use argh::FromArgs;
+use k8s_openapi::jiff::Timestamp;
+use manifestgen::cluster::{self, Failure};
+use manifestgen::output::{self, Files};
+use manifestgen::values::Values;
+
+/// Writes deploy/ and helm/ from one typed source, and asks a live cluster about it.
+#[derive(FromArgs)]
+#[argh(
+    error_code(0, "Done; with check: nothing differs."),
+    error_code(
+        1,
+        "With check: the named files differ. With preflight, diff, status: a row is BAD. \
+         Otherwise: nothing was written."
+    ),
+    error_code(2, "An argument is not usable."),
+    error_code(3, "The cluster cannot be asked.")
+)]
+struct Args {
+    #[argh(subcommand)]
+    command: Command,
+}
+
+#[derive(FromArgs)]
+#[argh(subcommand)]
+enum Command {
+    Generate(Generate),
+    Check(Check),
+    Render(Render),
+    Preflight(Preflight),
+    Diff(Diff),
+    Status(Status),
+}
+
+/// write what differs
+#[derive(FromArgs)]
+#[argh(subcommand, name = "generate")]
+struct Generate {
+    /// the project's folder
+    #[argh(option, default = "project()")]
+    root: PathBuf,
+}
+
+/// name each file that differs from what would be written
+#[derive(FromArgs)]
+#[argh(subcommand, name = "check")]
+struct Check {
+    /// the project's folder
+    #[argh(option, default = "project()")]
+    root: PathBuf,
+}
+
+/// write deploy/ with other images into another folder, for kubectl apply
+#[derive(FromArgs)]
+#[argh(subcommand, name = "render")]
+struct Render {
+    /// registry and path in place of your-registry
+    #[argh(option)]
+    registry: Option<String>,
+    /// tag of both images
+    #[argh(option)]
+    tag: Option<String>,
+    /// folder to write deploy/ into
+    #[argh(option)]
+    output: PathBuf,
+}
+
+/// before applying: version, permissions, CRDs, selectors, namespace, names
+#[derive(FromArgs)]
+#[argh(subcommand, name = "preflight")]
+struct Preflight {
+    /// namespace of the objects
+    #[argh(option)]
+    namespace: Option<String>,
+    /// label release of ServiceMonitor and PrometheusRule
+    #[argh(option)]
+    release: Option<String>,
+}
+
+/// what applying would change, by a dry run on the server
+#[derive(FromArgs)]
+#[argh(subcommand, name = "diff")]
+struct Diff {
+    /// namespace of the objects
+    #[argh(option)]
+    namespace: Option<String>,
+    /// label release of ServiceMonitor and PrometheusRule
+    #[argh(option)]
+    release: Option<String>,
+    /// registry and path in place of your-registry
+    #[argh(option)]
+    registry: Option<String>,
+    /// tag of both images
+    #[argh(option)]
+    tag: Option<String>,
+}
+
+/// rollout, each exporter's readiness, the agent's last success
+#[derive(FromArgs)]
+#[argh(subcommand, name = "status")]
+struct Status {
+    /// namespace of the objects
+    #[argh(option)]
+    namespace: Option<String>,
+}
+
+/// The defaults with what the command line changes.
+#[derive(Default)]
+struct Changes {
+    namespace: Option<String>,
+    release: Option<String>,
+    registry: Option<String>,
+    tag: Option<String>,
+}
+
+impl Changes {
+    fn values(self) -> Values {
+        let mut values = Values::default();
+        if let Some(namespace) = self.namespace {
+            values.namespace = namespace;
+        }
+        if let Some(release) = self.release {
+            values.service_monitor.release_label.clone_from(&release);
+            values.prometheus_rule.release_label = release;
+        }
+        for image in [&mut values.image.exporter, &mut values.image.agent] {
+            if let Some(registry) = &self.registry {
+                image.repository = image.repository.replacen("your-registry", registry, 1);
+            }
+            if let Some(tag) = &self.tag {
+                image.tag.clone_from(tag);
+            }
+        }
+        values
+    }
+}
+
+/// The project that the current folder is in; else the one this was built from,
+/// which need not be the same where builds share a target folder.
+fn project() -> PathBuf {
+    std::env::current_dir()
+        .ok()
+        .and_then(|folder| {
+            folder
+                .ancestors()
+                .find(|folder| folder.join("manifestgen/Cargo.toml").is_file())
+                .map(Path::to_owned)
+        })
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let command = match Args::from_args(&["manifestgen"], &args) {
+        Ok(args) => args.command,
+        Err(exit) => {
+            return match exit.status {
+                Ok(()) => say(&exit.output, 0),
+                Err(()) => complain(&[exit.output], 2),
+            };
+        }
+    };
+    match command {
+        Command::Generate(generate) => with(output::files(), |files| {
+            output::write(&generate.root, files).map(|_| Vec::new())
+        }),
+        Command::Check(check) => with(output::files(), |files| {
+            let differences = output::differences(&check.root, files)?;
+            Ok(differences
+                .into_iter()
+                .map(|(path, why)| format!("{path} {why}"))
+                .collect())
+        }),
+        Command::Render(render) => {
+            let values = Changes {
+                registry: render.registry,
+                tag: render.tag,
+                ..Changes::default()
+            }
+            .values();
+            with(output::deploy_with(&values), |files| {
+                output::write(&render.output, files).map(|_| Vec::new())
+            })
+        }
+        Command::Preflight(look) => {
+            let changes = Changes {
+                namespace: look.namespace,
+                release: look.release,
+                ..Changes::default()
+            };
+            ask(Look::Preflight, &changes.values())
+        }
+        Command::Diff(look) => {
+            let changes = Changes {
+                namespace: look.namespace,
+                release: look.release,
+                registry: look.registry,
+                tag: look.tag,
+            };
+            ask(Look::Diff, &changes.values())
+        }
+        Command::Status(look) => {
+            let changes = Changes {
+                namespace: look.namespace,
+                ..Changes::default()
+            };
+            ask(Look::Status, &changes.values())
+        }
+    }
+}
+
+/// What to ask the cluster.
+enum Look {
+    Preflight,
+    Diff,
+    Status,
+}
+
+/// Asks the cluster of the current kubeconfig, and prints the table.
+fn ask(look: Look, values: &Values) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&[error.to_string()], 1),
+    };
+    let report = runtime.block_on(async {
+        let client = kube::Client::try_default()
+            .await
+            .map_err(|error| Failure::Unreachable(error.to_string()))?;
+        match look {
+            Look::Preflight => cluster::preflight::preflight(&client, values).await,
+            Look::Diff => cluster::diff::diff(&client, values).await,
+            Look::Status => cluster::status::status(&client, values, Timestamp::now()).await,
+        }
+    });
+    match report {
+        Ok(report) => say(&report.to_string(), u8::from(report.is_bad())),
+        Err(failure @ Failure::Unreachable(_)) => complain(&[failure.to_string()], 3),
+        Err(failure) => complain(&[failure.to_string()], 1),
+    }
+}
+
+/// Does the work with the files, and turns what it found into an exit code.
+fn with(
+    files: Result<Files, Vec<String>>,
+    work: impl FnOnce(&Files) -> std::io::Result<Vec<String>>,
+) -> ExitCode {
+    match files.map(|files| work(&files)) {
+        Ok(Ok(findings)) if findings.is_empty() => ExitCode::SUCCESS,
+        Ok(Ok(findings)) => complain(&findings, 1),
+        Ok(Err(error)) => complain(&[error.to_string()], 1),
+        Err(problems) => complain(&problems, 1),
+    }
+}
+
+fn say(text: &str, code: u8) -> ExitCode {
+    // Nobody to tell when standard output is closed.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::from(code)
+}
+
+fn complain(lines: &[String], code: u8) -> ExitCode {
+    let mut stderr = std::io::stderr().lock();
+    for line in lines {
+        let _ = writeln!(stderr, "manifestgen: {}", line.trim_end());
+    }
+    ExitCode::from(code)
+}

@@ -1,0 +1,233 @@
+//! ServiceMonitor and PrometheusRule as types, and the ServiceMonitor itself.
+//!
+//! In scope: the fields that we set or let people set. The Prometheus
+//! Operator's CRDs have many more.
+
+use kube::CustomResource;
+use serde::{Deserialize, Serialize};
+
+use super::{Component, EXPORTER_APP, Names, Object, PORT_NAME, add_labels, labels, metadata};
+use crate::overlay::{Condition, Expr, Helper, Rule};
+use crate::values::{Strings, Values};
+
+/// Label of Services whose value becomes the label `job` of their targets. That
+/// of ours is always the same, whatever the Service is called, so that alerts
+/// need not follow its name.
+const JOB_LABEL: &str = "app";
+
+/// What Prometheus scrapes.
+#[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "monitoring.coreos.com",
+    version = "v1",
+    kind = "ServiceMonitor",
+    namespaced,
+    schema = "disabled"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceMonitorSpec {
+    /// Label of the Service whose value becomes the label `job`.
+    pub job_label: String,
+    /// Which Services.
+    pub selector: Selector,
+    /// In which namespaces.
+    pub namespace_selector: NamespaceSelector,
+    /// What to scrape of each.
+    pub endpoints: Vec<Endpoint>,
+    /// Most samples of a scrape; 0 is no limit.
+    pub sample_limit: i64,
+    /// Most labels of a sample; 0 is no limit.
+    pub label_limit: i64,
+}
+
+/// Selects by labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Selector {
+    /// All of these.
+    pub match_labels: Strings,
+}
+
+/// Selects namespaces.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceSelector {
+    /// These.
+    pub match_names: Vec<String>,
+}
+
+/// One endpoint of a Service.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// Name of the port.
+    pub port: String,
+    /// Path.
+    pub path: String,
+    /// Whether the labels of a sample win over those of its target.
+    pub honor_labels: bool,
+    /// Time between two scrapes.
+    pub interval: String,
+    /// Deadline of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scrape_timeout: Option<String>,
+    /// Changes to targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relabelings: Option<Vec<Relabeling>>,
+    /// Changes to samples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric_relabelings: Option<Vec<Relabeling>>,
+}
+
+/// One step of a relabeling.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Relabeling {
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// For the action hashmod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modulus: Option<i64>,
+    /// What to look for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regex: Option<String>,
+    /// What to put there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<String>,
+    /// Between the source labels' values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
+    /// Where to look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_labels: Option<Vec<String>>,
+    /// Where to put it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_label: Option<String>,
+}
+
+/// Recording rules and alerts.
+#[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "monitoring.coreos.com",
+    version = "v1",
+    kind = "PrometheusRule",
+    namespaced,
+    schema = "disabled"
+)]
+pub struct PrometheusRuleSpec {
+    /// The groups.
+    pub groups: Vec<RuleGroup>,
+}
+
+/// Rules that are evaluated one after the other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleGroup {
+    /// Its name.
+    pub name: String,
+    /// Time between two evaluations.
+    pub interval: String,
+    /// The rules.
+    pub rules: Vec<PrometheusRuleEntry>,
+}
+
+/// A recording rule or an alert.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PrometheusRuleEntry {
+    /// Name of the alert.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// Name of the series it records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
+    /// PromQL.
+    pub expr: String,
+    /// How long it must hold.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    pub hold: Option<String>,
+    /// Labels to add.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Strings>,
+    /// Texts for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Strings>,
+}
+
+/// The ServiceMonitor.
+pub fn service_monitor(values: &Values) -> serde_json::Result<Object> {
+    let interval = match values.service_monitor.interval.as_str() {
+        "" => &values.exporter.scrape_interval,
+        own => own,
+    };
+    let mut monitor = ServiceMonitor::new(
+        &Names::of(values).exporter,
+        ServiceMonitorSpec {
+            job_label: JOB_LABEL.to_owned(),
+            selector: Selector {
+                match_labels: labels(&[(JOB_LABEL, EXPORTER_APP)]),
+            },
+            namespace_selector: NamespaceSelector {
+                match_names: vec![values.namespace.clone()],
+            },
+            endpoints: vec![Endpoint {
+                port: PORT_NAME.to_owned(),
+                path: contract::path::METRICS.to_owned(),
+                honor_labels: true,
+                interval: interval.to_owned(),
+                ..Endpoint::default()
+            }],
+            sample_limit: values.service_monitor.sample_limit,
+            label_limit: values.service_monitor.label_limit,
+        },
+    );
+    monitor.metadata = metadata(values, Component::Exporter, &Names::of(values).exporter);
+    add_labels(
+        &mut monitor.metadata,
+        &[("release", &values.service_monitor.release_label)],
+    );
+    let endpoint = "/spec/endpoints/0";
+    Ok(Object::new("servicemonitor-exporter.yaml", &monitor)?
+        .labelled(&["commonLabels", "serviceMonitor.labels"])
+        .follows(Expr::Helper(Helper::ExporterName))
+        .with("", Rule::When(Condition::Value("serviceMonitor.enabled")))
+        .set(
+            "/metadata/labels/release",
+            Expr::Value("serviceMonitor.releaseLabel"),
+        )
+        .with(
+            "/metadata/annotations",
+            Rule::Block("serviceMonitor.annotations"),
+        )
+        .set(
+            "/spec/namespaceSelector/matchNames/0",
+            Expr::Value("namespace"),
+        )
+        .set(
+            format!("{endpoint}/interval"),
+            Expr::Helper(Helper::ScrapeInterval),
+        )
+        .with(
+            format!("{endpoint}/scrapeTimeout"),
+            Rule::Optional("serviceMonitor.scrapeTimeout"),
+        )
+        .with(
+            format!("{endpoint}/relabelings"),
+            Rule::Block("serviceMonitor.relabelings"),
+        )
+        .with(
+            format!("{endpoint}/metricRelabelings"),
+            Rule::Block("serviceMonitor.metricRelabelings"),
+        )
+        .set("/spec/sampleLimit", Expr::Int("serviceMonitor.sampleLimit"))
+        .set("/spec/labelLimit", Expr::Int("serviceMonitor.labelLimit"))
+        .comment(
+            "/metadata/labels/release",
+            "Must be what Prometheus selects ServiceMonitors by: the release of the\n\
+             kube-prometheus-stack.",
+        )
+        .comment(
+            endpoint,
+            "Our samples have labels endpoint and namespace of their own; those of the\n\
+             target would push them aside.",
+        ))
+}

@@ -1,0 +1,64 @@
+//! Who may connect to the pods: off by default, since not every cluster's
+//! network enforces policies, and those that do often have their own.
+
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPort, NetworkPolicySpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::{AGENT_APP, Component, EXPORTER_APP, Names, Object, PORT_NAME, labels, metadata};
+use crate::overlay::{Condition, Expr, Helper, Rule};
+use crate::values::Values;
+
+const FILE: &str = "networkpolicy.yaml";
+
+/// Ingress to the exporter's port; none to the agent. Egress stays open: the API
+/// server and Prometheus have no address that a policy could name everywhere.
+pub fn policies(values: &Values) -> serde_json::Result<Vec<Object>> {
+    let names = Names::of(values);
+    let policy = |component, name: &str, app: &str, ingress| NetworkPolicy {
+        metadata: metadata(values, component, name),
+        spec: Some(NetworkPolicySpec {
+            pod_selector: Some(LabelSelector {
+                match_labels: Some(labels(&[("app", app)])),
+                ..LabelSelector::default()
+            }),
+            policy_types: Some(vec!["Ingress".to_owned()]),
+            ingress,
+            ..NetworkPolicySpec::default()
+        }),
+    };
+    let port = NetworkPolicyIngressRule {
+        ports: Some(vec![NetworkPolicyPort {
+            port: Some(IntOrString::String(PORT_NAME.to_owned())),
+            protocol: Some("TCP".to_owned()),
+            ..NetworkPolicyPort::default()
+        }]),
+        ..NetworkPolicyIngressRule::default()
+    };
+    let exporter = policy(
+        Component::Exporter,
+        &names.exporter,
+        EXPORTER_APP,
+        Some(vec![port]),
+    );
+    let agent = policy(Component::Agent, &names.agent, AGENT_APP, None);
+    Ok(vec![
+        Object::new(FILE, &exporter)?
+            .follows(Expr::Helper(Helper::ExporterName))
+            .with("/spec/ingress/0/from", Rule::Block("networkPolicy.from"))
+            .with("", Rule::When(Condition::Value("networkPolicy.enabled")))
+            .chart_only(),
+        Object::new(FILE, &agent)?
+            .follows(Expr::Helper(Helper::AgentName))
+            .with(
+                "",
+                Rule::When(Condition::All(vec![
+                    Condition::Value("agent.enabled"),
+                    Condition::Value("networkPolicy.enabled"),
+                ])),
+            )
+            .chart_only(),
+    ])
+}

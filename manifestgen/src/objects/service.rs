@@ -1,0 +1,33 @@
+//! The Service in front of the exporters.
+
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::{Component, EXPORTER_APP, Names, Object, PORT_NAME, add_labels, labels, metadata};
+use crate::overlay::{Expr, Helper, Rule};
+use crate::values::Values;
+
+/// The Service, which the ServiceMonitor finds by its label `app`.
+pub fn exporter(values: &Values) -> serde_json::Result<Object> {
+    let mut metadata = metadata(values, Component::Exporter, &Names::of(values).exporter);
+    add_labels(&mut metadata, &[("app", EXPORTER_APP)]);
+    let service = Service {
+        metadata,
+        spec: Some(ServiceSpec {
+            type_: Some("ClusterIP".to_owned()),
+            selector: Some(labels(&[("app", EXPORTER_APP)])),
+            ports: Some(vec![ServicePort {
+                name: Some(PORT_NAME.to_owned()),
+                port: contract::EXPORTER_PORT.into(),
+                target_port: Some(IntOrString::String(PORT_NAME.to_owned())),
+                protocol: Some("TCP".to_owned()),
+                ..ServicePort::default()
+            }]),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    };
+    Ok(Object::new("service-exporter.yaml", &service)?
+        .follows(Expr::Helper(Helper::ExporterName))
+        .with("/metadata/annotations", Rule::Block("service.annotations")))
+}

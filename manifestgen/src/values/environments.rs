@@ -1,0 +1,131 @@
+//! Values for an environment or a test, written as changes to the defaults:
+//! values-dev.yaml, values-prod.yaml and the chart's ci files are made of them.
+
+use serde_json::json;
+
+use super::defaults::{object, resources, strings};
+use super::{Format, PullPolicy, Values};
+
+impl Values {
+    /// For a cluster in which people try things: seldom, small, the newest image.
+    pub fn dev() -> Self {
+        let mut values = Self::default();
+        for image in [&mut values.image.exporter, &mut values.image.agent] {
+            image.tag = "latest".to_owned();
+            image.pull_policy = PullPolicy::Always;
+        }
+        values.exporter.resources = resources(("25m", "32Mi"), ("200m", "128Mi"));
+        values.agent.resources = resources(("25m", "32Mi"), ("200m", "128Mi"));
+        values.agent.schedule = "*/15 * * * *".to_owned();
+        values.agent.lookback_minutes = 60;
+        values.agent.forecast_minutes = 15;
+        values.exporter.scrape_interval = "60s".to_owned();
+        values.prometheus_rule.interval = "60s".to_owned();
+        values.prometheus_rule.exporter_down_for = "10m".to_owned();
+        values.prometheus_rule.agent_not_run_threshold_seconds = 45 * 60;
+        values.grafana_dashboard.folder = "Dev".to_owned();
+        values
+    }
+
+    /// For a cluster that people depend on: often, roomy, a pinned image.
+    pub fn prod() -> Self {
+        let mut values = Self::default();
+        for image in [&mut values.image.exporter, &mut values.image.agent] {
+            image.tag = crate::chart::image_tag();
+            image.pull_policy = PullPolicy::IfNotPresent;
+        }
+        values.exporter.resources = resources(("100m", "64Mi"), ("500m", "256Mi"));
+        values.agent.resources = resources(("100m", "64Mi"), ("1", "256Mi"));
+        values.agent.schedule = "*/5 * * * *".to_owned();
+        values.exporter.scrape_interval = "20s".to_owned();
+        values.prometheus_rule.agent_not_run_threshold_seconds = 15 * 60;
+        values.grafana_dashboard.folder = "Kubernetes".to_owned();
+        values
+    }
+
+    /// Named values with which the chart is tested: `ci/NAME-values.yaml`.
+    pub fn ci() -> Vec<(&'static str, Self)> {
+        let mut minimal = Self::default();
+        minimal.agent.enabled = false;
+        minimal.service_monitor.enabled = false;
+        minimal.prometheus_rule.enabled = false;
+        minimal.grafana_dashboard.enabled = false;
+        minimal.admission_policy.enabled = false;
+
+        let mut existing = Self::default();
+        existing.service_account.exporter.create = false;
+        existing.service_account.exporter.name = "node-reader".to_owned();
+        existing.service_account.agent.create = false;
+        existing.rbac.create = false;
+        existing.admission_policy.own_node_only = false;
+        existing.prometheus_rule.alerts.exporter_down = false;
+        existing.prometheus_rule.alerts.agent_not_run = false;
+        existing.prometheus_rule.alerts.scrape_errors = false;
+
+        vec![
+            ("default", Self::default()),
+            ("existing-accounts", existing),
+            ("full", Self::full()),
+            ("minimal", minimal),
+        ]
+    }
+
+    /// Every value that is empty or off by default is set.
+    fn full() -> Self {
+        let labels = strings(&[("team", "platform"), ("odd", "on")]);
+        let annotations = strings(&[("example.org/note", "yes: \"{{ quoted }}\", 0123")]);
+        let mut values = Self {
+            name_override: "usage".to_owned(),
+            fullname_override: "node-usage".to_owned(),
+            namespace: "observability".to_owned(),
+            create_namespace: true,
+            common_labels: labels.clone(),
+            image_pull_secrets: vec![object(json!({"name": "registry"}))],
+            ..Self::default()
+        };
+        values.image.exporter.digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
+        values.image.agent.tag = "0123".to_owned();
+        let exporter = &mut values.exporter;
+        exporter.enable_namespace_metrics = true;
+        exporter.history = "6h".to_owned();
+        exporter.extra_args = vec!["--request-timeout=20s".to_owned()];
+        exporter.env = strings(&[("HTTPS_PROXY", "http://proxy:3128"), ("Y", "on")]);
+        exporter.priority_class_name = "system-node-critical".to_owned();
+        exporter.pod_labels = labels.clone();
+        exporter.pod_annotations = annotations.clone();
+        let agent = &mut values.agent;
+        agent.time_zone = "Europe/Berlin".to_owned();
+        agent.prometheus_url = "https://prometheus.example.org/prefix".to_owned();
+        agent.format = Format::Json;
+        agent.extra_args = vec!["--high=70".to_owned()];
+        agent.env = strings(&[("FAIL_ON", "critical")]);
+        agent.tolerations = vec![object(
+            json!({"key": "spot", "operator": "Exists", "effect": "NoSchedule"}),
+        )];
+        agent.affinity = values.exporter.affinity.clone();
+        agent.priority_class_name = "system-cluster-critical".to_owned();
+        agent.pod_labels = labels.clone();
+        agent.pod_annotations = annotations.clone();
+        values.service_account.exporter.annotations = annotations.clone();
+        values.service_account.agent.name = "forecaster".to_owned();
+        values.service_account.agent.annotations = annotations.clone();
+        values.service.annotations = annotations.clone();
+        values.network_policy.enabled = true;
+        values.network_policy.from = vec![object(
+            json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "observability"}}}),
+        )];
+        values.service_monitor.labels = labels.clone();
+        values.service_monitor.annotations = annotations;
+        values.service_monitor.interval = "1m30s".to_owned();
+        values.service_monitor.scrape_timeout = "15s".to_owned();
+        values.service_monitor.relabelings = vec![object(
+            json!({"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "host"}),
+        )];
+        values.service_monitor.metric_relabelings = vec![object(
+            json!({"action": "drop", "regex": "process_.+", "sourceLabels": ["__name__"]}),
+        )];
+        values.prometheus_rule.labels = labels.clone();
+        values.grafana_dashboard.labels = labels;
+        values
+    }
+}

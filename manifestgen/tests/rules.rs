@@ -1,0 +1,334 @@
+//! The rules in the hands of promtool: they are valid, and each alert fires
+//! when it should, stays silent when it should, and is not fooled by targets
+//! or jobs that are not there at all.
+//!
+//! `scripts/setup prometheus` installs promtool; without it these tests fail.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use manifestgen::objects;
+use manifestgen::values::Values;
+use serde_json::{Value, json};
+
+/// The groups of the default rule, as Prometheus reads them.
+fn groups() -> Value {
+    objects::all(&Values::default())
+        .expect("the defaults fit their types")
+        .into_iter()
+        .find(|object| object.tree["kind"] == "PrometheusRule")
+        .map(|object| object.tree["spec"].clone())
+        .expect("there is one")
+}
+
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn promtool(name: &str, verb: &str, test: Option<&Value>) {
+    let folder = Folder(std::env::temp_dir().join(format!("rules-{}-{name}", std::process::id())));
+    fs::create_dir_all(&folder.0).expect("it can be made");
+    // JSON is YAML.
+    fs::write(folder.0.join("rules.yaml"), groups().to_string()).expect("it can be written");
+    let mut file = "rules.yaml";
+    if let Some(test) = test {
+        file = "test.yaml";
+        fs::write(folder.0.join(file), test.to_string()).expect("it can be written");
+    }
+    let output = Command::new("promtool")
+        .args([verb, "rules", file])
+        .current_dir(&folder.0)
+        .output()
+        .expect("promtool is missing: run `scripts/setup prometheus`");
+    assert!(
+        output.status.success(),
+        "{name}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Annotations of an alert, with what its templates come to.
+fn annotations(alert: &str, filled: &[(&str, &str)]) -> Value {
+    let groups = groups();
+    let rule = groups["groups"]
+        .as_array()
+        .expect("groups")
+        .iter()
+        .flat_map(|group| group["rules"].as_array().expect("rules"))
+        .find(|rule| rule["alert"] == alert)
+        .expect("there is one");
+    let mut text = rule["annotations"].to_string();
+    for (template, value) in filled {
+        text = text.replace(&format!("{{{{ {template} }}}}"), value);
+    }
+    assert!(!text.contains("{{"), "{text}");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+/// What is expected of an alert at a time.
+struct Case {
+    name: &'static str,
+    series: Vec<(&'static str, &'static str)>,
+    at: &'static str,
+    /// Labels, and what the annotations' templates come to; none: silent.
+    fires: Option<(Value, Vec<(&'static str, &'static str)>)>,
+}
+
+fn check(alert: &str, cases: Vec<Case>) {
+    let tests: Vec<Value> = cases
+        .iter()
+        .map(|case| {
+            let series: Vec<Value> = case
+                .series
+                .iter()
+                .map(|(series, values)| json!({"series": series, "values": values}))
+                .collect();
+            let expected: Vec<Value> = case
+                .fires
+                .iter()
+                .map(|(labels, filled)| {
+                    json!({"exp_labels": labels, "exp_annotations": annotations(alert, filled)})
+                })
+                .collect();
+            json!({
+                "name": case.name,
+                "interval": "1m",
+                "input_series": series,
+                "alert_rule_test": [
+                    {"eval_time": case.at, "alertname": alert, "exp_alerts": expected},
+                ],
+            })
+        })
+        .collect();
+    let test = json!({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests});
+    promtool(alert, "test", Some(&test));
+}
+
+#[test]
+fn the_rules_are_valid() {
+    promtool("valid", "check", None);
+}
+
+#[test]
+fn the_exporter_alert_wants_every_target_down_or_none_there() {
+    const A: &str = r#"up{job="k8s-ai-exporter",namespace="monitoring",pod="a"}"#;
+    const B: &str = r#"up{job="k8s-ai-exporter",namespace="monitoring",pod="b"}"#;
+    let down = || Some((json!({"severity": "critical"}), Vec::new()));
+    check(
+        "BinbotsExporterDown",
+        vec![
+            Case {
+                name: "all down for long enough",
+                series: vec![(A, "0x20"), (B, "0x20")],
+                at: "6m",
+                fires: down(),
+            },
+            Case {
+                name: "all down, not yet for long enough",
+                series: vec![(A, "1x10 0x20"), (B, "0x30")],
+                at: "13m",
+                fires: None,
+            },
+            Case {
+                name: "one of two answers",
+                series: vec![(A, "0x20"), (B, "1x20")],
+                at: "15m",
+                fires: None,
+            },
+            Case {
+                name: "no target at all",
+                series: vec![],
+                at: "6m",
+                fires: Some((
+                    json!({"severity": "critical", "job": "k8s-ai-exporter", "namespace": "monitoring"}),
+                    Vec::new(),
+                )),
+            },
+            Case {
+                name: "targets of others only",
+                series: vec![(r#"up{job="node-exporter",namespace="monitoring"}"#, "1x20")],
+                at: "6m",
+                fires: Some((
+                    json!({"severity": "critical", "job": "k8s-ai-exporter", "namespace": "monitoring"}),
+                    Vec::new(),
+                )),
+            },
+        ],
+    );
+}
+
+#[test]
+fn the_agent_alert_knows_late_never_and_not_there() {
+    const SUCCESS: &str = r#"kube_cronjob_status_last_successful_time{namespace="monitoring",cronjob="k8s-ai-agent"}"#;
+    const CREATED: &str = r#"kube_cronjob_created{namespace="monitoring",cronjob="k8s-ai-agent"}"#;
+    const SUSPENDED: &str =
+        r#"kube_cronjob_spec_suspend{namespace="monitoring",cronjob="k8s-ai-agent"}"#;
+    let labels =
+        || json!({"severity": "warning", "namespace": "monitoring", "cronjob": "k8s-ai-agent"});
+    let late = || Some((labels(), Vec::new()));
+    check(
+        "BinbotsAgentNotRun",
+        vec![
+            Case {
+                name: "the last success is too long ago",
+                series: vec![(CREATED, "0x60"), (SUCCESS, "60x60"), (SUSPENDED, "0x60")],
+                at: "35m",
+                fires: late(),
+            },
+            Case {
+                name: "it succeeds in time",
+                series: vec![(CREATED, "0x60"), (SUCCESS, "0+60x60"), (SUSPENDED, "0x60")],
+                at: "55m",
+                fires: None,
+            },
+            Case {
+                name: "it never succeeded",
+                series: vec![(CREATED, "0x60"), (SUSPENDED, "0x60")],
+                at: "35m",
+                fires: late(),
+            },
+            Case {
+                name: "it is too young to have succeeded",
+                series: vec![(CREATED, "0x60"), (SUSPENDED, "0x60")],
+                at: "25m",
+                fires: None,
+            },
+            Case {
+                name: "it is suspended",
+                series: vec![(CREATED, "0x60"), (SUCCESS, "60x60"), (SUSPENDED, "1x60")],
+                at: "50m",
+                fires: None,
+            },
+            Case {
+                name: "there is no such job, or nothing that knows of it",
+                series: vec![],
+                at: "5m",
+                fires: late(),
+            },
+            Case {
+                name: "what knows of it was away for a moment",
+                series: vec![
+                    (CREATED, "0x10 _x6 0x20"),
+                    (SUCCESS, "0+60x10 _x6 960+60x20"),
+                ],
+                at: "17m",
+                fires: None,
+            },
+        ],
+    );
+}
+
+#[test]
+fn the_error_alert_counts_failed_scrapes_only() {
+    const FAILED: &str =
+        r#"k8s_ai_exporter_scrape_errors_total{node="n1",endpoint="resource",reason="timeout"}"#;
+    const LINE: &str = r#"k8s_ai_exporter_scrape_errors_total{node="n1",endpoint="cadvisor",reason="malformed_line"}"#;
+    check(
+        "BinbotsScrapeErrors",
+        vec![
+            Case {
+                name: "a scrape fails each minute",
+                series: vec![(FAILED, "0+1x60")],
+                at: "40m",
+                fires: Some((
+                    json!({"severity": "warning", "node": "n1", "endpoint": "resource"}),
+                    vec![
+                        ("$value | humanize", "15"),
+                        ("$labels.endpoint", "resource"),
+                        ("$labels.node", "n1"),
+                    ],
+                )),
+            },
+            Case {
+                name: "lines are left out, scrapes go on",
+                series: vec![(LINE, "0+5x60")],
+                at: "40m",
+                fires: None,
+            },
+            Case {
+                name: "an hour ago it was worse",
+                series: vec![(FAILED, "0+1x20 20x60")],
+                at: "60m",
+                fires: None,
+            },
+            Case {
+                name: "nothing is known",
+                series: vec![],
+                at: "40m",
+                fires: None,
+            },
+        ],
+    );
+}
+
+#[test]
+fn the_node_alert_draws_a_line_through_the_past() {
+    const USED: &str = r#"k8s_node_memory_usage_bytes{node="n1"}"#;
+    const REPLACED: &str = r#"k8s_node_memory_usage_bytes{node="n1",pod="new"}"#;
+    const ROOM: &str = r#"k8s_node_memory_allocatable_bytes{node="n1"}"#;
+    const CORES: &str = r#"k8s_node_cpu_usage_cores{node="n2"}"#;
+    const CORES_ROOM: &str = r#"k8s_node_cpu_allocatable_cores{node="n2"}"#;
+    let fires = |node: &'static str, resource: &'static str, value: &'static str| {
+        Some((
+            json!({"severity": "warning", "node": node, "resource": resource}),
+            vec![
+                ("$labels.node", node),
+                ("$labels.resource", resource),
+                ("$value | humanizePercentage", value),
+            ],
+        ))
+    };
+    check(
+        "BinbotsNodeRunsOut",
+        vec![
+            Case {
+                name: "memory grows by one percent a minute",
+                series: vec![(USED, "0+1x120"), (ROOM, "100x120")],
+                at: "90m",
+                fires: fires("n1", "memory", "150%"),
+            },
+            Case {
+                name: "cores grow",
+                series: vec![(CORES, "0+0.04x120"), (CORES_ROOM, "4x120")],
+                at: "90m",
+                fires: fires("n2", "cpu", "150%"),
+            },
+            Case {
+                name: "much is used, but it does not grow",
+                series: vec![(USED, "95x120"), (ROOM, "100x120")],
+                at: "110m",
+                fires: None,
+            },
+            Case {
+                name: "it shrinks",
+                series: vec![(USED, "99-0.5x120"), (ROOM, "100x120")],
+                at: "110m",
+                fires: None,
+            },
+            Case {
+                name: "a few minutes prove nothing",
+                series: vec![(USED, "0+4x120"), (ROOM, "100x120")],
+                at: "20m",
+                fires: None,
+            },
+            Case {
+                name: "a pod that replaced another does not count twice",
+                series: vec![(USED, "40x120"), (REPLACED, "40x120"), (ROOM, "100x120")],
+                at: "110m",
+                fires: None,
+            },
+            Case {
+                name: "the room is not known",
+                series: vec![(USED, "0+1x120")],
+                at: "90m",
+                fires: None,
+            },
+        ],
+    );
+}

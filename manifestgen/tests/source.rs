@@ -1,0 +1,836 @@
+//! What the typed source promises, without any tool: names that users depend
+//! on, arguments that the programs take, expressions that parse, and a
+//! generation that fails when its parts do not fit each other.
+
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsString;
+
+use contract::series;
+use manifestgen::documents;
+use manifestgen::objects::{self, Object, Place, dashboard, rules};
+use manifestgen::output;
+use manifestgen::overlay::{self, Context, Expr, Piece, Rule};
+use manifestgen::values::Values;
+use serde_json::{Value, json};
+
+fn defaults() -> Value {
+    documents::json(&Values::default()).expect("values are JSON")
+}
+
+fn full() -> Value {
+    let (_, full) = Values::ci()
+        .into_iter()
+        .find(|(name, _)| *name == "full")
+        .expect("there are full values");
+    documents::json(&full).expect("values are JSON")
+}
+
+fn all() -> Vec<Object> {
+    objects::all(&Values::default()).expect("the defaults fit their types")
+}
+
+fn find(kind: &str, name: &str) -> Object {
+    all()
+        .into_iter()
+        .find(|object| object.tree["kind"] == kind && object.tree["metadata"]["name"] == name)
+        .unwrap_or_else(|| panic!("no {kind} {name}"))
+}
+
+/// The check's complaints.
+fn complaints(objects: &[Object], defaults: &Value) -> Vec<String> {
+    let entries = documents::described(&Values::default()).expect("all is described");
+    let free = documents::free_maps(&entries);
+    match overlay::check(objects, defaults, &full(), &free) {
+        Ok(()) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn the_sources_fit_each_other() {
+    assert_eq!(complaints(&all(), &defaults()), Vec::<String>::new());
+}
+
+#[test]
+fn a_typed_field_that_changes_without_its_overlay_is_named() {
+    let mut objects = all();
+    let daemonset = objects
+        .iter_mut()
+        .find(|object| object.tree["kind"] == "DaemonSet")
+        .expect("there is one");
+    daemonset.tree["spec"]["revisionHistoryLimit"] = json!(11);
+    assert_eq!(
+        complaints(&objects, &defaults()),
+        ["DaemonSet k8s-ai-exporter/spec/revisionHistoryLimit: \
+             with the defaults the chart has 10, the typed object 11"]
+    );
+}
+
+#[test]
+fn an_overlay_that_points_nowhere_is_named() {
+    let mut objects = all();
+    let object = objects.remove(0);
+    objects.insert(0, object.set("/spec/banana", Expr::Value("namespace")));
+    assert_eq!(
+        complaints(&objects, &defaults())
+            .first()
+            .map(String::as_str),
+        Some("Namespace monitoring/spec/banana: the typed object has no such field")
+    );
+}
+
+#[test]
+fn a_missing_field_under_a_wrong_name_is_named() {
+    let mut objects = all();
+    let last = objects.pop().expect("there are objects");
+    objects.push(last.with("/spec/timeZone", Rule::Optional("agent.timeZone")));
+    assert_eq!(
+        complaints(&objects, &defaults()),
+        [
+            "Pod k8s-ai-exporter-test: with the full ci values it has a field \
+             that its type does not know"
+        ]
+    );
+}
+
+#[test]
+fn an_expression_over_a_value_that_does_not_exist_is_named() {
+    let mut objects = all();
+    let object = objects.remove(0);
+    objects.insert(0, object.set("/metadata/name", Expr::Value("nameSpace")));
+    assert_eq!(
+        complaints(&objects, &defaults())
+            .first()
+            .map(String::as_str),
+        Some("Namespace monitoring/metadata/name: there is no value nameSpace")
+    );
+}
+
+#[test]
+fn a_value_that_nothing_uses_is_named() {
+    let mut defaults = defaults();
+    defaults["exporter"]["banana"] = json!(1);
+    assert_eq!(
+        complaints(&all(), &defaults),
+        ["value exporter.banana: no object uses it"]
+    );
+}
+
+#[test]
+fn a_value_that_leaves_no_trace_with_the_full_values_is_named() {
+    let mut objects = all();
+    let last = objects.pop().expect("there are objects");
+    objects.push(last.with("/spec/hostname", Rule::Optional("global")));
+    let complaints = complaints(&objects, &defaults());
+    assert_eq!(
+        complaints.first().map(String::as_str),
+        Some("Pod k8s-ai-exporter-test/spec/hostname: the ci values leave global empty")
+    );
+}
+
+/// The other half of the sources' equality: what the overlays make of other
+/// values is what the types make of them.
+#[test]
+fn typed_objects_and_overlays_agree_on_dev_and_prod_too() {
+    for values in [Values::dev(), Values::prod()] {
+        let json = documents::json(&values).expect("values are JSON");
+        let context = Context {
+            values: &json,
+            release: manifestgen::chart::NAME,
+        };
+        let typed = objects::all(&values).expect("they fit their types");
+        for (default, typed) in all().iter().zip(typed) {
+            if let Some(rendered) = overlay::render(default, context).expect("it renders") {
+                assert_eq!(rendered, typed.tree, "{}", default.place());
+            }
+        }
+    }
+}
+
+/// Another value of the same type.
+fn another(path: &str, value: &Value) -> Value {
+    match (path, value) {
+        (_, Value::Bool(truth)) => json!(!truth),
+        (_, Value::Number(number)) => json!(number.as_i64().expect("whole") + 1),
+        // Words of an enumeration.
+        (path, _) if path.ends_with("pullPolicy") => json!("Never"),
+        ("exporter.logLevel", _) => json!("debug"),
+        ("agent.format", _) => json!("json"),
+        ("exporter.excludePhases", _) => json!(["Failed"]),
+        (_, Value::String(text)) => json!(format!("{text}z")),
+        (_, Value::Object(map)) => {
+            let mut map = map.clone();
+            map.remove(&map.keys().next().expect("it is not empty").clone());
+            Value::Object(map)
+        }
+        (_, Value::Array(list)) => json!(list[1..]),
+        _ => panic!("{path}: {value}"),
+    }
+}
+
+/// Two values with the same default could be mistaken for each other, and the
+/// defaults would not show it: each value in turn is changed.
+#[test]
+fn each_value_changes_in_the_chart_what_it_changes_in_the_typed_objects() {
+    let entries = documents::described(&Values::default()).expect("all is described");
+    let free = documents::free_maps(&entries);
+    let objects = all();
+    let defaults = defaults();
+    // The typed objects leave these out: a field that is there only with a value
+    // is proven by the full values.
+    let only_in_the_chart: BTreeSet<&str> = objects
+        .iter()
+        .flat_map(|object| &object.overlays)
+        .flat_map(|overlay| match &overlay.rule {
+            Rule::Optional(path) | Rule::AppendVariables(path) => vec![*path],
+            Rule::Append(paths) => paths.to_vec(),
+            Rule::Block(path) => vec![*path],
+            _ => Vec::new(),
+        })
+        .filter(|path| {
+            let value = overlay::lookup(&defaults, path).expect("it exists");
+            *value == json!({}) || *value == json!([]) || *value == json!("")
+        })
+        .collect();
+    let mut changed = 0;
+    for path in overlay::leaves(&defaults, &free) {
+        if only_in_the_chart.contains(path.as_str()) || path == "global" {
+            continue;
+        }
+        let mut values = defaults.clone();
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let slot = values.pointer_mut(&pointer).expect("it exists");
+        *slot = another(&path, slot);
+        let typed: Values = serde_json::from_value(values.clone()).expect("it is of its type");
+        let typed = objects::all(&typed).expect("they fit their types");
+        let context = Context {
+            values: &values,
+            release: manifestgen::chart::NAME,
+        };
+        let mut differs = false;
+        for (default, typed) in objects.iter().zip(&typed) {
+            match overlay::render(default, context).expect("it renders") {
+                Some(rendered) => {
+                    // Entries that a condition leaves out, the typed objects keep.
+                    if !path.starts_with("prometheusRule.alerts") && !path.ends_with("ownNodeOnly")
+                    {
+                        assert_eq!(
+                            without_optional(&rendered),
+                            without_optional(&typed.tree),
+                            "{path}: {}",
+                            typed.place()
+                        );
+                    }
+                    differs |= rendered != default.tree;
+                }
+                None => differs = true,
+            }
+        }
+        assert!(differs, "{path} changes nothing");
+        changed += 1;
+    }
+    assert!(changed > 60, "{changed}");
+}
+
+/// Without the rules that need the agent, which a condition leaves out.
+fn without_optional(tree: &Value) -> Value {
+    let mut tree = tree.clone();
+    if tree["kind"] == "PrometheusRule"
+        && let Some(groups) = tree["spec"]["groups"].as_array_mut()
+    {
+        for group in groups {
+            if let Some(rules) = group["rules"].as_array_mut() {
+                rules.retain(|rule| rule["alert"] != "BinbotsAgentNotRun");
+            }
+        }
+    }
+    tree
+}
+
+/// In a block of several lines a value stands as it is, without quotes around
+/// it: one with a line feed or a quote would end the string it stands in.
+#[test]
+fn a_value_that_stands_unquoted_has_a_pattern_that_keeps_it_harmless() {
+    let entries = documents::described(&Values::default()).expect("all is described");
+    let schema: Value =
+        serde_json::from_str(&documents::schema_json(&entries).expect("JSON")).expect("JSON");
+    let mut seen = BTreeSet::new();
+    for object in all() {
+        for overlay in &object.overlays {
+            let Rule::Set(Expr::Text(pieces)) = &overlay.rule else {
+                continue;
+            };
+            let is_block = pieces.iter().any(
+                |piece| matches!(piece, Piece::Literal(text) if text.contains(['\n', '"', '\''])),
+            );
+            if !is_block {
+                continue;
+            }
+            for piece in pieces {
+                match piece {
+                    Piece::Part(Expr::Value(path)) => seen.extend([*path]),
+                    Piece::Part(Expr::Helper(helper)) => seen.extend(helper.reads()),
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert!(seen.contains("namespace"));
+    for path in seen {
+        let pointer = path.replace('.', "/properties/");
+        let own = schema
+            .pointer(&format!("/properties/{pointer}"))
+            .expect("it has a schema");
+        if own["type"] == "string" {
+            let pattern = own["pattern"].as_str().unwrap_or_else(|| panic!("{path}"));
+            assert!(pattern.starts_with('^') && pattern.ends_with('$'), "{path}");
+            // Only sets of harmless characters.
+            assert!(
+                !pattern.contains(['.', '"']) || pattern.contains("[-."),
+                "{path}: {pattern}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_committed_files_are_those_that_would_be_written() {
+    let files = output::files().expect("the sources fit each other");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let differences = output::differences(&root, &files).expect("the folders can be read");
+    assert_eq!(differences, [], "run `just generate`");
+}
+
+#[test]
+fn every_generated_file_says_so_in_its_first_line() {
+    for (path, text) in output::files().expect("the sources fit each other") {
+        let head: String = text.lines().take(5).collect();
+        // JSON has no comments: the schema has a key for them, the dashboard a description.
+        if path.ends_with("grafana-dashboard-binbots.json") {
+            assert!(text.contains("Generated by manifestgen"), "{path}");
+        } else {
+            assert!(head.contains(manifestgen::MARK), "{path}");
+        }
+    }
+}
+
+#[test]
+fn the_names_that_users_depend_on_stay() {
+    for (kind, name) in [
+        ("Namespace", "monitoring"),
+        ("ServiceAccount", "k8s-ai-exporter"),
+        ("ServiceAccount", "k8s-ai-agent"),
+        ("ClusterRole", "k8s-ai-exporter"),
+        ("ClusterRoleBinding", "k8s-ai-exporter"),
+        ("DaemonSet", "k8s-ai-exporter"),
+        ("Service", "k8s-ai-exporter"),
+        ("ServiceMonitor", "k8s-ai-exporter"),
+        ("PrometheusRule", "binbots-k8s-alerts"),
+        ("CronJob", "k8s-ai-agent"),
+        ("ValidatingAdmissionPolicy", "k8s-ai-exporter"),
+        ("ValidatingAdmissionPolicyBinding", "k8s-ai-exporter"),
+        ("ConfigMap", "grafana-dashboard-binbots"),
+    ] {
+        find(kind, name);
+    }
+    for path in [
+        "00-namespace.yaml",
+        "serviceaccount.yaml",
+        "clusterrole.yaml",
+        "clusterrolebinding.yaml",
+        "daemonset-exporter.yaml",
+        "service-exporter.yaml",
+        "servicemonitor-exporter.yaml",
+        "prometheusrule-binbots.yaml",
+        "cronjob-ai-agent.yaml",
+        "dashboards/grafana-dashboard-binbots.json",
+    ] {
+        let files = output::files().expect("the sources fit each other");
+        assert!(files.contains_key(&format!("deploy/{path}")), "{path}");
+    }
+    let values = defaults();
+    for path in [
+        "namespace",
+        "image.exporter.repository",
+        "image.exporter.tag",
+        "image.exporter.pullPolicy",
+        "image.agent.repository",
+        "image.agent.tag",
+        "image.agent.pullPolicy",
+        "exporter.scrapeInterval",
+        "exporter.resources",
+        "agent.schedule",
+        "agent.lookbackMinutes",
+        "agent.forecastMinutes",
+        "serviceMonitor.enabled",
+        "serviceMonitor.releaseLabel",
+        "prometheusRule.enabled",
+        "prometheusRule.releaseLabel",
+        "prometheusRule.interval",
+        "prometheusRule.exporterDownFor",
+        "prometheusRule.agentNotRunThresholdSeconds",
+        "grafanaDashboard.enabled",
+        "grafanaDashboard.configMapName",
+        "grafanaDashboard.folder",
+    ] {
+        assert!(overlay::lookup(&values, path).is_some(), "{path}");
+    }
+}
+
+#[test]
+fn the_environments_keep_their_promises() {
+    let dev = documents::json(&Values::dev()).expect("values are JSON");
+    let prod = documents::json(&Values::prod()).expect("values are JSON");
+    assert_eq!(dev["agent"]["schedule"], "*/15 * * * *");
+    assert_eq!(dev["agent"]["lookbackMinutes"], 60);
+    assert_eq!(dev["agent"]["forecastMinutes"], 15);
+    assert_eq!(dev["prometheusRule"]["exporterDownFor"], "10m");
+    assert_eq!(dev["prometheusRule"]["agentNotRunThresholdSeconds"], 2700);
+    assert_eq!(dev["grafanaDashboard"]["folder"], "Dev");
+    assert_eq!(prod["agent"]["schedule"], "*/5 * * * *");
+    assert_eq!(prod["exporter"]["scrapeInterval"], "20s");
+    assert_eq!(prod["prometheusRule"]["agentNotRunThresholdSeconds"], 900);
+    assert_eq!(
+        prod["image"]["agent"]["tag"],
+        manifestgen::chart::image_tag()
+    );
+    assert_eq!(prod["grafanaDashboard"]["folder"], "Kubernetes");
+}
+
+/// A container's arguments and environment; a variable from a field has a stand-in.
+fn command_line(container: &Value) -> (Vec<OsString>, Vec<(String, String)>) {
+    let list = |key: &str| container[key].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().expect("a string").to_owned();
+    (
+        list("args").iter().map(|arg| text(arg).into()).collect(),
+        list("env")
+            .iter()
+            .map(|entry| {
+                let value = entry.get("value").map_or("node-1".to_owned(), text);
+                (text(&entry["name"]), value)
+            })
+            .collect(),
+    )
+}
+
+/// The environment of a pod: the container's, and what Kubernetes adds.
+fn environment(variables: Vec<(String, String)>) -> impl Fn(&str) -> Option<String> {
+    move |name| {
+        let added = match name {
+            "KUBERNETES_SERVICE_HOST" => Some("10.96.0.1".to_owned()),
+            "KUBERNETES_SERVICE_PORT" => Some("443".to_owned()),
+            _ => None,
+        };
+        variables
+            .iter()
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.clone())
+            .or(added)
+    }
+}
+
+/// Every object of every set of values that the chart is tested with.
+fn every_rendering() -> Vec<Value> {
+    let mut values = vec![Values::default(), Values::dev(), Values::prod()];
+    values.extend(Values::ci().into_iter().map(|(_, values)| values));
+    let mut out = Vec::new();
+    for values in values {
+        let json = documents::json(&values).expect("values are JSON");
+        let context = Context {
+            values: &json,
+            release: "binbots-k8s",
+        };
+        for object in all() {
+            out.extend(overlay::render(&object, context).expect("it renders"));
+        }
+    }
+    out
+}
+
+#[test]
+fn the_exporter_takes_the_arguments_of_every_rendering() {
+    let mut seen = 0;
+    for object in every_rendering() {
+        let container = match object["kind"].as_str() {
+            Some("DaemonSet") => &object["spec"]["template"]["spec"]["containers"][0],
+            Some("Pod") => &object["spec"]["containers"][0],
+            _ => continue,
+        };
+        let (args, variables) = command_line(container);
+        let command = k8s_ai_exporter::args::resolve(args, &environment(variables))
+            .unwrap_or_else(|error| panic!("{error}"));
+        let k8s_ai_exporter::args::Command::Run(config) = command else {
+            panic!("{command:?}")
+        };
+        assert_eq!(config.nodes[0].as_str(), "node-1");
+        assert_eq!(
+            config.once.is_some(),
+            object["kind"] == "Pod",
+            "only the test leaves by itself"
+        );
+        seen += 1;
+    }
+    assert!(seen >= 12, "{seen}");
+}
+
+#[test]
+fn the_agent_takes_the_environment_of_every_rendering() {
+    let mut seen = 0;
+    for object in every_rendering() {
+        if object["kind"] != "CronJob" {
+            continue;
+        }
+        let container = &object["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+        let (args, variables) = command_line(container);
+        let url = variables
+            .iter()
+            .find(|(name, _)| name == "PROMETHEUS_URL")
+            .map(|(_, url)| url.clone())
+            .expect("it is told where to ask");
+        let command = k8s_ai_agent::args::parse(args, &environment(variables))
+            .unwrap_or_else(|error| panic!("{error}"));
+        let k8s_ai_agent::args::Command::Report(config) = command else {
+            panic!("{command:?}")
+        };
+        assert_eq!(config.prometheus_url.to_string(), url);
+        seen += 1;
+    }
+    assert!(seen >= 6, "{seen}");
+}
+
+#[test]
+fn without_a_url_of_its_own_the_agent_follows_the_namespace() {
+    let mut values = defaults();
+    values["namespace"] = json!("observability");
+    let context = Context {
+        values: &values,
+        release: "x",
+    };
+    let cronjob = overlay::render(&find("CronJob", "k8s-ai-agent"), context)
+        .expect("it renders")
+        .expect("it is on");
+    let env = &cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["env"];
+    assert_eq!(
+        env[0],
+        json!({"name": "PROMETHEUS_URL", "value": "http://prometheus-operated.observability.svc:9090"})
+    );
+}
+
+#[test]
+fn the_admission_policy_follows_contract_namespace_and_account() {
+    let policy = find("ValidatingAdmissionPolicy", "k8s-ai-exporter").tree;
+    let paths = policy["spec"]["validations"][0]["expression"]
+        .as_str()
+        .expect("CEL");
+    for path in contract::kubelet::PATHS {
+        assert!(paths.contains(&format!("'{path}'")), "{paths}");
+    }
+    assert_eq!(
+        paths.matches('/').count(),
+        contract::kubelet::PATHS.len() * 2
+    );
+
+    let mut values = defaults();
+    values["namespace"] = json!("observability");
+    values["serviceAccount"]["exporter"]["name"] = json!("node-reader");
+    let context = Context {
+        values: &values,
+        release: "x",
+    };
+    let rendered = overlay::render(
+        &find("ValidatingAdmissionPolicy", "k8s-ai-exporter"),
+        context,
+    )
+    .expect("it renders")
+    .expect("it is on");
+    assert_eq!(
+        rendered["spec"]["matchConditions"][0]["expression"],
+        "request.userInfo.username == 'system:serviceaccount:observability:node-reader'"
+    );
+}
+
+#[test]
+fn pods_meet_the_restricted_standard_and_need_nothing_of_the_host() {
+    for object in every_rendering() {
+        let pod = match object["kind"].as_str() {
+            Some("DaemonSet") => &object["spec"]["template"]["spec"],
+            Some("CronJob") => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+            Some("Pod") => &object["spec"],
+            _ => continue,
+        };
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        assert!(pod["securityContext"]["runAsUser"].as_i64() > Some(0));
+        assert_eq!(
+            pod["securityContext"]["seccompProfile"]["type"],
+            "RuntimeDefault"
+        );
+        let container = &pod["containers"][0];
+        let security = &container["securityContext"];
+        assert_eq!(security["allowPrivilegeEscalation"], false);
+        assert_eq!(security["readOnlyRootFilesystem"], true);
+        assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
+        assert!(container["resources"]["limits"]["memory"].is_string());
+        for host in ["hostNetwork", "hostPID", "hostIPC", "volumes"] {
+            assert!(pod.get(host).is_none(), "{host}");
+        }
+    }
+}
+
+/// Names of the series that an expression asks for.
+fn asked(expr: &str) -> HashSet<String> {
+    fn walk(expr: &promql_parser::parser::Expr, into: &mut HashSet<String>) {
+        use promql_parser::parser::Expr;
+        match expr {
+            Expr::VectorSelector(selector) => {
+                into.insert(selector.name.clone().expect("a selector has a name"));
+            }
+            Expr::MatrixSelector(selector) => {
+                into.insert(selector.vs.name.clone().expect("a selector has a name"));
+            }
+            Expr::Aggregate(inner) => walk(&inner.expr, into),
+            Expr::Unary(inner) => walk(&inner.expr, into),
+            Expr::Paren(inner) => walk(&inner.expr, into),
+            Expr::Subquery(inner) => walk(&inner.expr, into),
+            Expr::Binary(inner) => {
+                walk(&inner.lhs, into);
+                walk(&inner.rhs, into);
+            }
+            Expr::Call(call) => {
+                for arg in &call.args.args {
+                    walk(arg, into);
+                }
+            }
+            _ => {}
+        }
+    }
+    let parsed = promql_parser::parser::parse(expr).unwrap_or_else(|error| {
+        panic!("{error}: {expr}");
+    });
+    let mut into = HashSet::new();
+    walk(&parsed, &mut into);
+    into
+}
+
+#[test]
+fn every_expression_parses_and_asks_for_series_that_exist() {
+    let mut known: BTreeSet<&str> = series::ALL.iter().map(|series| series.name).collect();
+    known.extend(rules::FOREIGN);
+    known.extend([rules::USAGE, rules::PREDICTED]);
+
+    let rule = find("PrometheusRule", "binbots-k8s-alerts").tree;
+    let mut expressions: Vec<String> = rule["spec"]["groups"]
+        .as_array()
+        .expect("groups")
+        .iter()
+        .flat_map(|group| group["rules"].as_array().expect("rules"))
+        .map(|rule| rule["expr"].as_str().expect("PromQL").to_owned())
+        .collect();
+    for panel in dashboard::dashboard().panels {
+        for target in panel.targets {
+            // Grafana fills this one in.
+            expressions.push(target.expr.replace("$__rate_interval", "5m"));
+        }
+    }
+    expressions.extend([
+        Values::default().agent.cpu_query,
+        Values::default().agent.memory_query,
+    ]);
+    assert!(expressions.len() > 20);
+    let mut used = HashSet::new();
+    for expr in &expressions {
+        for name in asked(expr) {
+            assert!(known.contains(name.as_str()), "{name} in {expr}");
+            used.insert(name);
+        }
+    }
+    for foreign in rules::FOREIGN {
+        assert!(used.contains(foreign), "{foreign} is declared and not used");
+    }
+}
+
+#[test]
+fn the_dashboard_is_one_that_grafana_takes() {
+    let text = dashboard::json().expect("it is JSON");
+    let json: Value = serde_json::from_str(&text).expect("it is JSON");
+    assert_eq!(json["uid"], "binbots-nodes");
+    assert!(json.get("__inputs").is_none(), "import asks for nothing");
+    let panels = json["panels"].as_array().expect("panels");
+    let ids: HashSet<_> = panels.iter().map(|panel| panel["id"].as_u64()).collect();
+    assert_eq!(ids.len(), panels.len());
+    for core in [
+        &series::CPU_USAGE,
+        &series::MEMORY_USAGE,
+        &series::ACTIVE_PODS,
+    ] {
+        let first = &panels[..3];
+        assert!(
+            first.iter().any(|panel| panel["targets"][0]["expr"]
+                .as_str()
+                .expect("PromQL")
+                .contains(core.name)),
+            "{}",
+            core.name
+        );
+    }
+    for panel in panels {
+        assert_eq!(panel["datasource"]["uid"], "${datasource}");
+        for target in panel["targets"].as_array().expect("targets") {
+            assert_eq!(target["datasource"]["uid"], "${datasource}");
+        }
+        let place = &panel["gridPos"];
+        let right = place["x"].as_u64().expect("x") + place["w"].as_u64().expect("w");
+        assert!(right <= 24);
+    }
+    let variables: Vec<_> = json["templating"]["list"]
+        .as_array()
+        .expect("variables")
+        .iter()
+        .map(|variable| variable["name"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(variables, ["datasource", "node"]);
+}
+
+#[test]
+fn the_operators_own_types_know_every_field_of_ours() {
+    use kcr_monitoring_coreos_com::v1::prometheusrules::PrometheusRule;
+    use kcr_monitoring_coreos_com::v1::servicemonitors::ServiceMonitor;
+    let mut seen = 0;
+    for object in every_rendering() {
+        let again = match object["kind"].as_str() {
+            Some("ServiceMonitor") => serde_json::from_value::<ServiceMonitor>(object.clone())
+                .and_then(serde_json::to_value),
+            Some("PrometheusRule") => serde_json::from_value::<PrometheusRule>(object.clone())
+                .and_then(serde_json::to_value),
+            _ => continue,
+        };
+        assert_eq!(again.expect("it is read and written"), object);
+        seen += 1;
+    }
+    assert!(seen >= 12, "{seen}");
+}
+
+#[test]
+fn no_value_lacks_a_type_a_default_or_a_comment() {
+    let entries = documents::described(&Values::default()).expect("all is described");
+    let schema: Value =
+        serde_json::from_str(&documents::schema_json(&entries).expect("it is JSON")).expect("JSON");
+    let rows = documents::table(&entries);
+    assert!(rows.len() > 90, "{}", rows.len());
+    for row in rows {
+        let pointer = row.path.replace('.', "/properties/");
+        let own = schema
+            .pointer(&format!("/properties/{pointer}"))
+            .unwrap_or_else(|| panic!("{} has no schema", row.path));
+        assert!(own.get("type").is_some(), "{}: {own}", row.path);
+        assert!(own.get("default").is_some(), "{}", row.path);
+        assert!(
+            own["description"]
+                .as_str()
+                .is_some_and(|text| text.len() > 3),
+            "{}",
+            row.path
+        );
+        assert!(
+            own.get("$ref").is_none() && own.get("allOf").is_none(),
+            "{}: {own}",
+            row.path
+        );
+    }
+}
+
+#[test]
+fn no_object_carries_null_or_an_empty_map() {
+    fn walk(value: &Value, path: &str) {
+        match value {
+            Value::Null => panic!("null at {path}"),
+            Value::Object(map) => {
+                assert!(!map.is_empty(), "empty at {path}");
+                for (key, value) in map {
+                    walk(value, &format!("{path}/{key}"));
+                }
+            }
+            Value::Array(list) => {
+                for (index, value) in list.iter().enumerate() {
+                    walk(value, &format!("{path}/{index}"));
+                }
+            }
+            _ => {}
+        }
+    }
+    for object in every_rendering() {
+        walk(&object, "");
+    }
+}
+
+#[test]
+fn only_the_chart_has_what_is_of_use_to_helm_alone() {
+    let chart_only: Vec<_> = all()
+        .iter()
+        .filter(|object| object.place == Place::Chart)
+        .map(Object::place)
+        .collect();
+    assert_eq!(
+        chart_only,
+        [
+            "NetworkPolicy k8s-ai-exporter",
+            "NetworkPolicy k8s-ai-agent",
+            "Pod k8s-ai-exporter-test"
+        ]
+    );
+}
+
+#[test]
+fn generation_takes_less_than_a_second() {
+    let start = std::time::Instant::now();
+    output::files().expect("the sources fit each other");
+    assert!(start.elapsed() < std::time::Duration::from_secs(1));
+}
+
+/// An alert without a page that explains it wakes people for nothing.
+#[test]
+fn every_alert_has_a_runbook_where_its_link_points() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let pages: String = ["README.md", "docs/readme-manifests.md"]
+        .iter()
+        .filter_map(|page| std::fs::read_to_string(root.join(page)).ok())
+        .collect();
+    let anchors: HashSet<String> = pages
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .map(|title| title.trim().to_lowercase().replace(' ', "-"))
+        .collect();
+    let rule = find("PrometheusRule", "binbots-k8s-alerts").tree;
+    let mut alerts = 0;
+    for group in rule["spec"]["groups"].as_array().expect("groups") {
+        for rule in group["rules"].as_array().expect("rules") {
+            if let Some(url) = rule["annotations"]["runbook_url"].as_str() {
+                let (_, anchor) = url.split_once('#').expect("it has an anchor");
+                assert!(anchors.contains(anchor), "{url}");
+                alerts += 1;
+            }
+        }
+    }
+    assert_eq!(alerts, 4);
+}
+
+/// Files that the pages name are there.
+#[test]
+fn the_pages_apply_files_that_exist_and_forget_none() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let pages: String = ["README.md", "docs/readme-manifests.md"]
+        .iter()
+        .filter_map(|page| std::fs::read_to_string(root.join(page)).ok())
+        .collect();
+    let applied: BTreeSet<String> = pages
+        .lines()
+        .filter_map(|line| line.strip_prefix("kubectl apply -f "))
+        .filter(|path| path.ends_with(".yaml"))
+        .map(str::to_owned)
+        .collect();
+    let generated: BTreeSet<String> = output::files()
+        .expect("the sources fit each other")
+        .into_keys()
+        .filter(|path| path.starts_with("deploy/") && path.ends_with(".yaml"))
+        .collect();
+    assert_eq!(applied, generated);
+}
