@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Pages with commands for people.
-const PAGES: [&str; 3] = ["README.md", "docs/readme-manifests.md", "helm/README.md"];
+const PAGES: [&str; 2] = ["README.md", "helm/README.md"];
 
 /// What a command about our objects starts with.
 const PROGRAMS: [&str; 6] = [
