@@ -228,6 +228,7 @@ fn the_agent_alert_knows_late_never_and_not_there() {
 fn the_error_alert_counts_failed_scrapes_only() {
     const FAILED: &str =
         r#"k8s_ai_exporter_scrape_errors_total{node="n1",endpoint="resource",reason="timeout"}"#;
+    const UP: &str = r#"k8s_ai_exporter_up{node="n1",endpoint="resource"}"#;
     const LINE: &str = r#"k8s_ai_exporter_scrape_errors_total{node="n1",endpoint="cadvisor",reason="malformed_line"}"#;
     check(
         "BinbotsScrapeErrors",
@@ -238,12 +239,23 @@ fn the_error_alert_counts_failed_scrapes_only() {
                 at: "40m",
                 fires: Some((
                     json!({"severity": "warning", "node": "n1", "endpoint": "resource"}),
-                    vec![
-                        ("$value | humanize", "15"),
-                        ("$labels.endpoint", "resource"),
-                        ("$labels.node", "n1"),
-                    ],
+                    vec![("$labels.endpoint", "resource"), ("$labels.node", "n1")],
                 )),
+            },
+            Case {
+                name: "every scrape fails, and they are seldom by now",
+                series: vec![(FAILED, "1x5 2x5 3x5 4x60"), (UP, "0x60")],
+                at: "40m",
+                fires: Some((
+                    json!({"severity": "warning", "node": "n1", "endpoint": "resource"}),
+                    vec![("$labels.endpoint", "resource"), ("$labels.node", "n1")],
+                )),
+            },
+            Case {
+                name: "one scrape failed among many that did not",
+                series: vec![(FAILED, "0x30 1x60"), (UP, "1x30 0 1x60")],
+                at: "40m",
+                fires: None,
             },
             Case {
                 name: "lines are left out, scrapes go on",

@@ -148,14 +148,19 @@ fn health(values: &Values) -> Vec<Draft> {
         .draft(),
         Alert {
             name: "BinbotsScrapeErrors",
+            // An endpoint that never answers is asked ever more seldom, up to once in
+            // five minutes, and its errors may stay under the threshold.
             pattern: format!(
                 "sum by ({node}, {endpoint}) (\n  \
                  increase({errors}{{{reason}!~\"{partial}\"}}[15m])\n\
-                 ) > {{}}",
+                 ) > {{}}\n\
+                 or\n\
+                 max by ({node}, {endpoint}) (max_over_time({up}[15m])) == 0",
                 node = label::NODE,
                 endpoint = label::ENDPOINT,
                 reason = label::REASON,
                 errors = series::SCRAPE_ERRORS.name,
+                up = series::UP.name,
                 partial = partial_reasons(),
             ),
             parts: vec![(
@@ -165,8 +170,8 @@ fn health(values: &Values) -> Vec<Draft> {
             hold: ("10m".to_owned(), None),
             severity: "warning",
             summary: "The exporter keeps failing to read node {{ $labels.node }}.",
-            description: "{{ $value | humanize }} scrapes of {{ $labels.endpoint }} failed in \
-                          15 minutes on node {{ $labels.node }}; the label reason of \
+            description: "Scrapes of {{ $labels.endpoint }} fail on node {{ $labels.node }}: more \
+                          than the threshold in 15 minutes, or each of them; the label reason of \
                           k8s_ai_exporter_scrape_errors_total says why.",
             when: Some(Condition::Value("prometheusRule.alerts.scrapeErrors")),
             runbook: &rule.runbook_url,
