@@ -645,10 +645,11 @@ fn a_signal_ends_it_at_once_and_without_half_a_report() {
             .recv_timeout(Duration::from_secs(20))
             .expect("the last query");
         let asked = Instant::now();
-        let kill = Command::new("kill")
-            .args(["-s", signal, &child.id().to_string()])
+        // The shell's own `kill`: the program of that name is not on every machine.
+        let kill = Command::new("sh")
+            .args(["-c", &format!("kill -s {signal} {}", child.id())])
             .status()
-            .expect("kill");
+            .expect("a shell");
         assert!(kill.success());
         let ended = scripted::Ended::from(child.wait_with_output().expect("an end"));
         assert_eq!(
