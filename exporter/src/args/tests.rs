@@ -1,0 +1,170 @@
+//! What resolves to which configuration, and what is refused in which words.
+
+use super::*;
+
+fn resolved(args: &[&str], variables: &[(&str, &str)]) -> Result<Command, String> {
+    let environment = |name: &str| {
+        variables
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, v)| (*v).to_owned())
+    };
+    resolve(args.iter().map(OsString::from), &environment)
+}
+
+const POD: &[(&str, &str)] = &[
+    ("NODE_NAME", "node-a"),
+    ("KUBERNETES_SERVICE_HOST", "10.0.0.1"),
+    ("KUBERNETES_SERVICE_PORT", "443"),
+];
+
+fn config(args: &[&str]) -> Config {
+    match resolved(args, POD) {
+        Ok(Command::Run(config)) => config,
+        other => panic!("{args:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn in_a_pod_nothing_needs_to_be_typed() {
+    let config = config(&[]);
+    insta::assert_snapshot!(config.to_string(), @r"
+    --listen-address=:9100
+    --scrape-interval=30s
+    --enable-kubelet=true
+    --enable-cadvisor=true
+    --cadvisor-interval=1m
+    --enable-namespace-metrics=false
+    --exclude-phases=Succeeded,Failed
+    --node-name=node-a
+    --api-server=https://10.0.0.1:443
+    --token-file=/var/run/secrets/kubernetes.io/serviceaccount/token
+    --ca-file=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt
+    --request-timeout=10s
+    --history=0s
+    --log-level=info
+    --once=false
+    ");
+}
+
+#[test]
+fn the_printed_configuration_reads_back_as_the_same() {
+    let proxied = config(&["--api-server=http://127.0.0.1:8001"]);
+    let printed = proxied.to_string();
+    assert_eq!(config(&printed.lines().collect::<Vec<_>>()), proxied);
+    let first = config(&[
+        "--once",
+        "--once-timeout=5s",
+        "--history=6h",
+        "--enable-kubelet=false",
+    ]);
+    let printed = first.to_string();
+    let args: Vec<&str> = printed.lines().collect();
+    assert_eq!(config(&args), first);
+}
+
+#[test]
+fn the_promised_flags_are_read_in_both_forms() {
+    let equals = config(&[
+        "--listen-address=:9100",
+        "--scrape-interval=30s",
+        "--enable-kubelet=true",
+        "--enable-cadvisor=true",
+        "--exclude-phases=Succeeded,Failed",
+    ]);
+    let apart = config(&[
+        "--listen-address",
+        ":9100",
+        "--scrape-interval",
+        "30s",
+        "--enable-kubelet",
+        "true",
+        "--enable-cadvisor",
+        "--exclude-phases",
+        "Succeeded,Failed",
+    ]);
+    assert_eq!(equals, apart);
+    assert_eq!(equals, config(&[]));
+}
+
+#[test]
+fn beside_kubectl_proxy_neither_token_nor_authority_is_used() {
+    let config = config(&["--api-server", "http://127.0.0.1:8001"]);
+    assert_eq!((config.token_file, config.ca_file), (None, None));
+}
+
+#[test]
+fn an_ipv6_api_server_is_bracketed() {
+    let command = resolved(
+        &[],
+        &[
+            ("NODE_NAME", "n"),
+            ("KUBERNETES_SERVICE_HOST", "fd00::1"),
+            ("KUBERNETES_SERVICE_PORT", "6443"),
+        ],
+    );
+    let Ok(Command::Run(config)) = command else {
+        panic!("{command:?}")
+    };
+    assert_eq!(config.api_server.to_string(), "https://[fd00::1]:6443");
+}
+
+#[test]
+fn a_bad_value_gives_one_line_with_flag_value_and_expectation() {
+    for (args, message) in [
+        (
+            &["--scrape-interval=banana"][..],
+            r#"--scrape-interval: "banana" is not a duration such as 30s, 1m30s or 6h"#,
+        ),
+        (
+            &["--scrape-interval=1ms"],
+            r#"--scrape-interval: "1ms" is not a duration from 100ms to 1d, such as 30s or 1m30s"#,
+        ),
+        (
+            &["--exclude-phases=Done"],
+            r#"--exclude-phases: "Done" is not a list of pod phases: Pending, Running, Succeeded, Failed, Unknown"#,
+        ),
+        (
+            &["--listen-address=9100"],
+            r#"--listen-address: "9100" is not an address such as :9100, 127.0.0.1:9100 or [::1]:9100"#,
+        ),
+        (
+            &["--enable-kubelet", "yes"],
+            r#"--enable-kubelet: "yes" is not true or false"#,
+        ),
+        (
+            &["--node-name=Node_A"],
+            r#"--node-name: "Node_A" is not a node name: lower-case letters, digits, - and ., at most 253 characters"#,
+        ),
+        (
+            &["--log-level=loud"],
+            r#"--log-level: "loud" is not error, warn, info or debug"#,
+        ),
+    ] {
+        assert_eq!(resolved(args, POD), Err(message.to_owned()));
+    }
+    for args in [
+        &["--enable-kubelet=false", "--enable-cadvisor=false"][..],
+        &["--api-server=https://u:hunter2@h"],
+        &["--no-such-flag"],
+        &["stray"],
+        &["--scrape-interval"],
+    ] {
+        let error = resolved(args, POD).expect_err("refused");
+        assert!(!error.contains('\n'), "{error:?}");
+    }
+    let error = resolved(&["--node-name=n"], &[]).expect_err("no API server");
+    assert!(error.starts_with("--api-server"), "{error}");
+    let error = resolved(&["--api-server=http://h"], &[]).expect_err("no node");
+    assert!(error.starts_with("--node-name"), "{error}");
+}
+
+#[test]
+fn help_and_version_are_printed_not_run() {
+    for args in [&["--help"][..], &["--version"], &["--version=true"]] {
+        assert!(
+            matches!(resolved(args, &[]), Ok(Command::Print(_))),
+            "{args:?}"
+        );
+    }
+}
