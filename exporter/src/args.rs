@@ -152,6 +152,14 @@ pub struct Config {
     pub once: Option<Duration>,
 }
 
+impl Config {
+    /// Whether usage by namespace is taken from cAdvisor: only where the resource
+    /// endpoint, which has it too, is off.
+    pub fn namespaces_from_cadvisor(&self) -> bool {
+        self.namespaces && !self.sources.kubelet()
+    }
+}
+
 /// Where usage is read from. At least one source, by construction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sources {
@@ -315,7 +323,7 @@ impl Typed {
             typed,
         };
         // Not from the environment: many an image sets VERSION to its own.
-        let version = setting(environment, "--version", self.version, &[], parse_bool)?;
+        let version = commandline::flag("--version", self.version, parse_bool)?;
         if version == Some(true) {
             return Ok(Command::Print(format!(
                 "k8s-ai-exporter {} ({})\n",

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use contract::path;
 use flate2::Compression;
@@ -48,10 +48,7 @@ pub fn listen(address: ListenAddress) -> io::Result<TcpListener> {
 }
 
 /// The running server.
-pub struct Serving {
-    server: Arc<Server>,
-    workers: Vec<JoinHandle<()>>,
-}
+pub struct Serving(Arc<Server>);
 
 /// Serves `board` on an open port until [`Serving::stop`].
 ///
@@ -59,26 +56,24 @@ pub struct Serving {
 /// When the listener cannot be used.
 pub fn serve(listener: TcpListener, board: &Arc<Board>) -> io::Result<Serving> {
     let server = Arc::new(Server::from_listener(listener, None).map_err(io::Error::other)?);
-    let workers = (0..WORKERS)
-        .map(|_| {
-            let (server, board) = (Arc::clone(&server), Arc::clone(board));
-            thread::spawn(move || {
-                // `recv` fails when `stop` wakes it.
-                while let Ok(request) = server.recv() {
-                    handle(request, &board);
-                }
-            })
-        })
-        .collect();
-    Ok(Serving { server, workers })
+    for _ in 0..WORKERS {
+        let (server, board) = (Arc::clone(&server), Arc::clone(board));
+        thread::spawn(move || {
+            // `recv` fails when `stop` wakes it.
+            while let Ok(request) = server.recv() {
+                handle(request, &board);
+            }
+        });
+    }
+    Ok(Serving(server))
 }
 
 impl Serving {
     /// Stops taking requests. Answers under way are finished by their threads
     /// as long as the process lives.
     pub fn stop(&self) {
-        for _ in &self.workers {
-            self.server.unblock();
+        for _ in 0..WORKERS {
+            self.0.unblock();
         }
     }
 }

@@ -272,7 +272,7 @@ impl<'a> NodeScraper<'a> {
                 let left_out = match answer {
                     Answer::Resource(reading) => state.usage.observe_resource(&reading, arrival),
                     Answer::Cadvisor(reading) => {
-                        let with_pods = self.config.namespaces && !self.config.sources.kubelet();
+                        let with_pods = self.config.namespaces_from_cadvisor();
                         state.usage.observe_cadvisor(reading, arrival, with_pods)
                     }
                     Answer::Pods(value) => {
@@ -360,23 +360,19 @@ impl<'a> NodeScraper<'a> {
         bytes: &mut u64,
         left_out: &mut Tally,
     ) -> Result<Answer, ScrapeError> {
-        let namespaces = self.config.namespaces;
         match endpoint {
             Endpoint::Node => api.node(bytes).map(Answer::Node),
             Endpoint::Pods => api
                 .active_pods(&self.config.exclude_phases, bytes)
                 .map(Answer::Pods),
             Endpoint::Resource => {
-                let collector = collector(Source::Resource, namespaces);
+                let collector = collector(Source::Resource, self.config.namespaces);
                 read_kubelet(api, kubelet::RESOURCE_PATH, collector, bytes, left_out)
                     .map(Answer::Resource)
             }
             Endpoint::Cadvisor => {
-                // Its pods are only needed where the resource endpoint is off.
-                let collector = collector(
-                    Source::Cadvisor,
-                    namespaces && !self.config.sources.kubelet(),
-                );
+                let pods = self.config.namespaces_from_cadvisor();
+                let collector = collector(Source::Cadvisor, pods);
                 read_kubelet(api, kubelet::CADVISOR_PATH, collector, bytes, left_out)
                     .map(Answer::Cadvisor)
             }

@@ -268,7 +268,7 @@ pub fn render(samples: &[Published<'_>], format: Format) -> String {
     for series in series::ALL {
         let mut family = samples
             .iter()
-            .filter(|sample| std::ptr::eq(sample.series, *series) || sample.series == *series)
+            .filter(|sample| sample.series.name == series.name)
             .peekable();
         if family.peek().is_some() {
             write_head(&mut text, series, format);

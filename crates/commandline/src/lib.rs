@@ -135,6 +135,18 @@ pub fn setting<T, E: fmt::Display>(
         .transpose()
 }
 
+/// The value of a flag that no variable stands for, if it was typed.
+///
+/// # Errors
+/// [`BadValue`] naming the flag.
+pub fn flag<T, E: fmt::Display>(
+    name: &str,
+    typed: Option<String>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, BadValue> {
+    setting(&|_| None, name, typed, &[], parse)
+}
+
 /// Parses `true` or `false`.
 ///
 /// # Errors

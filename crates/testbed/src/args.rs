@@ -4,12 +4,11 @@
 //! refused as any other bad value is.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use argh::FromArgs;
-use commandline::{BadValue, parse_bool, parse_text};
+use commandline::{BadValue, flag, parse_bool, parse_text};
 use quantity::{parse_duration, parse_quantity};
 use testbed::{Builder, Cluster, Node, Replay, Shape};
 
@@ -154,15 +153,6 @@ impl Serve {
                 .unwrap_or(false),
         })
     }
-}
-
-/// The value of a flag, if it was typed. There are no variables for any.
-fn flag<T, E: fmt::Display>(
-    name: &str,
-    typed: Option<String>,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<Option<T>, BadValue> {
-    commandline::setting(&|_| None, name, typed, &[], parse)
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {

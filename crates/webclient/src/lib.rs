@@ -137,14 +137,8 @@ impl Client {
         bearer: Option<&Secret>,
         caps: Caps,
     ) -> Result<Response, Failure> {
-        let mut request = self
-            .agent
-            .get(self.base.join(path_and_query))
-            .header("accept", accept);
-        if let Some(token) = bearer {
-            request = request.header("authorization", format!("Bearer {}", token.reveal()));
-        }
-        self.finish(request.call(), caps)
+        let request = self.agent.get(self.base.join(path_and_query));
+        self.finish(with_headers(request, accept, bearer).call(), caps)
     }
 
     /// Sends a POST of `form`, URL-encoded, to `path`, which starts with `/`.
@@ -159,13 +153,7 @@ impl Client {
         bearer: Option<&Secret>,
         caps: Caps,
     ) -> Result<Response, Failure> {
-        let mut request = self
-            .agent
-            .post(self.base.join(path))
-            .header("accept", accept);
-        if let Some(token) = bearer {
-            request = request.header("authorization", format!("Bearer {}", token.reveal()));
-        }
+        let request = with_headers(self.agent.post(self.base.join(path)), accept, bearer);
         self.finish(request.send_form(form.iter().copied()), caps)
     }
 
@@ -197,6 +185,18 @@ impl Client {
                 self.deadline,
             )?,
         })
+    }
+}
+
+fn with_headers<B>(
+    request: ureq::RequestBuilder<B>,
+    accept: &str,
+    bearer: Option<&Secret>,
+) -> ureq::RequestBuilder<B> {
+    let request = request.header("accept", accept);
+    match bearer {
+        Some(token) => request.header("authorization", format!("Bearer {}", token.reveal())),
+        None => request,
     }
 }
 

@@ -1,11 +1,10 @@
 //! What the user typed -> [`Config`]. Starts nothing.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use argh::FromArgs;
-use commandline::{BadValue, parse_bool};
+use commandline::{BadValue, flag, parse_bool};
 
 /// Shows the exporter and the agent at work on a simulated cluster, and stops
 /// everything at the end. `just demo` builds both and starts this.
@@ -83,15 +82,6 @@ impl Typed {
             seconds: flag("--seconds", self.seconds, parse_seconds)?.unwrap_or(DEFAULT_SECONDS),
         })
     }
-}
-
-/// The value of a flag, if it was typed. There are no variables for any.
-fn flag<T, E: fmt::Display>(
-    name: &str,
-    typed: Option<String>,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<Option<T>, BadValue> {
-    commandline::setting(&|_| None, name, typed, &[], parse)
 }
 
 fn program(name: &str, typed: Option<String>) -> Result<PathBuf, BadValue> {
