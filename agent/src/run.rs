@@ -55,13 +55,9 @@ pub fn run(
         complain(error, exit, err);
     }
     if exit == Exit::Backend {
-        return complain(
-            &format!("no usage from {}", config.prometheus_url),
-            exit,
-            err,
-        );
+        return complain(&format!("no usage from {}", config.backend.url), exit, err);
     }
-    let rendered = match config.format {
+    let rendered = match config.reports.format {
         Format::Text => text::render(&report),
         Format::Json => json::render(&report),
     };
@@ -70,6 +66,7 @@ pub fn run(
 
 fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
     config
+        .backend
         .ca_file
         .as_deref()
         .map_or_else(|| Ok(Authorities::public()), Authorities::from_file)
@@ -77,19 +74,24 @@ fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
 
 fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
     let prometheus = Prometheus::new(Client::new(Settings {
-        base: config.prometheus_url.clone(),
+        base: config.backend.url.clone(),
         authorities,
         user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
-        deadline: config.timeout,
-        connect_deadline: CONNECT_DEADLINE.min(config.timeout),
+        deadline: config.backend.timeout,
+        connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
         keep_idle: KEEP_IDLE,
     }));
     let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
-    let measurements = collect(&prometheus, &config.queries, &window);
+    let measurements = collect(&prometheus, &config.backend.queries, &window);
     let refused = measurements.usage_query_failed;
     let generated_at = Timestamp::from(SystemTime::now());
-    let report = assess(measurements, &window, config.thresholds, generated_at);
-    let exit = match report.exit(config.fail_on) {
+    let report = assess(
+        measurements,
+        &window,
+        config.judgement.thresholds,
+        generated_at,
+    );
+    let exit = match report.exit(config.judgement.fail_on) {
         Exit::NoData if refused => Exit::Backend,
         exit => exit,
     };

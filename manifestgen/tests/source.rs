@@ -492,7 +492,7 @@ fn the_agent_takes_the_environment_of_every_rendering() {
         let k8s_ai_agent::args::Command::Report(config) = command else {
             panic!("{command:?}")
         };
-        assert_eq!(config.prometheus_url.to_string(), url);
+        assert_eq!(config.backend.url.to_string(), url);
         seen += 1;
     }
     assert!(seen >= 6, "{seen}");
