@@ -17,7 +17,6 @@ pub mod args;
 pub mod assess;
 pub mod collect;
 pub mod exit;
-pub mod forecast;
 pub mod prometheus;
 pub mod recommend;
 pub mod report;

@@ -15,7 +15,7 @@ use crate::prometheus::Prometheus;
 use crate::report::text::printable;
 use crate::report::{Report, json, text};
 use crate::termination;
-use crate::window::Timestamp;
+use quantity::Timestamp;
 
 /// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);

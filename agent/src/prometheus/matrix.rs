@@ -7,17 +7,17 @@
 //! Memory: the kept points, 16 bytes each. A series has at most as many as the
 //! window, and each of them took at least as many bytes of the answer, so the cap
 //! on the answer bounds them all.
-
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufReader, Read};
 
 use contract::label;
+use forecast::Point;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use webclient::Failure;
 
-use crate::series::{Point, Series};
+use crate::series::Series;
 use crate::window::Window;
 
 /// A complete, successful answer.
@@ -448,8 +448,9 @@ impl<'de> serde::Deserialize<'de> for Remarks {
 mod tests {
     use super::*;
     use crate::series::tests::series;
-    use crate::window::{Spans, Timestamp};
+    use crate::window::Spans;
     use proptest::prelude::*;
+    use quantity::Timestamp;
 
     fn window() -> Window {
         Spans::new(240, 60, 60)
