@@ -14,10 +14,9 @@ use log::debug;
 use tiny_http::{Header, Method, Request, Response, Server};
 
 use crate::args::ListenAddress;
-use crate::board::Board;
+use crate::board::{Board, lock};
 use crate::history::{Answered, BadQuery, RangeQuery};
 use crate::reading::Millis;
-use crate::scrape::lock;
 use crate::snapshot::Format;
 
 /// Requests answered at the same time.
@@ -194,9 +193,9 @@ fn accepts_gzip(accept: &str) -> bool {
 
 fn index(board: &Board) -> String {
     let mut nodes = String::new();
-    for node in &board.config.nodes {
+    for node in board.nodes().iter() {
         // A node name has no character that HTML gives a meaning.
-        let _ = write!(nodes, "<li>{node}</li>");
+        let _ = write!(nodes, "<li>{}</li>", node.name);
     }
     let history = if board.history.is_some() {
         format!(
@@ -250,7 +249,7 @@ fn query_range(board: &Board, form: &str) -> Answer {
         );
     };
     match RangeQuery::parse(&decode_form(form)) {
-        Ok(query) => Answer::new(200, JSON, matrix(&lock(history).answer(&query))),
+        Ok(query) => Answer::new(200, JSON, matrix(lock(history).answer(&query))),
         Err(BadQuery { .. }) if form.is_empty() => prometheus_error(
             400,
             "bad_data",
@@ -267,10 +266,10 @@ fn prometheus_error(status: u16, kind: &str, message: &str) -> Answer {
 }
 
 /// A matrix in the form of Prometheus's HTTP API.
-fn matrix(series: &[Answered<'_>]) -> String {
+fn matrix(series: impl Iterator<Item = Answered>) -> String {
     let mut json = String::from(r#"{"status":"success","data":{"resultType":"matrix","result":["#);
     // Writing to a String cannot fail.
-    for (index, (identity, values)) in series.iter().enumerate() {
+    for (index, (identity, values)) in series.enumerate() {
         let comma = if index > 0 { "," } else { "" };
         let _ = write!(
             json,

@@ -1,4 +1,7 @@
 //! A configuration -> threads, until a signal or until `--once` is complete.
+//!
+//! One worker a node that is named, so that none waits for another. A whole
+//! cluster has a fixed number of workers, and a thread that lists its nodes.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -11,8 +14,10 @@ use log::{info, warn};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::args::{Config, NodeName};
+use crate::args::{Config, Nodes};
 use crate::board::Board;
+use crate::discovery::Discovery;
+use crate::fleet::Fleet;
 use crate::scrape::NodeScraper;
 use crate::snapshot::Format;
 use crate::{http, logging};
@@ -20,10 +25,16 @@ use crate::{http, logging};
 /// How long answers under way may take after a signal.
 const GRACE: Duration = Duration::from_millis(200);
 
+/// Workers for a whole cluster: 5,000 nodes in 30 s leave each of them 190 ms a node.
+/// Each takes a connection, some 200 KiB.
+const WORKERS: usize = 32;
+
 /// What the main thread waits for.
 enum Event {
     /// SIGTERM or SIGINT.
     Stop(i32),
+    /// So many more nodes have been found.
+    Found(usize),
     /// One node has all that `--once` came for.
     Complete,
 }
@@ -56,13 +67,16 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
         None => Some(http::listen(config.listen)?),
         Some(_) => None,
     };
-    let board = Arc::new(Board::new(config));
-    let nodes: Vec<&str> = board.config.nodes.iter().map(NodeName::as_str).collect();
+    let workers = match &config.nodes {
+        Nodes::Named(nodes) => nodes.len(),
+        Nodes::All(_) => WORKERS,
+    };
+    let board = Arc::new(Board::new(config, workers));
     info!(
-        "k8s-ai-exporter {} ({}): node {} through {}",
+        "k8s-ai-exporter {} ({}): {} through {}",
         crate::VERSION,
         crate::REVISION,
-        nodes.join(", "),
+        board.config.nodes,
         board.config.api_server
     );
     let serving = match listener {
@@ -72,10 +86,7 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
         }
         None => None,
     };
-    for index in 0..board.nodes.len() {
-        let (board, events) = (Arc::clone(&board), events.clone());
-        thread::spawn(move || scrape(&board, index, once.is_some().then_some(events)));
-    }
+    let found = start_scraping(&board, workers, once.is_some().then_some(events));
     let Some(timeout) = once else {
         while let Ok(event) = received.recv() {
             if let Event::Stop(signal) = event {
@@ -90,10 +101,11 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let deadline = Instant::now() + timeout;
-    let mut missing = board.nodes.len();
-    while missing > 0 {
+    let mut missing = found;
+    while missing != Some(0) {
         match received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(Event::Complete) => missing -= 1,
+            Ok(Event::Found(more)) => missing = Some(missing.unwrap_or(0) + more),
+            Ok(Event::Complete) => missing = missing.map(|missing| missing - 1),
             Ok(Event::Stop(signal)) => {
                 info!("signal {signal}: leaving without an exposition");
                 // As shells say it: 128 and the signal's number, which is below 32.
@@ -109,26 +121,58 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     let mut out = io::stdout().lock();
     out.write_all(board.exposition(Format::Text).as_bytes())?;
     out.flush()?;
-    Ok(ExitCode::from(u8::from(missing > 0)))
+    Ok(ExitCode::from(u8::from(missing != Some(0))))
 }
 
-/// One node's thread: rounds for ever, or until complete where that is waited for.
-fn scrape(board: &Board, index: usize, complete: Option<Sender<Event>>) {
-    let mut scraper = NodeScraper::new(
-        &board.config,
-        &board.credentials,
-        &board.nodes[index],
-        board.history.as_ref(),
-    );
-    loop {
-        thread::sleep(scraper.due().saturating_duration_since(Instant::now()));
-        scraper.round();
-        if let Some(events) = &complete
-            && scraper.is_complete()
-        {
-            // The main thread may have run out of time by now.
-            let _ = events.send(Event::Complete);
-            return;
-        }
+/// Starts the workers and, where nodes are looked for, the thread that does so. Tells
+/// `complete`, if it is there, of each node that needs no further round. Returns the
+/// number of nodes, unless they are still to be found.
+fn start_scraping(
+    board: &Arc<Board>,
+    workers: usize,
+    complete: Option<Sender<Event>>,
+) -> Option<usize> {
+    let discovery = Discovery::new(board);
+    // A hanging node must not keep the workers from all others.
+    let for_failing = match &discovery {
+        Some(_) => workers / 2,
+        None => workers,
+    };
+    let fleet = Arc::new(Fleet::new(for_failing));
+    for _ in 0..workers {
+        let (fleet, complete) = (Arc::clone(&fleet), complete.clone());
+        thread::spawn(move || {
+            fleet.work(|scraper| match &complete {
+                Some(events) if scraper.is_complete() => {
+                    // The main thread may have run out of time by now.
+                    let _ = events.send(Event::Complete);
+                    true
+                }
+                _ => false,
+            })
+        });
     }
+    let Some(mut discovery) = discovery else {
+        let now = Instant::now();
+        let scraper = |node: &Arc<_>| NodeScraper::new(board, Arc::clone(node), now);
+        let scrapers: Vec<_> = board.nodes().iter().map(scraper).collect();
+        let found = scrapers.len();
+        fleet.add(scrapers);
+        return Some(found);
+    };
+    thread::spawn(move || {
+        loop {
+            thread::sleep(discovery.due().saturating_duration_since(Instant::now()));
+            let joined = discovery.round();
+            if joined.is_empty() {
+                continue;
+            }
+            if let Some(events) = &complete {
+                // As above.
+                let _ = events.send(Event::Found(joined.len()));
+            }
+            fleet.add(joined);
+        }
+    });
+    None
 }

@@ -5,7 +5,6 @@
 //! OpenMetrics 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
 //! Asks no clock and no one else: the caller brings what is known.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -14,19 +13,40 @@ use contract::{Endpoint, Kind, Series, series};
 use quantity::{Bytes, Cores, Ratio};
 
 use crate::apiserver::{NodeObject, Resources};
-use crate::args::NodeName;
 use crate::reading::Tally;
 use crate::usage::{Known, Usage};
 
+/// Most labels of a series of ours.
+const MAX_LABELS: usize = 3;
+
 /// One sample of a series of ours.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Published<'a> {
     /// The series.
     pub series: &'static Series,
-    /// Label values, in the order of the series's label names.
-    pub labels: Vec<Cow<'a, str>>,
     /// The value: finite.
     pub value: f64,
+    labels: [&'a str; MAX_LABELS],
+}
+
+impl<'a> Published<'a> {
+    /// A sample with its label values, in the order of the series's label names.
+    pub fn new(series: &'static Series, labels: &[&'a str], value: f64) -> Self {
+        let mut all = [""; MAX_LABELS];
+        for (slot, label) in all.iter_mut().zip(labels) {
+            *slot = label;
+        }
+        Self {
+            series,
+            value,
+            labels: all,
+        }
+    }
+
+    /// Label names and values.
+    pub fn labels(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        self.series.labels.iter().copied().zip(self.labels)
+    }
 }
 
 /// How scrapes of one endpoint went.
@@ -44,11 +64,50 @@ pub struct EndpointHealth {
     pub bytes: u64,
 }
 
+/// How scrapes of the endpoints of one node went, or of what is asked for all of them.
+#[derive(Debug, Default)]
+pub struct Health(Vec<(Endpoint, EndpointHealth)>);
+
+impl Health {
+    /// Nothing is known yet of these endpoints.
+    pub fn of(endpoints: impl Iterator<Item = Endpoint>) -> Self {
+        Self(endpoints.map(|e| (e, EndpointHealth::default())).collect())
+    }
+
+    /// That of one endpoint; `None` where it is not asked.
+    pub fn get_mut(&mut self, endpoint: Endpoint) -> Option<&mut EndpointHealth> {
+        let found = self.0.iter_mut().find(|(each, _)| *each == endpoint);
+        found.map(|(_, health)| health)
+    }
+
+    /// Adds samples about the exporter's own work; an empty `node` stands for all.
+    pub fn samples<'a>(&self, node: &'a str, out: &mut Vec<Published<'a>>) {
+        for (endpoint, health) in &self.0 {
+            // Nothing is known of an endpoint before its first scrape.
+            let Some(up) = health.up else { continue };
+            let labels = [node, endpoint.label()];
+            let mut put = |series, value| out.push(Published::new(series, &labels, value));
+            put(&series::UP, f64::from(u8::from(up)));
+            put(&series::SCRAPE_DURATION, health.duration.as_secs_f64());
+            if let Some(at) = health.last_success {
+                put(&series::LAST_SUCCESS, at.as_secs_f64());
+            }
+            put(&series::RESPONSE_BYTES, health.bytes as f64);
+            for (reason, count) in health.errors.iter() {
+                let labels = [labels[0], labels[1], reason.label()];
+                out.push(Published::new(
+                    &series::SCRAPE_ERRORS,
+                    &labels,
+                    count as f64,
+                ));
+            }
+        }
+    }
+}
+
 /// Everything known of one node.
 #[derive(Debug)]
 pub struct NodeState {
-    /// The node.
-    pub node: NodeName,
     /// CPU, memory and pressure over rounds.
     pub usage: Usage,
     /// Pods that count.
@@ -58,20 +117,19 @@ pub struct NodeState {
     /// The API server said that there is no such node. Its list of pods is then
     /// an empty one like any other, and no count of a node's pods.
     gone: bool,
-    /// By endpoint, in the order of [`Endpoint::ALL`]; `None` where it is not asked.
-    pub health: [Option<EndpointHealth>; Endpoint::ALL.len()],
+    /// How its scrapes went.
+    pub health: Health,
 }
 
 impl NodeState {
-    /// A node of which nothing is known. `asked` says which endpoints will be.
-    pub fn new(node: NodeName, asked: impl Fn(Endpoint) -> bool) -> Self {
+    /// A node of which nothing is known.
+    pub fn new(health: Health) -> Self {
         Self {
-            node,
             usage: Usage::default(),
             active_pods: None,
             object: None,
             gone: false,
-            health: Endpoint::ALL.map(|endpoint| asked(endpoint).then(EndpointHealth::default)),
+            health,
         }
     }
 
@@ -93,12 +151,6 @@ impl NodeState {
         Known::at(self.active_pods, now).filter(|_| !self.gone)
     }
 
-    /// How the scrapes of an endpoint went; `None` where it is not asked.
-    pub fn health_mut(&mut self, endpoint: Endpoint) -> Option<&mut EndpointHealth> {
-        let index = Endpoint::ALL.iter().position(|e| *e == endpoint)?;
-        self.health[index].as_mut()
-    }
-
     /// Whether any core series is published: what readiness means.
     pub fn has_core_series(&self, now: Instant) -> bool {
         self.usage.cpu(now).is_some()
@@ -113,17 +165,19 @@ impl NodeState {
             && self.active_pods(now).is_some()
     }
 
-    /// Adds this node's samples.
-    pub fn samples<'a>(&'a self, now: Instant, namespaces: bool, out: &mut Vec<Published<'a>>) {
-        let node = self.node.as_str();
+    /// Adds the samples of this node, which is called so.
+    pub fn samples<'a>(
+        &'a self,
+        node: &'a str,
+        now: Instant,
+        namespaces: bool,
+        out: &mut Vec<Published<'a>>,
+    ) {
         let mut put = |series: &'static Series, more: &[&'a str], value: Option<f64>| {
             if let Some(value) = value {
-                let labels = std::iter::once(node).chain(more.iter().copied());
-                out.push(Published {
-                    series,
-                    labels: labels.map(Cow::Borrowed).collect(),
-                    value,
-                });
+                let mut labels = [node; MAX_LABELS];
+                labels[1..=more.len()].copy_from_slice(more);
+                out.push(Published::new(series, &labels[..=more.len()], value));
             }
         };
         let usage = &self.usage;
@@ -142,6 +196,7 @@ impl NodeState {
         if let Some(NodeObject {
             allocatable,
             capacity,
+            kubelet: _,
         }) = Known::at(self.object, now)
         {
             let Resources { cpu, memory, pods } = allocatable;
@@ -176,36 +231,7 @@ impl NodeState {
                 );
             }
         }
-        for (endpoint, health) in Endpoint::ALL.iter().zip(&self.health) {
-            // Nothing is known of an endpoint before its first scrape.
-            let Some((health, up)) = health.as_ref().and_then(|h| Some((h, h.up?))) else {
-                continue;
-            };
-            let endpoint = endpoint.label();
-            put(&series::UP, &[endpoint], Some(f64::from(u8::from(up))));
-            put(
-                &series::SCRAPE_DURATION,
-                &[endpoint],
-                Some(health.duration.as_secs_f64()),
-            );
-            put(
-                &series::LAST_SUCCESS,
-                &[endpoint],
-                health.last_success.map(|at| at.as_secs_f64()),
-            );
-            put(
-                &series::RESPONSE_BYTES,
-                &[endpoint],
-                Some(health.bytes as f64),
-            );
-            for (reason, count) in health.errors.iter() {
-                put(
-                    &series::SCRAPE_ERRORS,
-                    &[endpoint, reason.label()],
-                    Some(count as f64),
-                );
-            }
-        }
+        self.health.samples(node, out);
     }
 }
 
@@ -262,25 +288,49 @@ impl Format {
     }
 }
 
-/// Writes samples family by family, in the order of the contract.
-pub fn render(samples: &[Published<'_>], format: Format) -> String {
-    let mut text = String::with_capacity(8 * 1024);
-    for series in series::ALL {
-        let mut family = samples
-            .iter()
-            .filter(|sample| sample.series.name == series.name)
-            .peekable();
-        if family.peek().is_some() {
-            write_head(&mut text, series, format);
-            for sample in family {
-                write_sample(&mut text, sample);
+/// Samples become text here, in whatever order they come: it has them family by
+/// family, in the order of the contract. What is held is text, and that once.
+#[derive(Debug)]
+pub struct Exposition {
+    format: Format,
+    /// The lines of each family of [`series::ALL`].
+    families: Vec<String>,
+}
+
+impl Exposition {
+    /// An empty one.
+    pub fn new(format: Format) -> Self {
+        Self {
+            format,
+            families: vec![String::new(); series::ALL.len()],
+        }
+    }
+
+    /// Adds samples.
+    pub fn add(&mut self, samples: &[Published<'_>]) {
+        for sample in samples {
+            let mut families = series::ALL.iter().zip(&mut self.families);
+            if let Some((_, lines)) = families.find(|(each, _)| each.name == sample.series.name) {
+                write_sample(lines, sample);
             }
         }
     }
-    if format == Format::OpenMetrics {
-        text.push_str("# EOF\n");
+
+    /// The whole text.
+    pub fn finish(self) -> String {
+        let lines: usize = self.families.iter().map(String::len).sum();
+        let mut text = String::with_capacity(lines + 8 * 1024);
+        for (series, lines) in series::ALL.iter().zip(self.families) {
+            if !lines.is_empty() {
+                write_head(&mut text, series, self.format);
+                text.push_str(&lines);
+            }
+        }
+        if self.format == Format::OpenMetrics {
+            text.push_str("# EOF\n");
+        }
+        text
     }
-    text
 }
 
 fn write_head(text: &mut String, series: &Series, format: Format) {
@@ -306,7 +356,7 @@ fn trim_suffix<'a>(name: &'a str, suffix: &str) -> &'a str {
 
 fn write_sample(text: &mut String, sample: &Published<'_>) {
     text.push_str(sample.series.name);
-    for (index, (name, value)) in sample.series.labels.iter().zip(&sample.labels).enumerate() {
+    for (index, (name, value)) in sample.labels().enumerate() {
         text.push(if index == 0 { '{' } else { ',' });
         text.push_str(name);
         text.push_str("=\"");
@@ -320,7 +370,7 @@ fn write_sample(text: &mut String, sample: &Published<'_>) {
         }
         text.push('"');
     }
-    if !sample.labels.is_empty() {
+    if !sample.series.labels.is_empty() {
         text.push('}');
     }
     // The shortest digits that read back as the same number; writing to a
@@ -332,28 +382,24 @@ fn write_sample(text: &mut String, sample: &Published<'_>) {
 mod tests {
     use super::*;
 
-    fn sample(series: &'static Series, labels: &[&'static str], value: f64) -> Published<'static> {
-        Published {
-            series,
-            labels: labels.iter().map(|l| Cow::Borrowed(*l)).collect(),
-            value,
-        }
-    }
-
-    fn some_samples() -> Vec<Published<'static>> {
-        vec![
-            sample(&series::BUILD_INFO, &["0.3.0", "abc"], 1.0),
-            sample(&series::SCRAPE_ERRORS, &["n", "pods", "timeout"], 2.0),
-            sample(&series::CPU_USAGE, &["a"], 1.5),
-            sample(&series::CPU_USAGE, &["q\"b\\s\nn"], 0.1),
-            sample(&series::MEMORY_USAGE, &["a"], 904_564_736.0),
-            sample(&series::PROCESS_CPU, &[], 0.25),
-        ]
+    fn render(format: Format) -> String {
+        let mut exposition = Exposition::new(format);
+        exposition.add(&[
+            Published::new(&series::BUILD_INFO, &["0.3.0", "abc"], 1.0),
+            Published::new(&series::SCRAPE_ERRORS, &["n", "pods", "timeout"], 2.0),
+            Published::new(&series::CPU_USAGE, &["a"], 1.5),
+        ]);
+        exposition.add(&[
+            Published::new(&series::CPU_USAGE, &["q\"b\\s\nn"], 0.1),
+            Published::new(&series::MEMORY_USAGE, &["a"], 904_564_736.0),
+            Published::new(&series::PROCESS_CPU, &[], 0.25),
+        ]);
+        exposition.finish()
     }
 
     #[test]
     fn text_format_groups_families_and_escapes_labels() {
-        insta::assert_snapshot!(render(&some_samples(), Format::Text), @r#"
+        insta::assert_snapshot!(render(Format::Text), @r#"
         # HELP k8s_node_cpu_usage_cores CPU used by the node, in cores: the rate of its CPU seconds between its two newest samples
         # TYPE k8s_node_cpu_usage_cores gauge
         k8s_node_cpu_usage_cores{node="a"} 1.5
@@ -375,7 +421,7 @@ mod tests {
 
     #[test]
     fn openmetrics_names_families_without_their_suffix_and_ends_with_eof() {
-        let text = render(&some_samples(), Format::OpenMetrics);
+        let text = render(Format::OpenMetrics);
         assert!(text.contains("# TYPE k8s_ai_exporter_scrape_errors counter\n"));
         assert!(text.contains("\nk8s_ai_exporter_scrape_errors_total{"));
         assert!(text.contains("# TYPE k8s_ai_exporter_build info\n"));
@@ -406,6 +452,13 @@ mod tests {
             (";;;,,q=banana", Format::Text),
         ] {
             assert_eq!(Format::negotiate(accept), format, "{accept}");
+        }
+    }
+
+    #[test]
+    fn no_series_has_more_labels_than_a_sample_holds() {
+        for series in series::ALL {
+            assert!(series.labels.len() <= MAX_LABELS, "{}", series.name);
         }
     }
 

@@ -101,9 +101,14 @@ impl RangeQuery {
         (0..=(end - start) / step).map(move |n| start + n * step)
     }
 
+    /// Whether series of this name are asked for.
+    pub fn is_of(&self, name: &str) -> bool {
+        self.name == name
+    }
+
     /// Whether a series is asked for.
     pub fn selects(&self, identity: &Identity) -> bool {
-        identity.name == self.name
+        self.is_of(identity.name)
             && self.matchers.iter().all(|(label, value)| {
                 let found = identity.labels.iter().find(|(name, _)| name == label);
                 // As in PromQL, a label that is not there is an empty one.
