@@ -17,7 +17,7 @@ use signal_hook::iterator::Signals;
 use crate::args::{Config, Nodes};
 use crate::board::Board;
 use crate::discovery::Discovery;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Rounds};
 use crate::scrape::NodeScraper;
 use crate::snapshot::Format;
 use crate::{http, logging};
@@ -140,25 +140,17 @@ fn start_scraping(
     };
     let fleet = Arc::new(Fleet::new(for_failing));
     for _ in 0..workers {
-        let (fleet, complete) = (Arc::clone(&fleet), complete.clone());
-        thread::spawn(move || {
-            fleet.work(|scraper| match &complete {
-                Some(events) if scraper.is_complete() => {
-                    // The main thread may have run out of time by now.
-                    let _ = events.send(Event::Complete);
-                    true
-                }
-                _ => false,
-            })
-        });
+        let fleet = Arc::clone(&fleet);
+        thread::spawn(move || fleet.work());
     }
     let Some(mut discovery) = discovery else {
         let now = Instant::now();
-        let scraper = |node: &Arc<_>| NodeScraper::new(board, Arc::clone(node), now);
-        let scrapers: Vec<_> = board.nodes().iter().map(scraper).collect();
-        let found = scrapers.len();
-        fleet.add(scrapers);
-        return Some(found);
+        let nodes = board.nodes();
+        fleet.add(nodes.iter().map(|node| Turns {
+            scraper: NodeScraper::new(board, Arc::clone(node), now),
+            complete: complete.clone(),
+        }));
+        return Some(nodes.len());
     };
     thread::spawn(move || {
         loop {
@@ -171,8 +163,43 @@ fn start_scraping(
                 // As above.
                 let _ = events.send(Event::Found(joined.len()));
             }
-            fleet.add(joined);
+            fleet.add(joined.into_iter().map(|scraper| Turns {
+                scraper,
+                complete: complete.clone(),
+            }));
         }
     });
     None
+}
+
+/// A node's rounds, as long as it is one of the run's and has not all that is wanted.
+struct Turns {
+    scraper: NodeScraper,
+    /// Who is to be told that it has.
+    complete: Option<Sender<Event>>,
+}
+
+impl Rounds for Turns {
+    fn due(&self) -> Instant {
+        self.scraper.due()
+    }
+
+    fn is_failing(&self) -> bool {
+        self.scraper.is_failing()
+    }
+
+    fn round(&mut self) -> bool {
+        if self.scraper.node.has_left() {
+            return false;
+        }
+        self.scraper.round();
+        match &self.complete {
+            Some(events) if self.scraper.is_complete() => {
+                // The main thread may have run out of time by now.
+                let _ = events.send(Event::Complete);
+                false
+            }
+            _ => true,
+        }
+    }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Paging {
 /// The refusal that a real server has for such a query.
 pub(crate) fn list(
     kind: Kind,
-    items: Vec<Value>,
+    items: impl Iterator<Item = Value>,
     version: &str,
     query: &Query<'_>,
     paging: Paging,
@@ -57,10 +57,11 @@ pub(crate) fn list(
     let limit = limit(query, paging)?;
     let from = start(query, paging)?;
 
+    // One object at a time: those of a large cluster together take gigabytes.
     let mut items: Vec<Value> = items
-        .into_iter()
         .filter(|item| selector.matches(item))
         .skip(from)
+        .map(|item| form.element(kind, item))
         .collect();
     let mut metadata = json!({"resourceVersion": version});
     if let Some(limit) = limit.filter(|limit| items.len() > *limit) {
@@ -71,7 +72,7 @@ pub(crate) fn list(
         }
         items.truncate(limit);
     }
-    Ok(form.list(kind, &metadata, &items))
+    Ok(form.list(kind, metadata, items))
 }
 
 /// Most objects of an answer. The watch cache answers `resourceVersion=0`, and
@@ -115,7 +116,7 @@ mod tests {
     }
 
     fn ask(query: &Query<'_>, paging: Paging) -> Result<Value, Status> {
-        list(Kind::Pods, pods(), "7", query, paging)
+        list(Kind::Pods, pods().into_iter(), "7", query, paging)
     }
 
     fn names(list: &Value) -> Vec<&str> {

@@ -59,10 +59,10 @@ pub(crate) fn node(machine: &Machine, start_ms: i64, at: f64) -> Value {
                 condition("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
             ],
             "addresses": [
-                {"type": "InternalIP", "address": "192.0.2.2"},
+                {"type": "InternalIP", "address": machine.kubelet.ip()},
                 {"type": "Hostname", "address": name},
             ],
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": machine.kubelet.port()}},
             "nodeInfo": {
                 "machineID": "00000000000000000000000000000001",
                 "systemUUID": "00000000000000000000000000000001",
@@ -170,7 +170,7 @@ fn pod(machine: &Machine, pod: &Pod, start_ms: i64, at: f64) -> Value {
                 {"type": "Ready", "status": ready, "lastProbeTime": null, "lastTransitionTime": time(started)},
                 {"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": time(started)},
             ],
-            "hostIP": "192.0.2.2",
+            "hostIP": machine.kubelet.ip(),
             "podIP": "10.244.0.95",
             "startTime": time(started),
             "containerStatuses": statuses,
@@ -221,8 +221,14 @@ impl Kind {
             Self::Nodes => &[
                 ("Name", "name", 0),
                 ("Status", "", 0),
+                ("Roles", "", 0),
                 ("Age", "", 0),
                 ("Version", "", 0),
+                ("Internal-IP", "", 1),
+                ("External-IP", "", 1),
+                ("OS-Image", "", 1),
+                ("Kernel-Version", "", 1),
+                ("Container-Runtime", "", 1),
             ],
             Self::Pods => &[
                 ("Name", "name", 0),
@@ -232,6 +238,8 @@ impl Kind {
                 ("Age", "", 0),
                 ("IP", "", 1),
                 ("Node", "", 1),
+                ("Nominated Node", "", 1),
+                ("Readiness Gates", "", 1),
             ],
         }
     }
@@ -289,26 +297,28 @@ impl Form {
         })
     }
 
-    /// A list of objects in this form.
-    pub(crate) fn list(self, kind: Kind, metadata: &Value, items: &[Value]) -> Value {
+    /// An object as it stands in a list of this form.
+    pub(crate) fn element(self, kind: Kind, object: Value) -> Value {
         match self {
-            Self::Objects => json!({
-                "kind": kind.list_kind(), "apiVersion": "v1", "metadata": metadata, "items": items,
-            }),
-            Self::Metadata => json!({
-                "kind": "PartialObjectMetadataList",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": metadata,
-                "items": items.iter().map(partial).collect::<Vec<_>>(),
-            }),
-            Self::Table(include) => json!({
-                "kind": "Table",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": metadata,
-                "columnDefinitions": column_definitions(kind),
-                "rows": items.iter().map(|object| row(kind, object, include)).collect::<Vec<_>>(),
-            }),
+            Self::Objects => object,
+            Self::Metadata => partial(&object),
+            Self::Table(include) => row(kind, &object, include),
         }
+    }
+
+    /// A list of such elements.
+    pub(crate) fn list(self, kind: Kind, metadata: Value, elements: Vec<Value>) -> Value {
+        let (list_kind, version, field) = match self {
+            Self::Objects => (kind.list_kind(), "v1", "items"),
+            Self::Metadata => ("PartialObjectMetadataList", "meta.k8s.io/v1", "items"),
+            Self::Table(_) => ("Table", "meta.k8s.io/v1", "rows"),
+        };
+        let mut list = json!({"kind": list_kind, "apiVersion": version, "metadata": metadata});
+        if let Self::Table(_) = self {
+            list["columnDefinitions"] = column_definitions(kind);
+        }
+        list[field] = Value::Array(elements);
+        list
     }
 }
 
@@ -342,8 +352,19 @@ fn row(kind: Kind, object: &Value, include: Include) -> Value {
 }
 
 fn node_cells(node: &Value) -> Value {
-    let version = text(node, "/status/nodeInfo/kubeletVersion");
-    json!([text(node, "/metadata/name"), "Ready", "1h", version])
+    let info = |name: &str| text(node, &format!("/status/nodeInfo/{name}"));
+    json!([
+        text(node, "/metadata/name"),
+        "Ready",
+        "<none>",
+        "1h",
+        info("kubeletVersion"),
+        text(node, "/status/addresses/0/address"),
+        "<none>",
+        info("osImage"),
+        info("kernelVersion"),
+        info("containerRuntimeVersion"),
+    ])
 }
 
 fn pod_cells(pod: &Value) -> Value {
@@ -369,6 +390,8 @@ fn pod_cells(pod: &Value) -> Value {
         "1h",
         text(pod, "/status/podIP"),
         text(pod, "/spec/nodeName"),
+        "<none>",
+        "<none>",
     ])
 }
 
