@@ -206,7 +206,7 @@ impl Backend {
                 list::list(Kind::Nodes, nodes, &version, &query, paging)
             }
             Endpoint::Pods => {
-                let pods = self.pods(route.node.as_deref(), at);
+                let pods = self.pods(route.node.as_deref(), query.wants_cells_only(), at);
                 list::list(Kind::Pods, pods, &version, &query, paging)
             }
             Endpoint::OtherProxy if self.replay.is_none() && self.machine(node).is_none() => {
@@ -261,7 +261,7 @@ impl Backend {
 
     /// The pods on a node, or all. The replayed ones are on the node that is asked
     /// about, unless that one is simulated.
-    fn pods(&self, node: Option<&str>, at: f64) -> impl Iterator<Item = Value> {
+    fn pods(&self, node: Option<&str>, in_outline: bool, at: f64) -> impl Iterator<Item = Value> {
         let start_ms = self.sampling.start_ms;
         let is_simulated = node.is_some_and(|name| self.machine(name).is_some());
         let replayed = self.replay.iter().flat_map(move |replay| {
@@ -277,7 +277,10 @@ impl Backend {
         }
         machines
             .into_values()
-            .flat_map(move |machine| objects::pods(&machine, start_ms, at))
+            .flat_map(move |machine| match in_outline {
+                true => objects::pod_outlines(&machine, at),
+                false => objects::pods(&machine, start_ms, at),
+            })
             .chain(replayed)
     }
 }

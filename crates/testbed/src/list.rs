@@ -20,6 +20,27 @@ pub(crate) struct Query<'a> {
     pub(crate) accept: &'a str,
 }
 
+impl Query<'_> {
+    fn form(&self) -> Result<Form, Status> {
+        let include = match self.include_object {
+            "None" => Include::None,
+            "" | "Metadata" => Include::Metadata,
+            "Object" => Include::Object,
+            other => {
+                return Err(Status::bad_request(format!(
+                    "unrecognized includeObject value: {other:?}"
+                )));
+            }
+        };
+        Form::negotiate(self.accept, include).ok_or_else(Status::not_acceptable)
+    }
+
+    /// Whether of each object the cells of a table are all that is wanted.
+    pub(crate) fn wants_cells_only(&self) -> bool {
+        matches!(self.form(), Ok(Form::Table(Include::None)))
+    }
+}
+
 /// How the server pages, apart from what the request asks.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Paging {
@@ -41,17 +62,7 @@ pub(crate) fn list(
     query: &Query<'_>,
     paging: Paging,
 ) -> Result<Value, Status> {
-    let include = match query.include_object {
-        "None" => Include::None,
-        "" | "Metadata" => Include::Metadata,
-        "Object" => Include::Object,
-        other => {
-            return Err(Status::bad_request(format!(
-                "unrecognized includeObject value: {other:?}"
-            )));
-        }
-    };
-    let form = Form::negotiate(query.accept, include).ok_or_else(Status::not_acceptable)?;
+    let form = query.form()?;
     let selector =
         Selector::parse(query.field_selector, kind.fields()).map_err(Status::bad_request)?;
     let limit = limit(query, paging)?;
