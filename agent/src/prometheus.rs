@@ -212,7 +212,7 @@ impl Prometheus {
         ];
         let response = self
             .client
-            .post_form(path::QUERY_RANGE, &form, "application/json", None, CAPS)
+            .post_form(path::QUERY_RANGE, &form, "application/json", &[], CAPS)
             .map_err(QueryError::Failure)?;
         let is_json = response.media_type() == "application/json";
         if response.status != 200 {
