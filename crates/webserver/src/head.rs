@@ -129,7 +129,7 @@ fn parse_method(name: &str) -> Result<Method, Refusal> {
 /// The path and query of a target, which may be a whole URL, as to a proxy.
 fn origin_form(target: &str) -> &str {
     match target.split_once("://") {
-        Some((scheme, rest)) if matches!(scheme, "http" | "https") => rest
+        Some(("http" | "https", rest)) => rest
             .find(['/', '?'])
             .map_or("/", |authority| &rest[authority..]),
         _ => target,
