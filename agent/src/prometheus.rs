@@ -12,8 +12,10 @@ use std::time::Duration;
 use contract::path;
 use webclient::{Caps, Client, Failure, Response};
 
-pub use matrix::{Answer, Defect, Refusal};
+pub use matrix::{Answer, Defect, NodeSeries, Refusal};
 
+use crate::collect::Source;
+use crate::shard::Shard;
 use crate::window::Window;
 
 /// Most bytes of an answer. 5,000 nodes with a point a minute for a day are some 200 MB.
@@ -143,30 +145,14 @@ impl QueryError {
 #[derive(Debug)]
 pub struct Prometheus {
     client: Client,
+    shard: Shard,
 }
 
 impl Prometheus {
-    /// Asks through `client`; connects to nothing yet.
-    pub fn new(client: Client) -> Self {
-        Self { client }
-    }
-
-    /// Asks for `query` at each moment of `window`, up to three times.
-    ///
-    /// # Errors
-    /// When no attempt brings a complete answer; that of the last attempt.
-    pub fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
-        let mut pauses = PAUSES.into_iter();
-        loop {
-            let error = match self.attempt(query, window) {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            match pauses.next().and_then(|usual| error.pause(usual)) {
-                Some(pause) => thread::sleep(pause),
-                None => return Err(error),
-            }
-        }
+    /// Asks through `client`, and keeps of the answers what is of `shard`; connects
+    /// to nothing yet.
+    pub fn new(client: Client, shard: Shard) -> Self {
+        Self { client, shard }
     }
 
     fn attempt(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
@@ -186,20 +172,41 @@ impl Prometheus {
             .map_err(QueryError::Failure)?;
         let is_json = response.media_type() == "application/json";
         if response.status != 200 {
-            return Err(refusal(response, is_json, window));
+            return Err(refusal(response, is_json));
         }
         if !is_json {
             return Err(QueryError::NotJson {
                 media_type: matrix::one_line(&response.media_type()),
             });
         }
-        matrix::read(response.body, window).map_err(QueryError::Defect)
+        let selection = matrix::Selection {
+            moment: &|unix| window.nearest(unix),
+            node: &|node| self.shard.has(node),
+        };
+        matrix::read(response.body, selection).map_err(QueryError::Defect)
     }
 }
 
-fn refusal(mut response: Response, is_json: bool, window: &Window) -> QueryError {
+impl Source for Prometheus {
+    /// Asks up to three times. An error is that of the last attempt.
+    fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let error = match self.attempt(query, window) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            match pauses.next().and_then(|usual| error.pause(usual)) {
+                Some(pause) => thread::sleep(pause),
+                None => return Err(error),
+            }
+        }
+    }
+}
+
+fn refusal(mut response: Response, is_json: bool) -> QueryError {
     let body = response.body.read_start(REFUSAL_BYTES);
-    let message = match matrix::read_refusal(&body, window) {
+    let message = match matrix::read_refusal(&body) {
         Some(refusal) => refusal.to_string(),
         // The text of a proxy helps; the source of its HTML page does not.
         None if is_json || response.media_type() == "text/plain" => matrix::one_line(&body),

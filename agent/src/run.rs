@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::prometheus::Prometheus;
 use crate::report::text::printable;
 use crate::report::{Report, json, text};
+use crate::shard::Shard;
 use crate::termination;
 use quantity::Timestamp;
 
@@ -73,17 +74,20 @@ fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
 }
 
 fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
-    let prometheus = Prometheus::new(Client::new(Settings {
-        base: config.backend.url.clone(),
-        authorities,
-        identity: None,
-        credentials: Credentials::None,
-        headers: Vec::new(),
-        user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
-        deadline: config.backend.timeout,
-        connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
-        keep_idle: KEEP_IDLE,
-    }));
+    let prometheus = Prometheus::new(
+        Client::new(Settings {
+            base: config.backend.url.clone(),
+            authorities,
+            identity: None,
+            credentials: Credentials::None,
+            headers: Vec::new(),
+            user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
+            deadline: config.backend.timeout,
+            connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
+            keep_idle: KEEP_IDLE,
+        }),
+        Shard::WHOLE,
+    );
     let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
     let measurements = collect(&prometheus, &config.backend.queries, &window);
     let refused = measurements.usage_query_failed;

@@ -1,12 +1,12 @@
 //! The answer to a range query, decoded as it streams. Pure: reads any `Read`.
 //!
 //! Format: <https://prometheus.io/docs/prometheus/latest/querying/api/>. Of each
-//! series only its `node` label and the points of the window are kept. Labels of
-//! other names, native histograms, statistics and unknown fields are passed over.
+//! series only its name, its `node` label and the points asked for are kept. Labels
+//! of other names, native histograms, statistics and unknown fields are passed over.
 //!
-//! Memory: the kept points, 16 bytes each. A series has at most as many as the
-//! window, and each of them took at least as many bytes of the answer, so the cap
-//! on the answer bounds them all.
+//! Memory: the kept points, 16 bytes each. Each took at least as many bytes of the
+//! answer, so the cap on the answer bounds them all.
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,17 +14,26 @@ use std::io::{self, BufReader, Read};
 
 use contract::label;
 use forecast::Point;
+use quantity::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use webclient::Failure;
 
 use crate::series::Series;
-use crate::window::Window;
+
+/// What of an answer is wanted.
+#[derive(Clone, Copy)]
+pub struct Selection<'a> {
+    /// The moment that a sample at these Unix seconds belongs to, if any.
+    pub moment: &'a dyn Fn(f64) -> Option<Timestamp>,
+    /// Whether a node's series are kept.
+    pub node: &'a dyn Fn(&str) -> bool,
+}
 
 /// A complete, successful answer.
 #[derive(Debug, Default, PartialEq)]
 pub struct Answer {
-    /// Series by node; several where an exporter pod replaced another.
-    pub nodes: BTreeMap<String, Vec<Series>>,
+    /// The series of the nodes that were wanted, as they came.
+    pub series: Vec<NodeSeries>,
     /// What the backend itself warned of.
     pub warnings: Vec<String>,
     /// What the backend remarked about the query.
@@ -33,9 +42,43 @@ pub struct Answer {
     pub is_partial: bool,
     /// Series left out because they have no `node` label.
     pub without_node: u64,
-    /// Samples left out: NaN, infinite, negative, above 2^53, outside the window or
-    /// out of order.
-    pub rejected_samples: u64,
+    /// Series left out because their node was not wanted.
+    pub of_other_nodes: u64,
+    /// Samples left out.
+    pub rejected: Rejected,
+}
+
+/// One series of one node.
+#[derive(Debug, PartialEq)]
+pub struct NodeSeries {
+    /// The metric's name; `None` for what an expression computed.
+    pub name: Option<String>,
+    /// The label `node`; not empty.
+    pub node: String,
+    /// Its points.
+    pub series: Series,
+}
+
+/// Samples left out, by reason.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Rejected {
+    /// NaN, infinite, negative, above 2^53, or no number.
+    pub implausible: u64,
+    /// At a moment that was not asked for.
+    pub elsewhen: u64,
+    /// Not later than the sample before it.
+    pub out_of_order: u64,
+}
+
+impl Answer {
+    /// The series by node; several where an exporter pod replaced another.
+    pub fn by_node(series: Vec<NodeSeries>) -> BTreeMap<String, Vec<Series>> {
+        let mut nodes: BTreeMap<String, Vec<Series>> = BTreeMap::new();
+        for one in series {
+            nodes.entry(one.node).or_default().push(one.series);
+        }
+        nodes
+    }
 }
 
 /// Why a body is not a complete, successful answer.
@@ -83,29 +126,23 @@ const MAX_TEXT_CHARS: usize = 500;
 ///
 /// # Errors
 /// When it reports an error, is not a matrix, or ends early.
-pub fn read(body: impl Read, window: &Window) -> Result<Answer, Defect> {
+pub fn read(body: impl Read, selection: Selection<'_>) -> Result<Answer, Defect> {
     let mut json =
         serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER_BYTES, body));
-    let envelope = Envelope { window }
+    let envelope = Envelope(selection)
         .deserialize(&mut json)
         .and_then(|envelope| json.end().map(|()| envelope))
         .map_err(defect)?;
-    match envelope.status.as_str() {
-        "success" if envelope.result_type == "matrix" => Ok(envelope.answer),
-        "success" => Err(Defect::Shape(format!(
-            "a matrix was expected, the result type is {:?}",
-            envelope.result_type
-        ))),
-        "error" => Err(Defect::Refused(envelope.refusal)),
-        other => Err(Defect::Shape(format!(
-            "the status {other:?} is neither success nor error"
-        ))),
-    }
+    envelope.answer()
 }
 
 /// Reads the error object out of the body of a refusal, if it is one.
-pub fn read_refusal(body: &str, window: &Window) -> Option<Refusal> {
-    match read(body.as_bytes(), window) {
+pub fn read_refusal(body: &str) -> Option<Refusal> {
+    let nothing = Selection {
+        moment: &|_| None,
+        node: &|_| false,
+    };
+    match read(body.as_bytes(), nothing) {
         Err(Defect::Refused(refusal)) => Some(refusal),
         _ => None,
     }
@@ -146,10 +183,24 @@ struct EnvelopeParts {
     answer: Answer,
 }
 
-/// The outermost object.
-struct Envelope<'a> {
-    window: &'a Window,
+impl EnvelopeParts {
+    fn answer(self) -> Result<Answer, Defect> {
+        match self.status.as_str() {
+            "success" if self.result_type == "matrix" => Ok(self.answer),
+            "success" => Err(Defect::Shape(format!(
+                "a matrix was expected, the result type is {:?}",
+                self.result_type
+            ))),
+            "error" => Err(Defect::Refused(self.refusal)),
+            other => Err(Defect::Shape(format!(
+                "the status {other:?} is neither success nor error"
+            ))),
+        }
+    }
 }
+
+/// The outermost object.
+struct Envelope<'a>(Selection<'a>);
 
 impl<'de> DeserializeSeed<'de> for Envelope<'_> {
     type Value = EnvelopeParts;
@@ -169,21 +220,14 @@ impl<'de> Visitor<'de> for Envelope<'_> {
         let mut parts = EnvelopeParts::default();
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
-                "status" => parts.status = map.next_value::<Text<'_>>()?.owned(),
-                "errorType" => {
-                    parts.refusal.error_type = one_line(&map.next_value::<Text<'_>>()?.0);
-                }
-                "error" => parts.refusal.error = one_line(&map.next_value::<Text<'_>>()?.0),
-                "isPartial" => parts.answer.is_partial = map.next_value()?,
-                "warnings" => {
-                    parts.answer.warnings =
-                        map.next_value::<Option<Remarks>>()?.unwrap_or_default().0;
-                }
-                "infos" => {
-                    parts.answer.infos = map.next_value::<Option<Remarks>>()?.unwrap_or_default().0;
-                }
+                "status" => parts.status = line(&mut map)?,
+                "errorType" => parts.refusal.error_type = line(&mut map)?,
+                "error" => parts.refusal.error = line(&mut map)?,
+                "isPartial" => parts.answer.is_partial = or_default::<_, bool>(&mut map)?,
+                "warnings" => parts.answer.warnings = or_default::<_, Remarks>(&mut map)?.0,
+                "infos" => parts.answer.infos = or_default::<_, Remarks>(&mut map)?.0,
                 "data" => map.next_value_seed(Nullable(Data {
-                    window: self.window,
+                    selection: self.0,
                     parts: &mut parts,
                 }))?,
                 _ => {
@@ -195,9 +239,21 @@ impl<'de> Visitor<'de> for Envelope<'_> {
     }
 }
 
+/// A value, or its type's default in place of `null`: backends write absent ones so.
+fn or_default<'de, A: MapAccess<'de>, T: serde::Deserialize<'de> + Default>(
+    map: &mut A,
+) -> Result<T, A::Error> {
+    Ok(map.next_value::<Option<T>>()?.unwrap_or_default())
+}
+
+/// A text in one short line; empty for `null`.
+fn line<'de, A: MapAccess<'de>>(map: &mut A) -> Result<String, A::Error> {
+    Ok(one_line(&or_default::<_, Text<'_>>(map)?.0))
+}
+
 /// `data`: the result type and the series.
 struct Data<'a> {
-    window: &'a Window,
+    selection: Selection<'a>,
     parts: &'a mut EnvelopeParts,
 }
 
@@ -211,9 +267,9 @@ impl<'de> Visitor<'de> for Data<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
-                "resultType" => self.parts.result_type = one_line(&map.next_value::<Text<'_>>()?.0),
+                "resultType" => self.parts.result_type = line(&mut map)?,
                 "result" => map.next_value_seed(Nullable(ResultList {
-                    window: self.window,
+                    selection: self.selection,
                     answer: &mut self.parts.answer,
                 }))?,
                 _ => {
@@ -227,7 +283,7 @@ impl<'de> Visitor<'de> for Data<'_> {
 
 /// `result`: the list of series.
 struct ResultList<'a> {
-    window: &'a Window,
+    selection: Selection<'a>,
     answer: &'a mut Answer,
 }
 
@@ -239,15 +295,20 @@ impl<'de> Visitor<'de> for ResultList<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some((node, series)) = list.next_element_seed(OneSeries {
-            window: self.window,
-            rejected: &mut self.answer.rejected_samples,
+        while let Some((labels, series)) = list.next_element_seed(OneSeries {
+            selection: self.selection,
+            rejected: &mut self.answer.rejected,
         })? {
-            match node {
-                Some(node) if !node.is_empty() => {
-                    self.answer.nodes.entry(node).or_default().push(series);
+            match labels.node.filter(|node| !node.is_empty()) {
+                Some(node) if (self.selection.node)(&node) => {
+                    self.answer.series.push(NodeSeries {
+                        name: labels.name,
+                        node,
+                        series,
+                    });
                 }
-                _ => self.answer.without_node += 1,
+                Some(_) => self.answer.of_other_nodes += 1,
+                None => self.answer.without_node += 1,
             }
         }
         Ok(())
@@ -256,56 +317,56 @@ impl<'de> Visitor<'de> for ResultList<'_> {
 
 /// One element of `result`: `{"metric": {…}, "values": [[time, "value"], …]}`.
 struct OneSeries<'a> {
-    window: &'a Window,
-    rejected: &'a mut u64,
+    selection: Selection<'a>,
+    rejected: &'a mut Rejected,
 }
 
 impl<'de> DeserializeSeed<'de> for OneSeries<'_> {
-    type Value = (Option<String>, Series);
+    type Value = (Labels, Series);
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for OneSeries<'_> {
-    type Value = (Option<String>, Series);
+    type Value = (Labels, Series);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a series with metric and values")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut node = None;
+        let mut labels = Labels::default();
+        let mut unwanted = false;
         let mut series = Series::default();
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
-                "metric" => node = map.next_value::<NodeLabel>()?.0,
-                "values" => map.next_value_seed(Values {
-                    window: self.window,
+                "metric" => {
+                    labels = or_default::<_, Labels>(&mut map)?;
+                    let wanted = labels.node.as_deref().is_some_and(self.selection.node);
+                    unwanted = !wanted;
+                }
+                "values" if !unwanted => map.next_value_seed(Nullable(Values {
+                    moment: self.selection.moment,
                     series: &mut series,
                     rejected: self.rejected,
-                })?,
+                    newest: f64::NEG_INFINITY,
+                }))?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Ok((node, series))
+        Ok((labels, series))
     }
 }
 
 /// `values`: pairs of Unix seconds and a number as text.
 struct Values<'a> {
-    window: &'a Window,
+    moment: &'a dyn Fn(f64) -> Option<Timestamp>,
     series: &'a mut Series,
-    rejected: &'a mut u64,
-}
-
-impl<'de> DeserializeSeed<'de> for Values<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_seq(self)
-    }
+    rejected: &'a mut Rejected,
+    newest: f64,
 }
 
 impl<'de> Visitor<'de> for Values<'_> {
@@ -315,24 +376,35 @@ impl<'de> Visitor<'de> for Values<'_> {
         f.write_str("a list of samples")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
         while let Some((unix, Number(value))) = list.next_element::<(f64, Number)>()? {
-            let kept = self
-                .window
-                .nearest(unix)
-                // The rule for cores holds for bytes as well: finite, 0 to 2^53.
-                .zip(value.and_then(quantity::Cores::new))
-                .is_some_and(|(at, value)| {
-                    self.series.push(Point {
-                        at,
-                        value: value.get(),
-                    })
-                });
-            if !kept {
-                *self.rejected += 1;
-            }
+            self.take(unix, value);
         }
         Ok(())
+    }
+}
+
+impl Values<'_> {
+    fn take(&mut self, unix: f64, value: Option<f64>) {
+        // The rule for cores holds for bytes as well: finite, 0 to 2^53.
+        let Some(value) = value.and_then(quantity::Cores::new) else {
+            self.rejected.implausible += 1;
+            return;
+        };
+        if unix <= self.newest {
+            self.rejected.out_of_order += 1;
+            return;
+        }
+        self.newest = unix;
+        let kept = (self.moment)(unix).is_some_and(|at| {
+            self.series.push(Point {
+                at,
+                value: value.get(),
+            })
+        });
+        if !kept {
+            self.rejected.elsewhen += 1;
+        }
     }
 }
 
@@ -366,32 +438,40 @@ impl<'de, V: Visitor<'de, Value = ()>> Visitor<'de> for Nullable<V> {
     }
 }
 
-/// `metric`: the labels, of which one is of interest.
-struct NodeLabel(Option<String>);
+/// `metric`: the labels, of which two are of interest.
+#[derive(Default)]
+struct Labels {
+    name: Option<String>,
+    node: Option<String>,
+}
 
-impl<'de> serde::Deserialize<'de> for NodeLabel {
+impl<'de> serde::Deserialize<'de> for Labels {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Labels;
-        impl<'de> Visitor<'de> for Labels {
-            type Value = NodeLabel;
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Labels;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("labels")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeLabel, A::Error> {
-                let mut node = None;
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
+                let mut labels = Labels::default();
                 while let Some(Text(name)) = map.next_key()? {
-                    if name == label::NODE {
-                        node = Some(map.next_value::<Text<'_>>()?.owned());
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
+                    let place = match name.as_ref() {
+                        "__name__" => &mut labels.name,
+                        label::NODE => &mut labels.node,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    *place = Some(map.next_value::<Text<'_>>()?.owned());
                 }
-                Ok(NodeLabel(node))
+                Ok(labels)
             }
         }
-        json.deserialize_map(Labels)
+        json.deserialize_map(Pairs)
     }
 }
 
@@ -406,7 +486,7 @@ impl<'de> serde::Deserialize<'de> for Number {
 }
 
 /// A string that need not be copied if the reader still holds it.
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -445,192 +525,4 @@ impl<'de> serde::Deserialize<'de> for Remarks {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::series::tests::series;
-    use crate::window::Spans;
-    use proptest::prelude::*;
-    use quantity::Timestamp;
-
-    fn window() -> Window {
-        Spans::new(240, 60, 60)
-            .expect("fits")
-            .ending_at(Timestamp::from_unix(1_795_331_580))
-    }
-
-    const START: i64 = 1_795_331_340;
-
-    /// As Prometheus 2.53 answers, with line breaks for reading.
-    const REAL: &str = r#"{"status":"success","data":{"resultType":"matrix","result":[
-        {"metric":{"__name__":"k8s_node_cpu_usage_cores","instance":"10.0.0.7:9100","node":"a","pod":"x-1"},
-         "values":[[1795331340,"0.5"],[1795331400,"0.53"],[1795331460.000,"6.1e-1"]]},
-        {"metric":{"node":"a","pod":"x-2"},"values":[[1795331520,"0.7"],[1795331580,"0.71"]]},
-        {"metric":{"node":"b"},"values":[[1795331580,"1"]]}]}}"#;
-
-    #[test]
-    fn the_answer_of_a_prometheus_is_read_by_node() {
-        let answer = read(REAL.as_bytes(), &window()).expect("a matrix");
-        assert_eq!(
-            answer.nodes["a"],
-            [
-                series(&[(START, 0.5), (START + 60, 0.53), (START + 120, 0.61)]),
-                series(&[(START + 180, 0.7), (START + 240, 0.71)]),
-            ]
-        );
-        assert_eq!(answer.nodes["b"], [series(&[(START + 240, 1.0)])]);
-        assert_eq!((answer.without_node, answer.rejected_samples), (0, 0));
-    }
-
-    #[test]
-    fn samples_that_no_node_can_have_are_left_out_and_counted() {
-        for bad in [
-            r#"[1795331400,"NaN"]"#,
-            r#"[1795331400,"+Inf"]"#,
-            r#"[1795331400,"-Inf"]"#,
-            r#"[1795331400,"-0.1"]"#,
-            r#"[1795331400,"1e300"]"#,
-            r#"[1795331400,"banana"]"#,
-            r#"[1795331340,"2"]"#, // repeated
-            r#"[1795331280,"2"]"#, // before the window
-            r#"[1795331640,"2"]"#, // after it
-            r#"[1e300,"2"]"#,
-        ] {
-            let body = format!(
-                r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"node":"a"}},"values":[[1795331340,"1"],{bad},[1795331580,"3"]]}}]}}}}"#
-            );
-            let answer = read(body.as_bytes(), &window()).expect(bad);
-            assert_eq!(
-                answer.nodes["a"],
-                [series(&[(START, 1.0), (START + 240, 3.0)])]
-            );
-            assert_eq!(answer.rejected_samples, 1, "{bad}");
-        }
-    }
-
-    #[test]
-    fn order_of_keys_unknown_fields_and_nulls_do_not_matter() {
-        let body = r#"{"warnings":["w1","w2"],"infos":["i"],"isPartial":true,"stats":{"x":[1,{}]},
-            "data":{"result":[{"values":[[1795331580,"1"]],"histograms":[[1795331580,{"count":"1"}]],"metric":{"node":"\u0061"}},
-                              {"metric":{"pod":"p"},"values":[[1795331580,"1"]]},
-                              {"metric":{"node":""},"values":[]}],
-                    "resultType":"matrix"},"status":"success"}"#;
-        let answer = read(body.as_bytes(), &window()).expect("a matrix");
-        assert_eq!(answer.nodes.keys().collect::<Vec<_>>(), ["a"]);
-        assert_eq!(answer.warnings, ["w1", "w2"]);
-        assert_eq!(answer.infos, ["i"]);
-        assert!(answer.is_partial);
-        assert_eq!(answer.without_node, 2);
-
-        let empty =
-            r#"{"status":"success","warnings":null,"data":{"resultType":"matrix","result":null}}"#;
-        assert_eq!(
-            read(empty.as_bytes(), &window()).expect("empty"),
-            Answer::default()
-        );
-    }
-
-    #[test]
-    fn an_error_object_is_a_refusal_in_its_own_words() {
-        let body = r#"{"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries.\nTry decreasing the query resolution (?step=XX)"}"#;
-        let Err(Defect::Refused(refusal)) = read(body.as_bytes(), &window()) else {
-            panic!("accepted");
-        };
-        assert_eq!(
-            refusal.to_string(),
-            "bad_data: exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"
-        );
-        let null_data = r#"{"status":"error","data":null,"errorType":"","error":""}"#;
-        let refusal = read_refusal(null_data, &window()).expect("an error object");
-        assert_eq!(refusal.to_string(), "no reason given");
-        assert_eq!(read_refusal(REAL, &window()), None);
-        assert_eq!(read_refusal("<html>", &window()), None);
-    }
-
-    #[test]
-    fn what_is_no_matrix_is_refused_with_a_reason() {
-        for (body, reason) in [
-            (
-                r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"node":"a"},"value":[1,"1"]}]}}"#,
-                "a matrix was expected, the result type is \"vector\"",
-            ),
-            ("{}", "the status \"\" is neither success nor error"),
-            (
-                r#"{"status":"ok"}"#,
-                "the status \"ok\" is neither success nor error",
-            ),
-        ] {
-            match read(body.as_bytes(), &window()) {
-                Err(Defect::Shape(problem)) => assert_eq!(problem, reason),
-                other => panic!("{body}: {other:?}"),
-            }
-        }
-        for body in ["[]", "<html>", "{} {}", r#"{"status":1}"#, "\u{feff}{}"] {
-            assert!(
-                matches!(read(body.as_bytes(), &window()), Err(Defect::Shape(_))),
-                "{body}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_answer_cut_anywhere_is_never_taken_for_a_whole_one() {
-        for end in 0..REAL.len() {
-            let cut = read(&REAL.as_bytes()[..end], &window());
-            assert!(
-                matches!(cut, Err(Defect::Truncated)),
-                "cut at {end}: {cut:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_series_never_has_more_points_than_the_window() {
-        let samples: Vec<String> = (0..2400)
-            .map(|k| format!("[{},\"1\"]", START as f64 + f64::from(k) / 10.0))
-            .collect();
-        let body = format!(
-            r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"node":"a"}},"values":[{}]}}]}}}}"#,
-            samples.join(",")
-        );
-        let answer = read(body.as_bytes(), &window()).expect("a matrix");
-        assert_eq!(
-            answer.nodes["a"][0].points().len(),
-            window().points_expected()
-        );
-    }
-
-    #[test]
-    fn a_foreign_text_becomes_one_short_line() {
-        assert_eq!(one_line("a\n\tb\u{1b}[31m  c"), "a b[31m c");
-        let long = one_line(&"x".repeat(10_000));
-        assert_eq!(long.chars().count(), MAX_TEXT_CHARS + 1);
-        assert!(long.ends_with('…'));
-    }
-
-    /// Hands out a few bytes at a time.
-    struct Dripping<'a>(&'a [u8], usize);
-
-    impl Read for Dripping<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = self.1.min(buffer.len()).min(self.0.len());
-            let (now, later) = self.0.split_at(count);
-            buffer[..count].copy_from_slice(now);
-            self.0 = later;
-            Ok(count)
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_chunking_gives_the_same_answer(size in 1..200usize) {
-            let whole = read(REAL.as_bytes(), &window()).expect("a matrix");
-            let dripped = read(Dripping(REAL.as_bytes(), size), &window()).expect("a matrix");
-            prop_assert_eq!(dripped, whole);
-        }
-
-        #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read(bytes.as_slice(), &window());
-        }
-    }
-}
+mod tests;
