@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use contract::{label, series};
 
-use crate::prometheus::{Answer, QueryError};
+use crate::prometheus::{Answer, Labels, QueryError, Table};
 use crate::recommend::Resource;
 use crate::series::{Series, merge, simultaneous};
 use crate::window::Window;
@@ -19,6 +19,13 @@ pub trait Source {
     /// # Errors
     /// When there is no complete answer.
     fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError>;
+
+    /// The same, of which only these labels of each series and its newest sample count.
+    ///
+    /// # Errors
+    /// When there is no complete answer.
+    fn query_rows(&self, query: &str, window: &Window, labels: Labels)
+    -> Result<Table, QueryError>;
 }
 
 /// What was measured of one resource, by node.
@@ -79,8 +86,6 @@ pub struct UsageQueries {
     pub memory: String,
 }
 
-type ByNode = BTreeMap<String, Vec<Series>>;
-
 /// How much of the window is asked for sizes: they hardly change, and the newest counts.
 const SIZE_WINDOW_SECONDS: u64 = 600;
 
@@ -129,13 +134,12 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
         match source.query_range(query, asked) {
             Ok(answer) => {
                 measurements.note(&subject, query, &answer);
-                let of_others = answer.of_other_nodes > 0;
-                measurements.others_have_data |= of_others;
-                let nodes = Answer::by_node(answer.series);
                 if quantity == Quantity::Usage {
-                    measurements.note_overlaps(&subject, query, &nodes, window);
+                    measurements.note_overlaps(&subject, query, &answer, window);
                 }
-                if measurements.keep(resource, quantity, nodes) == 0 && !of_others {
+                let of_others = answer.of_other_shards > 0;
+                measurements.others_have_data |= of_others;
+                if measurements.keep(resource, quantity, answer) == 0 && !of_others {
                     measurements.note_nothing(&subject, query, quantity);
                 }
             }
@@ -154,9 +158,10 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
 
 impl Measurements {
     /// Keeps what an answer says of each node. Returns of how many nodes it does.
-    fn keep(&mut self, resource: Resource, quantity: Quantity, nodes: ByNode) -> usize {
+    fn keep(&mut self, resource: Resource, quantity: Quantity, answer: Answer) -> usize {
         let measured = self.of_mut(resource);
-        let merged = nodes
+        let merged = answer
+            .nodes
             .into_iter()
             .map(|(node, parts)| (node, merge(parts)))
             .filter(|(_, series)| series.last().is_some());
@@ -190,16 +195,17 @@ impl Measurements {
 
     /// Notes nodes that have several series side by side. Those of replaced pods
     /// follow one another, and overlap as long as Prometheus looks back.
-    fn note_overlaps(&mut self, subject: &str, query: &str, nodes: &ByNode, window: &Window) {
+    fn note_overlaps(&mut self, subject: &str, query: &str, answer: &Answer, window: &Window) {
         let follows = LOOK_BACK_SECONDS / window.step + 1;
-        let overlapping = nodes
+        let overlapping = answer
+            .nodes
             .values()
             .filter(|parts| simultaneous(parts) as u64 > follows)
             .count();
         if overlapping > 0 {
             self.warnings.push(format!(
                 "{subject}: {query:?} gives several series at the same time for {overlapping} of {} nodes, and one of each is used (is a `sum by ({})` missing?)",
-                nodes.len(),
+                answer.nodes.len(),
                 label::NODE,
             ));
         }
@@ -207,7 +213,7 @@ impl Measurements {
 
     /// Notes what is odd about an answer.
     fn note(&mut self, subject: &str, query: &str, answer: &Answer) {
-        for warning in &answer.warnings {
+        for warning in &answer.remarks.warnings {
             let text = format!("{subject}: the backend warns: {warning}");
             // Remarks on the expression start like this; all others are about
             // stores that did not answer.
@@ -217,11 +223,11 @@ impl Measurements {
                 self.errors.push(text);
             }
         }
-        for info in &answer.infos {
+        for info in &answer.remarks.infos {
             self.warnings
                 .push(format!("{subject}: the backend remarks: {info}"));
         }
-        if answer.is_partial {
+        if answer.remarks.is_partial {
             self.errors.push(format!(
                 "{subject}: the backend says that its answer is partial"
             ));
@@ -234,7 +240,7 @@ impl Measurements {
                 label::NODE,
             ));
         }
-        let rejected = answer.rejected;
+        let rejected = answer.remarks.rejected;
         for (samples, reason) in [
             (rejected.implausible, "not a finite number from 0 to 2^53"),
             (rejected.elsewhen, "not at a moment asked for"),

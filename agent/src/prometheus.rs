@@ -12,7 +12,7 @@ use std::time::Duration;
 use contract::path;
 use webclient::{Caps, Client, Failure, Response};
 
-pub use matrix::{Answer, Defect, NodeSeries, Refusal};
+pub use matrix::{Answer, Defect, Labels, Refusal, Remarks, Row, Table};
 
 use crate::collect::Source;
 use crate::shard::Shard;
@@ -155,7 +155,31 @@ impl Prometheus {
         Self { client, shard }
     }
 
-    fn attempt(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+    /// Asks up to three times. An error is that of the last attempt.
+    fn query<T>(
+        &self,
+        query: &str,
+        window: &Window,
+        read: impl Fn(Response) -> Result<T, Defect>,
+    ) -> Result<T, QueryError> {
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let error = match self
+                .attempt(query, window)
+                .and_then(|response| read(response).map_err(QueryError::Defect))
+            {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            match pauses.next().and_then(|usual| error.pause(usual)) {
+                Some(pause) => thread::sleep(pause),
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// A response that is JSON, its body not read yet.
+    fn attempt(&self, query: &str, window: &Window) -> Result<Response, QueryError> {
         let start = window.start.unix().to_string();
         let end = window.end.unix().to_string();
         let step = window.step.to_string();
@@ -179,28 +203,26 @@ impl Prometheus {
                 media_type: matrix::one_line(&response.media_type()),
             });
         }
-        let selection = matrix::Selection {
-            moment: &|unix| window.nearest(unix),
-            node: &|node| self.shard.has(node),
-        };
-        matrix::read(response.body, selection).map_err(QueryError::Defect)
+        Ok(response)
     }
 }
 
 impl Source for Prometheus {
-    /// Asks up to three times. An error is that of the last attempt.
     fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
-        let mut pauses = PAUSES.into_iter();
-        loop {
-            let error = match self.attempt(query, window) {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            match pauses.next().and_then(|usual| error.pause(usual)) {
-                Some(pause) => thread::sleep(pause),
-                None => return Err(error),
-            }
-        }
+        self.query(query, window, |response| {
+            matrix::read(response.body, window, self.shard)
+        })
+    }
+
+    fn query_rows(
+        &self,
+        query: &str,
+        window: &Window,
+        labels: Labels,
+    ) -> Result<Table, QueryError> {
+        self.query(query, window, |response| {
+            matrix::read_rows(response.body, window, self.shard, labels)
+        })
     }
 }
 

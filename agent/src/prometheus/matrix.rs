@@ -1,11 +1,12 @@
 //! The answer to a range query, decoded as it streams. Pure: reads any `Read`.
 //!
 //! Format: <https://prometheus.io/docs/prometheus/latest/querying/api/>. Of each
-//! series only its name, its `node` label and the points asked for are kept. Labels
-//! of other names, native histograms, statistics and unknown fields are passed over.
+//! series a [`Consumer`] keeps the labels and points that it wants: all points by
+//! node ([`read`]), or the newest of each series ([`read_rows`]). Other labels,
+//! native histograms, statistics and unknown fields are passed over.
 //!
-//! Memory: the kept points, 16 bytes each. Each took at least as many bytes of the
-//! answer, so the cap on the answer bounds them all.
+//! Memory: the kept points, 16 bytes each, and labels. Each point took at least as
+//! many bytes of the answer, so the cap on the answer bounds them all.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,44 +20,73 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use webclient::Failure;
 
 use crate::series::Series;
+use crate::shard::Shard;
+use crate::window::Window;
 
-/// What of an answer is wanted.
-#[derive(Clone, Copy)]
-pub struct Selection<'a> {
-    /// The moment that a sample at these Unix seconds belongs to, if any.
-    pub moment: &'a dyn Fn(f64) -> Option<Timestamp>,
-    /// Whether a node's series are kept.
-    pub node: &'a dyn Fn(&str) -> bool,
-}
-
-/// A complete, successful answer.
+/// A complete, successful answer, by node.
 #[derive(Debug, Default, PartialEq)]
 pub struct Answer {
-    /// The series of the nodes that were wanted, as they came.
-    pub series: Vec<NodeSeries>,
+    /// Series by node; several where an exporter pod replaced another.
+    pub nodes: BTreeMap<String, Vec<Series>>,
+    /// Series left out because they have no `node` label.
+    pub without_node: u64,
+    /// Series left out because their node is in another shard.
+    pub of_other_shards: u64,
+    /// What else there is to say about it.
+    pub remarks: Remarks,
+}
+
+/// A complete, successful answer, one row a series.
+#[derive(Debug, Default, PartialEq)]
+pub struct Table {
+    /// The series in the order of the answer. Those without a sample are left out,
+    /// and those of nodes in another shard, if the label `node` was asked for.
+    pub rows: Vec<Row>,
+    /// What else there is to say about it.
+    pub remarks: Remarks,
+}
+
+/// One series: the labels that were asked for, and its newest sample.
+#[derive(Debug, PartialEq)]
+pub struct Row {
+    names: Labels,
+    values: Vec<Option<String>>,
+    /// Finite, from 0 to 2^53.
+    pub value: f64,
+}
+
+impl Row {
+    /// A row with the values of these labels, in their order.
+    pub(crate) fn new(names: Labels, values: Vec<Option<String>>, value: f64) -> Self {
+        Self {
+            names,
+            values,
+            value,
+        }
+    }
+
+    /// The value of a label that was asked for; `None` where it is absent or
+    /// empty, which are the same to Prometheus.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let index = self.names.iter().position(|known| *known == name)?;
+        self.values[index].as_deref()
+    }
+}
+
+/// Names of the labels to keep of each series.
+pub type Labels = &'static [&'static str];
+
+/// What an answer says besides its series.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Remarks {
     /// What the backend itself warned of.
     pub warnings: Vec<String>,
     /// What the backend remarked about the query.
     pub infos: Vec<String>,
     /// Whether the backend said that the answer lacks something (`isPartial`).
     pub is_partial: bool,
-    /// Series left out because they have no `node` label.
-    pub without_node: u64,
-    /// Series left out because their node was not wanted.
-    pub of_other_nodes: u64,
     /// Samples left out.
     pub rejected: Rejected,
-}
-
-/// One series of one node.
-#[derive(Debug, PartialEq)]
-pub struct NodeSeries {
-    /// The metric's name; `None` for what an expression computed.
-    pub name: Option<String>,
-    /// The label `node`; not empty.
-    pub node: String,
-    /// Its points.
-    pub series: Series,
 }
 
 /// Samples left out, by reason.
@@ -68,17 +98,6 @@ pub struct Rejected {
     pub elsewhen: u64,
     /// Not later than the sample before it.
     pub out_of_order: u64,
-}
-
-impl Answer {
-    /// The series by node; several where an exporter pod replaced another.
-    pub fn by_node(series: Vec<NodeSeries>) -> BTreeMap<String, Vec<Series>> {
-        let mut nodes: BTreeMap<String, Vec<Series>> = BTreeMap::new();
-        for one in series {
-            nodes.entry(one.node).or_default().push(one.series);
-        }
-        nodes
-    }
 }
 
 /// Why a body is not a complete, successful answer.
@@ -122,27 +141,177 @@ const MAX_REMARKS: usize = 10;
 /// Most characters kept of one text of the backend's.
 const MAX_TEXT_CHARS: usize = 500;
 
-/// Reads an answer to its end.
+/// What becomes of the series of an answer, one after the other.
+pub trait Consumer {
+    /// Where the value of this label of the present series goes; `None` if nowhere.
+    /// An empty value arrives as `None`, since to Prometheus it is no label.
+    fn label(&mut self, name: &str) -> Option<&mut Option<String>>;
+
+    /// Whether the samples of the present series are of use, as far as its labels
+    /// are known: they mostly come first.
+    fn wants_samples(&self) -> bool;
+
+    /// The moment that a sample at these Unix seconds belongs to, if any.
+    fn moment(&self, unix: f64) -> Option<Timestamp>;
+
+    /// Takes the points of the present series, which ends it.
+    fn end_series(&mut self, points: Series);
+}
+
+/// Reads an answer to its end, by node.
 ///
 /// # Errors
 /// When it reports an error, is not a matrix, or ends early.
-pub fn read(body: impl Read, selection: Selection<'_>) -> Result<Answer, Defect> {
-    let mut json =
-        serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER_BYTES, body));
-    let envelope = Envelope(selection)
+pub fn read(body: impl Read, window: &Window, shard: Shard) -> Result<Answer, Defect> {
+    let mut nodes = Nodes {
+        window,
+        shard,
+        node: None,
+        answer: Answer::default(),
+    };
+    let remarks = read_series(body, &mut nodes)?;
+    Ok(Answer {
+        remarks,
+        ..nodes.answer
+    })
+}
+
+/// The consumer of [`read`].
+struct Nodes<'a> {
+    window: &'a Window,
+    shard: Shard,
+    node: Option<String>,
+    answer: Answer,
+}
+
+impl Consumer for Nodes<'_> {
+    fn label(&mut self, name: &str) -> Option<&mut Option<String>> {
+        (name == label::NODE).then_some(&mut self.node)
+    }
+
+    fn wants_samples(&self) -> bool {
+        let node = self.node.as_deref();
+        node.is_none_or(|node| self.shard.has(node))
+    }
+
+    fn moment(&self, unix: f64) -> Option<Timestamp> {
+        self.window.nearest(unix)
+    }
+
+    fn end_series(&mut self, points: Series) {
+        match self.node.take() {
+            Some(node) if self.shard.has(&node) => {
+                self.answer.nodes.entry(node).or_default().push(points);
+            }
+            Some(_) => self.answer.of_other_shards += 1,
+            None => self.answer.without_node += 1,
+        }
+    }
+}
+
+/// Reads an answer to its end: of each series these labels and the newest sample.
+///
+/// # Errors
+/// When it reports an error, is not a matrix, or ends early.
+pub fn read_rows(
+    body: impl Read,
+    window: &Window,
+    shard: Shard,
+    names: Labels,
+) -> Result<Table, Defect> {
+    let mut table = Rows {
+        window,
+        shard,
+        names,
+        values: vec![None; names.len()],
+        rows: Vec::new(),
+    };
+    let remarks = read_series(body, &mut table)?;
+    Ok(Table {
+        rows: table.rows,
+        remarks,
+    })
+}
+
+/// The consumer of [`read_rows`].
+struct Rows<'a> {
+    window: &'a Window,
+    shard: Shard,
+    names: Labels,
+    values: Vec<Option<String>>,
+    rows: Vec<Row>,
+}
+
+impl Rows<'_> {
+    fn is_of_shard(&self) -> bool {
+        let named = self.names.iter().zip(&self.values);
+        let node = named
+            .filter(|(name, _)| **name == label::NODE)
+            .find_map(|(_, value)| value.as_deref());
+        node.is_none_or(|node| self.shard.has(node))
+    }
+}
+
+impl Consumer for Rows<'_> {
+    fn label(&mut self, name: &str) -> Option<&mut Option<String>> {
+        let index = self.names.iter().position(|known| *known == name)?;
+        Some(&mut self.values[index])
+    }
+
+    fn wants_samples(&self) -> bool {
+        self.is_of_shard()
+    }
+
+    fn moment(&self, unix: f64) -> Option<Timestamp> {
+        self.window.nearest(unix)
+    }
+
+    fn end_series(&mut self, points: Series) {
+        let wanted = self.is_of_shard();
+        let empty = vec![None; self.names.len()];
+        let values = std::mem::replace(&mut self.values, empty);
+        if let Some(newest) = points.last().filter(|_| wanted) {
+            self.rows.push(Row::new(self.names, values, newest.value));
+        }
+    }
+}
+
+/// Reads an answer to its end; its series go to `consumer`, which has to be given
+/// up where this fails.
+///
+/// # Errors
+/// When it reports an error, is not a matrix, or ends early.
+pub fn read_series(body: impl Read, consumer: &mut dyn Consumer) -> Result<Remarks, Defect> {
+    let mut json = deserializer(body);
+    let envelope = Envelope(consumer)
         .deserialize(&mut json)
-        .and_then(|envelope| json.end().map(|()| envelope))
+        .and_then(|parts| json.end().map(|()| parts))
         .map_err(defect)?;
-    envelope.answer()
+    envelope.remarks()
+}
+
+fn deserializer<R: Read>(
+    body: R,
+) -> serde_json::Deserializer<serde_json::de::IoRead<BufReader<R>>> {
+    serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER_BYTES, body))
 }
 
 /// Reads the error object out of the body of a refusal, if it is one.
 pub fn read_refusal(body: &str) -> Option<Refusal> {
-    let nothing = Selection {
-        moment: &|_| None,
-        node: &|_| false,
-    };
-    match read(body.as_bytes(), nothing) {
+    struct Nobody;
+    impl Consumer for Nobody {
+        fn label(&mut self, _: &str) -> Option<&mut Option<String>> {
+            None
+        }
+        fn wants_samples(&self) -> bool {
+            false
+        }
+        fn moment(&self, _: f64) -> Option<Timestamp> {
+            None
+        }
+        fn end_series(&mut self, _: Series) {}
+    }
+    match read_series(body.as_bytes(), &mut Nobody) {
         Err(Defect::Refused(refusal)) => Some(refusal),
         _ => None,
     }
@@ -180,13 +349,13 @@ struct EnvelopeParts {
     status: String,
     result_type: String,
     refusal: Refusal,
-    answer: Answer,
+    remarks: Remarks,
 }
 
 impl EnvelopeParts {
-    fn answer(self) -> Result<Answer, Defect> {
+    fn remarks(self) -> Result<Remarks, Defect> {
         match self.status.as_str() {
-            "success" if self.result_type == "matrix" => Ok(self.answer),
+            "success" if self.result_type == "matrix" => Ok(self.remarks),
             "success" => Err(Defect::Shape(format!(
                 "a matrix was expected, the result type is {:?}",
                 self.result_type
@@ -200,7 +369,7 @@ impl EnvelopeParts {
 }
 
 /// The outermost object.
-struct Envelope<'a>(Selection<'a>);
+struct Envelope<'a>(&'a mut dyn Consumer);
 
 impl<'de> DeserializeSeed<'de> for Envelope<'_> {
     type Value = EnvelopeParts;
@@ -223,11 +392,11 @@ impl<'de> Visitor<'de> for Envelope<'_> {
                 "status" => parts.status = line(&mut map)?,
                 "errorType" => parts.refusal.error_type = line(&mut map)?,
                 "error" => parts.refusal.error = line(&mut map)?,
-                "isPartial" => parts.answer.is_partial = or_default::<_, bool>(&mut map)?,
-                "warnings" => parts.answer.warnings = or_default::<_, Remarks>(&mut map)?.0,
-                "infos" => parts.answer.infos = or_default::<_, Remarks>(&mut map)?.0,
+                "isPartial" => parts.remarks.is_partial = or_default(&mut map)?,
+                "warnings" => parts.remarks.warnings = or_default::<_, Texts>(&mut map)?.0,
+                "infos" => parts.remarks.infos = or_default::<_, Texts>(&mut map)?.0,
                 "data" => map.next_value_seed(Nullable(Data {
-                    selection: self.0,
+                    consumer: &mut *self.0,
                     parts: &mut parts,
                 }))?,
                 _ => {
@@ -239,7 +408,7 @@ impl<'de> Visitor<'de> for Envelope<'_> {
     }
 }
 
-/// A value, or its type's default in place of `null`: backends write absent ones so.
+/// A value, or its type's default in place of `null`: some backends write absent ones so.
 fn or_default<'de, A: MapAccess<'de>, T: serde::Deserialize<'de> + Default>(
     map: &mut A,
 ) -> Result<T, A::Error> {
@@ -253,7 +422,7 @@ fn line<'de, A: MapAccess<'de>>(map: &mut A) -> Result<String, A::Error> {
 
 /// `data`: the result type and the series.
 struct Data<'a> {
-    selection: Selection<'a>,
+    consumer: &'a mut dyn Consumer,
     parts: &'a mut EnvelopeParts,
 }
 
@@ -269,8 +438,8 @@ impl<'de> Visitor<'de> for Data<'_> {
             match key.as_ref() {
                 "resultType" => self.parts.result_type = line(&mut map)?,
                 "result" => map.next_value_seed(Nullable(ResultList {
-                    selection: self.selection,
-                    answer: &mut self.parts.answer,
+                    consumer: &mut *self.consumer,
+                    rejected: &mut self.parts.remarks.rejected,
                 }))?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -283,8 +452,8 @@ impl<'de> Visitor<'de> for Data<'_> {
 
 /// `result`: the list of series.
 struct ResultList<'a> {
-    selection: Selection<'a>,
-    answer: &'a mut Answer,
+    consumer: &'a mut dyn Consumer,
+    rejected: &'a mut Rejected,
 }
 
 impl<'de> Visitor<'de> for ResultList<'_> {
@@ -295,21 +464,11 @@ impl<'de> Visitor<'de> for ResultList<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some((labels, series)) = list.next_element_seed(OneSeries {
-            selection: self.selection,
-            rejected: &mut self.answer.rejected,
+        while let Some(points) = list.next_element_seed(OneSeries {
+            consumer: &mut *self.consumer,
+            rejected: &mut *self.rejected,
         })? {
-            match labels.node.filter(|node| !node.is_empty()) {
-                Some(node) if (self.selection.node)(&node) => {
-                    self.answer.series.push(NodeSeries {
-                        name: labels.name,
-                        node,
-                        series,
-                    });
-                }
-                Some(_) => self.answer.of_other_nodes += 1,
-                None => self.answer.without_node += 1,
-            }
+            self.consumer.end_series(points);
         }
         Ok(())
     }
@@ -317,54 +476,50 @@ impl<'de> Visitor<'de> for ResultList<'_> {
 
 /// One element of `result`: `{"metric": {…}, "values": [[time, "value"], …]}`.
 struct OneSeries<'a> {
-    selection: Selection<'a>,
+    consumer: &'a mut dyn Consumer,
     rejected: &'a mut Rejected,
 }
 
 impl<'de> DeserializeSeed<'de> for OneSeries<'_> {
-    type Value = (Labels, Series);
+    type Value = Series;
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for OneSeries<'_> {
-    type Value = (Labels, Series);
+    type Value = Series;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a series with metric and values")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut labels = Labels::default();
-        let mut unwanted = false;
-        let mut series = Series::default();
+        let mut points = Series::default();
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
-                "metric" => {
-                    labels = or_default::<_, Labels>(&mut map)?;
-                    let wanted = labels.node.as_deref().is_some_and(self.selection.node);
-                    unwanted = !wanted;
+                "metric" => map.next_value_seed(Nullable(Metric(&mut *self.consumer)))?,
+                "values" if self.consumer.wants_samples() => {
+                    map.next_value_seed(Nullable(Values {
+                        consumer: &*self.consumer,
+                        points: &mut points,
+                        rejected: self.rejected,
+                        newest: f64::NEG_INFINITY,
+                    }))?;
                 }
-                "values" if !unwanted => map.next_value_seed(Nullable(Values {
-                    moment: self.selection.moment,
-                    series: &mut series,
-                    rejected: self.rejected,
-                    newest: f64::NEG_INFINITY,
-                }))?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Ok((labels, series))
+        Ok(points)
     }
 }
 
 /// `values`: pairs of Unix seconds and a number as text.
 struct Values<'a> {
-    moment: &'a dyn Fn(f64) -> Option<Timestamp>,
-    series: &'a mut Series,
+    consumer: &'a dyn Consumer,
+    points: &'a mut Series,
     rejected: &'a mut Rejected,
     newest: f64,
 }
@@ -396,8 +551,8 @@ impl Values<'_> {
             return;
         }
         self.newest = unix;
-        let kept = (self.moment)(unix).is_some_and(|at| {
-            self.series.push(Point {
+        let kept = self.consumer.moment(unix).is_some_and(|at| {
+            self.points.push(Point {
                 at,
                 value: value.get(),
             })
@@ -438,40 +593,29 @@ impl<'de, V: Visitor<'de, Value = ()>> Visitor<'de> for Nullable<V> {
     }
 }
 
-/// `metric`: the labels, of which two are of interest.
-#[derive(Default)]
-struct Labels {
-    name: Option<String>,
-    node: Option<String>,
-}
+/// `metric`: the labels, of which some are of interest.
+struct Metric<'a>(&'a mut dyn Consumer);
 
-impl<'de> serde::Deserialize<'de> for Labels {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Labels;
+impl<'de> Visitor<'de> for Metric<'_> {
+    type Value = ();
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("labels")
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("labels")
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
-                let mut labels = Labels::default();
-                while let Some(Text(name)) = map.next_key()? {
-                    let place = match name.as_ref() {
-                        "__name__" => &mut labels.name,
-                        label::NODE => &mut labels.node,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
-                    };
-                    *place = Some(map.next_value::<Text<'_>>()?.owned());
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Text(name)) = map.next_key()? {
+            match self.0.label(&name) {
+                Some(place) => {
+                    *place = Some(map.next_value::<Text<'_>>()?.0.into_owned())
+                        .filter(|value| !value.is_empty())
                 }
-                Ok(labels)
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
             }
         }
-        json.deserialize_map(Pairs)
+        Ok(())
     }
 }
 
@@ -490,34 +634,28 @@ impl<'de> serde::Deserialize<'de> for Number {
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl Text<'_> {
-    fn owned(self) -> String {
-        self.0.into_owned()
-    }
-}
-
 /// A list of texts, cut to [`MAX_REMARKS`].
 #[derive(Default)]
-struct Remarks(Vec<String>);
+struct Texts(Vec<String>);
 
-impl<'de> serde::Deserialize<'de> for Remarks {
+impl<'de> serde::Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         struct List;
         impl<'de> Visitor<'de> for List {
-            type Value = Remarks;
+            type Value = Texts;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list of texts")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Remarks, A::Error> {
-                let mut remarks = Vec::new();
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Texts, A::Error> {
+                let mut texts = Vec::new();
                 while let Some(Text(text)) = list.next_element()? {
-                    if remarks.len() < MAX_REMARKS {
-                        remarks.push(one_line(&text));
+                    if texts.len() < MAX_REMARKS {
+                        texts.push(one_line(&text));
                     }
                 }
-                Ok(Remarks(remarks))
+                Ok(Texts(texts))
             }
         }
         json.deserialize_seq(List)

@@ -12,14 +12,9 @@ fn window() -> Window {
         .ending_at(Timestamp::from_unix(1_795_331_580))
 }
 
-/// Reads an answer as one to a query over the window, of every node.
+/// Reads an answer to a query over the window, of every node.
 fn read_window(body: impl Read) -> Result<Answer, Defect> {
-    let window = window();
-    let selection = Selection {
-        moment: &|unix| window.nearest(unix),
-        node: &|_| true,
-    };
-    read(body, selection)
+    read(body, &window(), Shard::WHOLE)
 }
 
 const START: i64 = 1_795_331_340;
@@ -34,25 +29,47 @@ const REAL: &str = r#"{"status":"success","data":{"resultType":"matrix","result"
 #[test]
 fn the_answer_of_a_prometheus_is_read_by_node() {
     let answer = read_window(REAL.as_bytes()).expect("a matrix");
+    assert_eq!(answer.without_node, 0);
+    assert_eq!(answer.remarks, Remarks::default());
     assert_eq!(
-        (answer.without_node, answer.rejected),
-        (0, Rejected::default())
-    );
-    let names: Vec<_> = answer
-        .series
-        .iter()
-        .map(|one| one.name.as_deref())
-        .collect();
-    assert_eq!(names, [Some("k8s_node_cpu_usage_cores"), None, None]);
-    let nodes = Answer::by_node(answer.series);
-    assert_eq!(
-        nodes["a"],
+        answer.nodes["a"],
         [
             series(&[(START, 0.5), (START + 60, 0.53), (START + 120, 0.61)]),
             series(&[(START + 180, 0.7), (START + 240, 0.71)]),
         ]
     );
-    assert_eq!(nodes["b"], [series(&[(START + 240, 1.0)])]);
+    assert_eq!(answer.nodes["b"], [series(&[(START + 240, 1.0)])]);
+}
+
+#[test]
+fn the_newest_sample_of_each_series_is_read_with_the_labels_asked_for() {
+    let table =
+        read_rows(REAL.as_bytes(), &window(), Shard::WHOLE, &["pod", "node"]).expect("a matrix");
+    let rows: Vec<_> = table
+        .rows
+        .iter()
+        .map(|row| (row.label("node"), row.label("pod"), row.value))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (Some("a"), Some("x-1"), 0.61),
+            (Some("a"), Some("x-2"), 0.71),
+            (Some("b"), None, 1.0),
+        ]
+    );
+    assert_eq!(
+        table.rows[0].label("instance"),
+        None,
+        "it was not asked for"
+    );
+
+    let empty = r#"{"status":"success","data":{"resultType":"matrix","result":[
+        {"metric":{"node":"a"},"values":[]},
+        {"metric":{"node":""},"values":[[1795331580,"2"]]}]}}"#;
+    let table = read_rows(empty.as_bytes(), &window(), Shard::WHOLE, &["node"]).expect("a matrix");
+    assert_eq!(table.rows.len(), 1, "a series without a sample is no row");
+    assert_eq!(table.rows[0].label("node"), None, "an empty label is none");
 }
 
 #[test]
@@ -77,37 +94,49 @@ fn samples_of_no_use_are_left_out_and_counted_by_reason() {
             r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"node":"a"}},"values":[[1795331340,"1"],{bad},[1795331580,"3"]]}}]}}}}"#
         );
         let answer = read_window(body.as_bytes()).expect(bad);
-        assert_eq!(answer.rejected, reason, "{bad}");
+        assert_eq!(answer.remarks.rejected, reason, "{bad}");
         assert_eq!(
-            answer.series[0].series,
-            series(&[(START, 1.0), (START + 240, 3.0)])
+            answer.nodes["a"],
+            [series(&[(START, 1.0), (START + 240, 3.0)])]
         );
     }
     let body = r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"node":"a"},"values":[[1795331280,"1"],[1795331640,"1"],[1e300,"1"]]}]}}"#;
     let outside = read_window(body.as_bytes()).expect("a matrix");
-    assert_eq!(outside.rejected, rejected(0, 3, 0));
+    assert_eq!(outside.remarks.rejected, rejected(0, 3, 0));
 }
 
 #[test]
-fn the_values_of_other_nodes_are_not_even_read() {
-    // The values of node b would be refused if anybody looked.
-    for body in [
-        r#"[{"metric":{"node":"b"},"values":[["x"]]},{"metric":{"node":"a"},"values":[[1795331340,"1"]]}]"#,
-        r#"[{"values":[[1795331340,"1"]],"metric":{"node":"a"}},{"values":[[1795331340,"1"]],"metric":{"node":"b"}}]"#,
-    ] {
-        let body =
-            format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":{body}}}}}"#);
-        let selection = Selection {
-            moment: &|unix| window().nearest(unix),
-            node: &|node| node == "a",
-        };
-        let answer = read(body.as_bytes(), selection).expect("a matrix");
-        assert_eq!(
-            (answer.series.len(), answer.of_other_nodes),
-            (1, 1),
-            "{body}"
+fn of_the_nodes_of_other_shards_not_even_the_values_are_read() {
+    let shard_of = |node| {
+        let mut shards = (0..2).filter_map(|index| Shard::new(index, 2));
+        shards
+            .find(|shard| shard.has(node))
+            .expect("one of the two")
+    };
+    let (own, other) = ("a", "c");
+    let shard = shard_of(own);
+    assert_ne!(
+        shard,
+        shard_of(other),
+        "the test needs two of different shards"
+    );
+    // The values of the other node would be refused if anybody looked.
+    let first = format!(
+        r#"{{"metric":{{"node":"{other}"}},"values":[["x"]]}},{{"metric":{{"node":"{own}"}},"values":[[1795331340,"1"]]}}"#
+    );
+    let last = format!(
+        r#"{{"values":[[1795331340,"1"]],"metric":{{"node":"{own}"}}}},{{"values":[[1795331340,"1"]],"metric":{{"node":"{other}"}}}}"#
+    );
+    for result in [first, last] {
+        let body = format!(
+            r#"{{"status":"success","data":{{"resultType":"matrix","result":[{result}]}}}}"#
         );
-        assert_eq!(answer.series[0].node, "a");
+        let answer = read(body.as_bytes(), &window(), shard).expect("a matrix");
+        assert_eq!(answer.nodes.keys().collect::<Vec<_>>(), [own], "{body}");
+        assert_eq!(answer.of_other_shards, 1);
+        let table = read_rows(body.as_bytes(), &window(), shard, &["node"]).expect("a matrix");
+        let rows: Vec<_> = table.rows.iter().map(|row| row.label("node")).collect();
+        assert_eq!(rows, [Some(own)]);
     }
 }
 
@@ -119,11 +148,10 @@ fn order_of_keys_unknown_fields_and_nulls_do_not_matter() {
                           {"metric":{"node":""},"values":[]}],
                 "resultType":"matrix"},"status":"success"}"#;
     let answer = read_window(body.as_bytes()).expect("a matrix");
-    let nodes: Vec<_> = answer.series.iter().map(|one| one.node.as_str()).collect();
-    assert_eq!(nodes, ["a"]);
-    assert_eq!(answer.warnings, ["w1", "w2"]);
-    assert_eq!(answer.infos, ["i"]);
-    assert!(answer.is_partial);
+    assert_eq!(answer.nodes.keys().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(answer.remarks.warnings, ["w1", "w2"]);
+    assert_eq!(answer.remarks.infos, ["i"]);
+    assert!(answer.remarks.is_partial);
     assert_eq!(answer.without_node, 2);
 
     for empty in [
@@ -212,7 +240,7 @@ fn a_series_never_has_more_points_than_the_window() {
     );
     let answer = read_window(body.as_bytes()).expect("a matrix");
     assert_eq!(
-        answer.series[0].series.points().len(),
+        answer.nodes["a"][0].points().len(),
         window().points_expected()
     );
 }
