@@ -193,7 +193,7 @@ impl Measurements {
 
     /// Notes what is odd about an answer.
     fn note(&mut self, subject: &str, query: &str, answer: &Answer) {
-        for warning in &answer.warnings {
+        for warning in &answer.remarks.warnings {
             let text = format!("{subject}: the backend warns: {warning}");
             // Remarks on the expression start like this; all others are about
             // stores that did not answer.
@@ -203,11 +203,11 @@ impl Measurements {
                 self.errors.push(text);
             }
         }
-        for info in &answer.infos {
+        for info in &answer.remarks.infos {
             self.warnings
                 .push(format!("{subject}: the backend remarks: {info}"));
         }
-        if answer.is_partial {
+        if answer.remarks.is_partial {
             self.errors.push(format!(
                 "{subject}: the backend says that its answer is partial"
             ));
@@ -220,10 +220,10 @@ impl Measurements {
                 label::NODE,
             ));
         }
-        if answer.rejected_samples > 0 {
+        if answer.remarks.rejected_samples > 0 {
             self.warnings.push(format!(
                 "{subject}: {} samples of {query:?} left out: not a finite number from 0 to 2^53, or not at a moment asked for",
-                answer.rejected_samples
+                answer.remarks.rejected_samples
             ));
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use contract::path;
 use webclient::{Caps, Client, Failure, Response};
 
-pub use matrix::{Answer, Defect, Refusal};
+pub use matrix::{Answer, Defect, Labels, Refusal, Remarks, Row, Table};
 
 use crate::window::Window;
 
@@ -156,9 +156,38 @@ impl Prometheus {
     /// # Errors
     /// When no attempt brings a complete answer; that of the last attempt.
     pub fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+        self.query(query, window, |response| {
+            matrix::read(response.body, window)
+        })
+    }
+
+    /// The same, of which only these labels of each series and its newest sample count.
+    ///
+    /// # Errors
+    /// When no attempt brings a complete answer; that of the last attempt.
+    pub fn query_rows(
+        &self,
+        query: &str,
+        window: &Window,
+        labels: Labels,
+    ) -> Result<Table, QueryError> {
+        self.query(query, window, |response| {
+            matrix::read_rows(response.body, window, labels)
+        })
+    }
+
+    fn query<T>(
+        &self,
+        query: &str,
+        window: &Window,
+        read: impl Fn(Response) -> Result<T, Defect>,
+    ) -> Result<T, QueryError> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            let error = match self.attempt(query, window) {
+            let error = match self
+                .attempt(query, window)
+                .and_then(|response| read(response).map_err(QueryError::Defect))
+            {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -169,7 +198,8 @@ impl Prometheus {
         }
     }
 
-    fn attempt(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+    /// A response that is JSON, its body not read yet.
+    fn attempt(&self, query: &str, window: &Window) -> Result<Response, QueryError> {
         let start = window.start.unix().to_string();
         let end = window.end.unix().to_string();
         let step = window.step.to_string();
@@ -182,7 +212,7 @@ impl Prometheus {
         ];
         let response = self
             .client
-            .post_form(path::QUERY_RANGE, &form, "application/json", None, CAPS)
+            .post_form(path::QUERY_RANGE, &form, "application/json", &[], CAPS)
             .map_err(QueryError::Failure)?;
         let is_json = response.media_type() == "application/json";
         if response.status != 200 {
@@ -193,7 +223,7 @@ impl Prometheus {
                 media_type: matrix::one_line(&response.media_type()),
             });
         }
-        matrix::read(response.body, window).map_err(QueryError::Defect)
+        Ok(response)
     }
 }
 

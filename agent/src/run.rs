@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
 
 use commandline::Environment;
-use webclient::{Authorities, AuthorityError, Client, Settings};
+use webclient::{Authorities, AuthorityError, Client, Credentials, Settings};
 
 use crate::args::{self, Command, Config, Format, PROGRAM};
 use crate::assess::assess;
@@ -78,6 +78,9 @@ fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
     let prometheus = Prometheus::new(Client::new(Settings {
         base: config.backend.url.clone(),
         authorities,
+        identity: None,
+        credentials: Credentials::None,
+        headers: Vec::new(),
         user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
         deadline: config.backend.timeout,
         connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),

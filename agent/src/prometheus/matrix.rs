@@ -1,12 +1,13 @@
 //! The answer to a range query, decoded as it streams. Pure: reads any `Read`.
 //!
 //! Format: <https://prometheus.io/docs/prometheus/latest/querying/api/>. Of each
-//! series only its `node` label and the points of the window are kept. Labels of
-//! other names, native histograms, statistics and unknown fields are passed over.
+//! series only the labels asked for and the points of the window are kept: all of
+//! them by node ([`read`]), or the newest of each series ([`read_rows`]). Other
+//! labels, native histograms, statistics and unknown fields are passed over.
 //!
-//! Memory: the kept points, 16 bytes each. A series has at most as many as the
-//! window, and each of them took at least as many bytes of the answer, so the cap
-//! on the answer bounds them all.
+//! Memory: the kept points, 16 bytes each, and labels. A series has at most as many
+//! points as the window, and each of them took at least as many bytes of the answer,
+//! so the cap on the answer bounds them all.
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,19 +21,56 @@ use webclient::Failure;
 use crate::series::Series;
 use crate::window::Window;
 
-/// A complete, successful answer.
+/// A complete, successful answer, by node.
 #[derive(Debug, Default, PartialEq)]
 pub struct Answer {
     /// Series by node; several where an exporter pod replaced another.
     pub nodes: BTreeMap<String, Vec<Series>>,
+    /// Series left out because they have no `node` label.
+    pub without_node: u64,
+    /// What else there is to say about it.
+    pub remarks: Remarks,
+}
+
+/// A complete, successful answer, one row a series.
+#[derive(Debug, Default, PartialEq)]
+pub struct Table {
+    /// The series in the order of the answer; those without a sample are left out.
+    pub rows: Vec<Row>,
+    /// What else there is to say about it.
+    pub remarks: Remarks,
+}
+
+/// One series: the labels that were asked for, and its newest sample.
+#[derive(Debug, PartialEq)]
+pub struct Row {
+    names: Labels,
+    values: Vec<Option<String>>,
+    /// Finite, from 0 to 2^53.
+    pub value: f64,
+}
+
+impl Row {
+    /// The value of a label that was asked for; `None` where it is absent or
+    /// empty, which are the same to Prometheus.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let index = self.names.iter().position(|known| *known == name)?;
+        self.values[index].as_deref()
+    }
+}
+
+/// Names of the labels to keep of each series.
+pub type Labels = &'static [&'static str];
+
+/// What an answer says besides its series.
+#[derive(Debug, Default, PartialEq)]
+pub struct Remarks {
     /// What the backend itself warned of.
     pub warnings: Vec<String>,
     /// What the backend remarked about the query.
     pub infos: Vec<String>,
     /// Whether the backend said that the answer lacks something (`isPartial`).
     pub is_partial: bool,
-    /// Series left out because they have no `node` label.
-    pub without_node: u64,
     /// Samples left out: NaN, infinite, negative, above 2^53, outside the window or
     /// out of order.
     pub rejected_samples: u64,
@@ -79,19 +117,67 @@ const MAX_REMARKS: usize = 10;
 /// Most characters kept of one text of the backend's.
 const MAX_TEXT_CHARS: usize = 500;
 
-/// Reads an answer to its end.
+/// Reads an answer to its end, by node.
 ///
 /// # Errors
 /// When it reports an error, is not a matrix, or ends early.
 pub fn read(body: impl Read, window: &Window) -> Result<Answer, Defect> {
+    let mut nodes: BTreeMap<String, Vec<Series>> = BTreeMap::new();
+    let mut without_node = 0;
+    let remarks = read_series(
+        body,
+        window,
+        &[label::NODE],
+        &mut |mut labels, series| match labels.swap_remove(0) {
+            Some(node) => nodes.entry(node).or_default().push(series),
+            None => without_node += 1,
+        },
+    )?;
+    Ok(Answer {
+        nodes,
+        without_node,
+        remarks,
+    })
+}
+
+/// Reads an answer to its end: of each series these labels and the newest sample.
+///
+/// # Errors
+/// When it reports an error, is not a matrix, or ends early.
+pub fn read_rows(body: impl Read, window: &Window, names: Labels) -> Result<Table, Defect> {
+    let mut rows = Vec::new();
+    let remarks = read_series(body, window, names, &mut |values, series| {
+        rows.extend(series.last().map(|newest| Row {
+            names,
+            values,
+            value: newest.value,
+        }));
+    })?;
+    Ok(Table { rows, remarks })
+}
+
+/// Takes one series: the values of the labels asked for, in their order, and its
+/// points. An empty value is none.
+type Take<'a> = &'a mut dyn FnMut(Vec<Option<String>>, Series);
+
+fn read_series(
+    body: impl Read,
+    window: &Window,
+    names: Labels,
+    take: Take<'_>,
+) -> Result<Remarks, Defect> {
     let mut json =
         serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER_BYTES, body));
-    let envelope = Envelope { window }
-        .deserialize(&mut json)
-        .and_then(|envelope| json.end().map(|()| envelope))
-        .map_err(defect)?;
+    let envelope = Envelope {
+        window,
+        names,
+        take,
+    }
+    .deserialize(&mut json)
+    .and_then(|envelope| json.end().map(|()| envelope))
+    .map_err(defect)?;
     match envelope.status.as_str() {
-        "success" if envelope.result_type == "matrix" => Ok(envelope.answer),
+        "success" if envelope.result_type == "matrix" => Ok(envelope.remarks),
         "success" => Err(Defect::Shape(format!(
             "a matrix was expected, the result type is {:?}",
             envelope.result_type
@@ -143,12 +229,14 @@ struct EnvelopeParts {
     status: String,
     result_type: String,
     refusal: Refusal,
-    answer: Answer,
+    remarks: Remarks,
 }
 
 /// The outermost object.
 struct Envelope<'a> {
     window: &'a Window,
+    names: Labels,
+    take: Take<'a>,
 }
 
 impl<'de> DeserializeSeed<'de> for Envelope<'_> {
@@ -174,16 +262,18 @@ impl<'de> Visitor<'de> for Envelope<'_> {
                     parts.refusal.error_type = one_line(&map.next_value::<Text<'_>>()?.0);
                 }
                 "error" => parts.refusal.error = one_line(&map.next_value::<Text<'_>>()?.0),
-                "isPartial" => parts.answer.is_partial = map.next_value()?,
+                "isPartial" => parts.remarks.is_partial = map.next_value()?,
                 "warnings" => {
-                    parts.answer.warnings =
-                        map.next_value::<Option<Remarks>>()?.unwrap_or_default().0;
+                    parts.remarks.warnings =
+                        map.next_value::<Option<Texts>>()?.unwrap_or_default().0;
                 }
                 "infos" => {
-                    parts.answer.infos = map.next_value::<Option<Remarks>>()?.unwrap_or_default().0;
+                    parts.remarks.infos = map.next_value::<Option<Texts>>()?.unwrap_or_default().0;
                 }
                 "data" => map.next_value_seed(Nullable(Data {
                     window: self.window,
+                    names: self.names,
+                    take: &mut *self.take,
                     parts: &mut parts,
                 }))?,
                 _ => {
@@ -198,6 +288,8 @@ impl<'de> Visitor<'de> for Envelope<'_> {
 /// `data`: the result type and the series.
 struct Data<'a> {
     window: &'a Window,
+    names: Labels,
+    take: Take<'a>,
     parts: &'a mut EnvelopeParts,
 }
 
@@ -214,7 +306,9 @@ impl<'de> Visitor<'de> for Data<'_> {
                 "resultType" => self.parts.result_type = one_line(&map.next_value::<Text<'_>>()?.0),
                 "result" => map.next_value_seed(Nullable(ResultList {
                     window: self.window,
-                    answer: &mut self.parts.answer,
+                    names: self.names,
+                    take: &mut *self.take,
+                    rejected: &mut self.parts.remarks.rejected_samples,
                 }))?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -228,7 +322,9 @@ impl<'de> Visitor<'de> for Data<'_> {
 /// `result`: the list of series.
 struct ResultList<'a> {
     window: &'a Window,
-    answer: &'a mut Answer,
+    names: Labels,
+    take: Take<'a>,
+    rejected: &'a mut u64,
 }
 
 impl<'de> Visitor<'de> for ResultList<'_> {
@@ -239,16 +335,12 @@ impl<'de> Visitor<'de> for ResultList<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some((node, series)) = list.next_element_seed(OneSeries {
+        while let Some((labels, series)) = list.next_element_seed(OneSeries {
             window: self.window,
-            rejected: &mut self.answer.rejected_samples,
+            names: self.names,
+            rejected: &mut *self.rejected,
         })? {
-            match node {
-                Some(node) if !node.is_empty() => {
-                    self.answer.nodes.entry(node).or_default().push(series);
-                }
-                _ => self.answer.without_node += 1,
-            }
+            (self.take)(labels, series);
         }
         Ok(())
     }
@@ -257,29 +349,33 @@ impl<'de> Visitor<'de> for ResultList<'_> {
 /// One element of `result`: `{"metric": {…}, "values": [[time, "value"], …]}`.
 struct OneSeries<'a> {
     window: &'a Window,
+    names: Labels,
     rejected: &'a mut u64,
 }
 
 impl<'de> DeserializeSeed<'de> for OneSeries<'_> {
-    type Value = (Option<String>, Series);
+    type Value = (Vec<Option<String>>, Series);
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for OneSeries<'_> {
-    type Value = (Option<String>, Series);
+    type Value = (Vec<Option<String>>, Series);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a series with metric and values")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut node = None;
+        let mut labels = vec![None; self.names.len()];
         let mut series = Series::default();
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
-                "metric" => node = map.next_value::<NodeLabel>()?.0,
+                "metric" => map.next_value_seed(Metric {
+                    names: self.names,
+                    values: &mut labels,
+                })?,
                 "values" => map.next_value_seed(Values {
                     window: self.window,
                     series: &mut series,
@@ -290,7 +386,7 @@ impl<'de> Visitor<'de> for OneSeries<'_> {
                 }
             }
         }
-        Ok((node, series))
+        Ok((labels, series))
     }
 }
 
@@ -366,32 +462,36 @@ impl<'de, V: Visitor<'de, Value = ()>> Visitor<'de> for Nullable<V> {
     }
 }
 
-/// `metric`: the labels, of which one is of interest.
-struct NodeLabel(Option<String>);
+/// `metric`: the labels, of which some are of interest.
+struct Metric<'a> {
+    names: Labels,
+    values: &'a mut [Option<String>],
+}
 
-impl<'de> serde::Deserialize<'de> for NodeLabel {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Labels;
-        impl<'de> Visitor<'de> for Labels {
-            type Value = NodeLabel;
+impl<'de> DeserializeSeed<'de> for Metric<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("labels")
-            }
+impl<'de> Visitor<'de> for Metric<'_> {
+    type Value = ();
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeLabel, A::Error> {
-                let mut node = None;
-                while let Some(Text(name)) = map.next_key()? {
-                    if name == label::NODE {
-                        node = Some(map.next_value::<Text<'_>>()?.owned());
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                }
-                Ok(NodeLabel(node))
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("labels")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Text(key)) = map.next_key()? {
+            if let Some(index) = self.names.iter().position(|name| *name == key) {
+                let value = map.next_value::<Text<'_>>()?.owned();
+                self.values[index] = (!value.is_empty()).then_some(value);
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
-        json.deserialize_map(Labels)
+        Ok(())
     }
 }
 
@@ -418,26 +518,26 @@ impl Text<'_> {
 
 /// A list of texts, cut to [`MAX_REMARKS`].
 #[derive(Default)]
-struct Remarks(Vec<String>);
+struct Texts(Vec<String>);
 
-impl<'de> serde::Deserialize<'de> for Remarks {
+impl<'de> serde::Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         struct List;
         impl<'de> Visitor<'de> for List {
-            type Value = Remarks;
+            type Value = Texts;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list of texts")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Remarks, A::Error> {
-                let mut remarks = Vec::new();
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Texts, A::Error> {
+                let mut texts = Vec::new();
                 while let Some(Text(text)) = list.next_element()? {
-                    if remarks.len() < MAX_REMARKS {
-                        remarks.push(one_line(&text));
+                    if texts.len() < MAX_REMARKS {
+                        texts.push(one_line(&text));
                     }
                 }
-                Ok(Remarks(remarks))
+                Ok(Texts(texts))
             }
         }
         json.deserialize_seq(List)
@@ -478,7 +578,38 @@ mod tests {
             ]
         );
         assert_eq!(answer.nodes["b"], [series(&[(START + 240, 1.0)])]);
-        assert_eq!((answer.without_node, answer.rejected_samples), (0, 0));
+        assert_eq!(answer.without_node, 0);
+        assert_eq!(answer.remarks, Remarks::default());
+    }
+
+    #[test]
+    fn the_newest_sample_of_each_series_is_read_with_the_labels_asked_for() {
+        let table = read_rows(REAL.as_bytes(), &window(), &["pod", "node"]).expect("a matrix");
+        let rows: Vec<_> = table
+            .rows
+            .iter()
+            .map(|row| (row.label("node"), row.label("pod"), row.value))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                (Some("a"), Some("x-1"), 0.61),
+                (Some("a"), Some("x-2"), 0.71),
+                (Some("b"), None, 1.0),
+            ]
+        );
+        assert_eq!(
+            table.rows[0].label("instance"),
+            None,
+            "it was not asked for"
+        );
+
+        let empty = r#"{"status":"success","data":{"resultType":"matrix","result":[
+            {"metric":{"node":"a"},"values":[]},
+            {"metric":{"node":""},"values":[[1795331580,"2"]]}]}}"#;
+        let table = read_rows(empty.as_bytes(), &window(), &["node"]).expect("a matrix");
+        assert_eq!(table.rows.len(), 1, "a series without a sample is no row");
+        assert_eq!(table.rows[0].label("node"), None, "an empty label is none");
     }
 
     #[test]
@@ -503,7 +634,7 @@ mod tests {
                 answer.nodes["a"],
                 [series(&[(START, 1.0), (START + 240, 3.0)])]
             );
-            assert_eq!(answer.rejected_samples, 1, "{bad}");
+            assert_eq!(answer.remarks.rejected_samples, 1, "{bad}");
         }
     }
 
@@ -516,9 +647,9 @@ mod tests {
                     "resultType":"matrix"},"status":"success"}"#;
         let answer = read(body.as_bytes(), &window()).expect("a matrix");
         assert_eq!(answer.nodes.keys().collect::<Vec<_>>(), ["a"]);
-        assert_eq!(answer.warnings, ["w1", "w2"]);
-        assert_eq!(answer.infos, ["i"]);
-        assert!(answer.is_partial);
+        assert_eq!(answer.remarks.warnings, ["w1", "w2"]);
+        assert_eq!(answer.remarks.infos, ["i"]);
+        assert!(answer.remarks.is_partial);
         assert_eq!(answer.without_node, 2);
 
         let empty =
