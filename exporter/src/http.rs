@@ -11,6 +11,7 @@ use contract::path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use log::debug;
+use publish::Format;
 use tiny_http::{Header, Method, Request, Response, Server};
 
 use crate::args::ListenAddress;
@@ -18,7 +19,6 @@ use crate::board::Board;
 use crate::history::{Answered, BadQuery, RangeQuery};
 use crate::reading::Millis;
 use crate::scrape::lock;
-use crate::snapshot::Format;
 
 /// Requests answered at the same time.
 const WORKERS: usize = 4;

@@ -607,8 +607,8 @@ impl<'de> Visitor<'de> for Metric<'_> {
         while let Some(Text(name)) = map.next_key()? {
             match self.0.label(&name) {
                 Some(place) => {
-                    *place = Some(map.next_value::<Text<'_>>()?.0.into_owned())
-                        .filter(|value| !value.is_empty())
+                    let value = map.next_value::<Text<'_>>()?.0.into_owned();
+                    *place = (!value.is_empty()).then_some(value);
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;
