@@ -1,5 +1,6 @@
 //! From what was measured to the report: forecasts, verdicts, what is missing. Pure.
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use forecast::{Forecast, Prediction, forecast};
 use quantity::Timestamp;
@@ -14,7 +15,8 @@ use crate::window::Window;
 const STALE_SECONDS: u64 = 300;
 const STALE_STEPS: u64 = 3;
 
-/// Judges every node that any query knows, worst first, then by name.
+/// Judges every node that any query knows, worst first, then by name. How long
+/// all of it took is for the caller to fill in, who has a clock.
 pub fn assess(
     measurements: Measurements,
     window: &Window,
@@ -69,6 +71,7 @@ pub fn assess(
         schema_version: Report::SCHEMA_VERSION,
         program_version: env!("CARGO_PKG_VERSION"),
         generated_at,
+        took: Duration::ZERO,
         window: WindowReport::from(window),
         thresholds: thresholds.into(),
         nodes,

@@ -7,13 +7,13 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use contract::path;
+use publish::Format;
 use webserver::{Limits, Method, Request, Response, Server};
 
 use crate::board::Board;
 use crate::history::{Answered, BadQuery, RangeQuery};
 use crate::reading::Millis;
 use crate::scrape::lock;
-use crate::snapshot::Format;
 
 /// Serves `board` on an open port.
 ///

@@ -8,13 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{info, warn};
+use publish::Format;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::args::{Config, NodeName};
 use crate::board::Board;
 use crate::scrape::NodeScraper;
-use crate::snapshot::Format;
 use crate::{http, logging};
 
 /// How long answers under way may take after a signal.
