@@ -1,5 +1,6 @@
 //! From what was measured to the report: forecasts, verdicts, what is missing. Pure.
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use forecast::{Forecast, MIN_POINTS, Point, Prediction, forecast};
 use quantity::Timestamp;
@@ -19,7 +20,8 @@ const STALE_SECONDS: u64 = 300;
 const STALE_STEPS: u64 = 3;
 
 /// Judges every node that any query knows, worst first, then by name, each knowing
-/// its verdict in the report before, if there was one.
+/// its verdict in the report before, if there was one. How long all of it took is
+/// for the caller to fill in, who has a clock.
 pub fn assess(
     measurements: Measurements,
     window: &Window,
@@ -88,9 +90,10 @@ pub fn assess(
         schema_version: Report::SCHEMA_VERSION,
         program_version: env!("CARGO_PKG_VERSION"),
         generated_at,
+        took: Duration::ZERO,
         window: WindowReport::from(window),
         thresholds: thresholds.into(),
-        previous: previous.map(|p| p.source),
+        previous: previous.map(|p| p.origin),
         nodes,
         errors,
         warnings: measurements.warnings,

@@ -25,6 +25,7 @@ pub mod recommend;
 pub mod report;
 mod run;
 pub mod series;
+pub mod shard;
 pub mod termination;
 pub mod window;
 

@@ -9,13 +9,13 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use contract::label;
+use contract::{label, report};
 use quantity::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::collect::Measurements;
+use crate::collect::{Measurements, Source};
 use crate::hysteresis::Verdict;
-use crate::prometheus::{Prometheus, QueryError, Row};
+use crate::prometheus::{QueryError, Row};
 use crate::recommend::{Resource, Severity};
 use crate::report::Report;
 use crate::window::Window;
@@ -23,7 +23,7 @@ use crate::window::Window;
 /// Where a memory came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum Origin {
     /// A JSON report.
     File,
     /// The agent's own series in the backend.
@@ -36,7 +36,7 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Previous {
     /// Where they come from.
-    pub source: Source,
+    pub origin: Origin,
     nodes: BTreeMap<String, Vec<(Resource, Verdict)>>,
 }
 
@@ -57,7 +57,7 @@ impl Previous {
                 .collect()
         };
         Self {
-            source: Source::Process,
+            origin: Origin::Process,
             nodes: report
                 .nodes
                 .iter()
@@ -72,7 +72,7 @@ impl Previous {
 /// report without a memory is still worth having.
 pub fn recall(
     path: Option<&Path>,
-    prometheus: &Prometheus,
+    source: &dyn Source,
     window: &Window,
     measurements: &mut Measurements,
 ) -> Option<Previous> {
@@ -80,7 +80,7 @@ pub fn recall(
         Some(path) => from_file(path),
         // Without usage nothing is judged.
         None if measurements.has_no_usage() => Ok(None),
-        None => from_prometheus(prometheus, window)
+        None => from_prometheus(source, window)
             .map_err(|error| format!("severities of the report before: {error}")),
     };
     match (&found, path) {
@@ -149,7 +149,7 @@ fn read(report: impl Read) -> Result<Previous, String> {
         (node.node, verdicts)
     };
     Ok(Previous {
-        source: Source::File,
+        origin: Origin::File,
         nodes: report.nodes.into_iter().map(verdicts).collect(),
     })
 }
@@ -160,24 +160,23 @@ const MEMORY_SECONDS: i64 = 3600;
 /// Step at which it is looked for: Prometheus itself looks back as far for a sample.
 const MEMORY_STEP_SECONDS: u64 = 300;
 
-const RESOURCE_SEVERITY: &str = "k8s_node_resource_recommendation_severity";
-
 /// Asks the backend for the severities that the run before this one published, in
 /// one query. `None` where it holds none.
 ///
 /// # Errors
 /// When the query fails.
-fn from_prometheus(
-    prometheus: &Prometheus,
-    window: &Window,
-) -> Result<Option<Previous>, QueryError> {
+fn from_prometheus(source: &dyn Source, window: &Window) -> Result<Option<Previous>, QueryError> {
     // A plain selector, so that the exporter's history can answer as well.
     let hour = Window {
         start: Timestamp::from_unix(window.end.unix() - MEMORY_SECONDS),
         step: MEMORY_STEP_SECONDS,
         ..*window
     };
-    let table = prometheus.query_rows(RESOURCE_SEVERITY, &hour, &[label::NODE, label::RESOURCE])?;
+    let table = source.query_rows(
+        report::RESOURCE_SEVERITY.name,
+        &hour,
+        &[label::NODE, label::RESOURCE],
+    )?;
     let mut nodes: BTreeMap<String, Vec<(Resource, Verdict)>> = BTreeMap::new();
     for row in &table.rows {
         if let Some((node, resource, verdict)) = published(row) {
@@ -188,7 +187,7 @@ fn from_prometheus(
         }
     }
     Ok((!nodes.is_empty()).then_some(Previous {
-        source: Source::Prometheus,
+        origin: Origin::Prometheus,
         nodes,
     }))
 }
@@ -226,7 +225,7 @@ mod tests {
                 {"node":"b","resources":[]}]}"#,
         )
         .expect("a report");
-        assert_eq!(previous.source, Source::File);
+        assert_eq!(previous.origin, Origin::File);
         assert_eq!(
             previous.verdict("a", Resource::Cpu),
             Some(Verdict::CRITICAL)

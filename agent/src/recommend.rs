@@ -68,6 +68,24 @@ pub enum Action {
 }
 
 impl Action {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [
+        Self::ScaleUp,
+        Self::Consolidate,
+        Self::None,
+        Self::InsufficientData,
+    ];
+
+    /// As programs write it: in JSON, CSV and labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ScaleUp => "scale_up",
+            Self::Consolidate => "consolidate",
+            Self::None => "none",
+            Self::InsufficientData => "insufficient_data",
+        }
+    }
+
     /// As people write it.
     pub const fn label(self) -> &'static str {
         match self {
@@ -104,7 +122,7 @@ impl Severity {
         }
     }
 
-    /// As the series of a report write it.
+    /// The number that stands for it, as the help text of its series says.
     pub const fn level(self) -> f64 {
         match self {
             Self::None => 0.0,

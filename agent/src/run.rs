@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use commandline::Environment;
 use webclient::{Authorities, AuthorityError, Client, Credentials, Settings};
@@ -14,7 +14,8 @@ use crate::exit::Exit;
 use crate::previous;
 use crate::prometheus::Prometheus;
 use crate::report::text::printable;
-use crate::report::{Report, json, text};
+use crate::report::{Report, json, prometheus, text};
+use crate::shard::Shard;
 use crate::termination;
 use quantity::Timestamp;
 
@@ -61,6 +62,7 @@ pub fn run(
     let rendered = match config.reports.format {
         Format::Text => text::render(&report),
         Format::Json => json::render(&report),
+        Format::Prometheus => prometheus::render(&report),
     };
     print(&rendered, exit, out, err)
 }
@@ -74,30 +76,35 @@ fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
 }
 
 fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
-    let prometheus = Prometheus::new(Client::new(Settings {
-        base: config.backend.url.clone(),
-        authorities,
-        identity: None,
-        credentials: Credentials::None,
-        headers: Vec::new(),
-        user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
-        deadline: config.backend.timeout,
-        connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
-        keep_idle: KEEP_IDLE,
-    }));
+    let started = Instant::now();
+    let prometheus = Prometheus::new(
+        Client::new(Settings {
+            base: config.backend.url.clone(),
+            authorities,
+            identity: None,
+            credentials: Credentials::None,
+            headers: Vec::new(),
+            user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
+            deadline: config.backend.timeout,
+            connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
+            keep_idle: KEEP_IDLE,
+        }),
+        Shard::WHOLE,
+    );
     let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
     let mut measurements = collect(&prometheus, &config.backend.queries, &window);
     let refused = measurements.usage_query_failed;
     let before = config.judgement.previous.as_deref();
     let previous = previous::recall(before, &prometheus, &window, &mut measurements);
     let generated_at = Timestamp::from(SystemTime::now());
-    let report = assess(
+    let mut report = assess(
         measurements,
         &window,
         config.judgement.thresholds,
         previous.as_ref(),
         generated_at,
     );
+    report.took = started.elapsed();
     let exit = match report.exit(config.judgement.fail_on) {
         Exit::NoData if refused => Exit::Backend,
         exit => exit,

@@ -137,7 +137,7 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
         (
             &["--format", "yaml"],
             &[],
-            "--format: \"yaml\" is not text or json",
+            "--format: \"yaml\" is not text, json or prometheus",
         ),
         (
             &["--fail-on=none"],

@@ -97,8 +97,9 @@ pub(super) struct Args {
     pub(super) fail_on: Option<String>,
 
     // What becomes of the report.
-    /// text for people or json for programs (FORMAT; default text)
-    #[argh(option, arg_name = "text|json")]
+    /// text for people, json for programs or prometheus for scrapers (FORMAT;
+    /// default text)
+    #[argh(option, arg_name = "format")]
     pub(super) format: Option<String>,
 
     // Instead of a report.

@@ -13,16 +13,19 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
+    /// For Prometheus: text format 0.0.4.
+    Prometheus,
 }
 
 impl Format {
-    const ALL: [Self; 2] = [Self::Text, Self::Json];
+    const ALL: [Self; 3] = [Self::Text, Self::Json, Self::Prometheus];
 
     /// As the flag names it.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Json => "json",
+            Self::Prometheus => "prometheus",
         }
     }
 }
@@ -59,5 +62,5 @@ fn parse_format(text: &str) -> Result<Format, &'static str> {
     Format::ALL
         .into_iter()
         .find(|format| format.label() == text)
-        .ok_or("text or json")
+        .ok_or("text, json or prometheus")
 }

@@ -1,17 +1,23 @@
-//! The report: what it holds, and its two forms. Pure.
+//! The report: what it holds, and its forms. Pure.
 //!
 //! `report.schema.json` beside this crate's manifest describes the JSON form;
 //! a test holds real reports against it.
 
+#[cfg(test)]
+mod example;
 pub mod json;
+pub mod prometheus;
 pub mod text;
+
+use std::time::Duration;
+
 use forecast::{Backtest, Candidate, Outcome, Point, Prediction};
 use quantity::Timestamp;
 use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::hysteresis::{Thresholds, Verdict};
-use crate::previous::Source;
+use crate::previous::Origin;
 use crate::recommend::{Action, Recommendation, Resource, Severity};
 use crate::window::Window;
 
@@ -24,12 +30,16 @@ pub struct Report {
     pub program_version: &'static str,
     /// When the report was made.
     pub generated_at: Timestamp,
+    /// How long asking for the points and judging them took; not part of the
+    /// JSON form, which is the same for the same points.
+    #[serde(skip)]
+    pub took: Duration,
     /// What time it is about.
     pub window: WindowReport,
     /// What it judged by.
     pub thresholds: ThresholdsReport,
     /// Where the verdicts of the report before came from; `None` if there was none.
-    pub previous: Option<Source>,
+    pub previous: Option<Origin>,
     /// Worst first, then by name.
     pub nodes: Vec<NodeReport>,
     /// What is missing from the report, one sentence each; empty if it is complete.
