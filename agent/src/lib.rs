@@ -18,6 +18,7 @@ pub mod assess;
 pub mod collect;
 pub mod evidence;
 pub mod exit;
+pub mod fleet;
 pub mod hysteresis;
 pub mod previous;
 pub mod prometheus;

@@ -11,6 +11,7 @@ use crate::args::{self, Command, Config, Format, PROGRAM};
 use crate::assess::assess;
 use crate::collect::collect;
 use crate::exit::Exit;
+use crate::fleet::{self, Scope};
 use crate::previous;
 use crate::prometheus::Prometheus;
 use crate::report::text::printable;
@@ -104,6 +105,11 @@ fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
         previous.as_ref(),
         generated_at,
     );
+    let scope = match config.judgement.fleet {
+        true => Scope::Ask(&prometheus),
+        false => Scope::Off("--fleet is off"),
+    };
+    fleet::look(&scope, &mut report, &config.judgement, &window);
     report.took = started.elapsed();
     let exit = match report.exit(config.judgement.fail_on) {
         Exit::NoData if refused => Exit::Backend,

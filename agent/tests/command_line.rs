@@ -36,6 +36,8 @@ fn nothing_said_means_the_documented_defaults() {
     --step=1m
     --high=80%
     --low=20%
+    --fleet=auto
+    --keep-nodes=1
     --format=text
     ");
 }

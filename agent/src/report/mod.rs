@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod example;
+pub mod fleet;
 pub mod json;
 pub mod prometheus;
 pub mod text;
@@ -15,6 +16,7 @@ use forecast::{Backtest, Candidate, Outcome, Point, Prediction};
 use quantity::Timestamp;
 use serde::Serialize;
 
+use self::fleet::FleetReport;
 use crate::exit::Exit;
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::previous::Origin;
@@ -42,6 +44,8 @@ pub struct Report {
     pub previous: Option<Origin>,
     /// Worst first, then by name.
     pub nodes: Vec<NodeReport>,
+    /// Which of them could be removed.
+    pub fleet: FleetReport,
     /// What is missing from the report, one sentence each; empty if it is complete.
     pub errors: Vec<String>,
     /// What else is worth knowing, one sentence each.

@@ -34,6 +34,7 @@ fn write(report: &Report, out: &mut String) -> fmt::Result {
             write_resource(resource, out)?;
         }
     }
+    write_fleet(report, out)?;
     for (heading, notes) in [
         ("Missing from this report", &report.errors),
         ("Warnings", &report.warnings),
@@ -118,6 +119,39 @@ fn write_resource(report: &ResourceReport, out: &mut String) -> fmt::Result {
         write!(out, ", {model}")?;
     }
     out.push('\n');
+    Ok(())
+}
+
+/// The outcome, who could go, and of those that are called to be consolidated who
+/// cannot; the others are in the JSON form.
+fn write_fleet(report: &Report, out: &mut String) -> fmt::Result {
+    let fleet = &report.fleet;
+    writeln!(out, "\n{}.", printable(&fleet.headline()))?;
+    for node in &fleet.removable {
+        let message = node.message();
+        writeln!(out, "  {}: {}", printable(&node.node), printable(&message))?;
+    }
+    let low = |name: &str| {
+        let mut nodes = report.nodes.iter();
+        nodes.any(|node| node.node == name && node.action == Action::Consolidate)
+    };
+    for node in fleet.staying.iter().filter(|node| low(&node.node)) {
+        let obstacles: Vec<&str> = node.obstacles.iter().map(|o| o.message.as_str()).collect();
+        let why = obstacles.join("; ");
+        writeln!(
+            out,
+            "  {} stays: {}",
+            printable(&node.node),
+            printable(&why)
+        )?;
+    }
+    if !fleet.removable.is_empty() {
+        let unseen = fleet.unseen.join("; ");
+        writeln!(
+            out,
+            "  Not told by the series, so look before you drain: {unseen}."
+        )?;
+    }
     Ok(())
 }
 
