@@ -1,19 +1,22 @@
 //! From what was measured to the report: forecasts, verdicts, what is missing. Pure.
-
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use forecast::{Forecast, Prediction, forecast};
+use quantity::Timestamp;
 
 use crate::collect::Measurements;
-use crate::forecast::forecast;
 use crate::recommend::{Outlook, Resource, Thresholds, node_verdict, recommend, seconds_to_limit};
 use crate::report::{NodeReport, Report, ResourceForecast, ResourceReport, WindowReport};
-use crate::window::{Timestamp, Window};
+use crate::window::Window;
 
 /// A newest point older than this, and older than three steps, is no base for a
 /// forecast. Prometheus itself looks back five minutes for a sample.
 const STALE_SECONDS: u64 = 300;
 const STALE_STEPS: u64 = 3;
 
-/// Judges every node that any query knows, worst first, then by name.
+/// Judges every node that any query knows, worst first, then by name. How long
+/// all of it took is for the caller to fill in, who has a clock.
 pub fn assess(
     measurements: Measurements,
     window: &Window,
@@ -68,6 +71,7 @@ pub fn assess(
         schema_version: Report::SCHEMA_VERSION,
         program_version: env!("CARGO_PKG_VERSION"),
         generated_at,
+        took: Duration::ZERO,
         window: WindowReport::from(window),
         thresholds: thresholds.into(),
         nodes,
@@ -120,17 +124,42 @@ fn assess_resource(
         unit: resource.unit(),
         points: points.len(),
         points_expected: window.points_expected(),
-        model: result.as_ref().ok().map(|forecast| forecast.model),
-        forecast: result.as_ref().ok().map(|forecast| ResourceForecast {
-            max: forecast.max,
-            mean: forecast.mean,
-            horizon_seconds: window.horizon,
-            seconds_to_limit: allocatable
-                .and_then(|limit| seconds_to_limit(forecast, limit, window)),
-        }),
+        history: points.to_vec(),
+        model: None,
+        backtest: None,
+        candidates: Vec::new(),
+        forecast: None,
         allocatable,
         capacity,
         recommendation,
     };
+    let report = match result {
+        Ok(forecast) => with_forecast(report, forecast, window),
+        Err(_) => report,
+    };
     (report, presence)
+}
+
+fn with_forecast(report: ResourceReport, forecast: Forecast, window: &Window) -> ResourceReport {
+    let reached = |bound: fn(&Prediction) -> f64| {
+        let limit = report.allocatable?;
+        seconds_to_limit(&forecast, bound, limit, window)
+    };
+    ResourceReport {
+        model: Some(forecast.model),
+        backtest: forecast.backtest.map(Into::into),
+        forecast: Some(ResourceForecast {
+            max: forecast.max(),
+            mean: forecast.mean(),
+            upper: forecast.upper(),
+            coverage: forecast.coverage,
+            horizon_seconds: window.horizon,
+            seconds_to_limit: reached(|p| p.value),
+            seconds_to_limit_earliest: reached(|p| p.upper),
+            seconds_to_limit_latest: reached(|p| p.lower),
+            path: forecast.path.iter().copied().map(Into::into).collect(),
+        }),
+        candidates: forecast.candidates.into_iter().map(Into::into).collect(),
+        ..report
+    }
 }

@@ -17,12 +17,12 @@ pub mod args;
 pub mod assess;
 pub mod collect;
 pub mod exit;
-pub mod forecast;
 pub mod prometheus;
 pub mod recommend;
 pub mod report;
 mod run;
 pub mod series;
+pub mod shard;
 pub mod termination;
 pub mod window;
 

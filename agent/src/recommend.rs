@@ -2,13 +2,14 @@
 //!
 //! In scope: the verdict on one resource and on a node, and its words.
 //! Out of scope: where forecasts come from, memory of earlier runs.
-
-use quantity::{Bytes, Cores, Interval};
-use serde::Serialize;
 use std::time::Duration;
 
-use crate::forecast::{Forecast, TooFewPoints};
-use crate::window::{Timestamp, Window};
+use forecast::{Forecast, Prediction, TooFewPoints};
+use quantity::Timestamp;
+use quantity::{Bytes, Cores, Interval};
+use serde::Serialize;
+
+use crate::window::Window;
 
 /// What a node can run short of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -89,6 +90,24 @@ pub enum Action {
 }
 
 impl Action {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [
+        Self::ScaleUp,
+        Self::Consolidate,
+        Self::None,
+        Self::InsufficientData,
+    ];
+
+    /// As programs write it: in JSON, CSV and labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ScaleUp => "scale_up",
+            Self::Consolidate => "consolidate",
+            Self::None => "none",
+            Self::InsufficientData => "insufficient_data",
+        }
+    }
+
     /// As people write it.
     pub const fn label(self) -> &'static str {
         match self {
@@ -205,8 +224,8 @@ pub fn recommend(
         }
         Outlook::Forecast(forecast) => forecast,
     };
-    let max = resource.display(forecast.max);
-    let mean = resource.display(forecast.mean);
+    let max = resource.display(forecast.max());
+    let mean = resource.display(forecast.mean());
     let Some(allocatable) = allocatable else {
         return insufficient(
             Reason::NoAllocatable,
@@ -217,10 +236,10 @@ pub fn recommend(
     };
     let Thresholds { low, high } = thresholds;
     let size = resource.display(allocatable);
-    let max_share = forecast.max / allocatable;
-    let mean_share = forecast.mean / allocatable;
+    let max_share = forecast.max() / allocatable;
+    let mean_share = forecast.mean() / allocatable;
     let (action, severity, finding) =
-        if let Some(seconds) = seconds_to_limit(forecast, allocatable, window) {
+        if let Some(seconds) = seconds_to_limit(forecast, |p| p.value, allocatable, window) {
             let wait = interval(seconds);
             (
                 Action::ScaleUp,
@@ -273,10 +292,15 @@ pub fn recommend(
     }
 }
 
-/// Seconds from the end of the window to the first moment at which the forecast
-/// reaches `limit`, if it does within the horizon.
-pub fn seconds_to_limit(forecast: &Forecast, limit: f64, window: &Window) -> Option<u64> {
-    let reached = forecast.path.iter().find(|p| p.value >= limit)?;
+/// Seconds from the end of the window to the first moment at which `bound` of the
+/// forecast reaches `limit`, if it does within the horizon.
+pub fn seconds_to_limit(
+    forecast: &Forecast,
+    bound: impl Fn(&Prediction) -> f64,
+    limit: f64,
+    window: &Window,
+) -> Option<u64> {
+    let reached = forecast.path.iter().find(|p| bound(p) >= limit)?;
     Some(reached.at.since(window.end) as u64)
 }
 
@@ -317,7 +341,6 @@ pub fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::Point;
     use crate::window::Spans;
 
     fn window() -> Window {
@@ -330,19 +353,21 @@ mod tests {
     fn between(from: f64, to: f64) -> Forecast {
         let times = window().ahead();
         let rise = (to - from) / (times.len() - 1) as f64;
-        let path: Vec<Point> = times
-            .iter()
-            .enumerate()
-            .map(|(k, &at)| Point {
+        let prediction = |(k, &at): (usize, &Timestamp)| {
+            let value = from + rise * k as f64;
+            Prediction {
                 at,
-                value: from + rise * k as f64,
-            })
-            .collect();
+                value,
+                lower: value,
+                upper: value,
+            }
+        };
         Forecast {
             model: "theil_sen",
-            max: from.max(to),
-            mean: f64::midpoint(from, to),
-            path,
+            coverage: 0.8,
+            path: times.iter().enumerate().map(prediction).collect(),
+            backtest: None,
+            candidates: Vec::new(),
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use commandline::Environment;
-use webclient::{Authorities, AuthorityError, Client, Settings};
+use webclient::{Authorities, AuthorityError, Client, Credentials, Settings};
 
 use crate::args::{self, Command, Config, Format, PROGRAM};
 use crate::assess::assess;
@@ -13,9 +13,10 @@ use crate::collect::collect;
 use crate::exit::Exit;
 use crate::prometheus::Prometheus;
 use crate::report::text::printable;
-use crate::report::{Report, json, text};
+use crate::report::{Report, json, prometheus, text};
+use crate::shard::Shard;
 use crate::termination;
-use crate::window::Timestamp;
+use quantity::Timestamp;
 
 /// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -55,41 +56,52 @@ pub fn run(
         complain(error, exit, err);
     }
     if exit == Exit::Backend {
-        return complain(
-            &format!("no usage from {}", config.prometheus_url),
-            exit,
-            err,
-        );
+        return complain(&format!("no usage from {}", config.backend.url), exit, err);
     }
-    let rendered = match config.format {
+    let rendered = match config.reports.format {
         Format::Text => text::render(&report),
         Format::Json => json::render(&report),
+        Format::Prometheus => prometheus::render(&report),
     };
     print(&rendered, exit, out, err)
 }
 
 fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
     config
+        .backend
         .ca_file
         .as_deref()
         .map_or_else(|| Ok(Authorities::public()), Authorities::from_file)
 }
 
 fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
-    let prometheus = Prometheus::new(Client::new(Settings {
-        base: config.prometheus_url.clone(),
-        authorities,
-        user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
-        deadline: config.timeout,
-        connect_deadline: CONNECT_DEADLINE.min(config.timeout),
-        keep_idle: KEEP_IDLE,
-    }));
+    let started = Instant::now();
+    let prometheus = Prometheus::new(
+        Client::new(Settings {
+            base: config.backend.url.clone(),
+            authorities,
+            identity: None,
+            credentials: Credentials::None,
+            headers: Vec::new(),
+            user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
+            deadline: config.backend.timeout,
+            connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
+            keep_idle: KEEP_IDLE,
+        }),
+        Shard::WHOLE,
+    );
     let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
-    let measurements = collect(&prometheus, &config.queries, &window);
+    let measurements = collect(&prometheus, &config.backend.queries, &window);
     let refused = measurements.usage_query_failed;
     let generated_at = Timestamp::from(SystemTime::now());
-    let report = assess(measurements, &window, config.thresholds, generated_at);
-    let exit = match report.exit(config.fail_on) {
+    let mut report = assess(
+        measurements,
+        &window,
+        config.judgement.thresholds,
+        generated_at,
+    );
+    report.took = started.elapsed();
+    let exit = match report.exit(config.judgement.fail_on) {
         Exit::NoData if refused => Exit::Backend,
         exit => exit,
     };

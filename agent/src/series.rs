@@ -2,17 +2,8 @@
 //!
 //! A gap is the absence of points; nothing here fills it, and nothing stands
 //! for it. Units are those of the query (cores or bytes).
-
-use crate::window::Timestamp;
-
-/// One value at one moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
-    /// When.
-    pub at: Timestamp,
-    /// Cores or bytes; finite and not negative.
-    pub value: f64,
-}
+use forecast::Point;
+use quantity::Timestamp;
 
 /// Points in strictly rising order of time.
 #[derive(Debug, Clone, Default, PartialEq)]

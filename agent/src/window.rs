@@ -2,81 +2,7 @@
 //!
 //! Everything is in whole seconds. No clock is read here.
 
-use std::fmt;
-use std::time::SystemTime;
-
-use serde::{Serialize, Serializer};
-
-/// A moment in whole seconds since the Unix epoch. Displayed in UTC as RFC 3339 writes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(i64);
-
-const SECONDS_PER_DAY: i64 = 86_400;
-
-impl Timestamp {
-    /// The moment `seconds` after the Unix epoch.
-    pub const fn from_unix(seconds: i64) -> Self {
-        Self(seconds)
-    }
-
-    /// Seconds since the Unix epoch.
-    pub const fn unix(self) -> i64 {
-        self.0
-    }
-
-    /// Seconds from `earlier` to this moment; negative if it is later.
-    pub fn since(self, earlier: Self) -> f64 {
-        // Exact: a window spans far less than 2^53 seconds.
-        (self.0 - earlier.0) as f64
-    }
-}
-
-impl From<SystemTime> for Timestamp {
-    /// The second that `time` falls into. A clock set before 1970 counts as 1970.
-    fn from(time: SystemTime) -> Self {
-        let since = time.duration_since(SystemTime::UNIX_EPOCH);
-        Self(since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX)))
-    }
-}
-
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = civil(self.0.div_euclid(SECONDS_PER_DAY));
-        let second = self.0.rem_euclid(SECONDS_PER_DAY);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-            second / 3600,
-            second / 60 % 60,
-            second % 60
-        )
-    }
-}
-
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// Year, month and day of the proleptic Gregorian calendar for a count of days
-/// since 1970-01-01. The calendar repeats every 400 years (146,097 days), and a
-/// year that begins in March has its leap day last.
-fn civil(days: i64) -> (i64, i64, i64) {
-    // Days since 0000-03-01.
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    // March is month 0; 153 days make five months.
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = (month_from_march + 2) % 12 + 1;
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    (year, month, day)
-}
+use quantity::Timestamp;
 
 /// Lengths of a window, in whole seconds: proven to fit each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,8 +88,8 @@ impl Spans {
         let end = now.unix().div_euclid(step) * step;
         let start = end - (self.lookback as i64).div_euclid(step) * step;
         Window {
-            start: Timestamp(start),
-            end: Timestamp(end),
+            start: Timestamp::from_unix(start),
+            end: Timestamp::from_unix(end),
             step: self.step,
             horizon: self.horizon,
         }
@@ -204,7 +130,7 @@ impl Window {
     pub fn last(&self, seconds: u64) -> Self {
         let kept = seconds.min(self.seconds()) / self.step * self.step;
         Self {
-            start: Timestamp(self.end.unix() - kept as i64),
+            start: Timestamp::from_unix(self.end.unix() - kept as i64),
             ..*self
         }
     }
@@ -214,7 +140,7 @@ impl Window {
         let steps = ((unix - self.start.unix() as f64) / self.step as f64).round();
         // NaN fails the comparison as well.
         (steps >= 0.0 && steps < self.points_expected() as f64)
-            .then(|| Timestamp(self.start.unix() + steps as i64 * self.step as i64))
+            .then(|| Timestamp::from_unix(self.start.unix() + steps as i64 * self.step as i64))
     }
 
     /// The moments to forecast: a step after the end, and so on to the end of the
@@ -225,7 +151,7 @@ impl Window {
         whole
             .take_while(|ahead| *ahead < self.horizon)
             .chain([self.horizon])
-            .map(|ahead| Timestamp(end + ahead as i64))
+            .map(|ahead| Timestamp::from_unix(end + ahead as i64))
             .collect()
     }
 }
@@ -235,23 +161,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_as_rfc_3339_in_utc() {
-        for (unix, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (-1, "1969-12-31T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-            (1_795_331_588, "2026-11-22T07:13:08Z"),
-        ] {
-            assert_eq!(Timestamp(unix).to_string(), text);
-        }
-    }
-
-    #[test]
     fn a_window_lies_on_the_step_and_its_points_are_counted_with_both_ends() {
         let window = Spans::new(7200, 60, 1800)
             .expect("fits")
-            .ending_at(Timestamp(1_795_331_588));
+            .ending_at(Timestamp::from_unix(1_795_331_588));
         assert_eq!(window.end.to_string(), "2026-11-22T07:13:00Z");
         assert_eq!(window.start.to_string(), "2026-11-22T05:13:00Z");
         assert_eq!(window.points_expected(), 121);
@@ -259,9 +172,15 @@ mod tests {
 
         let odd = Spans::new(100, 60, 90)
             .expect("fits")
-            .ending_at(Timestamp(600));
-        assert_eq!((odd.start, odd.end), (Timestamp(540), Timestamp(600)));
-        assert_eq!(odd.ahead(), [Timestamp(660), Timestamp(690)]);
+            .ending_at(Timestamp::from_unix(600));
+        assert_eq!(
+            (odd.start, odd.end),
+            (Timestamp::from_unix(540), Timestamp::from_unix(600))
+        );
+        assert_eq!(
+            odd.ahead(),
+            [Timestamp::from_unix(660), Timestamp::from_unix(690)]
+        );
     }
 
     #[test]
@@ -290,7 +209,7 @@ mod tests {
     fn only_moments_of_the_window_are_nearest_to_anything() {
         let window = Spans::new(120, 60, 60)
             .expect("fits")
-            .ending_at(Timestamp(600));
+            .ending_at(Timestamp::from_unix(600));
         for (unix, at) in [
             (480.0, Some(480)),
             (509.0, Some(480)),
@@ -309,7 +228,7 @@ mod tests {
     fn the_end_of_a_window_keeps_its_last_point() {
         let window = Spans::new(7200, 60, 60)
             .expect("fits")
-            .ending_at(Timestamp(7200));
+            .ending_at(Timestamp::from_unix(7200));
         assert_eq!(window.last(600).points_expected(), 11);
         assert_eq!(window.last(59).points_expected(), 1);
         assert_eq!(window.last(9999), window);

@@ -28,15 +28,15 @@ fn printed(args: &[&str], environment: &[(&str, &str)]) -> String {
 fn nothing_said_means_the_documented_defaults() {
     insta::assert_snapshot!(printed(&[], &[]), @r"
     --prometheus-url=http://prometheus-operated.monitoring.svc:9090
+    --timeout=30s
+    --cpu-query=k8s_node_cpu_usage_cores
+    --memory-query=k8s_node_memory_usage_bytes
     --lookback=2h
     --forecast=30m
     --step=1m
-    --cpu-query=k8s_node_cpu_usage_cores
-    --memory-query=k8s_node_memory_usage_bytes
-    --format=text
     --high=80%
     --low=20%
-    --timeout=30s
+    --format=text
     ");
 }
 
@@ -137,7 +137,7 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
         (
             &["--format", "yaml"],
             &[],
-            "--format: \"yaml\" is not text or json",
+            "--format: \"yaml\" is not text, json or prometheus",
         ),
         (
             &["--fail-on=none"],

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
 
-use contract::series;
+use contract::{report, series};
 use manifestgen::documents;
 use manifestgen::objects::{self, Object, Place, dashboard, rules};
 use manifestgen::output;
@@ -492,7 +492,7 @@ fn the_agent_takes_the_environment_of_every_rendering() {
         let k8s_ai_agent::args::Command::Report(config) = command else {
             panic!("{command:?}")
         };
-        assert_eq!(config.prometheus_url.to_string(), url);
+        assert_eq!(config.backend.url.to_string(), url);
         seen += 1;
     }
     assert!(seen >= 6, "{seen}");
@@ -613,7 +613,8 @@ fn asked(expr: &str) -> HashSet<String> {
 
 #[test]
 fn every_expression_parses_and_asks_for_series_that_exist() {
-    let mut known: BTreeSet<&str> = series::ALL.iter().map(|series| series.name).collect();
+    let published = series::ALL.iter().chain(report::ALL);
+    let mut known: BTreeSet<&str> = published.map(|series| series.name).collect();
     known.extend(rules::FOREIGN);
     known.extend([rules::USAGE, rules::PREDICTED]);
 

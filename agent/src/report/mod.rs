@@ -1,16 +1,23 @@
-//! The report: what it holds, and its two forms. Pure.
+//! The report: what it holds, and its forms. Pure.
 //!
 //! `report.schema.json` beside this crate's manifest describes the JSON form;
 //! a test holds real reports against it.
 
+#[cfg(test)]
+mod example;
 pub mod json;
+pub mod prometheus;
 pub mod text;
 
+use std::time::Duration;
+
+use forecast::{Backtest, Candidate, Outcome, Point, Prediction};
+use quantity::Timestamp;
 use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::recommend::{Action, Recommendation, Resource, Severity, Thresholds};
-use crate::window::{Timestamp, Window};
+use crate::window::Window;
 
 /// Everything a report says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +28,10 @@ pub struct Report {
     pub program_version: &'static str,
     /// When the report was made.
     pub generated_at: Timestamp,
+    /// How long asking for the points and judging them took; not part of the
+    /// JSON form, which is the same for the same points.
+    #[serde(skip)]
+    pub took: Duration,
     /// What time it is about.
     pub window: WindowReport,
     /// What it judged by.
@@ -99,8 +110,15 @@ pub struct ResourceReport {
     pub points: usize,
     /// Points that a series without gaps would have.
     pub points_expected: usize,
+    /// The points of the window, for drawing; not part of the JSON form.
+    #[serde(skip)]
+    pub history: Vec<Point>,
     /// Model behind the forecast.
     pub model: Option<&'static str>,
+    /// How the model would have done so far, if that can be said.
+    pub backtest: Option<BacktestReport>,
+    /// Every model that was considered.
+    pub candidates: Vec<CandidateReport>,
     /// What is ahead, if that can be said.
     pub forecast: Option<ResourceForecast>,
     /// What pods may use of the node, if known.
@@ -118,11 +136,106 @@ pub struct ResourceForecast {
     pub max: f64,
     /// Mean value over the horizon.
     pub mean: f64,
+    /// Highest upper end of the interval over the horizon.
+    pub upper: f64,
+    /// Share of what comes that the interval is meant to hold.
+    pub coverage: f64,
     /// Seconds looked ahead.
     pub horizon_seconds: u64,
     /// Seconds until the forecast reaches allocatable; `None` if it does not, or
     /// if allocatable is unknown.
     pub seconds_to_limit: Option<u64>,
+    /// The same for the upper end of the interval: as early as that.
+    pub seconds_to_limit_earliest: Option<u64>,
+    /// The same for the lower end: by then at the latest.
+    pub seconds_to_limit_latest: Option<u64>,
+    /// One prediction for each moment of the horizon, in order of time.
+    pub path: Vec<PredictionReport>,
+}
+
+/// What is expected at one moment, in the unit of the resource.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PredictionReport {
+    /// When.
+    pub at: Timestamp,
+    /// The expected value.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub lower: f64,
+    /// Upper end of the interval.
+    pub upper: f64,
+}
+
+impl From<Prediction> for PredictionReport {
+    fn from(prediction: Prediction) -> Self {
+        let Prediction {
+            at,
+            value,
+            lower,
+            upper,
+        } = prediction;
+        Self {
+            at,
+            value,
+            lower,
+            upper,
+        }
+    }
+}
+
+/// How a model would have done on the series itself.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BacktestReport {
+    /// Moments of the past at which it was tried.
+    pub folds: usize,
+    /// Its mean absolute scaled error at this horizon.
+    pub mase: f64,
+    /// The same error of the newest value carried forward.
+    pub naive_mase: f64,
+    /// Share of what came after that lay within the intervals.
+    pub coverage: f64,
+}
+
+impl From<Backtest> for BacktestReport {
+    fn from(backtest: Backtest) -> Self {
+        let Backtest {
+            folds,
+            mase,
+            naive_mase,
+            coverage,
+        } = backtest;
+        Self {
+            folds,
+            mase,
+            naive_mase,
+            coverage,
+        }
+    }
+}
+
+/// A model that was considered: its error, or why it was left out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CandidateReport {
+    /// Name of the model.
+    pub model: &'static str,
+    /// Its mean absolute scaled error in the backtest.
+    pub mase: Option<f64>,
+    /// Why it was left out.
+    pub left_out: Option<String>,
+}
+
+impl From<Candidate> for CandidateReport {
+    fn from(candidate: Candidate) -> Self {
+        let (mase, left_out) = match candidate.outcome {
+            Outcome::Error(mase) => (Some(mase), None),
+            Outcome::LeftOut(why) => (None, Some(why)),
+        };
+        Self {
+            model: candidate.model,
+            mase,
+            left_out,
+        }
+    }
 }
 
 impl Report {

@@ -1,14 +1,17 @@
 //! Units as types, and the text forms people write them in.
 //!
-//! In scope: CPU time, cores, bytes, ratios, durations (`1m30s`) and
+//! In scope: CPU time, cores, bytes, ratios, moments, durations (`1m30s`) and
 //! Kubernetes quantities (`1920m`, `24581256Ki`). Out of scope: I/O, clocks,
-//! arithmetic that has no unit. No dependency but `std`.
+//! arithmetic that has no unit. No dependency but `std`; feature `serde` writes
+//! moments as text.
 
 mod duration;
 mod kubernetes;
+mod timestamp;
 
 pub use duration::{Interval, parse_duration};
 pub use kubernetes::parse_quantity;
+pub use timestamp::Timestamp;
 
 use std::fmt;
 

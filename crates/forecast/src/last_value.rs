@@ -1,8 +1,8 @@
 //! The newest value, for ever: for values that move away from where they were.
 
-use super::Model;
-use crate::series::Point;
-use crate::window::Timestamp;
+use quantity::Timestamp;
+
+use crate::{Model, Point};
 
 /// Predicts the value of the newest point.
 #[derive(Debug, Clone, Copy)]

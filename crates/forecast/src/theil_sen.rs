@@ -5,9 +5,9 @@
 //! JASA 63). Level: the median of what is left of each value once the slope is
 //! taken off. Up to 29% of the points may be arbitrarily wrong.
 
-use super::Model;
-use crate::series::Point;
-use crate::window::Timestamp;
+use quantity::Timestamp;
+
+use crate::{Model, Point};
 
 /// Predicts along the Theil-Sen line.
 #[derive(Debug, Clone, Copy)]

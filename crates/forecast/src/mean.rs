@@ -1,8 +1,8 @@
 //! The mean of all points, for ever: for values that jump about a level.
 
-use super::Model;
-use crate::series::Point;
-use crate::window::Timestamp;
+use quantity::Timestamp;
+
+use crate::{Model, Point};
 
 /// Predicts the arithmetic mean of the points.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,111 @@
+//! The flags as `argh` reads them: names, help texts, nothing resolved.
+//!
+//! The order of the fields is the order of `--help`; each group resolves in the
+//! module of its name.
+
+use argh::FromArgs;
+
+#[derive(Debug, FromArgs)]
+#[argh(
+    help_triggers("-h", "--help"),
+    description = "Forecasts CPU and memory of each Kubernetes node from what Prometheus (or the
+history of k8s-ai-exporter) holds, and says what to do: scale up, consolidate, or
+nothing. Reports once to standard output; changes nothing in the cluster.",
+    note = "Durations are written 30s, 1m30s, 6h. Each flag is also taken as --flag=value.
+A flag wins over its variable, which wins over the default.",
+    note = "What is missing from a report is also said on standard error. Where several
+exit codes apply, the first of the list below counts.",
+    example = "Ask the exporter of a small cluster that has no Prometheus:
+$ {command_name} --prometheus-url http://k8s-ai-exporter.monitoring.svc:9100",
+    example = "Look back a day and ahead six hours, as JSON, and fail a pipeline on findings:
+$ {command_name} --lookback 24h --step 5m --forecast 6h --format json \\
+    --fail-on warning",
+    error_code(2, "usage: a flag, a variable or the CA file is of no use"),
+    error_code(3, "the backend cannot be reached, or refuses the queries"),
+    error_code(4, "the backend has no data at all"),
+    error_code(
+        5,
+        "partial: a node, a resource or a query is missing, or the report was not written"
+    ),
+    error_code(10, "with --fail-on: a node's severity is at least that"),
+    error_code(0, "the report is complete, also if every node has too few points yet"),
+    error_code(143, "stopped by SIGTERM, or 130 by SIGINT: no report")
+)]
+// The doc comments are the help text, where a URL stands bare.
+#[allow(rustdoc::bare_urls)]
+pub(super) struct Args {
+    // Where the points come from.
+    /// where to ask, with a path prefix if there is one; the path
+    /// /api/v1/query_range is added (PROMETHEUS_URL; default
+    /// http://prometheus-operated.monitoring.svc:9090)
+    #[argh(option, arg_name = "url")]
+    pub(super) prometheus_url: Option<String>,
+
+    /// authorities to trust over https, a PEM file (CA_FILE; default: the public
+    /// ones)
+    #[argh(option, arg_name = "file")]
+    pub(super) ca_file: Option<String>,
+
+    /// deadline of one exchange with the backend (default 30s)
+    #[argh(option, arg_name = "duration")]
+    pub(super) timeout: Option<String>,
+
+    /// the PromQL for cores used, with a label node (CPU_QUERY; default
+    /// k8s_node_cpu_usage_cores)
+    #[argh(option, arg_name = "promql")]
+    pub(super) cpu_query: Option<String>,
+
+    /// the PromQL for bytes used, with a label node (MEM_QUERY, then MEMORY_QUERY;
+    /// default k8s_node_memory_usage_bytes)
+    #[argh(option, arg_name = "promql")]
+    pub(super) memory_query: Option<String>,
+
+    // Which time the report is about.
+    /// how far to look back: 2h, or minutes (LOOKBACK, then LOOKBACK_MINUTES;
+    /// default 120)
+    #[argh(option, arg_name = "duration")]
+    pub(super) lookback: Option<String>,
+
+    /// how far to look ahead: 30m, or minutes (FORECAST, then FORECAST_MINUTES;
+    /// default 30)
+    #[argh(option, arg_name = "duration")]
+    pub(super) forecast: Option<String>,
+
+    /// time between two points (STEP; default 60s)
+    #[argh(option, arg_name = "duration")]
+    pub(super) step: Option<String>,
+
+    // How it judges.
+    /// percent of allocatable above which a forecast maximum is a finding
+    /// (default 80)
+    #[argh(option, arg_name = "percent")]
+    pub(super) high: Option<String>,
+
+    /// percent of allocatable under which a forecast mean is a finding
+    /// (default 20)
+    #[argh(option, arg_name = "percent")]
+    pub(super) low: Option<String>,
+
+    /// exit with 10 if a node's severity is at least info, warning or critical
+    /// (FAIL_ON; default: never)
+    #[argh(option, arg_name = "severity")]
+    pub(super) fail_on: Option<String>,
+
+    // What becomes of the report.
+    /// text for people, json for programs or prometheus for scrapers (FORMAT;
+    /// default text)
+    #[argh(option, arg_name = "format")]
+    pub(super) format: Option<String>,
+
+    // Instead of a report.
+    /// print the resolved configuration and exit
+    #[argh(option, arg_name = "true|false")]
+    pub(super) print_config: Option<String>,
+
+    /// print the version and exit
+    #[argh(option, arg_name = "true|false")]
+    pub(super) version: Option<String>,
+}
+
+/// Flags that need no value.
+pub(super) const BOOLEANS: &[&str] = &["--print-config", "--version"];

@@ -1,0 +1,77 @@
+//! How a report judges: thresholds, and what makes the exit code 10.
+
+use std::fmt;
+
+use commandline::{BadValue, Environment, flag, setting};
+
+use super::flags::Args;
+use crate::recommend::{Severity, Thresholds, percent};
+
+const DEFAULT_HIGH: f64 = 0.8;
+const DEFAULT_LOW: f64 = 0.2;
+
+/// What counts as a finding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// What counts as high and low.
+    pub thresholds: Thresholds,
+    /// Least severity that makes the exit code 10.
+    pub fail_on: Option<Severity>,
+}
+
+impl Judgement {
+    pub(super) fn resolve(args: &Args, environment: Environment<'_>) -> Result<Self, BadValue> {
+        let low = flag("--low", args.low.clone(), parse_percent)?;
+        let high = flag("--high", args.high.clone(), parse_percent)?;
+        let fail_on = setting(
+            environment,
+            "--fail-on",
+            args.fail_on.clone(),
+            &["FAIL_ON"],
+            parse_severity,
+        )?;
+        Ok(Self {
+            thresholds: order(low.unwrap_or(DEFAULT_LOW), high.unwrap_or(DEFAULT_HIGH))?,
+            fail_on,
+        })
+    }
+}
+
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // To a millionth of a percent: the division by 100 leaves stray digits.
+        let exact = |share: f64| (share * 1e8).round() / 1e6;
+        writeln!(f, "--high={}%", exact(self.thresholds.high()))?;
+        writeln!(f, "--low={}%", exact(self.thresholds.low()))?;
+        if let Some(severity) = self.fail_on {
+            writeln!(f, "--fail-on={}", severity.label())?;
+        }
+        Ok(())
+    }
+}
+
+fn order(low: f64, high: f64) -> Result<Thresholds, BadValue> {
+    Thresholds::new(low, high).ok_or_else(|| BadValue {
+        setting: "--low".to_owned(),
+        value: percent(low),
+        expected: format!("below --high ({})", percent(high)),
+    })
+}
+
+/// `80` or `80%`, as a share.
+fn parse_percent(text: &str) -> Result<f64, &'static str> {
+    text.strip_suffix('%')
+        .unwrap_or(text)
+        .parse::<f64>()
+        .ok()
+        .filter(|percent| 0.0 < *percent && *percent <= 100.0)
+        .map(|percent| percent / 100.0)
+        .ok_or("a percentage such as 80 or 80%, above 0 and at most 100")
+}
+
+fn parse_severity(text: &str) -> Result<Severity, &'static str> {
+    [Severity::Info, Severity::Warning, Severity::Critical]
+        .into_iter()
+        .find(|severity| severity.label() == text)
+        .ok_or("info, warning or critical")
+}

@@ -1,0 +1,141 @@
+//! What the user typed, over the environment, over the defaults -> [`Config`].
+//!
+//! A [`Config`] is proven: lengths fit each other, the URL is one, queries are
+//! not empty. Each group of flags is one module: it resolves them, and prints them
+//! again for `--print-config`. No file is read here, nor is anything printed.
+
+mod backend;
+mod flags;
+mod judgement;
+mod reports;
+mod time;
+
+pub use backend::Backend;
+pub use judgement::Judgement;
+pub use reports::{Format, Reports};
+
+use std::ffi::OsString;
+use std::fmt;
+
+use argh::FromArgs;
+use commandline::{BadValue, Environment, normalise, parse_bool, setting};
+
+use crate::recommend::interval;
+use crate::window::Spans;
+use flags::{Args, BOOLEANS};
+
+/// The program's name in messages.
+pub const PROGRAM: &str = "k8s-ai-agent";
+
+/// Everything a run needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where the points come from.
+    pub backend: Backend,
+    /// Lookback, step and horizon.
+    pub spans: Spans,
+    /// What counts as a finding.
+    pub judgement: Judgement,
+    /// What becomes of the report.
+    pub reports: Reports,
+}
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Make a report.
+    Report(Config),
+    /// Print the resolved configuration.
+    PrintConfig(Config),
+    /// Print this text: help or version.
+    Print(String),
+}
+
+/// A command line that cannot be used. One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UsageError {
+    /// A flag or variable has an unusable value.
+    BadValue(BadValue),
+    /// An argument is unknown, repeated or incomplete.
+    Arguments(String),
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadValue(bad) => bad.fmt(f),
+            Self::Arguments(problem) => write!(f, "{problem} (--help lists the flags)"),
+        }
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+impl From<BadValue> for UsageError {
+    fn from(bad: BadValue) -> Self {
+        Self::BadValue(bad)
+    }
+}
+
+/// Reads the arguments, without the program's name.
+///
+/// # Errors
+/// When an argument is unknown, or a value is not what its flag or variable takes.
+pub fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    environment: Environment<'_>,
+) -> Result<Command, UsageError> {
+    let args = normalise(args, BOOLEANS)?;
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let args = match Args::from_args(&[PROGRAM], &args) {
+        Ok(args) => args,
+        Err(exit) if exit.status.is_ok() => return Ok(Command::Print(help(&exit.output))),
+        Err(exit) => {
+            let words: Vec<&str> = exit.output.split_whitespace().collect();
+            let problem = words.join(" ");
+            return Err(UsageError::Arguments(
+                problem.trim_end_matches('.').to_owned(),
+            ));
+        }
+    };
+    let switch = |flag, typed| setting(environment, flag, typed, &[], parse_bool);
+    if switch("--version", args.version.clone())? == Some(true) {
+        let version = env!("CARGO_PKG_VERSION");
+        return Ok(Command::Print(format!("{PROGRAM} {version}\n")));
+    }
+    let print = switch("--print-config", args.print_config.clone())? == Some(true);
+    let config = Config::resolve(&args, environment)?;
+    Ok(match print {
+        true => Command::PrintConfig(config),
+        false => Command::Report(config),
+    })
+}
+
+/// The help without the line that names every flag, which the list below it does better.
+fn help(full: &str) -> String {
+    let (_usage, rest) = full.split_once('\n').unwrap_or_default();
+    format!("Usage: {PROGRAM} [flags]\n{rest}")
+}
+
+impl Config {
+    fn resolve(args: &Args, environment: Environment<'_>) -> Result<Self, BadValue> {
+        Ok(Self {
+            backend: Backend::resolve(args, environment)?,
+            spans: time::resolve(args, environment)?,
+            judgement: Judgement::resolve(args, environment)?,
+            reports: Reports::resolve(args, environment)?,
+        })
+    }
+}
+
+impl fmt::Display for Config {
+    /// One flag a line, in the form that [`parse`] reads. Nothing in it is secret:
+    /// a URL with credentials is refused.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.backend)?;
+        writeln!(f, "--lookback={}", interval(self.spans.lookback()))?;
+        writeln!(f, "--forecast={}", interval(self.spans.horizon()))?;
+        writeln!(f, "--step={}", interval(self.spans.step()))?;
+        write!(f, "{}{}", self.judgement, self.reports)
+    }
+}
