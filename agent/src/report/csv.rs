@@ -11,7 +11,7 @@ use std::fmt::{Display, Write};
 use super::text::printable;
 use super::{NodeReport, Report, ResourceReport};
 
-const HEADER: &str = "node,node_action,node_severity,resource,action,severity,reason,message,unit,points,points_expected,model,now,mean,max,upper,interval_level,allocatable,capacity,seconds_to_limit,seconds_to_limit_earliest,seconds_to_limit_latest,backtest_folds,backtest_mase,backtest_naive_mase,backtest_coverage,generated_at,window_start,window_end,horizon_seconds";
+const HEADER: &str = "node,node_action,node_severity,resource,action,severity,reason,message,unit,points,points_expected,model,now,mean,max,upper,interval_level,allocatable,capacity,seconds_to_limit,seconds_to_limit_earliest,seconds_to_limit_latest,backtest_folds,backtest_mase,backtest_naive_mase,backtest_coverage,decided_by,decided_share,decided_line,decided_held,changed_from,generated_at,window_start,window_end,horizon_seconds";
 
 /// The report as CSV with CRLF line ends and a header.
 pub fn render(report: &Report) -> String {
@@ -56,6 +56,16 @@ fn row(report: &Report, node: &NodeReport, resource: &ResourceReport) -> Row {
     row.maybe(backtest.map(|b| b.mase));
     row.maybe(backtest.map(|b| b.naive_mase));
     row.maybe(backtest.map(|b| b.coverage));
+    let decision = recommendation.decision.as_ref();
+    row.text(decision.map_or("", |d| d.measure.name()));
+    row.maybe(decision.map(|d| d.share));
+    row.maybe(decision.map(|d| d.line));
+    row.maybe(decision.map(|d| d.held));
+    row.text(
+        recommendation
+            .changed_from
+            .map_or("", |before| before.state()),
+    );
     row.known(report.generated_at);
     row.known(window.start);
     row.known(window.end);
@@ -169,6 +179,11 @@ mod tests {
         backtest_mase=0.5
         backtest_naive_mase=1.25
         backtest_coverage=0.75
+        decided_by=expected
+        decided_share=1.0379746835443036
+        decided_line=1
+        decided_held=false
+        changed_from=warning
         generated_at=2026-11-22T07:13:03Z
         window_start=2026-11-22T05:13:00Z
         window_end=2026-11-22T07:13:00Z
@@ -201,6 +216,11 @@ mod tests {
         backtest_mase=
         backtest_naive_mase=
         backtest_coverage=
+        decided_by=
+        decided_share=
+        decided_line=
+        decided_held=
+        changed_from=
         generated_at=2026-11-22T07:13:03Z
         window_start=2026-11-22T05:13:00Z
         window_end=2026-11-22T07:13:00Z

@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write};
 
-use super::summary::{basis, candidates, state, summary, time_to_limit, why};
+use super::summary::{candidates, summary, time_to_limit};
 use super::text::printable;
 use super::{NodeReport, Report, ResourceReport, Style};
 use crate::recommend::{Action, Resource, interval, percent};
@@ -72,10 +72,7 @@ fn write_table(report: &Report, out: &mut String) -> fmt::Result {
         writeln!(
             out,
             "| {} | {} | {} | {} | {} | {} |",
-            match state(node.action, node.severity) {
-                state @ ("critical" | "warning") => format!("**{state}**"),
-                state => state.to_owned(),
-            },
+            state(node),
             code(&node.node),
             match node.action {
                 Action::None => "–",
@@ -87,6 +84,18 @@ fn write_table(report: &Report, out: &mut String) -> fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// `**critical** (was healthy)`.
+fn state(node: &NodeReport) -> String {
+    let state = match node.verdict().state() {
+        state @ ("critical" | "warning") => format!("**{state}**"),
+        state => state.to_owned(),
+    };
+    match node.changed_from {
+        Some(before) => format!("{state} (was {})", before.state()),
+        None => state,
+    }
 }
 
 /// `50% → 60% of 4.00 cores`.
@@ -110,23 +119,19 @@ fn now_and_max(report: &ResourceReport) -> Option<String> {
 
 fn write_details(node: &NodeReport, style: Style, out: &mut String) -> fmt::Result {
     let name = code(&node.node);
-    let state = state(node.action, node.severity);
+    let state = node.verdict().state();
     writeln!(out, "\n<details><summary>{name}: {state}</summary>\n")?;
     for report in &node.resources {
         let resource = report.resource.label();
-        writeln!(out, "- **{resource}**: {}", text(&why(node, report)))?;
-        if let Some(basis) = basis(report) {
-            writeln!(out, "  - {basis}")?;
+        let message = &report.recommendation.message;
+        writeln!(out, "- **{resource}**: {}", text(message))?;
+        for fact in &report.evidence {
+            writeln!(out, "  - {}", text(fact))?;
         }
-        writeln!(
-            out,
-            "  - {} of {} points",
-            report.points, report.points_expected
-        )?;
         if style.explain
             && let Some(considered) = candidates(report)
         {
-            writeln!(out, "  - {considered}")?;
+            writeln!(out, "  - {}", text(&considered))?;
         }
     }
     out.push_str("\n</details>\n");
@@ -154,8 +159,12 @@ fn text(text: &str) -> String {
                 let _ = write!(out, "&#{};", u32::from(c));
             }
             // What starts or ends something in Markdown or HTML anywhere in a line.
-            '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '<' | '>' | '&' | '|' | '"' | '\'' | '@'
-            | '#' | '$' => {
+            '\\' | '`' | '*' | '~' | '[' | ']' | '<' | '>' | '&' | '|' | '"' | '\'' | '@' | '#'
+            | '$' => {
+                let _ = write!(out, "&#{};", u32::from(c));
+            }
+            // Within a word it is a letter like others: `theil_sen`.
+            '_' if !out.ends_with(|before: char| before.is_ascii_alphanumeric()) => {
                 let _ = write!(out, "&#{};", u32::from(c));
             }
             other => out.push(other),
@@ -185,27 +194,27 @@ mod tests {
 
         | | Node | What to do | CPU now → max | Memory now → max | Limit in |
         |---|---|---|--:|--:|--:|
-        | **critical** | <code>busy</code> | scale up or move pods | 50% → 60% of 4.00 cores | 75.9% → 103.8% of 7.90 GiB | 30m |
+        | **critical** (was warning) | <code>busy</code> | scale up or move pods | 50% → 60% of 4.00 cores | 75.9% → 103.8% of 7.90 GiB | 30m |
         | healthy | <code>calm</code> | – | 50% → 50% of 4.00 cores | 50% → 50% of 8.00 GiB | – |
         | unknown | <code>young</code> | insufficient data | – | – | – |
 
         <details><summary><code>busy</code>: critical</summary>
 
         - **cpu**: healthy: up to 2.40 cores
-          - theil_sen; 3 folds: MASE 0.50 (naive 1.25), coverage 75%
-          - 25 of 25 points
-        - **memory**: up to 8.20 GiB
-          - theil_sen; 3 folds: MASE 0.50 (naive 1.25), coverage 75%
-          - 25 of 25 points
+          - decided by 2.40 cores
+          - 25 of 25 points expected
+        - **memory**: scale up or move pods: up to 8.20 GiB
+          - decided by 8.20 GiB
+          - 25 of 25 points expected
 
         </details>
 
         <details><summary><code>young</code>: unknown</summary>
 
         - **cpu**: not enough points (4)
-          - 4 of 25 points
+          - 4 of 25 points expected
         - **memory**: not enough points (4)
-          - 4 of 25 points
+          - 4 of 25 points expected
 
         </details>
 

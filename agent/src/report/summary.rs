@@ -1,7 +1,7 @@
 //! What every form for people says in the same words.
 
 use super::{CandidateReport, NodeReport, Report, ResourceReport};
-use crate::recommend::{Action, Recommendation, Severity, interval, percent};
+use crate::recommend::{Action, Severity, interval};
 
 /// The report in one line: `3 nodes: 1 critical, 2 healthy`, and whether anything
 /// is missing.
@@ -50,15 +50,6 @@ pub fn counts(report: &Report) -> [(usize, &'static str); 5] {
     ]
 }
 
-/// The state of a node or a resource in one word.
-pub fn state(action: Action, severity: Severity) -> &'static str {
-    match (action, severity) {
-        (Action::InsufficientData, _) => "unknown",
-        (_, Severity::None) => "healthy",
-        (_, severity) => severity.label(),
-    }
-}
-
 /// When the forecast reaches allocatable: `18m30s`; in brackets where only the
 /// upper end of its interval does; `None` where neither does.
 pub fn time_to_limit(report: &ResourceReport) -> Option<String> {
@@ -70,36 +61,6 @@ pub fn time_to_limit(report: &ResourceReport) -> Option<String> {
     match forecast.seconds_to_limit {
         Some(seconds) => Some(interval(seconds).to_string()),
         None => earliest(),
-    }
-}
-
-/// Which model, and how it would have done so far; `None` without a forecast.
-pub fn basis(report: &ResourceReport) -> Option<String> {
-    let model = report.model?;
-    let Some(backtest) = report.backtest else {
-        return Some(format!("{model}, not backtested"));
-    };
-    Some(format!(
-        "{model}; {} folds: MASE {:.2} (naive {:.2}), coverage {}",
-        backtest.folds,
-        backtest.mase,
-        backtest.naive_mase,
-        percent(backtest.coverage)
-    ))
-}
-
-/// Why a resource is judged as it is, without the action where the node's says it.
-pub fn why(node: &NodeReport, report: &ResourceReport) -> String {
-    let Recommendation {
-        action, message, ..
-    } = &report.recommendation;
-    let said = |message: &str| {
-        let rest = message.strip_prefix(action.label())?.strip_prefix(": ")?;
-        Some(rest.to_owned())
-    };
-    match *action == node.action {
-        true => said(message).unwrap_or_else(|| message.clone()),
-        false => message.clone(),
     }
 }
 

@@ -4,9 +4,9 @@
 
 use std::fmt::{self, Write};
 
-use super::summary::{basis, candidates, state, summary, time_to_limit, why};
+use super::summary::{candidates, summary, time_to_limit};
 use super::{NodeReport, Report, ResourceReport, Style};
-use crate::recommend::{Action, interval, percent};
+use crate::recommend::{Action, Severity, interval, percent};
 
 /// Where lines are broken.
 const COLUMNS: usize = 80;
@@ -32,8 +32,8 @@ const REASONS: usize = 4;
 pub fn render(report: &Report, style: Style) -> String {
     let mut out = String::new();
     let widths = widths(report);
-    Page { style, widths }
-        .write(report, &mut out)
+    let page = Page { style, widths };
+    page.write(report, &mut out)
         .expect("writing to memory cannot fail");
     out
 }
@@ -77,10 +77,11 @@ impl Page {
     fn write(&self, report: &Report, out: &mut String) -> fmt::Result {
         let window = &report.window;
         let mut headline = String::new();
-        wrap(&mut headline, 0, &format!("{}.", summary(report)))?;
+        wrap(&mut headline, 0, 0, &format!("{}.", summary(report)))?;
         writeln!(out, "{}", self.paint(BOLD, headline.trim_end()))?;
         wrap(
             out,
+            0,
             0,
             &format!(
                 "Forecast for the {} after {}, from the {} before at one point every {}.",
@@ -93,6 +94,7 @@ impl Page {
         if let Some(coverage) = coverage(report) {
             wrap(
                 out,
+                0,
                 0,
                 &format!(
                     "Shares are of allocatable. Upper is the end of the {} interval; a limit in brackets is reached only there.",
@@ -121,7 +123,7 @@ impl Page {
     }
 
     fn write_node(&self, node: &NodeReport, out: &mut String) -> fmt::Result {
-        let state = state(node.action, node.severity);
+        let state = node.verdict().state();
         let name = printable(&node.node);
         write!(
             out,
@@ -130,48 +132,48 @@ impl Page {
             self.paint(BOLD, &name)
         )?;
         match node.action {
-            Action::None | Action::InsufficientData => writeln!(out)?,
-            action => writeln!(out, ": {}", action.label())?,
+            Action::None | Action::InsufficientData => {}
+            action => write!(out, ": {}", action.label())?,
         }
+        if let Some(before) = node.changed_from {
+            write!(out, " (was {})", before.state())?;
+        }
+        out.push('\n');
         for resource in &node.resources {
-            self.write_resource(node, resource, out)?;
+            self.write_resource(resource, out)?;
         }
         Ok(())
     }
 
-    fn write_resource(
-        &self,
-        node: &NodeReport,
-        report: &ResourceReport,
-        out: &mut String,
-    ) -> fmt::Result {
+    fn write_resource(&self, report: &ResourceReport, out: &mut String) -> fmt::Result {
         let label = report.resource.label();
-        let why = printable(&why(node, report));
-        let is_finding = report.recommendation.action != Action::None;
         match cells(report) {
             Some(cells) => {
                 let row = self.row(label, &cells);
                 writeln!(out, "{}", self.paint(color_of(report), &row))?;
-                if is_finding {
-                    wrap(out, REASONS, &why)?;
-                }
             }
             None => {
                 let (points, expected) = (report.points, report.points_expected);
+                let message = printable(&report.recommendation.message);
                 write!(out, "  {label:<RESOURCE$}  ")?;
-                let rest = format!("{why}; {points} of {expected} points");
-                wrap(out, RESOURCE + 4, &rest)?;
+                let rest = format!("{message}; {points} of {expected} points");
+                wrap(out, RESOURCE + 4, RESOURCE + 4, &rest)?;
             }
         }
-        if (is_finding || self.style.explain)
-            && let Some(basis) = basis(report)
-        {
-            wrap(out, REASONS, &basis)?;
+        let shown = match report.recommendation.severity {
+            _ if self.style.explain => usize::MAX,
+            Severity::Critical | Severity::Warning => usize::MAX,
+            // What can go is not urgent: what decided is enough.
+            Severity::Info => 1,
+            Severity::None => 0,
+        };
+        for fact in report.evidence.iter().take(shown) {
+            wrap(out, REASONS, REASONS + 2, &printable(fact))?;
         }
         if self.style.explain
             && let Some(considered) = candidates(report)
         {
-            wrap(out, REASONS, &considered)?;
+            wrap(out, REASONS, REASONS + 2, &considered)?;
         }
         Ok(())
     }
@@ -211,7 +213,7 @@ fn color_of(report: &ResourceReport) -> &'static str {
     let recommendation = &report.recommendation;
     match recommendation.action {
         Action::None => "",
-        action => color(state(action, recommendation.severity)),
+        _ => color(recommendation.verdict().state()),
     }
 }
 
@@ -221,20 +223,21 @@ fn coverage(report: &Report) -> Option<f64> {
     resources.find_map(|resource| Some(resource.forecast.as_ref()?.coverage))
 }
 
-/// Writes words on lines of [`COLUMNS`], each line indented; the first continues
-/// the line that is begun, if one is.
-fn wrap(out: &mut String, indent: usize, text: &str) -> fmt::Result {
+/// Writes words on lines of [`COLUMNS`], the first moved in by `first` columns and
+/// the others by `others`. Where a line is begun, it is continued.
+fn wrap(out: &mut String, first: usize, others: usize, text: &str) -> fmt::Result {
     let line = out.rfind('\n').map_or(0, |at| at + 1);
     let mut column = out[line..].chars().count();
-    for word in text.split_whitespace() {
+    if column == 0 {
+        write!(out, "{:first$}", "")?;
+        column = first;
+    }
+    for (index, word) in text.split_whitespace().enumerate() {
         let width = word.chars().count();
-        if column == 0 {
-            write!(out, "{:indent$}", "")?;
-            column = indent;
-        } else if column > indent && column + 1 + width > COLUMNS {
-            write!(out, "\n{:indent$}", "")?;
-            column = indent;
-        } else if column > indent {
+        if index > 0 && column + 1 + width > COLUMNS {
+            write!(out, "\n{:others$}", "")?;
+            column = others;
+        } else if index > 0 {
             out.push(' ');
             column += 1;
         }
@@ -271,25 +274,23 @@ mod tests {
 
                     NOW   MEAN     MAX   UPPER  ALLOCATABLE  LIMIT IN  POINTS
 
-        critical  busy: scale up or move pods
+        critical  busy: scale up or move pods (was warning)
           cpu       50%  55.8%     60%     66%   4.00 cores         -   25/25
           memory  75.9%  92.2%  103.8%  114.2%     7.90 GiB       30m   25/25
-            up to 8.20 GiB
-            theil_sen; 3 folds: MASE 0.50 (naive 1.25), coverage 75%
+            decided by 8.20 GiB
+            25 of 25 points expected
 
         warning   =1|<b onclick="x">&`\n[31m,'*_{}: scale up or move pods
           cpu       75%  82.3%   87.5%   96.3%   4.00 cores         -   25/25
-            up to 3.50 cores
-            theil_sen; 3 folds: MASE 0.50 (naive 1.25), coverage 75%
+            decided by 3.50 cores
+            25 of 25 points expected
           memory    50%  50.7%   51.3%   56.4%     8.00 GiB         -   25/25
 
         info      idle: consolidate or scale down
           cpu      2.5%   3.2%    3.8%    4.1%   8.00 cores         -   25/25
-            up to 0.30 cores
-            theil_sen; 3 folds: MASE 0.50 (naive 1.25), coverage 75%
+            decided by 0.30 cores
           memory   6.3%   6.3%    6.3%    6.9%    16.00 GiB         -   25/25
-            up to 1.00 GiB
-            theil_sen; 3 folds: MASE 0.50 (naive 1.25), coverage 75%
+            decided by 1.00 GiB
 
         healthy   calm
           cpu       50%    50%     50%     55%   4.00 cores         -   25/25
@@ -302,9 +303,7 @@ mod tests {
 
         unknown   sizeless
           cpu     allocatable is unknown, so no advice; 25 of 25 points
-            theil_sen; 3 folds: MASE 0.50 (naive 1.25), coverage 75%
           memory  allocatable is unknown, so no advice; 25 of 25 points
-            theil_sen; 3 folds: MASE 0.50 (naive 1.25), coverage 75%
 
         unknown   young
           cpu     not enough points (4); 4 of 25 points
@@ -335,13 +334,15 @@ mod tests {
 
         healthy   calm
           cpu     50%   50%  50%    55%   4.00 cores         -   25/25
-            theil_sen; 3 folds: MASE 0.50 (naive 1.25), coverage 75%
+            decided by 2.00 cores
+            25 of 25 points expected
             considered: theil_sen (MASE 0.50, chosen), last_value (MASE 1.25), mean
-            (left out: only for fewer than 20 points)
+              (left out: only for fewer than 20 points)
           memory  50%   50%  50%    55%     8.00 GiB         -   25/25
-            theil_sen; 3 folds: MASE 0.50 (naive 1.25), coverage 75%
+            decided by 4.00 GiB
+            25 of 25 points expected
             considered: theil_sen (MASE 0.50, chosen), last_value (MASE 1.25), mean
-            (left out: only for fewer than 20 points)
+              (left out: only for fewer than 20 points)
 
         Missing from this report:
           node gone: no memory samples

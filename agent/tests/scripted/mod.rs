@@ -99,6 +99,8 @@ pub(crate) fn cluster(query: &Query) -> Answer {
         "k8s_node_memory_allocatable_bytes" => all([16.0 * GIB; 3]),
         "k8s_node_cpu_capacity_cores" => all([4.5; 3]),
         "k8s_node_memory_capacity_bytes" => all([17.0 * GIB; 3]),
+        // Nobody publishes reports here.
+        "k8s_node_resource_recommendation_severity" => Answer::matrix(&[]),
         other => Answer::json(
             "400 Bad Request",
             &format!(r#"{{"status":"error","errorType":"bad_data","error":"unknown {other}"}}"#),
