@@ -28,6 +28,7 @@ mod run;
 pub mod series;
 pub mod shard;
 pub mod termination;
+pub mod whole_file;
 pub mod window;
 
 pub use run::run;

@@ -12,7 +12,7 @@ mod time;
 
 pub use backend::Backend;
 pub use judgement::Judgement;
-pub use reports::{Format, Reports};
+pub use reports::{Color, Output, Reports};
 
 use std::ffi::OsString;
 use std::fmt;

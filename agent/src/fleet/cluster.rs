@@ -214,13 +214,23 @@ impl<'a> Inquiry<'a> {
                 Ok(table.rows)
             }
             Err(error) if is_beyond_it(&error) => Err(format!(
-                "the backend does not evaluate the query for {what}: {error}"
+                "the backend cannot evaluate the queries for it ({})",
+                beginning(&error.to_string())
             )),
             Err(error) => {
                 self.errors.push(format!("{subject}: {error}"));
                 Err(format!("the query for {what} failed"))
             }
         }
+    }
+}
+
+/// As much of a refusal as fits a sentence: it may repeat the query.
+fn beginning(refusal: &str) -> String {
+    const MOST_CHARS: usize = 120;
+    match refusal.char_indices().nth(MOST_CHARS) {
+        Some((end, _)) => format!("{}…", &refusal[..end]),
+        None => refusal.to_owned(),
     }
 }
 
