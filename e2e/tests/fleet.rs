@@ -11,22 +11,38 @@ use serde_json::{Value, json};
 const GIB: f64 = 1_073_741_824.0;
 const MINUTE: u64 = 60;
 
-/// Series by family, for `promtool` to make blocks of.
+/// Series for `promtool` to make blocks of.
 #[derive(Default)]
-struct Samples(Vec<(&'static str, String, Vec<(u64, f64)>)>);
+struct Samples(Vec<Series>);
+
+struct Series {
+    family: &'static str,
+    labels: String,
+    /// Unix seconds and values.
+    points: Vec<(u64, f64)>,
+}
 
 impl Samples {
     /// A value each minute from so many minutes before `now`.
     fn put(&mut self, family: &'static str, labels: &str, minutes: u64, now: u64, value: f64) {
         let points = (0..=minutes).rev().map(|k| (now - k * MINUTE, value));
-        self.0.push((family, labels.to_owned(), points.collect()));
+        self.0.push(Series {
+            family,
+            labels: labels.to_owned(),
+            points: points.collect(),
+        });
     }
 
     fn openmetrics(mut self) -> String {
-        self.0.sort_by_key(|(family, ..)| *family);
+        self.0.sort_by_key(|series| series.family);
         let mut text = String::new();
         let mut last = "";
-        for (family, labels, points) in self.0 {
+        for series in self.0 {
+            let Series {
+                family,
+                labels,
+                points,
+            } = series;
             if family != last {
                 let _ = writeln!(text, "# TYPE {family} gauge");
                 last = family;
