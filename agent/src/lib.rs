@@ -16,7 +16,10 @@
 pub mod args;
 pub mod assess;
 pub mod collect;
+pub mod evidence;
 pub mod exit;
+pub mod hysteresis;
+pub mod previous;
 pub mod prometheus;
 pub mod recommend;
 pub mod report;

@@ -11,6 +11,7 @@ use crate::args::{self, Command, Config, Format, PROGRAM};
 use crate::assess::assess;
 use crate::collect::collect;
 use crate::exit::Exit;
+use crate::previous;
 use crate::prometheus::Prometheus;
 use crate::report::text::printable;
 use crate::report::{Report, json, prometheus, text};
@@ -91,13 +92,16 @@ fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
         Shard::WHOLE,
     );
     let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
-    let measurements = collect(&prometheus, &config.backend.queries, &window);
+    let mut measurements = collect(&prometheus, &config.backend.queries, &window);
     let refused = measurements.usage_query_failed;
+    let before = config.judgement.previous.as_deref();
+    let previous = previous::recall(before, &prometheus, &window, &mut measurements);
     let generated_at = Timestamp::from(SystemTime::now());
     let mut report = assess(
         measurements,
         &window,
         config.judgement.thresholds,
+        previous.as_ref(),
         generated_at,
     );
     report.took = started.elapsed();
