@@ -15,6 +15,9 @@ pub fn render(report: &Report) -> String {
 fn write(report: &Report, out: &mut String) -> fmt::Result {
     let window = &report.window;
     let lookback = (window.end.unix() - window.start.unix()) as u64;
+    if let Some(part) = report.shard {
+        write!(out, "Shard {}: ", part.shard)?;
+    }
     writeln!(
         out,
         "{}. Forecast for the {} after {}, from the {} before at one point every {}.",

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use exposition::Selector;
 use quantity::parse_time;
 
 use super::Identity;
@@ -16,8 +17,7 @@ const MAX_POINTS: Millis = 11_000;
 /// A range query: a selector and the steps to evaluate it at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RangeQuery {
-    name: String,
-    matchers: Vec<(String, String)>,
+    selector: Selector,
     start: Millis,
     end: Millis,
     step: Millis,
@@ -83,15 +83,14 @@ impl RangeQuery {
             ));
         }
         let text = get("query")?;
-        let (name, matchers) = parse_selector(text).ok_or_else(|| {
+        let selector = Selector::parse(text).ok_or_else(|| {
             bad(
                 "query",
                 &format!("{text:?}: this history answers only name{{label=\"value\",...}}; for PromQL ask a Prometheus"),
             )
         })?;
         Ok(Self {
-            name,
-            matchers,
+            selector,
             start,
             end,
             step,
@@ -108,12 +107,11 @@ impl RangeQuery {
 
     /// Whether a series is asked for.
     pub fn selects(&self, identity: &Identity) -> bool {
-        identity.name == self.name
-            && self.matchers.iter().all(|(label, value)| {
-                let found = identity.labels.iter().find(|(name, _)| name == label);
-                // As in PromQL, a label that is not there is an empty one.
-                found.map_or("", |(_, found)| found.as_str()) == value
-            })
+        self.selector.selects(identity.name, |name| {
+            let mut labels = identity.labels.iter();
+            let found = labels.find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.as_str())
+        })
     }
 }
 
@@ -129,25 +127,6 @@ fn parse_step(text: &str) -> Option<Millis> {
 
 fn millis(seconds: f64) -> Millis {
     (seconds * 1000.0).round() as Millis
-}
-
-/// `name`, `name{}` or `name{label="value",…}`.
-fn parse_selector(text: &str) -> Option<(String, Vec<(String, String)>)> {
-    // The exposition's grammar of names and labels is PromQL's: a selector is a
-    // sample without its value.
-    let line = format!("{} 0", text.trim());
-    let sample = exposition::parse_line(line.as_bytes()).ok()??;
-    let owned = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
-    // A value of its own (`up 1`) would have become the sample's timestamp.
-    if sample.timestamp_ms.is_some() {
-        return None;
-    }
-    let matchers = sample
-        .labels
-        .iter()
-        .map(|label| Some((owned(label.name)?, owned(&label.unescaped())?)))
-        .collect::<Option<Vec<_>>>()?;
-    Some((owned(sample.name)?, matchers))
 }
 
 #[cfg(test)]
@@ -166,46 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn selectors_of_one_name_and_equal_labels_are_read() {
-        for (text, name, matchers) in [
-            ("up", "up", vec![]),
-            (" up{} ", "up", vec![]),
-            (r#"up{node="a"}"#, "up", vec![("node", "a")]),
-            (
-                r#"up { node = "a\"b" , x="y", }"#,
-                "up",
-                vec![("node", "a\"b"), ("x", "y")],
-            ),
-        ] {
-            let query = parse(text, "0", "0", "1").expect(text);
-            assert_eq!(query.name, name);
-            let found: Vec<_> = query
-                .matchers
-                .iter()
-                .map(|(k, v)| (k.as_str(), v.as_str()))
-                .collect();
-            assert_eq!(found, matchers);
-        }
-    }
-
-    #[test]
-    fn the_rest_of_promql_is_refused_in_words() {
-        for text in [
-            "",
-            "rate(up[5m])",
-            "up+1",
-            "up 1",
-            "up > 1",
-            r#"up{a!="b"}"#,
-            r#"up{a=~"b"}"#,
-            "up[5m]",
-            "sum by (node) (up)",
-            "up offset 5m",
-            "{__name__=\"up\"}",
-            "up{a='b'}",
-            "# up",
-            "up # x",
-        ] {
+    fn promql_beyond_a_selector_is_refused_in_words() {
+        for text in ["", "rate(up[5m])", r#"up{a=~"b"}"#] {
             let error = parse(text, "0", "0", "1").expect_err(text);
             assert!(
                 error.contains("answers only name{label=\"value\",...}"),
