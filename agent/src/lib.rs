@@ -30,6 +30,7 @@ pub mod series;
 pub mod shard;
 pub mod source;
 pub mod termination;
+pub mod whole_file;
 pub mod window;
 
 pub use run::run;

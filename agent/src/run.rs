@@ -1,20 +1,19 @@
 //! One run from the arguments to the exit code: joins the parts, prints what they say.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::{Instant, SystemTime};
 
 use commandline::Environment;
 
-use crate::args::{self, Command, Config, Format, PROGRAM};
+use crate::args::{self, Command, Config, PROGRAM, Reports};
 use crate::assess::assess;
 use crate::collect::collect;
 use crate::connection::UnusableFile;
 use crate::exit::Exit;
-use crate::previous;
 use crate::report::text::printable;
-use crate::report::{Report, ShardReport, json, prometheus, text};
-use crate::{source, termination};
+use crate::report::{Report, ShardReport, Style};
+use crate::{previous, source, termination, whole_file};
 use quantity::Timestamp;
 
 /// Runs the program: the report goes to `out`, in one piece, all else to `err`.
@@ -50,12 +49,31 @@ pub fn run(
     if exit == Exit::Backend {
         return complain(&format!("no usage from {}", config.backend.url), exit, err);
     }
-    let rendered = match config.reports.format {
-        Format::Text => text::render(&report),
-        Format::Json => json::render(&report),
-        Format::Prometheus => prometheus::render(&report),
+    let exit = write_files(&report, &config.reports, exit, err);
+    let style = Style {
+        color: config.reports.color.is_on(io::stdout().is_terminal()),
+        explain: config.reports.explain,
     };
-    print(&rendered, exit, out, err)
+    print(&report.render(config.reports.format, style), exit, out, err)
+}
+
+/// Writes every file that is asked for. One that cannot be written makes a run
+/// partial, and keeps none of the others.
+fn write_files(report: &Report, reports: &Reports, exit: Exit, err: &mut dyn Write) -> Exit {
+    let style = Style {
+        color: false,
+        explain: reports.explain,
+    };
+    reports.outputs.iter().fold(exit, |exit, output| {
+        let file = &output.file;
+        match whole_file::write(file, &report.render(output.format, style)) {
+            Ok(()) => exit,
+            Err(error) => {
+                let problem = format!("cannot write to {}: {error}", file.display());
+                complain(&problem, exit.undelivered(), err)
+            }
+        }
+    })
 }
 
 fn report(config: &Config) -> Result<(Report, Exit), UnusableFile> {
@@ -91,15 +109,8 @@ fn report(config: &Config) -> Result<(Report, Exit), UnusableFile> {
 fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     match termination::write_whole(out, text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let exit = match exit {
-                Exit::Complete | Exit::Findings => Exit::Partial,
-                worse => worse,
-            };
-            complain(
-                &format!("cannot write to standard output: {error}"),
-                exit,
-                err,
-            )
+            let problem = format!("cannot write to standard output: {error}");
+            complain(&problem, exit.undelivered(), err)
         }
         _ => exit,
     }

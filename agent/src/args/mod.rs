@@ -14,7 +14,7 @@ mod time;
 
 pub use backend::{Backend, IdentityFiles, Login, TypedHeader};
 pub use judgement::Judgement;
-pub use reports::{Format, Reports};
+pub use reports::{Color, Output, Reports};
 pub use time::{Time, USUAL_STEP_SECONDS};
 
 use std::ffi::OsString;
