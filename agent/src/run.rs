@@ -2,30 +2,20 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use commandline::Environment;
-use webclient::{Authorities, AuthorityError, Client, Credentials, Settings};
 
 use crate::args::{self, Command, Config, PROGRAM, Reports};
 use crate::assess::assess;
-use crate::collect::collect;
+use crate::collect::{Source, collect};
+use crate::connection::UnusableFile;
 use crate::exit::Exit;
 use crate::fleet::{self, Scope};
-use crate::previous;
-use crate::prometheus::Prometheus;
 use crate::report::text::printable;
-use crate::report::{Report, Style};
-use crate::shard::Shard;
-use crate::termination;
-use crate::whole_file;
+use crate::report::{Report, ShardReport, Style};
+use crate::{previous, source, termination, whole_file};
 use quantity::Timestamp;
-
-/// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-
-/// Between two queries of one run a connection is hardly idle.
-const KEEP_IDLE: Duration = Duration::from_secs(15);
 
 /// Runs the program: the report goes to `out`, in one piece, all else to `err`.
 pub fn run(
@@ -42,10 +32,6 @@ pub fn run(
         Ok(Command::Print(text)) => return print(&text, Exit::Complete, out, err),
         Err(error) => return complain(&error, Exit::Usage, err),
     };
-    let authorities = match authorities(&config) {
-        Ok(authorities) => authorities,
-        Err(error) => return complain(&error, Exit::Usage, err),
-    };
     if let Err(error) = termination::leave_on_signals() {
         // The report is still worth having.
         complain(
@@ -54,7 +40,10 @@ pub fn run(
             err,
         );
     }
-    let (report, exit) = report(&config, authorities);
+    let (report, exit) = match report(&config) {
+        Ok(report) => report,
+        Err(error) => return complain(&error, Exit::Usage, err),
+    };
     for error in &report.errors {
         complain(error, exit, err);
     }
@@ -88,36 +77,15 @@ fn write_files(report: &Report, reports: &Reports, exit: Exit, err: &mut dyn Wri
     })
 }
 
-fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
-    config
-        .backend
-        .ca_file
-        .as_deref()
-        .map_or_else(|| Ok(Authorities::public()), Authorities::from_file)
-}
-
-fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
+fn report(config: &Config) -> Result<(Report, Exit), UnusableFile> {
     let started = Instant::now();
-    let prometheus = Prometheus::new(
-        Client::new(Settings {
-            base: config.backend.url.clone(),
-            authorities,
-            identity: None,
-            credentials: Credentials::None,
-            headers: Vec::new(),
-            user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
-            deadline: config.backend.timeout,
-            connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
-            keep_idle: KEEP_IDLE,
-        }),
-        Shard::WHOLE,
-    );
-    let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
-    let mut measurements = collect(&prometheus, &config.backend.queries, &window);
+    let (source, window) = source::open(config, Timestamp::from(SystemTime::now()))?;
+    let mut measurements = collect(source.as_ref(), &config.backend.queries, &window);
     let refused = measurements.usage_query_failed;
     let before = config.judgement.previous.as_deref();
-    let previous = previous::recall(before, &prometheus, &window, &mut measurements);
+    let previous = previous::recall(before, source.as_ref(), &window, &mut measurements);
     let generated_at = Timestamp::from(SystemTime::now());
+    let others_have_data = measurements.others_have_data;
     let mut report = assess(
         measurements,
         &window,
@@ -125,17 +93,31 @@ fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
         previous.as_ref(),
         generated_at,
     );
-    let scope = match config.judgement.fleet {
-        true => Scope::Ask(&prometheus),
-        false => Scope::Off("--fleet is off"),
-    };
+    let scope = scope(config, source.as_ref());
     fleet::look(&scope, &mut report, &config.judgement, &window);
     report.took = started.elapsed();
+    report.shard = (!config.shard.is_whole()).then_some(ShardReport {
+        shard: config.shard,
+        others_have_data,
+    });
     let exit = match report.exit(config.judgement.fail_on) {
         Exit::NoData if refused => Exit::Backend,
         exit => exit,
     };
-    (report, exit)
+    Ok((report, exit))
+}
+
+/// From what the view of the fleet is to be drawn.
+fn scope<'a>(config: &Config, source: &'a dyn Source) -> Scope<'a> {
+    if !config.judgement.fleet {
+        Scope::Off("--fleet is off")
+    } else if !config.shard.is_whole() {
+        Scope::Off("one of several shards sees only its part")
+    } else if !config.inputs.is_empty() {
+        Scope::Usage("saved answers hold none of it")
+    } else {
+        Scope::Ask(source)
+    }
 }
 
 /// Prints a whole text. One that cannot be written makes a run partial; a reader

@@ -308,10 +308,16 @@ fn so_many_nodes_are_kept_as_asked_for_and_no_view_is_drawn_if_unwanted() {
     assert!(staying(&kept).contains(&("idle".to_owned(), "keep_nodes".to_owned())));
     backend.queries();
 
-    let (ended, off) = fleet(&backend, &["--fleet=off"]);
-    assert_eq!((ended.code, &off["basis"]), (0, &json!("none")));
-    assert_eq!(off["note"], "--fleet is off");
-    assert_eq!(backend.queries().len(), 7);
+    for (flag, note) in [
+        ("--fleet=off", "--fleet is off"),
+        ("--shard=0/2", "one of several shards sees only its part"),
+    ] {
+        let (ended, off) = fleet(&backend, &[flag, "--step=60s"]);
+        assert_eq!((ended.code, &off["basis"]), (0, &json!("none")));
+        assert_eq!(off["note"], note);
+        let asked = backend.queries();
+        assert!(asked.iter().all(|query| !query.query.contains("kube_")));
+    }
 }
 
 #[test]
