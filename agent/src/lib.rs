@@ -18,10 +18,12 @@ pub mod assess;
 pub mod collect;
 pub mod exit;
 pub mod prometheus;
+mod random;
 pub mod recommend;
 pub mod report;
 mod run;
 pub mod series;
+pub mod sink;
 pub mod termination;
 pub mod window;
 

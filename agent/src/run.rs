@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::prometheus::Prometheus;
 use crate::report::text::printable;
 use crate::report::{Report, json, prometheus, text};
+use crate::sink::{Delivery, Sinks};
 use crate::termination;
 use quantity::Timestamp;
 
@@ -42,6 +43,10 @@ pub fn run(
         Ok(authorities) => authorities,
         Err(error) => return complain(&error, Exit::Usage, err),
     };
+    let sinks = match Sinks::open(&config.sinks) {
+        Ok(sinks) => sinks,
+        Err(error) => return complain(&error, Exit::Usage, err),
+    };
     if let Err(error) = termination::leave_on_signals() {
         // The report is still worth having.
         complain(
@@ -62,7 +67,18 @@ pub fn run(
         Format::Json => json::render(&report),
         Format::Prometheus => prometheus::render(&report),
     };
-    print(&rendered, exit, out, err)
+    let exit = print(&rendered, exit, out, err);
+    deliver(&sinks, &report, exit, err)
+}
+
+/// Sends the report to all sinks. One that fails makes a run partial.
+fn deliver(sinks: &Sinks, report: &Report, mut exit: Exit, err: &mut dyn Write) -> Exit {
+    for Delivery { sink, result } in sinks.deliver(report) {
+        if let Err(problem) = result {
+            exit = complain(&format!("{sink}: {problem}"), exit.or_partial(), err);
+        }
+    }
+    exit
 }
 
 fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
@@ -109,15 +125,8 @@ fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
 fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     match termination::write_whole(out, text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let exit = match exit {
-                Exit::Complete | Exit::Findings => Exit::Partial,
-                worse => worse,
-            };
-            complain(
-                &format!("cannot write to standard output: {error}"),
-                exit,
-                err,
-            )
+            let problem = format!("cannot write to standard output: {error}");
+            complain(&problem, exit.or_partial(), err)
         }
         _ => exit,
     }

@@ -8,11 +8,13 @@ mod backend;
 mod flags;
 mod judgement;
 mod reports;
+mod sinks;
 mod time;
 
 pub use backend::Backend;
 pub use judgement::Judgement;
 pub use reports::{Format, Reports};
+pub use sinks::{Grafana, Occasion, Pushgateway, Sinks, Slack, Webhook};
 
 use std::ffi::OsString;
 use std::fmt;
@@ -38,6 +40,8 @@ pub struct Config {
     pub judgement: Judgement,
     /// What becomes of the report.
     pub reports: Reports,
+    /// Whom it is sent to.
+    pub sinks: Sinks,
 }
 
 /// What the command line asks for.
@@ -124,6 +128,7 @@ impl Config {
             spans: time::resolve(args, environment)?,
             judgement: Judgement::resolve(args, environment)?,
             reports: Reports::resolve(args, environment)?,
+            sinks: Sinks::resolve(args, environment)?,
         })
     }
 }
@@ -136,6 +141,6 @@ impl fmt::Display for Config {
         writeln!(f, "--lookback={}", interval(self.spans.lookback()))?;
         writeln!(f, "--forecast={}", interval(self.spans.horizon()))?;
         writeln!(f, "--step={}", interval(self.spans.step()))?;
-        write!(f, "{}{}", self.judgement, self.reports)
+        write!(f, "{}{}{}", self.judgement, self.reports, self.sinks)
     }
 }

@@ -4,7 +4,7 @@
 //! a test holds real reports against it.
 
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 pub mod json;
 pub mod prometheus;
 pub mod text;

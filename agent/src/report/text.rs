@@ -49,7 +49,7 @@ fn write(report: &Report, out: &mut String) -> fmt::Result {
 }
 
 /// `3 nodes: 1 critical, 2 healthy`, and whether anything is missing.
-fn summary(report: &Report) -> String {
+pub fn summary(report: &Report) -> String {
     let count = |action, severity| {
         let is = |node: &&super::NodeReport| node.action == action && node.severity == severity;
         report.nodes.iter().filter(is).count()

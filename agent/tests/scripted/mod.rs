@@ -1,6 +1,11 @@
 //! A backend of a few lines: answers each POST as the test's closure says, and a
 //! way to run the real program against it.
 
+// Each program of tests uses a part of it.
+#![allow(dead_code)]
+
+pub(crate) mod receiver;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
