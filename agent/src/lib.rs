@@ -16,13 +16,17 @@
 pub mod args;
 pub mod assess;
 pub mod collect;
+pub mod evidence;
 pub mod exit;
+pub mod hysteresis;
+pub mod previous;
 pub mod prometheus;
 mod random;
 pub mod recommend;
 pub mod report;
 mod run;
 pub mod series;
+pub mod shard;
 pub mod sink;
 pub mod termination;
 pub mod window;

@@ -14,6 +14,8 @@ use webclient::{Caps, Client, Failure, Response};
 
 pub use matrix::{Answer, Defect, Labels, Refusal, Remarks, Row, Table};
 
+use crate::collect::Source;
+use crate::shard::Shard;
 use crate::window::Window;
 
 /// Most bytes of an answer. 5,000 nodes with a point a minute for a day are some 200 MB.
@@ -143,39 +145,17 @@ impl QueryError {
 #[derive(Debug)]
 pub struct Prometheus {
     client: Client,
+    shard: Shard,
 }
 
 impl Prometheus {
-    /// Asks through `client`; connects to nothing yet.
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    /// Asks through `client`, and keeps of the answers what is of `shard`; connects
+    /// to nothing yet.
+    pub fn new(client: Client, shard: Shard) -> Self {
+        Self { client, shard }
     }
 
-    /// Asks for `query` at each moment of `window`, up to three times.
-    ///
-    /// # Errors
-    /// When no attempt brings a complete answer; that of the last attempt.
-    pub fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
-        self.query(query, window, |response| {
-            matrix::read(response.body, window)
-        })
-    }
-
-    /// The same, of which only these labels of each series and its newest sample count.
-    ///
-    /// # Errors
-    /// When no attempt brings a complete answer; that of the last attempt.
-    pub fn query_rows(
-        &self,
-        query: &str,
-        window: &Window,
-        labels: Labels,
-    ) -> Result<Table, QueryError> {
-        self.query(query, window, |response| {
-            matrix::read_rows(response.body, window, labels)
-        })
-    }
-
+    /// Asks up to three times. An error is that of the last attempt.
     fn query<T>(
         &self,
         query: &str,
@@ -216,7 +196,7 @@ impl Prometheus {
             .map_err(QueryError::Failure)?;
         let is_json = response.media_type() == "application/json";
         if response.status != 200 {
-            return Err(refusal(response, is_json, window));
+            return Err(refusal(response, is_json));
         }
         if !is_json {
             return Err(QueryError::NotJson {
@@ -227,9 +207,28 @@ impl Prometheus {
     }
 }
 
-fn refusal(mut response: Response, is_json: bool, window: &Window) -> QueryError {
+impl Source for Prometheus {
+    fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+        self.query(query, window, |response| {
+            matrix::read(response.body, window, self.shard)
+        })
+    }
+
+    fn query_rows(
+        &self,
+        query: &str,
+        window: &Window,
+        labels: Labels,
+    ) -> Result<Table, QueryError> {
+        self.query(query, window, |response| {
+            matrix::read_rows(response.body, window, self.shard, labels)
+        })
+    }
+}
+
+fn refusal(mut response: Response, is_json: bool) -> QueryError {
     let body = response.body.read_start(REFUSAL_BYTES);
-    let message = match matrix::read_refusal(&body, window) {
+    let message = match matrix::read_refusal(&body) {
         Some(refusal) => refusal.to_string(),
         // The text of a proxy helps; the source of its HTML page does not.
         None if is_json || response.media_type() == "text/plain" => matrix::one_line(&body),

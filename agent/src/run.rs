@@ -11,9 +11,11 @@ use crate::args::{self, Command, Config, Format, PROGRAM};
 use crate::assess::assess;
 use crate::collect::collect;
 use crate::exit::Exit;
+use crate::previous;
 use crate::prometheus::Prometheus;
 use crate::report::text::printable;
 use crate::report::{Report, json, prometheus, text};
+use crate::shard::Shard;
 use crate::sink::{Delivery, Sinks};
 use crate::termination;
 use quantity::Timestamp;
@@ -91,25 +93,31 @@ fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
 
 fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
     let started = Instant::now();
-    let prometheus = Prometheus::new(Client::new(Settings {
-        base: config.backend.url.clone(),
-        authorities,
-        identity: None,
-        credentials: Credentials::None,
-        headers: Vec::new(),
-        user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
-        deadline: config.backend.timeout,
-        connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
-        keep_idle: KEEP_IDLE,
-    }));
+    let prometheus = Prometheus::new(
+        Client::new(Settings {
+            base: config.backend.url.clone(),
+            authorities,
+            identity: None,
+            credentials: Credentials::None,
+            headers: Vec::new(),
+            user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
+            deadline: config.backend.timeout,
+            connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
+            keep_idle: KEEP_IDLE,
+        }),
+        Shard::WHOLE,
+    );
     let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
-    let measurements = collect(&prometheus, &config.backend.queries, &window);
+    let mut measurements = collect(&prometheus, &config.backend.queries, &window);
     let refused = measurements.usage_query_failed;
+    let before = config.judgement.previous.as_deref();
+    let previous = previous::recall(before, &prometheus, &window, &mut measurements);
     let generated_at = Timestamp::from(SystemTime::now());
     let mut report = assess(
         measurements,
         &window,
         config.judgement.thresholds,
+        previous.as_ref(),
         generated_at,
     );
     report.took = started.elapsed();

@@ -4,7 +4,7 @@ mod scripted;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use scripted::receiver::{Receiver, Reply};
 use scripted::{Answer, Backend, Ended, Query, run, series};
@@ -299,16 +299,88 @@ fn an_endless_answer_and_a_port_that_nobody_listens_on_end_within_the_deadline()
 }
 
 #[test]
-fn what_grafana_refuses_is_shown_but_for_its_token() {
-    // Nothing changes without a report before this one, so Grafana hears nothing.
-    let receiver = willing();
-    let token = Secret::new("glsa_hunter2\n");
-    let ended = report_to(&[
-        format!("--grafana-url={}", receiver.url),
-        token.flag("--grafana-token-file"),
-    ]);
+fn grafana_gets_an_annotation_for_what_has_changed_and_for_nothing_else() {
+    let calm = Backend::start(|query| match query.query.as_str() {
+        "k8s_node_cpu_usage_cores" => Answer::matrix(&[
+            series(query, "busy<&>", 121, |_| 2.0),
+            series(query, "calm", 121, |_| 2.0),
+        ]),
+        _ => cluster(query),
+    });
+    let before = run(&["--prometheus-url", &calm.url, "--format=json"]);
+    let (receiver, token_file) = (willing(), Secret::new("glsa_hunter2\n"));
+    let grafana = [
+        format!("--grafana-url={}/grafana/", receiver.url),
+        token_file.flag("--grafana-token-file"),
+    ];
+    let ended = report_to(&grafana);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
-    assert_eq!(receiver.sent().len(), 0);
+    assert_eq!(
+        receiver.sent().len(),
+        0,
+        "without a report before there is no change"
+    );
+    let previous = Secret::new(&before.out);
+    let [url, token] = grafana;
+    let ended = report_to(&[url, token, previous.flag("--previous")]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+    let sent = receiver.only();
+    assert_eq!(sent.line, "POST /grafana/api/annotations");
+    assert_eq!(sent.header("authorization"), "Bearer glsa_hunter2");
+    assert_eq!(sent.header("content-type"), "application/json");
+    let annotation = sent.json();
+    assert_eq!(
+        annotation["tags"],
+        json!([
+            "k8s-ai-agent",
+            "node:busy<&>",
+            "resource:cpu",
+            "action:scale_up",
+            "severity:critical"
+        ])
+    );
+    let text = annotation["text"].as_str().expect("text");
+    assert!(
+        text.starts_with("busy&lt;&amp;&gt; cpu: scale up or move pods: "),
+        "{text}"
+    );
+    assert!(text.ends_with(" (before: healthy)"), "{text}");
+    let time = annotation["time"].as_u64().expect("milliseconds");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
+    assert!(now.as_millis().abs_diff(time.into()) < 600_000, "{time}");
+}
+
+#[test]
+fn what_grafana_refuses_is_shown_but_for_its_token() {
+    let calm = Backend::start(|query| match query.query.as_str() {
+        "k8s_node_cpu_usage_cores" => Answer::matrix(&[series(query, "busy<&>", 121, |_| 2.0)]),
+        _ => cluster(query),
+    });
+    let before = run(&["--prometheus-url", &calm.url, "--format=json"]);
+    let previous = Secret::new(&before.out);
+    for (answer, shown) in [
+        (
+            r#"{"message":"Invalid API key"}"#,
+            r#": {"message":"Invalid API key"}"#,
+        ),
+        ("no such token: glsa_hunter2", ""),
+    ] {
+        let receiver = Receiver::start(move |_, _| Reply::status("401 Unauthorized", "", answer));
+        let token = Secret::new("glsa_hunter2\n");
+        let ended = report_to(&[
+            format!("--grafana-url={}", receiver.url),
+            token.flag("--grafana-token-file"),
+            previous.flag("--previous"),
+        ]);
+        let authority = receiver.url.replace("http://", "");
+        assert_eq!(ended.code, 5);
+        assert_eq!(
+            ended.err,
+            format!("k8s-ai-agent: grafana: HTTP status 401 from {authority}{shown}\n")
+        );
+    }
 }
 
 #[test]

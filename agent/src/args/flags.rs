@@ -80,7 +80,7 @@ pub(super) struct Args {
     pub(super) step: Option<String>,
 
     // How it judges.
-    /// percent of allocatable above which a forecast maximum is a finding
+    /// percent of allocatable above which the upper end of a forecast is a finding
     /// (default 80)
     #[argh(option, arg_name = "percent")]
     pub(super) high: Option<String>,
@@ -89,6 +89,11 @@ pub(super) struct Args {
     /// (default 20)
     #[argh(option, arg_name = "percent")]
     pub(super) low: Option<String>,
+
+    /// the JSON report of the run before, so that no severity flaps; may not exist
+    /// yet (PREVIOUS; default: the agent's own series in the backend, if any)
+    #[argh(option, arg_name = "file")]
+    pub(super) previous: Option<String>,
 
     /// exit with 10 if a node's severity is at least info, warning or critical
     /// (FAIL_ON; default: never)

@@ -16,7 +16,9 @@ use quantity::Timestamp;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::recommend::{Action, Recommendation, Resource, Severity, Thresholds};
+use crate::hysteresis::{Thresholds, Verdict};
+use crate::previous::Origin;
+use crate::recommend::{Action, Recommendation, Resource, Severity};
 use crate::window::Window;
 
 /// Everything a report says.
@@ -36,6 +38,8 @@ pub struct Report {
     pub window: WindowReport,
     /// What it judged by.
     pub thresholds: ThresholdsReport,
+    /// Where the verdicts of the report before came from; `None` if there was none.
+    pub previous: Option<Origin>,
     /// Worst first, then by name.
     pub nodes: Vec<NodeReport>,
     /// What is missing from the report, one sentence each; empty if it is complete.
@@ -95,6 +99,8 @@ pub struct NodeReport {
     pub action: Action,
     /// How urgent that is.
     pub severity: Severity,
+    /// The verdict of the report before, if its severity was another one.
+    pub changed_from: Option<Verdict>,
     /// CPU and memory.
     pub resources: Vec<ResourceReport>,
 }
@@ -127,6 +133,8 @@ pub struct ResourceReport {
     pub capacity: Option<f64>,
     /// What to do.
     pub recommendation: Recommendation,
+    /// Why, one fact a line, the decisive one first.
+    pub evidence: Vec<String>,
 }
 
 /// What is ahead of one resource.

@@ -1,6 +1,7 @@
 //! What a report recommends otherwise than the one before it.
 
-use crate::recommend::{Recommendation, Resource};
+use crate::hysteresis::Verdict;
+use crate::recommend::{Recommendation, Resource, Severity};
 use crate::report::Report;
 
 /// A recommendation that has changed.
@@ -11,13 +12,30 @@ pub(super) struct Change<'a> {
     /// CPU or memory.
     pub(super) resource: Resource,
     /// What the report before said.
-    pub(super) from: &'a Recommendation,
+    pub(super) from: Verdict,
     /// What this one says.
     pub(super) to: &'a Recommendation,
 }
 
+/// What people call a verdict: its severity if it is a finding, else its action.
+pub(super) const fn label(verdict: Verdict) -> &'static str {
+    match verdict.severity {
+        Severity::None => verdict.action.label(),
+        severity => severity.label(),
+    }
+}
+
 /// Every change, in the order of the report. A resource of which the report before
 /// said nothing has not changed.
-pub(super) fn changes(_report: &Report) -> impl Iterator<Item = Change<'_>> {
-    std::iter::empty()
+pub(super) fn changes(report: &Report) -> impl Iterator<Item = Change<'_>> {
+    report.nodes.iter().flat_map(|node| {
+        node.resources.iter().filter_map(|resource| {
+            Some(Change {
+                node: &node.node,
+                resource: resource.resource,
+                from: resource.recommendation.changed_from?,
+                to: &resource.recommendation,
+            })
+        })
+    })
 }

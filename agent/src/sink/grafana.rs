@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use webclient::{Authorities, Credentials, SecretFile};
 
 use super::Sink;
-use super::change::{Change, changes};
+use super::change::{Change, changes, label};
 use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
 use crate::args::{self, PROGRAM};
 use crate::report::Report;
@@ -102,10 +102,10 @@ fn annotation(change: &Change<'_>, time: i64) -> Value {
         format!("{name}:{value}")
     };
     let text = format!(
-        "{node} {}: {} (was: {})",
+        "{node} {}: {} (before: {})",
         resource.label(),
         to.message,
-        from.action.label()
+        label(*from)
     );
     json!({
         "time": time,
@@ -125,4 +125,69 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hysteresis::Verdict;
+    use crate::report::example::{self, HOSTILE};
+
+    /// The example's nodes of these names, as if each resource had been healthy before.
+    fn changed(names: &[&str]) -> Report {
+        let mut report = example::report_of(names);
+        for resource in report.nodes.iter_mut().flat_map(|node| &mut node.resources) {
+            resource.recommendation.changed_from = Some(Verdict::HEALTHY);
+        }
+        report
+    }
+
+    #[test]
+    fn each_change_has_its_annotation_at_the_time_of_the_report_worst_first() {
+        let unchanged = example::report_of(&["calm"]);
+        assert_eq!(annotations(&unchanged), Vec::<Value>::new());
+        let report = changed(&["busy"]);
+        let annotations = annotations(&report);
+        assert_eq!(annotations.len(), 2);
+        let memory = &report.nodes[0].resources[1].recommendation;
+        assert_eq!(
+            annotations[0],
+            json!({
+                "time": 1_795_331_583_000_i64,
+                "tags": ["k8s-ai-agent", "node:busy", "resource:memory", "action:scale_up", "severity:critical"],
+                "text": format!("busy memory: {} (before: healthy)", memory.message),
+            })
+        );
+    }
+
+    #[test]
+    fn a_fleet_that_changes_at_once_makes_few_annotations_and_says_how_many_are_left_out() {
+        let mut report = changed(&["busy"]);
+        report.nodes = vec![report.nodes[0].clone(); 1_000];
+        let annotations = annotations(&report);
+        assert_eq!(annotations.len(), MAX_ANNOTATIONS + 1);
+        assert_eq!(
+            annotations[MAX_ANNOTATIONS]["text"],
+            "1980 more recommendations changed"
+        );
+        assert!(
+            annotations[..MAX_ANNOTATIONS]
+                .iter()
+                .all(|a| a["tags"][4] == "severity:critical")
+        );
+    }
+
+    #[test]
+    fn a_name_is_neither_markup_nor_longer_than_a_tag_may_be() {
+        let mut report = changed(&[HOSTILE]);
+        report.nodes[0].node += &"x".repeat(1_000);
+        let annotations = annotations(&report);
+        let text = annotations[0]["text"].as_str().expect("text");
+        assert!(
+            text.starts_with("=1|&lt;b onclick=\"x\"&gt;&amp;`"),
+            "{text}"
+        );
+        let tag = annotations[0]["tags"][1].as_str().expect("a tag");
+        assert_eq!(tag.chars().count(), "node:".len() + MAX_TAG_CHARS);
+    }
 }

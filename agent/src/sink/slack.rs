@@ -6,13 +6,14 @@
 use serde_json::{Value, json};
 use webclient::{Authorities, Credentials, SecretFile};
 
-use super::change::changes;
+use super::change::{changes, label};
 use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
 use super::{Sink, webhook_url};
 use crate::args::{self, Occasion};
-use crate::recommend::{Severity, interval};
+use crate::hysteresis::Verdict;
+use crate::recommend::{Recommendation, Severity, interval};
 use crate::report::text::{printable, summary};
-use crate::report::{NodeReport, Report};
+use crate::report::{NodeReport, Report, ResourceReport};
 
 /// Most characters of a section's text, and of a header's.
 const MAX_SECTION_CHARS: usize = 3_000;
@@ -92,7 +93,7 @@ fn is_worth_a_message(report: &Report, on: Occasion) -> bool {
     }
 }
 
-/// The message: a header with the summary, a section for each node with a finding,
+/// The message: a header with the summary, a section for each node that is news,
 /// worst first, how many more there are, and what is missing from the report.
 fn message(report: &Report) -> Value {
     let summary = summary(report);
@@ -100,13 +101,13 @@ fn message(report: &Report) -> Value {
         "type": "header",
         "text": {"type": "plain_text", "text": cut(&summary, MAX_HEADER_CHARS, Form::Plain)},
     })];
-    let findings: Vec<&NodeReport> = report
+    let news: Vec<&NodeReport> = report
         .nodes
         .iter()
-        .filter(|node| node.severity > Severity::None)
+        .filter(|node| node.severity > Severity::None || node.resources.iter().any(has_changed))
         .collect();
     let mut chars = 0;
-    for node in &findings {
+    for node in &news {
         let text = section(node);
         chars += width(&text);
         if chars > MAX_MESSAGE_CHARS || blocks.len() + FRAME_BLOCKS > MAX_BLOCKS {
@@ -115,7 +116,7 @@ fn message(report: &Report) -> Value {
         blocks.push(json!({"type": "section", "text": mrkdwn(&text)}));
     }
     // The header is none of them.
-    let more = findings.len() + 1 - blocks.len();
+    let more = news.len() + 1 - blocks.len();
     let window = format!(
         "Forecast for the {} after {}.",
         interval(report.window.horizon_seconds),
@@ -123,8 +124,8 @@ fn message(report: &Report) -> Value {
     );
     let context = match more {
         0 => window,
-        1 => format!("… and 1 more node with a finding. {window}"),
-        many => format!("… and {many} more nodes with a finding. {window}"),
+        1 => format!("… and 1 more node. {window}"),
+        many => format!("… and {many} more nodes. {window}"),
     };
     if !report.errors.is_empty() {
         blocks.push(json!({"type": "section", "text": mrkdwn(&missing(&report.errors))}));
@@ -142,18 +143,36 @@ fn mrkdwn(text: &str) -> Value {
     json!({"type": "mrkdwn", "text": text, "verbatim": true})
 }
 
-/// A node and its resources with a finding. Under [`MAX_SECTION_CHARS`], as each part is bounded.
+/// A node and what is news of it. Under [`MAX_SECTION_CHARS`], as each part is bounded.
 fn section(node: &NodeReport) -> String {
     let name = cut(&node.node, MAX_NAME_CHARS, Form::Mrkdwn);
-    let mut text = format!("*{name}*: {}", node.severity.label());
+    let verdict = Verdict {
+        action: node.action,
+        severity: node.severity,
+    };
+    let mut text = format!("*{name}*: {}", label(verdict));
     for resource in &node.resources {
-        let verdict = &resource.recommendation;
-        if verdict.severity > Severity::None {
-            let message = cut(&verdict.message, MAX_SENTENCE_CHARS, Form::Mrkdwn);
-            text += &format!("\n• {}: {message}", resource.resource.label());
+        let Recommendation {
+            message,
+            severity,
+            changed_from,
+            ..
+        } = &resource.recommendation;
+        if *severity == Severity::None && !has_changed(resource) {
+            continue;
         }
+        text += &format!("\n• {}", resource.resource.label());
+        if let Some(before) = changed_from {
+            text += &format!(" (before: {})", label(*before));
+        }
+        let message = cut(message, MAX_SENTENCE_CHARS, Form::Mrkdwn);
+        text += &format!(": {message}");
     }
     text
+}
+
+fn has_changed(resource: &ResourceReport) -> bool {
+    resource.recommendation.changed_from.is_some()
 }
 
 /// The first few sentences on what is missing, and how many there are beside them.
@@ -230,12 +249,12 @@ mod tests {
     }
 
     #[test]
-    fn nodes_with_findings_come_worst_first_and_then_what_is_missing() {
+    fn nodes_that_are_news_come_worst_first_and_then_what_is_missing() {
         let message = message(&example::report());
         let texts = texts(&message);
         assert_eq!(texts.len(), 6);
         assert!(
-            texts[1].starts_with("*busy*: critical\n• memory: "),
+            texts[1].starts_with("*busy*: critical\n• memory (before: warning): "),
             "{}",
             texts[1]
         );
@@ -286,7 +305,7 @@ mod tests {
             assert!(width(texts[0]) <= MAX_HEADER_CHARS);
             let more = match count - shown {
                 0 => "Forecast for ".to_owned(),
-                more => format!("… and {more} more nodes with a finding. Forecast for "),
+                more => format!("… and {more} more nodes. Forecast for "),
             };
             assert!(texts[shown + 2].starts_with(&more), "{}", texts[shown + 2]);
             assert!(texts[shown + 1].ends_with("… and 97 more"));

@@ -117,7 +117,7 @@ impl Receiver {
                 let (reply, wrap, sender) = (Arc::clone(&reply), Arc::clone(&wrap), sender.clone());
                 thread::spawn(move || {
                     wrap(stream, &|stream| {
-                        serve(stream, &sender, &|sent| reply(before, sent))
+                        serve(stream, &sender, &|sent| reply(before, sent));
                     });
                 });
             }
