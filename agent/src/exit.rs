@@ -21,8 +21,8 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The same run, of which something did not succeed.
-    pub const fn or_partial(self) -> Self {
+    /// What it becomes when a part of the report did not reach whom it is for.
+    pub const fn undelivered(self) -> Self {
         match self {
             Self::Complete | Self::Findings => Self::Partial,
             worse => worse,

@@ -69,6 +69,21 @@ impl Verdict {
     const fn new(action: Action, severity: Severity) -> Self {
         Self { action, severity }
     }
+
+    /// In one word, as people write it.
+    pub const fn state(self) -> &'static str {
+        match self {
+            Self {
+                action: Action::InsufficientData,
+                ..
+            } => "unknown",
+            Self {
+                severity: Severity::None,
+                ..
+            } => "healthy",
+            Self { severity, .. } => severity.label(),
+        }
+    }
 }
 
 /// Which number of a forecast decides.
@@ -81,6 +96,17 @@ pub enum Measure {
     Upper,
     /// The mean expected value over the horizon.
     Mean,
+}
+
+impl Measure {
+    /// As programs write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Expected => "expected",
+            Self::Upper => "upper",
+            Self::Mean => "mean",
+        }
+    }
 }
 
 /// A forecast as shares of allocatable; above 1 where the machine has more than

@@ -29,6 +29,7 @@ pub mod series;
 pub mod shard;
 pub mod sink;
 pub mod termination;
+pub mod whole_file;
 pub mod window;
 
 pub use run::run;

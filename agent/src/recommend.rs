@@ -147,6 +147,18 @@ pub enum Reason {
     NoAllocatable,
 }
 
+impl Reason {
+    /// As programs write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoData => "no_data",
+            Self::Stale => "stale",
+            Self::NotEnoughPoints => "not_enough_points",
+            Self::NoAllocatable => "no_allocatable",
+        }
+    }
+}
+
 /// The verdict on one resource of one node.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recommendation {

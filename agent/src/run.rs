@@ -1,23 +1,24 @@
 //! One run from the arguments to the exit code: joins the parts, prints what they say.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant, SystemTime};
 
 use commandline::Environment;
 use webclient::{Authorities, AuthorityError, Client, Credentials, Settings};
 
-use crate::args::{self, Command, Config, Format, PROGRAM};
+use crate::args::{self, Command, Config, PROGRAM, Reports};
 use crate::assess::assess;
 use crate::collect::collect;
 use crate::exit::Exit;
 use crate::previous;
 use crate::prometheus::Prometheus;
 use crate::report::text::printable;
-use crate::report::{Report, json, prometheus, text};
+use crate::report::{Report, Style};
 use crate::shard::Shard;
 use crate::sink::{Delivery, Sinks};
 use crate::termination;
+use crate::whole_file;
 use quantity::Timestamp;
 
 /// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
@@ -64,12 +65,12 @@ pub fn run(
     if exit == Exit::Backend {
         return complain(&format!("no usage from {}", config.backend.url), exit, err);
     }
-    let rendered = match config.reports.format {
-        Format::Text => text::render(&report),
-        Format::Json => json::render(&report),
-        Format::Prometheus => prometheus::render(&report),
+    let exit = write_files(&report, &config.reports, exit, err);
+    let style = Style {
+        color: config.reports.color.is_on(io::stdout().is_terminal()),
+        explain: config.reports.explain,
     };
-    let exit = print(&rendered, exit, out, err);
+    let exit = print(&report.render(config.reports.format, style), exit, out, err);
     deliver(&sinks, &report, exit, err)
 }
 
@@ -77,10 +78,29 @@ pub fn run(
 fn deliver(sinks: &Sinks, report: &Report, mut exit: Exit, err: &mut dyn Write) -> Exit {
     for Delivery { sink, result } in sinks.deliver(report) {
         if let Err(problem) = result {
-            exit = complain(&format!("{sink}: {problem}"), exit.or_partial(), err);
+            exit = complain(&format!("{sink}: {problem}"), exit.undelivered(), err);
         }
     }
     exit
+}
+
+/// Writes every file that is asked for. One that cannot be written makes a run
+/// partial, and keeps none of the others.
+fn write_files(report: &Report, reports: &Reports, exit: Exit, err: &mut dyn Write) -> Exit {
+    let style = Style {
+        color: false,
+        explain: reports.explain,
+    };
+    reports.outputs.iter().fold(exit, |exit, output| {
+        let file = &output.file;
+        match whole_file::write(file, &report.render(output.format, style)) {
+            Ok(()) => exit,
+            Err(error) => {
+                let problem = format!("cannot write to {}: {error}", file.display());
+                complain(&problem, exit.undelivered(), err)
+            }
+        }
+    })
 }
 
 fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
@@ -134,7 +154,7 @@ fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Ex
     match termination::write_whole(out, text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let problem = format!("cannot write to standard output: {error}");
-            complain(&problem, exit.or_partial(), err)
+            complain(&problem, exit.undelivered(), err)
         }
         _ => exit,
     }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::Command as Process;
 
 use k8s_ai_agent::args::{Command, Config, parse};
+use k8s_ai_agent::report::Format;
 use proptest::prelude::*;
 
 fn config(args: &[&str], environment: &[(&str, &str)]) -> Result<Config, String> {
@@ -37,6 +38,8 @@ fn nothing_said_means_the_documented_defaults() {
     --high=80%
     --low=20%
     --format=text
+    --color=auto
+    --explain=false
     --sink-timeout=30s
     ");
 }
@@ -81,6 +84,10 @@ fn flags_win_over_the_environment_and_variables_have_their_order() {
         ),
         (&[], &[("FAIL_ON", "warning")], "--fail-on=warning"),
         (&[], &[("CA_FILE", "/ca.pem")], "--ca-file=/ca.pem"),
+        (&[], &[("FORMAT", "csv")], "--format=csv"),
+        (&["--output", "json=a=b"], &[], "--output=json=a=b"),
+        (&[], &[("NO_COLOR", "1")], "--color=never"),
+        (&["--color=auto"], &[("NO_COLOR", "1")], "--color=auto"),
         (
             &["--high=90%", "--low", "12.5"],
             &[],
@@ -138,7 +145,37 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
         (
             &["--format", "yaml"],
             &[],
-            "--format: \"yaml\" is not text, json or prometheus",
+            "--format: \"yaml\" is not text, json, markdown, csv or prometheus",
+        ),
+        (
+            &["--output=report.html"],
+            &[],
+            "--output: \"report.html\" is not FORMAT=FILE, the format being text, json, markdown, csv or prometheus",
+        ),
+        (
+            &["--output", "pdf=x"],
+            &[],
+            "--output: \"pdf=x\" is not FORMAT=FILE, the format being text, json, markdown, csv or prometheus",
+        ),
+        (
+            &["--output=json=-"],
+            &[],
+            "--output: \"json=-\" is not FORMAT=FILE, the format being text, json, markdown, csv or prometheus",
+        ),
+        (
+            &["--output=json=a", "--output=csv=a"],
+            &[],
+            "--output: \"csv=a\" is not a file of its own: an earlier one names it too",
+        ),
+        (
+            &["--color=red"],
+            &[],
+            "--color: \"red\" is not auto, always or never",
+        ),
+        (
+            &[],
+            &[("EXPLAIN", "yes")],
+            "EXPLAIN: \"yes\" is not true or false",
         ),
         (
             &["--fail-on=none"],
@@ -349,7 +386,8 @@ proptest! {
         high in 501..1000u32,
         url in "http://[a-z]{1,9}:[1-9][0-9]{0,3}(/[a-z]{1,5})?",
         query in "[a-z_]{1,9}(\\{[a-z]=\"[ -~&&[^\"]]{0,9}\"\\})?",
-        json in any::<bool>(),
+        format in 0..Format::ALL.len(),
+        explain in any::<bool>(),
     ) {
         let args = [
             format!("--lookback={lookback}s"),
@@ -359,7 +397,11 @@ proptest! {
             format!("--high={}", f64::from(high) / 10.0),
             format!("--prometheus-url={url}"),
             format!("--cpu-query={query}"),
-            format!("--format={}", if json { "json" } else { "text" }),
+            format!("--format={}", Format::ALL[format].label()),
+            format!("--explain={explain}"),
+            "--output=json=a b".to_owned(),
+            "--output=csv=c=d".to_owned(),
+            "--color=never".to_owned(),
             "--fail-on=info".to_owned(),
             "--ca-file=a b".to_owned(),
         ];

@@ -91,7 +91,7 @@ fn slack_gets_what_is_wrong_with_every_control_character_escaped() {
         context.starts_with("Forecast for the 30m after 20"),
         "{context}"
     );
-    let summary = "2 nodes: 1 critical, 1 with insufficient data";
+    let summary = "2 nodes: 1 critical, 1 unknown";
     let mrkdwn = |text: Value| json!({"type": "mrkdwn", "text": text, "verbatim": true});
     let node = "*busy&lt;&amp;&gt;*: critical\n• cpu: scale up or move pods: reaches the limit within 14m: up to 4.25 cores, 106.3% of 4.00 cores allocatable; 4.03 cores on average in the next 30m, from the last 2h";
     assert_eq!(
@@ -344,7 +344,7 @@ fn grafana_gets_an_annotation_for_what_has_changed_and_for_nothing_else() {
         text.starts_with("busy&lt;&amp;&gt; cpu: scale up or move pods: "),
         "{text}"
     );
-    assert!(text.ends_with(" (before: healthy)"), "{text}");
+    assert!(text.ends_with(" (was healthy)"), "{text}");
     let time = annotation["time"].as_u64().expect("milliseconds");
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -101,10 +101,24 @@ pub(super) struct Args {
     pub(super) fail_on: Option<String>,
 
     // What becomes of the report.
-    /// text for people, json for programs or prometheus for scrapers (FORMAT;
+    /// its form on standard output: text, json, markdown, csv or prometheus (FORMAT;
     /// default text)
     #[argh(option, arg_name = "format")]
     pub(super) format: Option<String>,
+
+    /// write it to a file too, such as html=report.html: whole or not at all;
+    /// repeatable
+    #[argh(option, arg_name = "format=file")]
+    pub(super) output: Vec<String>,
+
+    /// colour text on standard output: auto (on a terminal, unless NO_COLOR is set),
+    /// always or never (default auto)
+    #[argh(option, arg_name = "auto|always|never")]
+    pub(super) color: Option<String>,
+
+    /// show people the models that were not chosen too, with their errors (EXPLAIN)
+    #[argh(option, arg_name = "true|false")]
+    pub(super) explain: Option<String>,
 
     // Whom it is sent to.
     /// post findings to Slack: a file with the URL of an incoming webhook
@@ -164,4 +178,4 @@ pub(super) struct Args {
 }
 
 /// Flags that need no value.
-pub(super) const BOOLEANS: &[&str] = &["--print-config", "--version"];
+pub(super) const BOOLEANS: &[&str] = &["--explain", "--print-config", "--version"];

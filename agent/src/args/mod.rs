@@ -13,7 +13,7 @@ mod time;
 
 pub use backend::Backend;
 pub use judgement::Judgement;
-pub use reports::{Format, Reports};
+pub use reports::{Color, Output, Reports};
 pub use sinks::{Grafana, Occasion, Pushgateway, Sinks, Slack, Webhook};
 
 use std::ffi::OsString;

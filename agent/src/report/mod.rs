@@ -3,13 +3,19 @@
 //! `report.schema.json` beside this crate's manifest describes the JSON form;
 //! a test holds real reports against it.
 
+pub mod csv;
 #[cfg(test)]
 pub(crate) mod example;
+mod format;
 pub mod json;
+pub mod markdown;
 pub mod prometheus;
+pub mod summary;
 pub mod text;
 
 use std::time::Duration;
+
+pub use format::{Format, Style};
 
 use forecast::{Backtest, Candidate, Outcome, Point, Prediction};
 use quantity::Timestamp;
@@ -103,6 +109,16 @@ pub struct NodeReport {
     pub changed_from: Option<Verdict>,
     /// CPU and memory.
     pub resources: Vec<ResourceReport>,
+}
+
+impl NodeReport {
+    /// What to do with it and how urgent that is.
+    pub fn verdict(&self) -> Verdict {
+        Verdict {
+            action: self.action,
+            severity: self.severity,
+        }
+    }
 }
 
 /// One resource of one node.

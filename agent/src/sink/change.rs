@@ -1,7 +1,7 @@
 //! What a report recommends otherwise than the one before it.
 
 use crate::hysteresis::Verdict;
-use crate::recommend::{Recommendation, Resource, Severity};
+use crate::recommend::{Recommendation, Resource};
 use crate::report::Report;
 
 /// A recommendation that has changed.
@@ -15,14 +15,6 @@ pub(super) struct Change<'a> {
     pub(super) from: Verdict,
     /// What this one says.
     pub(super) to: &'a Recommendation,
-}
-
-/// What people call a verdict: its severity if it is a finding, else its action.
-pub(super) const fn label(verdict: Verdict) -> &'static str {
-    match verdict.severity {
-        Severity::None => verdict.action.label(),
-        severity => severity.label(),
-    }
 }
 
 /// Every change, in the order of the report. A resource of which the report before

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use webclient::{Authorities, Credentials, SecretFile};
 
 use super::Sink;
-use super::change::{Change, changes, label};
+use super::change::{Change, changes};
 use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
 use crate::args::{self, PROGRAM};
 use crate::report::Report;
@@ -102,10 +102,10 @@ fn annotation(change: &Change<'_>, time: i64) -> Value {
         format!("{name}:{value}")
     };
     let text = format!(
-        "{node} {}: {} (before: {})",
+        "{node} {}: {} (was {})",
         resource.label(),
         to.message,
-        label(*from)
+        from.state()
     );
     json!({
         "time": time,
@@ -155,7 +155,7 @@ mod tests {
             json!({
                 "time": 1_795_331_583_000_i64,
                 "tags": ["k8s-ai-agent", "node:busy", "resource:memory", "action:scale_up", "severity:critical"],
-                "text": format!("busy memory: {} (before: healthy)", memory.message),
+                "text": format!("busy memory: {} (was healthy)", memory.message),
             })
         );
     }

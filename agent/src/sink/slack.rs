@@ -6,14 +6,14 @@
 use serde_json::{Value, json};
 use webclient::{Authorities, Credentials, SecretFile};
 
-use super::change::{changes, label};
 use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
 use super::{Sink, webhook_url};
 use crate::args::{self, Occasion};
 use crate::hysteresis::Verdict;
 use crate::recommend::{Recommendation, Severity, interval};
-use crate::report::text::{printable, summary};
-use crate::report::{NodeReport, Report, ResourceReport};
+use crate::report::summary::summary;
+use crate::report::text::printable;
+use crate::report::{NodeReport, Report};
 
 /// Most characters of a section's text, and of a header's.
 const MAX_SECTION_CHARS: usize = 3_000;
@@ -88,7 +88,7 @@ impl Sink for Slack {
 fn is_worth_a_message(report: &Report, on: Occasion) -> bool {
     match on {
         Occasion::Always => true,
-        Occasion::Change => changes(report).next().is_some(),
+        Occasion::Change => report.nodes.iter().any(|node| node.changed_from.is_some()),
         Occasion::Severity(least) => report.nodes.iter().any(|node| node.severity >= least),
     }
 }
@@ -104,7 +104,7 @@ fn message(report: &Report) -> Value {
     let news: Vec<&NodeReport> = report
         .nodes
         .iter()
-        .filter(|node| node.severity > Severity::None || node.resources.iter().any(has_changed))
+        .filter(|node| node.severity > Severity::None || node.changed_from.is_some())
         .collect();
     let mut chars = 0;
     for node in &news {
@@ -146,11 +146,11 @@ fn mrkdwn(text: &str) -> Value {
 /// A node and what is news of it. Under [`MAX_SECTION_CHARS`], as each part is bounded.
 fn section(node: &NodeReport) -> String {
     let name = cut(&node.node, MAX_NAME_CHARS, Form::Mrkdwn);
-    let verdict = Verdict {
-        action: node.action,
-        severity: node.severity,
-    };
-    let mut text = format!("*{name}*: {}", label(verdict));
+    let mut text = format!(
+        "*{name}*: {}{}",
+        node.verdict().state(),
+        before(node.changed_from)
+    );
     for resource in &node.resources {
         let Recommendation {
             message,
@@ -158,21 +158,22 @@ fn section(node: &NodeReport) -> String {
             changed_from,
             ..
         } = &resource.recommendation;
-        if *severity == Severity::None && !has_changed(resource) {
+        if *severity == Severity::None && changed_from.is_none() {
             continue;
         }
-        text += &format!("\n• {}", resource.resource.label());
-        if let Some(before) = changed_from {
-            text += &format!(" (before: {})", label(*before));
-        }
-        let message = cut(message, MAX_SENTENCE_CHARS, Form::Mrkdwn);
-        text += &format!(": {message}");
+        text += &format!(
+            "\n• {}{}: {}",
+            resource.resource.label(),
+            before(*changed_from),
+            cut(message, MAX_SENTENCE_CHARS, Form::Mrkdwn)
+        );
     }
     text
 }
 
-fn has_changed(resource: &ResourceReport) -> bool {
-    resource.recommendation.changed_from.is_some()
+/// ` (was healthy)`, where it was something else.
+fn before(changed_from: Option<Verdict>) -> String {
+    changed_from.map_or_else(String::new, |before| format!(" (was {})", before.state()))
 }
 
 /// The first few sentences on what is missing, and how many there are beside them.
@@ -254,7 +255,7 @@ mod tests {
         let texts = texts(&message);
         assert_eq!(texts.len(), 6);
         assert!(
-            texts[1].starts_with("*busy*: critical\n• memory (before: warning): "),
+            texts[1].starts_with("*busy*: critical (was warning)\n• memory (was warning): "),
             "{}",
             texts[1]
         );
