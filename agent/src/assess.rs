@@ -1,4 +1,5 @@
 //! From what was measured to the report: forecasts, verdicts, what is missing. Pure.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ const STALE_SECONDS: u64 = 300;
 const STALE_STEPS: u64 = 3;
 
 /// Judges every node that any query knows, worst first, then by name, each knowing
-/// its verdict in the report before, if there was one. How long all of it took is
-/// for the caller to fill in, who has a clock.
+/// its verdict in the report before, if there was one. How long all of it took, and
+/// of which shard the measurements are, is for the caller to fill in, who knows.
 pub fn assess(
     measurements: Measurements,
     window: &Window,
@@ -92,6 +93,7 @@ pub fn assess(
         generated_at,
         took: Duration::ZERO,
         window: WindowReport::from(window),
+        shard: None,
         thresholds: thresholds.into(),
         previous: previous.map(|p| p.origin),
         nodes,

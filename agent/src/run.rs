@@ -2,30 +2,20 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use commandline::Environment;
-use webclient::{Authorities, AuthorityError, Client, Credentials, Settings};
 
 use crate::args::{self, Command, Config, PROGRAM, Reports};
 use crate::assess::assess;
 use crate::collect::collect;
+use crate::connection::UnusableFile;
 use crate::exit::Exit;
-use crate::previous;
-use crate::prometheus::Prometheus;
 use crate::report::text::printable;
-use crate::report::{Report, Style};
-use crate::shard::Shard;
+use crate::report::{Report, ShardReport, Style};
 use crate::sink::{Delivery, Sinks};
-use crate::termination;
-use crate::whole_file;
+use crate::{previous, source, termination, whole_file};
 use quantity::Timestamp;
-
-/// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-
-/// Between two queries of one run a connection is hardly idle.
-const KEEP_IDLE: Duration = Duration::from_secs(15);
 
 /// Runs the program: the report goes to `out`, in one piece, all else to `err`.
 pub fn run(
@@ -42,10 +32,6 @@ pub fn run(
         Ok(Command::Print(text)) => return print(&text, Exit::Complete, out, err),
         Err(error) => return complain(&error, Exit::Usage, err),
     };
-    let authorities = match authorities(&config) {
-        Ok(authorities) => authorities,
-        Err(error) => return complain(&error, Exit::Usage, err),
-    };
     let sinks = match Sinks::open(&config.sinks) {
         Ok(sinks) => sinks,
         Err(error) => return complain(&error, Exit::Usage, err),
@@ -58,7 +44,10 @@ pub fn run(
             err,
         );
     }
-    let (report, exit) = report(&config, authorities);
+    let (report, exit) = match report(&config) {
+        Ok(report) => report,
+        Err(error) => return complain(&error, Exit::Usage, err),
+    };
     for error in &report.errors {
         complain(error, exit, err);
     }
@@ -103,36 +92,15 @@ fn write_files(report: &Report, reports: &Reports, exit: Exit, err: &mut dyn Wri
     })
 }
 
-fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
-    config
-        .backend
-        .ca_file
-        .as_deref()
-        .map_or_else(|| Ok(Authorities::public()), Authorities::from_file)
-}
-
-fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
+fn report(config: &Config) -> Result<(Report, Exit), UnusableFile> {
     let started = Instant::now();
-    let prometheus = Prometheus::new(
-        Client::new(Settings {
-            base: config.backend.url.clone(),
-            authorities,
-            identity: None,
-            credentials: Credentials::None,
-            headers: Vec::new(),
-            user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
-            deadline: config.backend.timeout,
-            connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
-            keep_idle: KEEP_IDLE,
-        }),
-        Shard::WHOLE,
-    );
-    let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
-    let mut measurements = collect(&prometheus, &config.backend.queries, &window);
+    let (source, window) = source::open(config, Timestamp::from(SystemTime::now()))?;
+    let mut measurements = collect(source.as_ref(), &config.backend.queries, &window);
     let refused = measurements.usage_query_failed;
     let before = config.judgement.previous.as_deref();
-    let previous = previous::recall(before, &prometheus, &window, &mut measurements);
+    let previous = previous::recall(before, source.as_ref(), &window, &mut measurements);
     let generated_at = Timestamp::from(SystemTime::now());
+    let others_have_data = measurements.others_have_data;
     let mut report = assess(
         measurements,
         &window,
@@ -141,11 +109,15 @@ fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
         generated_at,
     );
     report.took = started.elapsed();
+    report.shard = (!config.shard.is_whole()).then_some(ShardReport {
+        shard: config.shard,
+        others_have_data,
+    });
     let exit = match report.exit(config.judgement.fail_on) {
         Exit::NoData if refused => Exit::Backend,
         exit => exit,
     };
-    (report, exit)
+    Ok((report, exit))
 }
 
 /// Prints a whole text. One that cannot be written makes a run partial; a reader

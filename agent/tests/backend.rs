@@ -14,11 +14,10 @@ use serde_json::Value;
 /// A whole answer to no query in particular.
 fn whole() -> Answer {
     cluster(&Query {
-        line: String::new(),
         query: "k8s_node_cpu_usage_cores".into(),
-        start: 0,
         end: 7200,
         step: 60,
+        ..Query::default()
     })
 }
 

@@ -229,6 +229,28 @@ fn a_pushgateway_gets_the_series_in_the_group_of_its_labels() {
 }
 
 #[test]
+fn parts_of_a_fleet_have_a_group_each() {
+    for (flags, line) in [
+        (
+            &["--shard=1/2"][..],
+            "PUT /metrics/job/k8s-ai-agent/shard/1",
+        ),
+        (
+            &["--shard=1/2", "--pushgateway-label=shard=east"],
+            "PUT /metrics/job/k8s-ai-agent/shard/east",
+        ),
+        (&["--shard=0/1"], "PUT /metrics/job/k8s-ai-agent"),
+    ] {
+        let receiver = willing();
+        let mut all = vec![format!("--pushgateway-url={}", receiver.url)];
+        all.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        let ended = report_to(&all);
+        assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+        assert_eq!(receiver.only().line, line);
+    }
+}
+
+#[test]
 fn one_that_fails_spoils_no_other_and_no_secret_is_told() {
     let elsewhere = willing();
     let location = format!("Location: {}\r\n", elsewhere.url);

@@ -73,6 +73,7 @@ pub(crate) fn report() -> Report {
             step_seconds: STEP as u64,
             horizon_seconds: HORIZON as u64,
         },
+        shard: None,
         thresholds: ThresholdsReport {
             high: 0.8,
             low: 0.2,

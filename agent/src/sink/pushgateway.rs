@@ -13,11 +13,14 @@ use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
 use crate::args::{self, PROGRAM};
 use crate::report::{Report, prometheus};
 
+/// Label that tells parts of a fleet apart, if none of that name was given.
+const SHARD: &str = "shard";
+
 /// A Pushgateway and a group in it.
 #[derive(Debug)]
 pub(super) struct Pushgateway {
     receiver: Receiver,
-    path: String,
+    labels: Vec<(String, String)>,
 }
 
 impl Pushgateway {
@@ -29,7 +32,7 @@ impl Pushgateway {
                 credentials: Credentials::None,
                 has_secret_path: false,
             },
-            path: group_path(&config.labels),
+            labels: config.labels.clone(),
         }
     }
 }
@@ -47,12 +50,26 @@ impl Sink for Pushgateway {
         let series = prometheus::render(report);
         let message = Message {
             method: Method::Put,
-            path: &self.path,
+            path: &self.path(report),
             media_type: publish::Format::Text.content_type(),
             body: series.as_bytes(),
             headers: &Vec::new,
         };
         self.receiver.send(&message, deadline)
+    }
+}
+
+impl Pushgateway {
+    /// The path of the report's group. Parts of a fleet have a group each, or the
+    /// last of them would be the only one.
+    fn path(&self, report: &Report) -> String {
+        let mut path = group_path(&self.labels);
+        if let Some(part) = &report.shard
+            && self.labels.iter().all(|(name, _)| name != SHARD)
+        {
+            path += &format!("/{SHARD}/{}", part.shard.index());
+        }
+        path
     }
 }
 

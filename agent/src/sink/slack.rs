@@ -117,11 +117,14 @@ fn message(report: &Report) -> Value {
     }
     // The header is none of them.
     let more = news.len() + 1 - blocks.len();
-    let window = format!(
+    let mut window = format!(
         "Forecast for the {} after {}.",
         interval(report.window.horizon_seconds),
         report.window.end
     );
+    if let Some(part) = &report.shard {
+        window += &format!(" Part {} of the fleet.", part.shard);
+    }
     let context = match more {
         0 => window,
         1 => format!("… and 1 more node. {window}"),
