@@ -13,6 +13,7 @@ use crate::connection::UnusableFile;
 use crate::exit::Exit;
 use crate::report::text::printable;
 use crate::report::{Report, ShardReport, Style};
+use crate::sink::{Delivery, Sinks};
 use crate::{previous, source, termination, whole_file};
 use quantity::Timestamp;
 
@@ -29,6 +30,10 @@ pub fn run(
             return print(&config.to_string(), Exit::Complete, out, err);
         }
         Ok(Command::Print(text)) => return print(&text, Exit::Complete, out, err),
+        Err(error) => return complain(&error, Exit::Usage, err),
+    };
+    let sinks = match Sinks::open(&config.sinks) {
+        Ok(sinks) => sinks,
         Err(error) => return complain(&error, Exit::Usage, err),
     };
     if let Err(error) = termination::leave_on_signals() {
@@ -55,7 +60,18 @@ pub fn run(
         explain: config.reports.explain,
     };
     let format = config.reports.format;
-    write_out(|out| report.write(format, style, out), exit, out, err)
+    let exit = write_out(|out| report.write(format, style, out), exit, out, err);
+    deliver(&sinks, &report, exit, err)
+}
+
+/// Sends the report to all sinks. One that fails makes a run partial.
+fn deliver(sinks: &Sinks, report: &Report, mut exit: Exit, err: &mut dyn Write) -> Exit {
+    for Delivery { sink, result } in sinks.deliver(report) {
+        if let Err(problem) = result {
+            exit = complain(&format!("{sink}: {problem}"), exit.undelivered(), err);
+        }
+    }
+    exit
 }
 
 /// Writes every file that is asked for. One that cannot be written makes a run
