@@ -60,7 +60,8 @@ pub fn run(
         color: config.reports.color.is_on(io::stdout().is_terminal()),
         explain: config.reports.explain,
     };
-    let exit = print(&report.render(config.reports.format, style), exit, out, err);
+    let format = config.reports.format;
+    let exit = write_out(|out| report.write(format, style, out), exit, out, err);
     deliver(&sinks, &report, exit, err)
 }
 
@@ -83,7 +84,7 @@ fn write_files(report: &Report, reports: &Reports, exit: Exit, err: &mut dyn Wri
     };
     reports.outputs.iter().fold(exit, |exit, output| {
         let file = &output.file;
-        match whole_file::write(file, &report.render(output.format, style)) {
+        match whole_file::write(file, |out| report.write(output.format, style, out)) {
             Ok(()) => exit,
             Err(error) => {
                 let problem = format!("cannot write to {}: {error}", file.display());
@@ -136,10 +137,20 @@ fn scope<'a>(config: &Config, source: &'a dyn Source) -> Scope<'a> {
     }
 }
 
-/// Prints a whole text. One that cannot be written makes a run partial; a reader
-/// that has seen enough and gone does not.
+/// Prints a whole text.
 fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    match termination::write_whole(out, text) {
+    write_out(|out| out.write_all(text.as_bytes()), exit, out, err)
+}
+
+/// Writes to standard output. What cannot be written makes a run partial; a reader
+/// that has seen enough and gone does not.
+fn write_out(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    exit: Exit,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    match termination::write_whole(out, write) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let problem = format!("cannot write to standard output: {error}");
             complain(&problem, exit.undelivered(), err)
