@@ -18,7 +18,7 @@ demo *options:
 
 # Install what the tests need, then run every test.
 test *options:
-    scripts/setup build prometheus helm
+    scripts/setup build prometheus pushgateway helm
     cargo test --workspace --no-fail-fast {{ options }}
 
 # Formatting, lints and documentation.
@@ -53,6 +53,11 @@ bench: release
     scripts/setup python
     cargo build --release -p bench --target {{ musl }}
     BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
+
+# Produce anew the numbers of Python Prophet that the tests of crates/prophet hold ours against.
+prophet-reference:
+    scripts/setup prophet
+    .cache/prophet/bin/python crates/prophet/reference/produce.py
 
 # Write deploy/ and helm/ from their typed source.
 generate:

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use contract::series;
 use k8s_ai_exporter::history::History;
-use k8s_ai_exporter::snapshot::Published;
+use publish::Published;
 use testbed::{Cluster, Endpoint, Node, Shape};
 
 use crate::exporter::{Exporter, status};

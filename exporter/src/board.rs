@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::{kubelet, series};
+use publish::{Exposition, Format, Published};
 use webclient::BaseUrl;
 
 use crate::args::{Config, NodeName, Nodes, Via};
@@ -14,7 +15,7 @@ use crate::credentials::Credentials;
 use crate::history::History;
 use crate::plan::{self, Scope};
 use crate::process;
-use crate::snapshot::{Exposition, Format, Health, NodeState, Published};
+use crate::snapshot::{Health, NodeState};
 
 /// Everything that is shared between threads.
 #[derive(Debug)]
@@ -139,7 +140,7 @@ impl Board {
     /// The exposition as of now.
     pub fn exposition(&self, format: Format) -> String {
         let now = Instant::now();
-        let mut text = Exposition::new(format);
+        let mut text = Exposition::new(series::ALL, format);
         for node in self.nodes().iter() {
             let mut samples = Vec::new();
             let state = lock(&node.state);

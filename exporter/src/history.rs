@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contract::label;
+use publish::Published;
 
 use crate::reading::Millis;
-use crate::snapshot::Published;
 
 mod query;
 mod track;

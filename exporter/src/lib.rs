@@ -5,10 +5,11 @@
 //! [`args`] what the user typed → [`credentials`] token, authority, client →
 //! [`apiserver`] bounded GETs to it and to kubelets → crate [`exposition`], bytes to samples →
 //! [`reading`] samples to one reading → [`usage`] readings to rates →
-//! [`snapshot`] what is known to text → [`history`] the same over time →
-//! [`http`] who asks for it. [`scrape`] joins them for one node, [`discovery`] finds
-//! the nodes, [`plan`] and [`schedule`] say when what is asked, [`fleet`] gives nodes
-//! to workers, [`board`] is the state between threads, [`run`] their start and end.
+//! [`snapshot`] what is known to samples of our series, and crate [`publish`] those
+//! to text → [`history`] the same over time → [`http`] who asks for it. [`scrape`]
+//! joins them for one node, [`discovery`] finds the nodes, [`plan`] and [`schedule`]
+//! say when what is asked, [`fleet`] gives nodes to workers, [`board`] is the state
+//! between threads, [`run`] their start and end.
 //!
 //! `plan`, `reading`, `usage`, `snapshot` and `history` are pure: they open no
 //! socket, read no file and ask no clock.

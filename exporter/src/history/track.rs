@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use contract::{Series, label};
+use publish::Published;
 
 use super::{Answered, Identity, LOOK_BACK_MS, RangeQuery};
 use crate::reading::Millis;
-use crate::snapshot::Published;
 
 /// What a track takes beside its samples: its name, its maps, room in its queues.
 const TRACK_BYTES: usize = 1024;
