@@ -29,7 +29,6 @@ pub mod recommend;
 pub mod report;
 mod run;
 pub mod series;
-pub mod shard;
 pub mod sink;
 pub mod source;
 pub mod termination;

@@ -40,7 +40,7 @@ pub(crate) fn figures(program: &OsStr) -> Result<Vec<Figure>, String> {
 fn rounds(program: &OsStr) -> Result<[Figure; 2], String> {
     let mut cluster = Cluster::new();
     for number in 0..NODES {
-        let shape = [Shape::STEADY, Shape::GROWING, Shape::WAVE][number % 3].clone();
+        let shape = [Shape::STEADY, Shape::GROWING, Shape::WAVE][number % 3];
         let node = Node::new(format!("node-{number:04}")).shape(shape);
         cluster = cluster.node(node.pods(PODS));
     }

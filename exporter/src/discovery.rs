@@ -36,8 +36,8 @@ impl Discovery {
         let schedules = plan::endpoints(&board.config, Scope::Cluster)
             .map(|(endpoint, interval)| {
                 // Replicas do not ask in step.
-                let fingerprint = shard.fingerprint();
-                Schedule::new(endpoint, interval, fingerprint, now.0, now)
+                let place = shard::hash(&shard.to_string());
+                Schedule::new(endpoint, interval, place, now.0, now)
             })
             .collect();
         Some(Self {
@@ -84,7 +84,7 @@ impl Discovery {
     fn list_nodes(&self, outcome: &mut Outcome) -> Result<Vec<Arc<Node>>, ScrapeError> {
         let mut names = apiserver::node_names(&self.board.credentials, &mut outcome.bytes)?;
         let all = names.len();
-        names.retain(|name| self.shard.holds(name));
+        names.retain(|name| self.shard.has(name.as_str()));
         let mine = names.len();
         let Change { joined, left } = self.board.set_nodes(names);
         if !joined.is_empty() || !left.is_empty() {
@@ -135,7 +135,7 @@ impl Discovery {
         nodes
             .into_iter()
             .map(|node| {
-                let due = now + phase(node.name.fingerprint(), spread);
+                let due = now + phase(shard::hash(node.name.as_str()), spread);
                 NodeScraper::new(&self.board, node, due)
             })
             .collect()

@@ -24,9 +24,9 @@ const RETRY: Duration = Duration::from_secs(30);
 /// Longest extra wait of an endpoint that keeps failing.
 const MAX_BACK_OFF: Duration = Duration::from_secs(300);
 
-/// A place in an interval by a fingerprint: fleets spread, restarts keep their place.
-pub fn phase(fingerprint: u64, interval: Duration) -> Duration {
-    Duration::from_millis(fingerprint % whole_millis(interval))
+/// A place in an interval by a hash: fleets spread, restarts keep their place.
+pub fn phase(hash: u64, interval: Duration) -> Duration {
+    Duration::from_millis(hash % whole_millis(interval))
 }
 
 fn whole_millis(interval: Duration) -> u64 {
@@ -53,12 +53,12 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Due first at `due`, later on the grid of the fingerprint's phase. `start` and
+    /// Due first at `due`, later on the grid of the hash's phase. `start` and
     /// `wall` are the same instant on the monotonic and on the wall clock.
     pub fn new(
         endpoint: Endpoint,
         interval: Duration,
-        fingerprint: u64,
+        hash: u64,
         due: Instant,
         (start, wall): (Instant, Duration),
     ) -> Self {
@@ -71,7 +71,7 @@ impl Schedule {
             due,
             rounds: 0,
             failures: 0,
-            origin: start + phase(fingerprint, interval) + interval - into,
+            origin: start + phase(hash, interval) + interval - into,
         }
     }
 
@@ -132,18 +132,13 @@ fn full_jitter(longest: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::NodeName;
     use contract::Reason;
-
-    fn fingerprint(name: &str) -> u64 {
-        NodeName::parse(name).expect("a name").fingerprint()
-    }
 
     fn schedule(name: &str, start: Instant) -> Schedule {
         Schedule::new(
             Endpoint::Resource,
             Duration::from_secs(30),
-            fingerprint(name),
+            shard::hash(name),
             start,
             (start, Duration::from_millis(1_795_330_653_390)),
         )
@@ -176,7 +171,7 @@ mod tests {
         let interval = Duration::from_secs(30);
         let mut quarters = [0; 4];
         for index in 0..1000 {
-            let phase = phase(fingerprint(&format!("node-{index}")), interval);
+            let phase = phase(shard::hash(&format!("node-{index}")), interval);
             quarters[(phase.as_millis() * 4 / interval.as_millis()) as usize] += 1;
         }
         assert!(

@@ -36,7 +36,13 @@ impl NodeScraper {
         let now = (Instant::now(), since_epoch());
         let schedules = plan::endpoints(&board.config, Scope::Node)
             .map(|(endpoint, interval)| {
-                Schedule::new(endpoint, interval, node.name.fingerprint(), due, now)
+                Schedule::new(
+                    endpoint,
+                    interval,
+                    shard::hash(node.name.as_str()),
+                    due,
+                    now,
+                )
             })
             .collect();
         Self {

@@ -168,7 +168,7 @@ fn a_bad_value_gives_one_line_with_flag_value_and_expectation() {
         ),
         (
             &["--nodes=all", "--shard=3/3"],
-            r#"--shard: "3/3" is not a shard such as 0/3, the first of three, of at most 1000"#,
+            r#"--shard: "3/3" is not a part such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000"#,
         ),
         (
             &["--shard=0/3"],
