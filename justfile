@@ -24,6 +24,7 @@ test *options:
 # Formatting, lints and documentation.
 lint:
     cargo fmt --all --check
+    cargo fmt --manifest-path verify-prophet/Cargo.toml --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
@@ -59,6 +60,11 @@ prophet-reference:
     scripts/setup prophet
     .cache/prophet/bin/python crates/prophet/reference/produce.py
 
+# Hold crates/prophet against Stan in WebAssembly; builds wasmtime, some minutes when nothing is cached.
+verify-prophet:
+    scripts/setup build
+    CARGO_TARGET_DIR=target/verify-prophet cargo test --quiet --locked --manifest-path verify-prophet/Cargo.toml
+
 # Write deploy/ and helm/ from their typed source.
 generate:
     cargo run --quiet --locked -p manifestgen -- generate
@@ -80,4 +86,4 @@ helm-install environment:
     scripts/cluster helm-install {{ environment }}
 
 # Everything that CI runs.
-ci: lint deny check test size (demo "--seconds 25")
+ci: lint deny check test size (demo "--seconds 25") verify-prophet

@@ -21,7 +21,7 @@ mod trend;
 pub use ascent::Optimum;
 pub use error::Error;
 pub use fitted::{Components, Fitted, fit};
-pub use optimizer::MaximumPosterior;
+pub use optimizer::{FixedOrder, MaximumPosterior};
 pub use posterior::{Parameters, Posterior};
 
 /// How many times the window's length from its start a moment may lie.
