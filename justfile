@@ -52,8 +52,14 @@ size: release
 # What the exporter costs, against named peers in the same run.
 bench: release
     scripts/setup python
-    cargo build --release -p bench --target {{ musl }}
+    cargo build --release -p bench --bin bench --target {{ musl }}
     BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
+
+# What the agent costs, against named peers in the same run.
+bench-agent:
+    scripts/setup build musl prophet
+    cargo build --release --locked -p bench --bin bench-agent --target {{ musl }}
+    BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent
 
 # Produce anew the numbers of Python Prophet that the tests of crates/prophet hold ours against.
 prophet-reference:
