@@ -9,7 +9,7 @@ use augurs_prophet::optimizer::{
     Data, Error, InitialParams, OptimizeOpts, OptimizedParams, Optimizer,
 };
 
-use crate::ascent::{Optimum, climb};
+use crate::ascent::{Optimum, highest};
 use crate::posterior::{Parameters, Posterior, check};
 
 /// Finds the parameters of highest posterior density. Clones share what was found.
@@ -42,7 +42,7 @@ impl Optimizer for MaximumPosterior {
             ));
         }
         let start = Parameters::new(init.k, init.m, &init.delta, &init.beta, *init.sigma_obs);
-        let optimum = climb(&posterior, start);
+        let optimum = highest(&posterior, start);
         let Optimum { parameters, .. } = &optimum;
         let answer = OptimizedParams {
             k: parameters.k(),

@@ -180,6 +180,15 @@ impl<'a> Posterior<'a> {
             && self.data.s_m.iter().all(|&marked| marked == 0)
     }
 
+    /// Where the curve of logistic growth lies when the trend stays at the mean of y;
+    /// `None` for other growths.
+    pub(crate) fn logistic_rest(&self) -> Option<f64> {
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let share = (mean(&self.data.y) / mean(&self.data.cap)).clamp(0.01, 0.99);
+        let logistic = self.data.trend_indicator == TrendIndicator::Logistic;
+        logistic.then(|| (share / (1.0 - share)).ln())
+    }
+
     /// The log density, up to a constant.
     #[must_use]
     pub fn log_density(&self, at: &Parameters) -> f64 {
