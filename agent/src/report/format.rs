@@ -1,6 +1,6 @@
 //! The forms that a report can take.
 
-use super::{Report, csv, json, markdown, prometheus, text};
+use super::{Report, csv, html, json, markdown, prometheus, text};
 
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum Format {
     Json,
     /// For comments, issues and wikis: GitHub-flavoured.
     Markdown,
+    /// For browsers: one file that needs nothing else.
+    Html,
     /// For spreadsheets: RFC 4180.
     Csv,
     /// For Prometheus: text format 0.0.4.
@@ -28,10 +30,11 @@ pub struct Style {
 
 impl Format {
     /// Each of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Text,
         Self::Json,
         Self::Markdown,
+        Self::Html,
         Self::Csv,
         Self::Prometheus,
     ];
@@ -42,6 +45,7 @@ impl Format {
             Self::Text => "text",
             Self::Json => "json",
             Self::Markdown => "markdown",
+            Self::Html => "html",
             Self::Csv => "csv",
             Self::Prometheus => "prometheus",
         }
@@ -66,6 +70,7 @@ impl Report {
             Format::Text => text::render(self, style),
             Format::Json => json::render(self),
             Format::Markdown => markdown::render(self, style),
+            Format::Html => html::render(self),
             Format::Csv => csv::render(self),
             Format::Prometheus => prometheus::render(self),
         }

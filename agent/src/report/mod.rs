@@ -7,6 +7,7 @@ pub mod csv;
 #[cfg(test)]
 pub(crate) mod example;
 mod format;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod prometheus;
