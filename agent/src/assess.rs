@@ -1,13 +1,19 @@
 //! From what was measured to the report: forecasts, verdicts, what is missing. Pure.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use forecast::{Forecast, Prediction, forecast};
+use forecast::{Forecast, MIN_POINTS, Point, Prediction, forecast};
 use quantity::Timestamp;
 
-use crate::collect::Measurements;
-use crate::recommend::{Outlook, Resource, Thresholds, node_verdict, recommend, seconds_to_limit};
+use crate::collect::{LOOK_BACK_SECONDS, Measured, Measurements};
+use crate::evidence::evidence;
+use crate::hysteresis::{Thresholds, Verdict};
+use crate::previous::Previous;
+use crate::recommend::{Outlook, Resource, Sizes, node_verdict, recommend, seconds_to_limit};
+use crate::report::fleet::FleetReport;
 use crate::report::{NodeReport, Report, ResourceForecast, ResourceReport, WindowReport};
+use crate::series::fewest_samples;
 use crate::window::Window;
 
 /// A newest point older than this, and older than three steps, is no base for a
@@ -15,36 +21,47 @@ use crate::window::Window;
 const STALE_SECONDS: u64 = 300;
 const STALE_STEPS: u64 = 3;
 
-/// Judges every node that any query knows, worst first, then by name. How long
-/// all of it took is for the caller to fill in, who has a clock.
+/// Judges every node that any query knows, worst first, then by name, each knowing
+/// its verdict in the report before, if there was one. How long all of it took, and
+/// of which shard the measurements are, is for the caller to fill in, who knows.
 pub fn assess(
-    measurements: Measurements,
+    mut measurements: Measurements,
     window: &Window,
     thresholds: Thresholds,
+    previous: Option<&Previous>,
     generated_at: Timestamp,
 ) -> Report {
-    let names: BTreeSet<&String> = Resource::ALL
+    let names: BTreeSet<String> = Resource::ALL
         .iter()
         .map(|resource| measurements.of(*resource))
         .flat_map(|m| m.usage.keys().chain(m.allocatable.keys()))
+        .cloned()
         .collect();
-    let mut errors = measurements.errors.clone();
+    // Where a query brought nothing at all, that has been said.
+    let unknown = Resource::ALL.map(|resource| measurements.of(resource).usage.is_empty());
+    let mut errors = std::mem::take(&mut measurements.errors);
     let mut nodes = Vec::new();
     for name in names {
         let mut resources = Vec::new();
         let mut stale = Vec::new();
         let mut any_recent = false;
-        for resource in Resource::ALL {
-            let (report, presence) =
-                assess_resource(resource, name, &measurements, window, thresholds);
+        let before = |resource| previous.and_then(|p| p.verdict(&name, resource));
+        for (resource, unknown) in Resource::ALL.into_iter().zip(unknown) {
+            let (report, presence) = assess_resource(
+                resource,
+                &name,
+                measurements.of_mut(resource),
+                window,
+                thresholds,
+                before(resource),
+            );
             match presence {
                 Presence::Recent => any_recent = true,
                 Presence::Stale => stale.push(format!(
                     "node {name}: no recent {} samples",
                     resource.label()
                 )),
-                // Where a query brought nothing at all, that has been said.
-                Presence::Absent if measurements.of(resource).usage.is_empty() => {}
+                Presence::Absent if unknown => {}
                 Presence::Absent => {
                     errors.push(format!("node {name}: no {} samples", resource.label()));
                 }
@@ -56,12 +73,18 @@ pub fn assess(
         if any_recent {
             errors.append(&mut stale);
         }
-        let recommendations: Vec<_> = resources.iter().map(|r| r.recommendation.clone()).collect();
-        let (action, severity) = node_verdict(&recommendations);
+        let verdicts: Vec<Verdict> = resources
+            .iter()
+            .map(|r| r.recommendation.verdict())
+            .collect();
+        let verdict = node_verdict(&verdicts);
+        let before: Option<Vec<Verdict>> = Resource::ALL.into_iter().map(before).collect();
+        let before = before.map(|verdicts| node_verdict(&verdicts));
         nodes.push(NodeReport {
-            node: name.clone(),
-            action,
-            severity,
+            node: name,
+            action: verdict.action,
+            severity: verdict.severity,
+            changed_from: before.filter(|before| before.severity != verdict.severity),
             resources,
         });
     }
@@ -73,7 +96,10 @@ pub fn assess(
         generated_at,
         took: Duration::ZERO,
         window: WindowReport::from(window),
+        shard: None,
         thresholds: thresholds.into(),
+        previous: previous.map(|p| p.origin),
+        fleet: FleetReport::none(nodes.len(), "nobody looked"),
         nodes,
         errors,
         warnings: measurements.warnings,
@@ -90,24 +116,30 @@ enum Presence {
 fn assess_resource(
     resource: Resource,
     node: &str,
-    measurements: &Measurements,
+    measured: &mut Measured,
     window: &Window,
     thresholds: Thresholds,
+    before: Option<Verdict>,
 ) -> (ResourceReport, Presence) {
-    let measured = measurements.of(resource);
     let allocatable = measured.allocatable.get(node).copied();
     let capacity = measured.capacity.get(node).copied();
     // Capacity is never below allocatable; if it is said to be, it is the odd one.
     let ceiling = capacity.map(|c| c.max(allocatable.unwrap_or(c)));
-    let points = measured
+    // Taken, not copied: the report holds the points of a large fleet once.
+    let history = measured
         .usage
-        .get(node)
-        .map_or(&[][..], |series| series.points());
+        .remove(node)
+        .unwrap_or_default()
+        .into_points();
+    let points = history.as_slice();
     let oldest_useful = window.end.unix() - STALE_SECONDS.max(STALE_STEPS * window.step) as i64;
     let (result, presence) = match points.last() {
         None => (Err(Outlook::NoData), Presence::Absent),
         Some(newest) if newest.at.unix() < oldest_useful => {
             (Err(Outlook::Stale(newest.at)), Presence::Stale)
+        }
+        Some(_) if may_repeat_few(points, window) => {
+            (Err(Outlook::Repeated(points.len())), Presence::Recent)
         }
         Some(_) => (
             forecast(points, &window.ahead(), ceiling).map_err(Outlook::TooFew),
@@ -118,13 +150,17 @@ fn assess_resource(
         Ok(forecast) => &Outlook::Forecast(forecast),
         Err(unknown) => unknown,
     };
-    let recommendation = recommend(resource, outlook, allocatable, thresholds, window);
+    let sizes = Sizes {
+        allocatable,
+        capacity,
+    };
+    let recommendation = recommend(resource, outlook, sizes, before, thresholds, window);
     let report = ResourceReport {
         resource,
         unit: resource.unit(),
-        points: points.len(),
+        points: history.len(),
         points_expected: window.points_expected(),
-        history: points.to_vec(),
+        history,
         model: None,
         backtest: None,
         candidates: Vec::new(),
@@ -132,12 +168,23 @@ fn assess_resource(
         allocatable,
         capacity,
         recommendation,
+        evidence: Vec::new(),
     };
-    let report = match result {
+    let mut report = match result {
         Ok(forecast) => with_forecast(report, forecast, window),
         Err(_) => report,
     };
+    report.evidence = evidence(&report, window);
     (report, presence)
+}
+
+/// Whether enough points may stand for too few samples, since the backend shows
+/// each sample again until it looks back no further. A window no longer than that
+/// could never tell, and is taken at its word.
+fn may_repeat_few(points: &[Point], window: &Window) -> bool {
+    points.len() >= MIN_POINTS
+        && window.seconds() > LOOK_BACK_SECONDS
+        && fewest_samples(points, LOOK_BACK_SECONDS) < MIN_POINTS
 }
 
 fn with_forecast(report: ResourceReport, forecast: Forecast, window: &Window) -> ResourceReport {

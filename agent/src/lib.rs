@@ -16,14 +16,24 @@
 pub mod args;
 pub mod assess;
 pub mod collect;
+pub mod connection;
+pub mod evidence;
 pub mod exit;
+pub mod fleet;
+pub mod hysteresis;
+pub mod input;
+pub mod previous;
 pub mod prometheus;
+mod random;
 pub mod recommend;
 pub mod report;
 mod run;
 pub mod series;
 pub mod shard;
+pub mod sink;
+pub mod source;
 pub mod termination;
+pub mod whole_file;
 pub mod window;
 
 pub use run::run;
