@@ -19,7 +19,8 @@
 //! algorithms come to rest too.
 
 use crate::lasso::{ActiveSet, Quadratic};
-use crate::posterior::{Linearised, Parameters, Posterior, dot};
+use crate::parameters::Parameters;
+use crate::posterior::{Linearised, Posterior, dot};
 
 /// Gain of log density below which another turn, or step, is not worth it.
 const LEAST_GAIN: f64 = 1e-10;

@@ -15,6 +15,7 @@ mod fitted;
 mod interval;
 mod lasso;
 mod optimizer;
+mod parameters;
 mod posterior;
 mod trend;
 
@@ -22,7 +23,8 @@ pub use ascent::Optimum;
 pub use error::Error;
 pub use fitted::{Components, Fitted, fit};
 pub use optimizer::{FixedOrder, MaximumPosterior};
-pub use posterior::{Parameters, Posterior};
+pub use parameters::Parameters;
+pub use posterior::Posterior;
 
 /// How many times the window's length from its start a moment may lie.
 pub const REACH: u64 = 100;

@@ -10,7 +10,8 @@ use augurs_prophet::optimizer::{
 };
 
 use crate::ascent::{Optimum, highest};
-use crate::posterior::{Parameters, Posterior, check};
+use crate::parameters::Parameters;
+use crate::posterior::{Posterior, check};
 
 /// Finds the parameters of highest posterior density. Clones share what was found.
 #[derive(Debug, Clone, Default)]
