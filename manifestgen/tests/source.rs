@@ -613,7 +613,7 @@ fn asked(expr: &str) -> HashSet<String> {
 
 #[test]
 fn every_expression_parses_and_asks_for_series_that_exist() {
-    let published = series::ALL.iter().chain(report::ALL);
+    let published = series::ALL.iter().chain(report::ALL).chain(service::ALL);
     let mut known: BTreeSet<&str> = published.map(|series| series.name).collect();
     known.extend(rules::FOREIGN);
     known.extend([rules::USAGE, rules::PREDICTED]);

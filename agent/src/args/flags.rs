@@ -224,6 +224,17 @@ pub(super) struct Args {
     #[argh(option, arg_name = "file")]
     pub(super) sink_ca_file: Option<String>,
 
+    // Again and again.
+    /// stay, report again and again, and serve the newest report on this address:
+    /// :9101, 127.0.0.1:9101 or [::1]:9101. Nothing is printed: --format, --color
+    /// and --fail-on have no effect
+    #[argh(option, arg_name = "address")]
+    pub(super) serve: Option<String>,
+
+    /// with --serve: time from one report to the next, 1s to 1d (default 10m)
+    #[argh(option, arg_name = "duration")]
+    pub(super) every: Option<String>,
+
     // Instead of a report.
     /// print the resolved configuration and exit
     #[argh(option, arg_name = "true|false")]
