@@ -73,7 +73,7 @@ pub(crate) fn write_files(
     };
     reports.outputs.iter().fold(exit, |exit, output| {
         let file = &output.file;
-        match whole_file::write(file, &report.render(output.format, style)) {
+        match whole_file::write(file, |out| report.write(output.format, style, out)) {
             Ok(()) => exit,
             Err(error) => {
                 let problem = format!("cannot write to {}: {error}", file.display());

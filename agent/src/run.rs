@@ -59,14 +59,25 @@ pub fn run(
         color: config.reports.color.is_on(io::stdout().is_terminal()),
         explain: config.reports.explain,
     };
-    let exit = print(&report.render(config.reports.format, style), exit, out, err);
+    let format = config.reports.format;
+    let exit = write_out(|out| report.write(format, style, out), exit, out, err);
     tell(&sinks.deliver(&report), exit, err)
 }
 
-/// Prints a whole text. One that cannot be written makes a run partial; a reader
-/// that has seen enough and gone does not.
+/// Prints a whole text.
 fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    match termination::write_whole(out, text) {
+    write_out(|out| out.write_all(text.as_bytes()), exit, out, err)
+}
+
+/// Writes to standard output. What cannot be written makes a run partial; a reader
+/// that has seen enough and gone does not.
+fn write_out(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    exit: Exit,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    match termination::write_whole(out, write) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let problem = format!("cannot write to standard output: {error}");
             complain(&problem, exit.undelivered(), err)

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
 
-use contract::{report, series};
+use contract::{report, series, service};
 use manifestgen::documents;
 use manifestgen::objects::{self, Object, Place, dashboard, rules};
 use manifestgen::output;
