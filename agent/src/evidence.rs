@@ -111,7 +111,7 @@ fn time_to_limit(forecast: &ResourceForecast) -> String {
             "limit: not expected to be reached within {horizon}, but may be in {}",
             interval(earliest)
         ),
-        (None, None) => format!("limit: not reached within {horizon}, by the upper end neither"),
+        (None, None) => format!("limit: not reached within {horizon}, not even by the upper end"),
     }
 }
 
@@ -246,7 +246,7 @@ mod tests {
             ),
             (
                 report(3.0, 3.5, 2.0, None),
-                "limit: not reached within 30m, by the upper end neither",
+                "limit: not reached within 30m, not even by the upper end",
             ),
         ] {
             assert_eq!(lines(&report).lines().nth(2), Some(line));

@@ -183,6 +183,7 @@ fn the_newest_report_is_served_in_every_form_once_there_is_one() {
     for (path, start) in [
         ("/report.txt", "1 node: 1 healthy.\n"),
         ("/report.md", "**1 node: 1 healthy.**"),
+        ("/report.html", "<!DOCTYPE html>"),
         ("/report.csv", "node,"),
         ("/report.prom", "# HELP k8s_node_cpu_forecast_max_cores "),
         ("/", "<!doctype html>"),
@@ -197,6 +198,13 @@ fn the_newest_report_is_served_in_every_form_once_there_is_one() {
         head.contains("\r\nContent-Type: application/json\r\n"),
         "{head}"
     );
+    for path in ["/", "/report.html"] {
+        let (_, head, _) = service.request("GET", path);
+        assert!(
+            head.contains("Content-Security-Policy: default-src 'none'; "),
+            "{head}"
+        );
+    }
     let (status, head, _) = service.request("POST", "/metrics");
     assert!(
         status == 405 && head.contains("\r\nAllow: GET, HEAD"),

@@ -142,10 +142,10 @@ impl FleetReport {
                 "Fleet: {found} of {nodes}{some} could be removed, one after the other, by what pods request and by use at forecast peak"
             ),
             (Basis::Usage, 0) => format!(
-                "Fleet: of none of {nodes}{some} would what it uses at forecast peak fit on the others; what pods request is unknown: {note}"
+                "Fleet: by use at forecast peak alone none of {nodes}{some} could be emptied onto the others; what pods request is unknown: {note}"
             ),
             (Basis::Usage, _) => format!(
-                "Fleet: of {found} of {nodes}{some} what it uses at forecast peak would fit on the others; whether its pods would is unknown: {note}"
+                "Fleet: by use at forecast peak alone {found} of {nodes}{some} could be emptied onto the others; whether their pods would fit is unknown: {note}"
             ),
         }
     }

@@ -14,7 +14,7 @@ use crate::report::{Format, Report, Style};
 const HTML: &str = "text/html; charset=utf-8";
 
 /// Pages hold no script, and nothing from elsewhere.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// Answers a request as of now.
 pub(super) fn answer(request: &Request, board: &Board, style: Style) -> Response {
