@@ -17,12 +17,9 @@ fn defaults() -> Value {
     documents::json(&Values::default()).expect("values are JSON")
 }
 
-fn full() -> Value {
-    let (_, full) = Values::ci()
-        .into_iter()
-        .find(|(name, _)| *name == "full")
-        .expect("there are full values");
-    documents::json(&full).expect("values are JSON")
+fn full() -> Vec<Value> {
+    let json = |values: &Values| documents::json(values).expect("values are JSON");
+    Values::full_ci().iter().map(json).collect()
 }
 
 fn all() -> Vec<Object> {

@@ -13,6 +13,9 @@ pub use series::{Kind, Series};
 /// Port on which the exporter serves, on every address.
 pub const EXPORTER_PORT: u16 = 9100;
 
+/// Port that the agent serves its reports on, where it stays.
+pub const AGENT_PORT: u16 = 9101;
+
 /// Paths that the exporter serves.
 pub mod path {
     /// The exposition.
