@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use askama::Template;
-use serde_json::Value;
 
 use crate::documents::{self, Row};
 use crate::objects::{self, Object, Place, dashboard};
@@ -147,7 +146,7 @@ pub fn files() -> Result<Files, Vec<String>> {
             documents::overrides_yaml(purpose, &values).map_err(one)?,
         );
     }
-    for (name, values) in &ci {
+    for (name, values) in &Values::ci() {
         put(
             &format!("ci/{name}-values.yaml"),
             documents::overrides_yaml("Values with which the chart is tested.", values)

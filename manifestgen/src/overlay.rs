@@ -277,7 +277,7 @@ impl Expr {
 impl Condition {
     fn reads(&self, into: &mut BTreeSet<Path>) {
         match self {
-            Self::Value(path) => {
+            Self::Value(path) | Self::Is(path, _) => {
                 into.insert(path);
             }
             Self::All(parts) | Self::Any(parts) => {

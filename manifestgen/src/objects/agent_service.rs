@@ -7,7 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::json;
 
 use super::agent::{in_mode, template};
-use super::monitoring::{Endpoint, NamespaceSelector, Selector, ServiceMonitor, ServiceMonitorSpec};
+use super::monitoring::{
+    Endpoint, NamespaceSelector, Selector, ServiceMonitor, ServiceMonitorSpec,
+};
 use super::{AGENT_APP, Component, Names, Object, PORT_NAME, add_labels, labels, metadata, typed};
 use crate::overlay::{Condition, Expr, Helper, Rule, text};
 use crate::values::Values;

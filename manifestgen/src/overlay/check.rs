@@ -110,10 +110,10 @@ fn fits(object: &Object, overlay: &Overlay, defaults: &Value, ci: &[Value]) -> R
         Rule::Append(paths) => paths,
         Rule::Set(_) | Rule::When(_) => &[],
     };
-    if let Some(path) = absent
-        .iter()
-        .find(|path| ci.iter().all(|full| lookup(full, path).is_none_or(is_empty)))
-    {
+    if let Some(path) = absent.iter().find(|path| {
+        ci.iter()
+            .all(|full| lookup(full, path).is_none_or(is_empty))
+    }) {
         return Err(problem(format!("the ci values leave {path} empty")));
     }
     let mut tree = object.tree.clone();

@@ -4,9 +4,9 @@ use contract::series;
 use serde_json::{Value, json};
 
 use super::{
-    AdmissionPolicy, Agent, AgentMode, Alerts, Exporter, Format, GrafanaDashboard, Image, Images, LogLevel, Model,
-    NetworkPolicy, Object, Phase, PrometheusRule, PullPolicy, Rbac, Service, ServiceAccount,
-    ServiceAccounts, ServiceMonitor, Strings, Values,
+    AdmissionPolicy, Agent, AgentMode, Alerts, Exporter, Format, GrafanaDashboard, Image, Images,
+    LogLevel, Model, NetworkPolicy, Object, Phase, PrometheusRule, PullPolicy, Rbac, Service,
+    ServiceAccount, ServiceAccounts, ServiceMonitor, Strings, Values,
 };
 
 /// An object literal.

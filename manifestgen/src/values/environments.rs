@@ -109,8 +109,9 @@ impl Values {
         agent.every = "2m".to_owned();
         agent.model = Model::Linear;
         agent.format = Format::Json;
-        agent.volumes =
-            vec![object(json!({"name": "secrets", "secret": {"secretName": "k8s-ai-agent"}}))];
+        agent.volumes = vec![object(
+            json!({"name": "secrets", "secret": {"secretName": "k8s-ai-agent"}}),
+        )];
         agent.volume_mounts = vec![object(
             json!({"name": "secrets", "mountPath": "/etc/k8s-ai-agent", "readOnly": true}),
         )];
