@@ -2,7 +2,7 @@
 
 use quantity::Timestamp;
 
-use crate::{Model, Point};
+use crate::{Continuation, Model, Point};
 
 /// Predicts the value of the newest point.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +13,13 @@ impl Model for LastValue {
         "last_value"
     }
 
-    fn predict(&self, points: &[Point], times: &[Timestamp]) -> Vec<f64> {
-        vec![points.last().map_or(0.0, |p| p.value); times.len()]
+    fn continue_from(
+        &self,
+        points: &[Point],
+        times: &[Timestamp],
+        _coverage: f64,
+    ) -> Result<Continuation, String> {
+        let newest = points.last().map_or(0.0, |p| p.value);
+        Ok(Continuation::of(vec![newest; times.len()]))
     }
 }

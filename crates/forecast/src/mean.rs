@@ -2,7 +2,7 @@
 
 use quantity::Timestamp;
 
-use crate::{Model, Point};
+use crate::{Continuation, Model, Point};
 
 /// Predicts the arithmetic mean of the points.
 #[derive(Debug, Clone, Copy)]
@@ -13,14 +13,20 @@ impl Model for Mean {
         "mean"
     }
 
-    fn predict(&self, points: &[Point], times: &[Timestamp]) -> Vec<f64> {
-        vec![mean(points.iter().map(|p| p.value)); times.len()]
+    fn continue_from(
+        &self,
+        points: &[Point],
+        times: &[Timestamp],
+        _coverage: f64,
+    ) -> Result<Continuation, String> {
+        let mean = mean(points.iter().map(|p| p.value));
+        Ok(Continuation::of(vec![mean; times.len()]))
     }
 }
 
 /// The arithmetic mean; 0 of nothing. Moved towards each value in turn rather
 /// than divided from a sum, so that the mean of equal values is that very value.
-pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     values
         .zip(1u32..)
         .fold(0.0, |mean, (value, n)| mean + (value - mean) / f64::from(n))

@@ -7,7 +7,7 @@
 
 use quantity::Timestamp;
 
-use crate::{Model, Point};
+use crate::{Continuation, Model, Point};
 
 /// Predicts along the Theil-Sen line.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +23,14 @@ impl Model for TheilSen {
         "theil_sen"
     }
 
-    fn predict(&self, points: &[Point], times: &[Timestamp]) -> Vec<f64> {
+    fn continue_from(
+        &self,
+        points: &[Point],
+        times: &[Timestamp],
+        _coverage: f64,
+    ) -> Result<Continuation, String> {
         let Some(newest) = points.last() else {
-            return vec![0.0; times.len()];
+            return Ok(Continuation::of(vec![0.0; times.len()]));
         };
         // Times count from the newest point: small numbers, so no precision is
         // lost, and the same ones whenever the series was recorded.
@@ -35,10 +40,8 @@ impl Model for TheilSen {
             .collect();
         let slope = slope(&middles(&xy));
         let level = median(xy.iter().map(|(x, y)| y - slope * x).collect());
-        times
-            .iter()
-            .map(|time| level + slope * time.since(newest.at))
-            .collect()
+        let at = |time: &Timestamp| level + slope * time.since(newest.at);
+        Ok(Continuation::of(times.iter().map(at).collect()))
     }
 }
 
@@ -85,6 +88,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::{ahead, spaced};
+    use proptest::prelude::*;
 
     #[test]
     fn the_median_is_the_middle_or_between_the_two_middle_values() {
@@ -120,5 +125,25 @@ mod tests {
             slope(&[(0.0, 0.0), (1.0, 1.0), (2.0, 8.0), (3.0, 3.0)]),
             1.0
         );
+    }
+
+    proptest! {
+        #[test]
+        fn one_outlier_in_twenty_hardly_moves_a_line(
+            at in 0..20usize,
+            outlier in 0.0..1e6f64,
+            slope in 0.0..0.1f64,
+        ) {
+            let end = |values: &[f64]| {
+                let points = spaced(values);
+                let line = TheilSen.continue_from(&points, &ahead(&points, 30), 0.8);
+                line.expect("a line through anything").values[29]
+            };
+            let mut values: Vec<f64> = (0..20).map(|k| 10.0 + slope * f64::from(k)).collect();
+            let clean = end(&values);
+            values[at] = outlier;
+            let dirty = end(&values);
+            prop_assert!((dirty - clean).abs() <= 0.1 * clean, "{} {}", clean, dirty);
+        }
     }
 }
