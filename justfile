@@ -54,6 +54,11 @@ bench: release
     cargo build --release -p bench --target {{ musl }}
     BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
 
+# Produce anew the numbers of Python Prophet that the tests of crates/prophet hold ours against.
+prophet-reference:
+    scripts/setup prophet
+    .cache/prophet/bin/python crates/prophet/reference/produce.py
+
 # Write deploy/ and helm/ from their typed source.
 generate:
     cargo run --quiet --locked -p manifestgen -- generate

@@ -1,12 +1,19 @@
 //! From what was measured to the report: forecasts, verdicts, what is missing. Pure.
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Duration;
 
-use forecast::{Forecast, Prediction, forecast};
+use forecast::{Forecast, MIN_POINTS, Point, Prediction, Settings, forecast};
 use quantity::Timestamp;
 
-use crate::collect::Measurements;
-use crate::recommend::{Outlook, Resource, Thresholds, node_verdict, recommend, seconds_to_limit};
+use crate::collect::{LOOK_BACK_SECONDS, Measurements};
+use crate::evidence::evidence;
+use crate::hysteresis::{Thresholds, Verdict};
+use crate::previous::Previous;
+use crate::recommend::{Outlook, Resource, Sizes, node_verdict, recommend, seconds_to_limit};
 use crate::report::{NodeReport, Report, ResourceForecast, ResourceReport, WindowReport};
+use crate::series::fewest_samples;
 use crate::window::Window;
 
 /// A newest point older than this, and older than three steps, is no base for a
@@ -14,11 +21,26 @@ use crate::window::Window;
 const STALE_SECONDS: u64 = 300;
 const STALE_STEPS: u64 = 3;
 
-/// Judges every node that any query knows, worst first, then by name.
+/// What nodes are judged by, beside what was measured of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis<'a> {
+    /// What time it is about.
+    pub window: &'a Window,
+    /// How forecasts are made.
+    pub forecasts: Settings,
+    /// What counts as high and low.
+    pub thresholds: Thresholds,
+    /// The verdicts of the report before, if there was one.
+    pub previous: Option<&'a Previous>,
+}
+
+/// Judges every node that any query knows, worst first, then by name, on as many
+/// threads as `workers`; their number changes nothing. How long all of it took is
+/// for the caller to fill in, who has a clock.
 pub fn assess(
     measurements: Measurements,
-    window: &Window,
-    thresholds: Thresholds,
+    basis: Basis<'_>,
+    workers: NonZeroUsize,
     generated_at: Timestamp,
 ) -> Report {
     let names: BTreeSet<&String> = Resource::ALL
@@ -26,42 +48,14 @@ pub fn assess(
         .map(|resource| measurements.of(*resource))
         .flat_map(|m| m.usage.keys().chain(m.allocatable.keys()))
         .collect();
+    let names = Vec::from_iter(names);
+    let mut nodes = Vec::with_capacity(names.len());
     let mut errors = measurements.errors.clone();
-    let mut nodes = Vec::new();
-    for name in names {
-        let mut resources = Vec::new();
-        let mut stale = Vec::new();
-        let mut any_recent = false;
-        for resource in Resource::ALL {
-            let (report, presence) =
-                assess_resource(resource, name, &measurements, window, thresholds);
-            match presence {
-                Presence::Recent => any_recent = true,
-                Presence::Stale => stale.push(format!(
-                    "node {name}: no recent {} samples",
-                    resource.label()
-                )),
-                // Where a query brought nothing at all, that has been said.
-                Presence::Absent if measurements.of(resource).usage.is_empty() => {}
-                Presence::Absent => {
-                    errors.push(format!("node {name}: no {} samples", resource.label()));
-                }
-            }
-            resources.push(report);
-        }
-        // A node of which nothing is recent has gone, which is no error; one of
-        // which something is recent lacks the rest.
-        if any_recent {
-            errors.append(&mut stale);
-        }
-        let recommendations: Vec<_> = resources.iter().map(|r| r.recommendation.clone()).collect();
-        let (action, severity) = node_verdict(&recommendations);
-        nodes.push(NodeReport {
-            node: name.clone(),
-            action,
-            severity,
-            resources,
-        });
+    for (node, missing) in side_by_side(&names, workers, |name| {
+        assess_node(name, &measurements, basis)
+    }) {
+        nodes.push(node);
+        errors.extend(missing);
     }
     // Stable: names stay in order within a severity.
     nodes.sort_by_key(|node| std::cmp::Reverse(node.severity));
@@ -69,12 +63,100 @@ pub fn assess(
         schema_version: Report::SCHEMA_VERSION,
         program_version: env!("CARGO_PKG_VERSION"),
         generated_at,
-        window: WindowReport::from(window),
-        thresholds: thresholds.into(),
+        took: Duration::ZERO,
+        window: WindowReport::from(basis.window),
+        thresholds: basis.thresholds.into(),
+        previous: basis.previous.map(|p| p.origin),
         nodes,
         errors,
         warnings: measurements.warnings,
     }
+}
+
+/// Does the same with each item on several threads, which take turns so that
+/// neighbours, which are often alike, do not all fall to one; the results in the
+/// order of the items.
+fn side_by_side<T: Sync, R: Send>(
+    items: &[T],
+    workers: NonZeroUsize,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let workers = workers.get().min(items.len().max(1));
+    let share = |first| -> Vec<R> {
+        items
+            .iter()
+            .skip(first)
+            .step_by(workers)
+            .map(&work)
+            .collect()
+    };
+    let mut shares: Vec<_> = thread::scope(|scope| {
+        let others: Vec<_> = (1..workers)
+            .map(|k| scope.spawn(move || share(k)))
+            .collect();
+        let own = share(0);
+        let joined = others.into_iter().map(|other| match other.join() {
+            Ok(results) => results,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        std::iter::once(own)
+            .chain(joined)
+            .map(Vec::into_iter)
+            .collect()
+    });
+    (0..items.len())
+        .filter_map(|index| shares[index % workers].next())
+        .collect()
+}
+
+/// A node, and what is missing of it.
+fn assess_node(
+    name: &str,
+    measurements: &Measurements,
+    basis: Basis<'_>,
+) -> (NodeReport, Vec<String>) {
+    let mut errors = Vec::new();
+    let mut resources = Vec::new();
+    let mut stale = Vec::new();
+    let mut any_recent = false;
+    let before = |resource| basis.previous.and_then(|p| p.verdict(name, resource));
+    for resource in Resource::ALL {
+        let (report, presence) =
+            assess_resource(resource, name, measurements, basis, before(resource));
+        match presence {
+            Presence::Recent => any_recent = true,
+            Presence::Stale => stale.push(format!(
+                "node {name}: no recent {} samples",
+                resource.label()
+            )),
+            // Where a query brought nothing at all, that has been said.
+            Presence::Absent if measurements.of(resource).usage.is_empty() => {}
+            Presence::Absent => {
+                errors.push(format!("node {name}: no {} samples", resource.label()));
+            }
+        }
+        resources.push(report);
+    }
+    // A node of which nothing is recent has gone, which is no error; one of
+    // which something is recent lacks the rest.
+    if any_recent {
+        errors.append(&mut stale);
+    }
+    let verdicts: Vec<Verdict> = resources
+        .iter()
+        .map(|r| r.recommendation.verdict())
+        .collect();
+    let verdict = node_verdict(&verdicts);
+    let before: Option<Vec<Verdict>> = Resource::ALL.into_iter().map(before).collect();
+    let before = before.map(|verdicts| node_verdict(&verdicts));
+    let report = NodeReport {
+        node: name.to_owned(),
+        action: verdict.action,
+        severity: verdict.severity,
+        changed_from: before.filter(|before| before.severity != verdict.severity),
+        resources,
+    };
+    (report, errors)
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -88,9 +170,10 @@ fn assess_resource(
     resource: Resource,
     node: &str,
     measurements: &Measurements,
-    window: &Window,
-    thresholds: Thresholds,
+    basis: Basis<'_>,
+    before: Option<Verdict>,
 ) -> (ResourceReport, Presence) {
+    let window = basis.window;
     let measured = measurements.of(resource);
     let allocatable = measured.allocatable.get(node).copied();
     let capacity = measured.capacity.get(node).copied();
@@ -106,8 +189,11 @@ fn assess_resource(
         Some(newest) if newest.at.unix() < oldest_useful => {
             (Err(Outlook::Stale(newest.at)), Presence::Stale)
         }
+        Some(_) if may_repeat_few(points, window) => {
+            (Err(Outlook::Repeated(points.len())), Presence::Recent)
+        }
         Some(_) => (
-            forecast(points, &window.ahead(), ceiling).map_err(Outlook::TooFew),
+            forecast(points, &window.ahead(), ceiling, &basis.forecasts).map_err(Outlook::TooFew),
             Presence::Recent,
         ),
     };
@@ -115,7 +201,11 @@ fn assess_resource(
         Ok(forecast) => &Outlook::Forecast(forecast),
         Err(unknown) => unknown,
     };
-    let recommendation = recommend(resource, outlook, allocatable, thresholds, window);
+    let sizes = Sizes {
+        allocatable,
+        capacity,
+    };
+    let recommendation = recommend(resource, outlook, sizes, before, basis.thresholds, window);
     let report = ResourceReport {
         resource,
         unit: resource.unit(),
@@ -129,12 +219,23 @@ fn assess_resource(
         allocatable,
         capacity,
         recommendation,
+        evidence: Vec::new(),
     };
-    let report = match result {
+    let mut report = match result {
         Ok(forecast) => with_forecast(report, forecast, window),
         Err(_) => report,
     };
+    report.evidence = evidence(&report, window);
     (report, presence)
+}
+
+/// Whether enough points may stand for too few samples, since the backend shows
+/// each sample again until it looks back no further. A window no longer than that
+/// could never tell, and is taken at its word.
+fn may_repeat_few(points: &[Point], window: &Window) -> bool {
+    points.len() >= MIN_POINTS
+        && window.seconds() > LOOK_BACK_SECONDS
+        && fewest_samples(points, LOOK_BACK_SECONDS) < MIN_POINTS
 }
 
 fn with_forecast(report: ResourceReport, forecast: Forecast, window: &Window) -> ResourceReport {
@@ -158,5 +259,22 @@ fn with_forecast(report: ResourceReport, forecast: Forecast, window: &Window) ->
         }),
         candidates: forecast.candidates.into_iter().map(Into::into).collect(),
         ..report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_on_several_threads_comes_back_in_order() {
+        let items = Vec::from_iter(0..23);
+        let expected: Vec<i32> = items.iter().map(|n| n * n).collect();
+        for workers in [1, 2, 3, 22, 23, 24, 1000] {
+            let workers = NonZeroUsize::new(workers).expect("above 0");
+            assert_eq!(side_by_side(&items, workers, |n| n * n), expected);
+        }
+        let workers = NonZeroUsize::MIN;
+        assert!(side_by_side(&[], workers, |n: &i32| *n).is_empty());
     }
 }

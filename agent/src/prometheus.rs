@@ -12,8 +12,10 @@ use std::time::Duration;
 use contract::path;
 use webclient::{Caps, Client, Failure, Response};
 
-pub use matrix::{Answer, Defect, Refusal};
+pub use matrix::{Answer, Defect, Labels, Refusal, Remarks, Row, Table};
 
+use crate::collect::Source;
+use crate::shard::Shard;
 use crate::window::Window;
 
 /// Most bytes of an answer. 5,000 nodes with a point a minute for a day are some 200 MB.
@@ -143,22 +145,29 @@ impl QueryError {
 #[derive(Debug)]
 pub struct Prometheus {
     client: Client,
+    shard: Shard,
 }
 
 impl Prometheus {
-    /// Asks through `client`; connects to nothing yet.
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    /// Asks through `client`, and keeps of the answers what is of `shard`; connects
+    /// to nothing yet.
+    pub fn new(client: Client, shard: Shard) -> Self {
+        Self { client, shard }
     }
 
-    /// Asks for `query` at each moment of `window`, up to three times.
-    ///
-    /// # Errors
-    /// When no attempt brings a complete answer; that of the last attempt.
-    pub fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+    /// Asks up to three times. An error is that of the last attempt.
+    fn query<T>(
+        &self,
+        query: &str,
+        window: &Window,
+        read: impl Fn(Response) -> Result<T, Defect>,
+    ) -> Result<T, QueryError> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            let error = match self.attempt(query, window) {
+            let error = match self
+                .attempt(query, window)
+                .and_then(|response| read(response).map_err(QueryError::Defect))
+            {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -169,7 +178,8 @@ impl Prometheus {
         }
     }
 
-    fn attempt(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+    /// A response that is JSON, its body not read yet.
+    fn attempt(&self, query: &str, window: &Window) -> Result<Response, QueryError> {
         let start = window.start.unix().to_string();
         let end = window.end.unix().to_string();
         let step = window.step.to_string();
@@ -182,24 +192,43 @@ impl Prometheus {
         ];
         let response = self
             .client
-            .post_form(path::QUERY_RANGE, &form, "application/json", None, CAPS)
+            .post_form(path::QUERY_RANGE, &form, "application/json", &[], CAPS)
             .map_err(QueryError::Failure)?;
         let is_json = response.media_type() == "application/json";
         if response.status != 200 {
-            return Err(refusal(response, is_json, window));
+            return Err(refusal(response, is_json));
         }
         if !is_json {
             return Err(QueryError::NotJson {
                 media_type: matrix::one_line(&response.media_type()),
             });
         }
-        matrix::read(response.body, window).map_err(QueryError::Defect)
+        Ok(response)
     }
 }
 
-fn refusal(mut response: Response, is_json: bool, window: &Window) -> QueryError {
+impl Source for Prometheus {
+    fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+        self.query(query, window, |response| {
+            matrix::read(response.body, window, self.shard)
+        })
+    }
+
+    fn query_rows(
+        &self,
+        query: &str,
+        window: &Window,
+        labels: Labels,
+    ) -> Result<Table, QueryError> {
+        self.query(query, window, |response| {
+            matrix::read_rows(response.body, window, self.shard, labels)
+        })
+    }
+}
+
+fn refusal(mut response: Response, is_json: bool) -> QueryError {
     let body = response.body.read_start(REFUSAL_BYTES);
-    let message = match matrix::read_refusal(&body, window) {
+    let message = match matrix::read_refusal(&body) {
         Some(refusal) => refusal.to_string(),
         // The text of a proxy helps; the source of its HTML page does not.
         None if is_json || response.media_type() == "text/plain" => matrix::one_line(&body),

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::Command as Process;
 
 use k8s_ai_agent::args::{Command, Config, parse};
+use k8s_ai_agent::report::Format;
 use proptest::prelude::*;
 
 fn config(args: &[&str], environment: &[(&str, &str)]) -> Result<Config, String> {
@@ -34,9 +35,13 @@ fn nothing_said_means_the_documented_defaults() {
     --lookback=2h
     --forecast=30m
     --step=1m
+    --model=auto
+    --interval=80%
     --high=80%
     --low=20%
     --format=text
+    --color=auto
+    --explain=false
     ");
 }
 
@@ -80,6 +85,16 @@ fn flags_win_over_the_environment_and_variables_have_their_order() {
         ),
         (&[], &[("FAIL_ON", "warning")], "--fail-on=warning"),
         (&[], &[("CA_FILE", "/ca.pem")], "--ca-file=/ca.pem"),
+        (&[], &[("MODEL", "ets")], "--model=ets"),
+        (
+            &["--model=linear"],
+            &[("MODEL", "ets"), ("INTERVAL", "95%")],
+            "--model=linear\n--interval=95%",
+        ),
+        (&[], &[("FORMAT", "csv")], "--format=csv"),
+        (&["--output", "json=a=b"], &[], "--output=json=a=b"),
+        (&[], &[("NO_COLOR", "1")], "--color=never"),
+        (&["--color=auto"], &[("NO_COLOR", "1")], "--color=auto"),
         (
             &["--high=90%", "--low", "12.5"],
             &[],
@@ -98,6 +113,16 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
             &["--step", "banana"][..],
             &[][..],
             "--step: \"banana\" is not a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+        ),
+        (
+            &["--model", "arima"],
+            &[],
+            "--model: \"arima\" is not auto, prophet, ets, linear or last",
+        ),
+        (
+            &["--interval", "100"],
+            &[],
+            "--interval: \"100\" is not a percentage such as 80 or 80%, from 10 to 99",
         ),
         (
             &["--step", "0s"],
@@ -137,7 +162,37 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
         (
             &["--format", "yaml"],
             &[],
-            "--format: \"yaml\" is not text or json",
+            "--format: \"yaml\" is not text, json, markdown, csv or prometheus",
+        ),
+        (
+            &["--output=report.html"],
+            &[],
+            "--output: \"report.html\" is not FORMAT=FILE, the format being text, json, markdown, csv or prometheus",
+        ),
+        (
+            &["--output", "pdf=x"],
+            &[],
+            "--output: \"pdf=x\" is not FORMAT=FILE, the format being text, json, markdown, csv or prometheus",
+        ),
+        (
+            &["--output=json=-"],
+            &[],
+            "--output: \"json=-\" is not FORMAT=FILE, the format being text, json, markdown, csv or prometheus",
+        ),
+        (
+            &["--output=json=a", "--output=csv=a"],
+            &[],
+            "--output: \"csv=a\" is not a file of its own: an earlier one names it too",
+        ),
+        (
+            &["--color=red"],
+            &[],
+            "--color: \"red\" is not auto, always or never",
+        ),
+        (
+            &[],
+            &[("EXPLAIN", "yes")],
+            "EXPLAIN: \"yes\" is not true or false",
         ),
         (
             &["--fail-on=none"],
@@ -265,7 +320,8 @@ proptest! {
         high in 501..1000u32,
         url in "http://[a-z]{1,9}:[1-9][0-9]{0,3}(/[a-z]{1,5})?",
         query in "[a-z_]{1,9}(\\{[a-z]=\"[ -~&&[^\"]]{0,9}\"\\})?",
-        json in any::<bool>(),
+        format in 0..Format::ALL.len(),
+        explain in any::<bool>(),
     ) {
         let args = [
             format!("--lookback={lookback}s"),
@@ -275,7 +331,11 @@ proptest! {
             format!("--high={}", f64::from(high) / 10.0),
             format!("--prometheus-url={url}"),
             format!("--cpu-query={query}"),
-            format!("--format={}", if json { "json" } else { "text" }),
+            format!("--format={}", Format::ALL[format].label()),
+            format!("--explain={explain}"),
+            "--output=json=a b".to_owned(),
+            "--output=csv=c=d".to_owned(),
+            "--color=never".to_owned(),
             "--fail-on=info".to_owned(),
             "--ca-file=a b".to_owned(),
         ];

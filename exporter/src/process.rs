@@ -5,8 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use contract::{Series, series};
-
-use crate::snapshot::Published;
+use publish::Published;
 
 /// Ticks a second in `/proc/self/stat`: `USER_HZ`, which Linux fixes at 100 on
 /// every architecture it gives to programs.

@@ -75,8 +75,20 @@ pub(super) struct Args {
     #[argh(option, arg_name = "duration")]
     pub(super) step: Option<String>,
 
+    // How it forecasts.
+    /// which model: auto (the one that a backtest on each series speaks for),
+    /// prophet, ets (exponential smoothing), linear or last (the newest value)
+    /// (MODEL; default auto)
+    #[argh(option, arg_name = "model")]
+    pub(super) model: Option<String>,
+
+    /// percent of what comes that the interval around a forecast is meant to hold
+    /// (INTERVAL; default 80)
+    #[argh(option, arg_name = "percent")]
+    pub(super) interval: Option<String>,
+
     // How it judges.
-    /// percent of allocatable above which a forecast maximum is a finding
+    /// percent of allocatable above which the upper end of a forecast is a finding
     /// (default 80)
     #[argh(option, arg_name = "percent")]
     pub(super) high: Option<String>,
@@ -86,15 +98,35 @@ pub(super) struct Args {
     #[argh(option, arg_name = "percent")]
     pub(super) low: Option<String>,
 
+    /// the JSON report of the run before, so that no severity flaps; may not exist
+    /// yet (PREVIOUS; default: the agent's own series in the backend, if any)
+    #[argh(option, arg_name = "file")]
+    pub(super) previous: Option<String>,
+
     /// exit with 10 if a node's severity is at least info, warning or critical
     /// (FAIL_ON; default: never)
     #[argh(option, arg_name = "severity")]
     pub(super) fail_on: Option<String>,
 
     // What becomes of the report.
-    /// text for people or json for programs (FORMAT; default text)
-    #[argh(option, arg_name = "text|json")]
+    /// its form on standard output: text, json, markdown, csv or prometheus (FORMAT;
+    /// default text)
+    #[argh(option, arg_name = "format")]
     pub(super) format: Option<String>,
+
+    /// write it to a file too, such as html=report.html: whole or not at all;
+    /// repeatable
+    #[argh(option, arg_name = "format=file")]
+    pub(super) output: Vec<String>,
+
+    /// colour text on standard output: auto (on a terminal, unless NO_COLOR is set),
+    /// always or never (default auto)
+    #[argh(option, arg_name = "auto|always|never")]
+    pub(super) color: Option<String>,
+
+    /// show people the models that were not chosen too, with their errors (EXPLAIN)
+    #[argh(option, arg_name = "true|false")]
+    pub(super) explain: Option<String>,
 
     // Instead of a report.
     /// print the resolved configuration and exit
@@ -107,4 +139,4 @@ pub(super) struct Args {
 }
 
 /// Flags that need no value.
-pub(super) const BOOLEANS: &[&str] = &["--print-config", "--version"];
+pub(super) const BOOLEANS: &[&str] = &["--explain", "--print-config", "--version"];

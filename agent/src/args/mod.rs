@@ -6,17 +6,19 @@
 
 mod backend;
 mod flags;
+mod forecast;
 mod judgement;
 mod reports;
 mod time;
 
 pub use backend::Backend;
 pub use judgement::Judgement;
-pub use reports::{Format, Reports};
+pub use reports::{Color, Output, Reports};
 
 use std::ffi::OsString;
 use std::fmt;
 
+use ::forecast::Settings;
 use argh::FromArgs;
 use commandline::{BadValue, Environment, normalise, parse_bool, setting};
 
@@ -34,6 +36,8 @@ pub struct Config {
     pub backend: Backend,
     /// Lookback, step and horizon.
     pub spans: Spans,
+    /// How forecasts are made.
+    pub forecasts: Settings,
     /// What counts as a finding.
     pub judgement: Judgement,
     /// What becomes of the report.
@@ -122,6 +126,7 @@ impl Config {
         Ok(Self {
             backend: Backend::resolve(args, environment)?,
             spans: time::resolve(args, environment)?,
+            forecasts: forecast::resolve(args, environment)?,
             judgement: Judgement::resolve(args, environment)?,
             reports: Reports::resolve(args, environment)?,
         })
@@ -136,6 +141,7 @@ impl fmt::Display for Config {
         writeln!(f, "--lookback={}", interval(self.spans.lookback()))?;
         writeln!(f, "--forecast={}", interval(self.spans.horizon()))?;
         writeln!(f, "--step={}", interval(self.spans.step()))?;
+        forecast::print(&self.forecasts, f)?;
         write!(f, "{}{}", self.judgement, self.reports)
     }
 }

@@ -1,16 +1,30 @@
-//! The report: what it holds, and its two forms. Pure.
+//! The report: what it holds, and its forms. Pure.
 //!
 //! `report.schema.json` beside this crate's manifest describes the JSON form;
 //! a test holds real reports against it.
 
+pub mod csv;
+#[cfg(test)]
+mod example;
+mod format;
 pub mod json;
+pub mod markdown;
+pub mod prometheus;
+pub mod summary;
 pub mod text;
+
+use std::time::Duration;
+
+pub use format::{Format, Style};
+
 use forecast::{Backtest, Candidate, Outcome, Point, Prediction};
 use quantity::Timestamp;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::recommend::{Action, Recommendation, Resource, Severity, Thresholds};
+use crate::hysteresis::{Thresholds, Verdict};
+use crate::previous::Origin;
+use crate::recommend::{Action, Recommendation, Resource, Severity};
 use crate::window::Window;
 
 /// Everything a report says.
@@ -22,10 +36,16 @@ pub struct Report {
     pub program_version: &'static str,
     /// When the report was made.
     pub generated_at: Timestamp,
+    /// How long asking for the points and judging them took; not part of the
+    /// JSON form, which is the same for the same points.
+    #[serde(skip)]
+    pub took: Duration,
     /// What time it is about.
     pub window: WindowReport,
     /// What it judged by.
     pub thresholds: ThresholdsReport,
+    /// Where the verdicts of the report before came from; `None` if there was none.
+    pub previous: Option<Origin>,
     /// Worst first, then by name.
     pub nodes: Vec<NodeReport>,
     /// What is missing from the report, one sentence each; empty if it is complete.
@@ -85,8 +105,20 @@ pub struct NodeReport {
     pub action: Action,
     /// How urgent that is.
     pub severity: Severity,
+    /// The verdict of the report before, if its severity was another one.
+    pub changed_from: Option<Verdict>,
     /// CPU and memory.
     pub resources: Vec<ResourceReport>,
+}
+
+impl NodeReport {
+    /// What to do with it and how urgent that is.
+    pub fn verdict(&self) -> Verdict {
+        Verdict {
+            action: self.action,
+            severity: self.severity,
+        }
+    }
 }
 
 /// One resource of one node.
@@ -117,6 +149,8 @@ pub struct ResourceReport {
     pub capacity: Option<f64>,
     /// What to do.
     pub recommendation: Recommendation,
+    /// Why, one fact a line, the decisive one first.
+    pub evidence: Vec<String>,
 }
 
 /// What is ahead of one resource.
@@ -178,7 +212,10 @@ impl From<Prediction> for PredictionReport {
 pub struct BacktestReport {
     /// Moments of the past at which it was tried.
     pub folds: usize,
-    /// Its mean absolute scaled error at this horizon.
+    /// How far ahead it was tried: the horizon, or a third of the time that the
+    /// points span where that is shorter.
+    pub horizon_seconds: u64,
+    /// Its mean absolute scaled error at that horizon.
     pub mase: f64,
     /// The same error of the newest value carried forward.
     pub naive_mase: f64,
@@ -190,12 +227,14 @@ impl From<Backtest> for BacktestReport {
     fn from(backtest: Backtest) -> Self {
         let Backtest {
             folds,
+            horizon,
             mase,
             naive_mase,
             coverage,
         } = backtest;
         Self {
             folds,
+            horizon_seconds: horizon,
             mase,
             naive_mase,
             coverage,

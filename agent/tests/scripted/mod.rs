@@ -1,6 +1,8 @@
 //! A backend of a few lines: answers each POST as the test's closure says, and a
 //! way to run the real program against it.
 
+#![allow(dead_code, reason = "each test program uses its part of it")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
@@ -74,6 +76,36 @@ pub(crate) fn series(query: &Query, node: &str, points: i64, value: impl Fn(i64)
         r#"{{"metric":{{"__name__":"x","instance":"10.0.0.7:9100","node":"{node}"}},"values":[{}]}}"#,
         values.join(",")
     )
+}
+
+/// Bytes.
+const GIB: f64 = 1_073_741_824.0;
+
+/// A cluster of three nodes: `busy` grows out of its CPU, `calm` is fine, `idle` can go.
+pub(crate) fn cluster(query: &Query) -> Answer {
+    let all = |values: [f64; 3]| {
+        let nodes = ["busy", "calm", "idle"];
+        let one = |(node, value)| series(query, node, 121, move |_| value);
+        Answer::matrix(&nodes.into_iter().zip(values).map(one).collect::<Vec<_>>())
+    };
+    match query.query.as_str() {
+        "k8s_node_cpu_usage_cores" => Answer::matrix(&[
+            series(query, "busy", 121, |k| 2.0 + 0.015 * k as f64),
+            series(query, "calm", 121, |_| 2.0),
+            series(query, "idle", 121, |_| 0.125),
+        ]),
+        "k8s_node_memory_usage_bytes" => all([8.0 * GIB, 8.0 * GIB, GIB]),
+        "k8s_node_cpu_allocatable_cores" => all([4.0; 3]),
+        "k8s_node_memory_allocatable_bytes" => all([16.0 * GIB; 3]),
+        "k8s_node_cpu_capacity_cores" => all([4.5; 3]),
+        "k8s_node_memory_capacity_bytes" => all([17.0 * GIB; 3]),
+        // Nobody publishes reports here.
+        "k8s_node_resource_recommendation_severity" => Answer::matrix(&[]),
+        other => Answer::json(
+            "400 Bad Request",
+            &format!(r#"{{"status":"error","errorType":"bad_data","error":"unknown {other}"}}"#),
+        ),
+    }
 }
 
 /// A running backend. Its thread ends with the test's process.

@@ -1,10 +1,11 @@
 //! The names that everything agrees on: the exporter emits them, the agent
-//! asks for them, manifests draw and alert on them.
+//! asks for them and emits its own, manifests draw and alert on them.
 //!
 //! A series name, a label, a port or a path is written here and nowhere else.
 //! Data only: no I/O, no logic beyond lookups, no dependency.
 
 pub mod kubelet;
+pub mod report;
 pub mod series;
 
 pub use series::{Kind, Series};
@@ -38,6 +39,14 @@ pub mod label {
     pub const RESOURCE: &str = "resource";
     /// `waiting` (some tasks stall) or `stalled` (all of them do).
     pub const KIND: &str = "kind";
+    /// Which end of an interval: one of [`super::Bound::ALL`].
+    pub const BOUND: &str = "bound";
+    /// Name of a forecasting model.
+    pub const MODEL: &str = "model";
+    /// What to do: one of the actions of a report.
+    pub const ACTION: &str = "action";
+    /// `high` or `low`.
+    pub const THRESHOLD: &str = "threshold";
     /// Release of the program.
     pub const VERSION: &str = "version";
     /// Source revision the program was built from.
@@ -68,6 +77,31 @@ impl Endpoint {
             Self::Cadvisor => "cadvisor",
             Self::Pods => "pods",
             Self::Node => "node",
+        }
+    }
+}
+
+/// Which end of a forecast's interval, as the label `bound` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bound {
+    /// The lower end.
+    Lower,
+    /// What is expected: between the two ends.
+    Expected,
+    /// The upper end.
+    Upper,
+}
+
+impl Bound {
+    /// All of them, in rising order.
+    pub const ALL: [Self; 3] = [Self::Lower, Self::Expected, Self::Upper];
+
+    /// The label value.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Lower => "lower",
+            Self::Expected => "expected",
+            Self::Upper => "upper",
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use quantity::Timestamp;
 
-use crate::interval::{Interval, Reach, Residual};
+use crate::interval::{Interval, Residual};
 use crate::mean::mean;
 use crate::{Model, Point, held};
 
@@ -23,6 +23,10 @@ const THIRD: f64 = 1.0 / 3.0;
 
 /// The smallest step that counts as a move, as a share of the greatest value.
 const LEAST_MOVE: f64 = 1e-6;
+
+/// The smallest error that is one, as a share of the greatest value: less is
+/// rounding.
+const LEAST_ERROR: f64 = 1e-12;
 
 /// One moment of the past: what was known then, and what came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,11 +120,10 @@ impl Trial {
         points: &[Point],
         folds: &[Fold],
         ceiling: Option<f64>,
-        coverage: f64,
     ) -> Result<Self, String> {
         let folds = folds
             .iter()
-            .map(|fold| tried(model, &points[..fold.until], fold.split, ceiling, coverage))
+            .map(|fold| tried(model, &points[..fold.until], fold.split, ceiling))
             .collect::<Result<_, _>>()?;
         Ok(Self { folds })
     }
@@ -130,10 +133,15 @@ impl Trial {
         self.folds.len()
     }
 
+    /// The mean absolute error at each fold, in the unit of the points.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = f64> {
+        let of_fold = |fold: &Tried| mean(fold.residuals.iter().map(|r| r.error.abs()));
+        self.folds.iter().map(of_fold)
+    }
+
     /// The mean absolute error over all folds, in the unit of the points.
     pub(crate) fn error(&self) -> f64 {
-        let of_fold = |fold: &Tried| mean(fold.residuals.iter().map(|r| r.error.abs()));
-        mean(self.folds.iter().map(of_fold))
+        mean(self.errors())
     }
 
     /// The same as a multiple of the mean absolute step from one point to the next
@@ -180,19 +188,23 @@ fn tried(
     points: &[Point],
     split: usize,
     ceiling: Option<f64>,
-    coverage: f64,
 ) -> Result<Tried, String> {
     let (known, came) = points.split_at(split);
     let origin = known[known.len() - 1].at;
     let times: Vec<Timestamp> = came.iter().map(|p| p.at).collect();
-    let continuation = model.continue_from(known, &times, coverage)?;
+    let values = model.continue_from(known, &times)?;
+    let greatest = points.iter().fold(0.0, |most, p| f64::max(most, p.value));
     let residuals = came
         .iter()
-        .enumerate()
-        .map(|(index, point)| Residual {
-            at: point.at,
-            error: point.value - held(continuation.values[index], ceiling),
-            reach: continuation.reach(index, point.at.since(origin)),
+        .zip(&values)
+        .map(|(point, value)| {
+            let error = point.value - held(*value, ceiling);
+            let rounding = error.abs() <= LEAST_ERROR * greatest;
+            Residual {
+                at: point.at,
+                ahead: point.at.since(origin),
+                error: if rounding { 0.0 } else { error },
+            }
         })
         .collect();
     let step = mean(
@@ -200,7 +212,6 @@ fn tried(
             .windows(2)
             .map(|pair| (pair[1].value - pair[0].value).abs()),
     );
-    let greatest = points.iter().fold(0.0, |most, p| f64::max(most, p.value));
     Ok(Tried {
         origin,
         residuals,
@@ -274,7 +285,7 @@ mod tests {
         // A line with slope 1 that the newest value misses by 1, 2 … 30 steps.
         let points = rising(121);
         let folds = folds(&points, 1800.0);
-        let trial = Trial::of(&LastValue, &points, &folds, None, 0.8).expect("fits");
+        let trial = Trial::of(&LastValue, &points, &folds, None).expect("fits");
         assert_eq!(trial.error(), 15.5);
         assert_eq!(trial.scaled_error(), 15.5);
     }
@@ -284,7 +295,7 @@ mod tests {
         let mut values = vec![5.0; 121];
         let folds = folds(&spaced(&values), 1800.0);
         let error = |values: &[f64]| {
-            let trial = Trial::of(&LastValue, &spaced(values), &folds, None, 0.8);
+            let trial = Trial::of(&LastValue, &spaced(values), &folds, None);
             trial.expect("fits").scaled_error()
         };
         assert_eq!(error(&values), 0.0);
@@ -299,14 +310,14 @@ mod tests {
         // The same error at every moment: each interval holds the next one.
         let points = rising(121);
         let folds = folds(&points, 60.0);
-        let trial = Trial::of(&LastValue, &points, &folds, None, 0.8).expect("fits");
+        let trial = Trial::of(&LastValue, &points, &folds, None).expect("fits");
         assert_eq!(trial.coverage(0.8), Some(1.0));
         // Each error is greater than any before it: no interval holds the next one.
         let squares: Vec<f64> = (0..121).map(|k| f64::from(k * k)).collect();
-        let trial = Trial::of(&LastValue, &spaced(&squares), &folds, None, 0.8).expect("fits");
+        let trial = Trial::of(&LastValue, &spaced(&squares), &folds, None).expect("fits");
         assert_eq!(trial.coverage(0.8), Some(0.0));
         // One fold has none before it.
-        let trial = Trial::of(&LastValue, &points, &folds[..1], None, 0.8).expect("fits");
+        let trial = Trial::of(&LastValue, &points, &folds[..1], None).expect("fits");
         assert_eq!(trial.coverage(0.8), None);
     }
 
@@ -325,7 +336,7 @@ mod tests {
                     point.value = *other;
                 }
                 for model in MODELS {
-                    let of = |points| Trial::of(model, points, &folds, None, 0.8).expect("fits");
+                    let of = |points| Trial::of(model, points, &folds, None).expect("fits");
                     let (before, after) = (of(&points), of(&changed));
                     prop_assert_eq!(&before.folds[index], &after.folds[index]);
                     // Its interval neither: it was made from what was known then.

@@ -20,7 +20,7 @@ use quantity::Timestamp;
 
 use crate::cadence::{periods, step};
 use crate::season::Season;
-use crate::{Continuation, Model, Point};
+use crate::{Model, Point};
 
 /// Predicts by exponential smoothing.
 #[derive(Debug, Clone, Copy)]
@@ -31,12 +31,7 @@ impl Model for Ets {
         "ets"
     }
 
-    fn continue_from(
-        &self,
-        points: &[Point],
-        times: &[Timestamp],
-        _coverage: f64,
-    ) -> Result<Continuation, String> {
+    fn continue_from(&self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
         let (Some(newest), Some(end)) = (points.last(), times.last()) else {
             return Err("no points".to_owned());
         };
@@ -52,7 +47,7 @@ impl Model for Ets {
             let steps = time.since(newest.at) / step as f64;
             state.ahead(smoothing.kept(steps), steps).level + added(*time)
         };
-        Ok(Continuation::of(times.iter().map(at).collect()))
+        Ok(times.iter().map(at).collect())
     }
 }
 

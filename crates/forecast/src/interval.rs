@@ -2,10 +2,10 @@
 //!
 //! Split conformal prediction (Vovk, Gammerman and Shafer 2005; Lei and others
 //! 2018): as wide as would have held that share of the errors which the model made
-//! in its backtest. No distribution is assumed. Errors are first made comparable:
-//! by the model's own idea of its interval where it has one, otherwise by a power
-//! of the time ahead that the errors themselves show — none for noise about a
-//! level, near a half for a random walk, up to one for a slope gone wrong.
+//! in its backtest. No distribution is assumed, and no model is asked how sure it is.
+//! Errors are first made comparable by a power of the time ahead that they themselves
+//! show: none for noise about a level, near a half for a random walk, up to one for a
+//! slope gone wrong.
 //!
 //! Below and above are as wide as each other: on a series that moves one way, the
 //! errors of its few independent stretches all point there, and say little about
@@ -15,29 +15,15 @@ use quantity::Timestamp;
 
 use crate::mean::mean;
 
-/// How far a model's interval reaches: what errors are measured by.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Reach {
-    /// As far as the model says: below its value, and above.
-    Own {
-        /// Below the value; not negative.
-        below: f64,
-        /// Above the value; not negative.
-        above: f64,
-    },
-    /// The model does not say: this many seconds ahead.
-    Ahead(f64),
-}
-
 /// What a prediction was off by.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Residual {
     /// When the value came.
     pub(crate) at: Timestamp,
+    /// How far ahead it was predicted, in seconds; above 0.
+    pub(crate) ahead: f64,
     /// The value less its prediction.
     pub(crate) error: f64,
-    /// What it is measured by.
-    pub(crate) reach: Reach,
 }
 
 /// Fewest errors from which their growth with time is judged.
@@ -49,16 +35,12 @@ const GROUPS: usize = 5;
 /// A group without errors counts as one with this share of the mean error.
 const LEAST_SHARE: f64 = 0.05;
 
-/// No interval is stretched by more: a model that is certain and wrong shall not
-/// make an endless one elsewhere.
-const MOST: f64 = 1e6;
-
 /// How wide an interval is: learnt from errors.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Interval {
-    /// Power of the time ahead with which errors grow, where no model says.
+    /// Power of the time ahead with which errors grow.
     growth: f64,
-    /// Width as a multiple of the reach.
+    /// Half the width a second ahead, in the unit of the points.
     factor: f64,
 }
 
@@ -81,10 +63,10 @@ impl Interval {
         })
     }
 
-    /// How far it goes below and above a value, in the unit of the points.
-    pub(crate) fn widths(&self, reach: Reach) -> (f64, f64) {
-        let (below, above) = widths(reach, self.growth);
-        (self.factor * below, self.factor * above)
+    /// How far it goes below and above a value so many seconds ahead, in the unit of
+    /// the points.
+    pub(crate) fn width(&self, ahead: f64) -> f64 {
+        self.factor * ahead.max(0.0).powf(self.growth)
     }
 
     /// Whether a value with this error lies within.
@@ -93,38 +75,15 @@ impl Interval {
     }
 }
 
-/// What errors below and above are measured by.
-fn widths(reach: Reach, growth: f64) -> (f64, f64) {
-    match reach {
-        Reach::Own { below, above } => (below, above),
-        Reach::Ahead(seconds) => {
-            let width = seconds.powf(growth);
-            (width, width)
-        }
-    }
-}
-
-/// An error as a multiple of the width on its side.
+/// An error as it would have been a second ahead.
 fn size(residual: &Residual, growth: f64) -> f64 {
-    let (below, above) = widths(residual.reach, growth);
-    let width = if residual.error < 0.0 { below } else { above };
-    match residual.error.abs() {
-        0.0 => 0.0,
-        // Widths of nothing included.
-        error => (error / width).min(MOST),
-    }
+    residual.error.abs() / residual.ahead.powf(growth)
 }
 
 /// The power of the time ahead that fits the errors best, 0 to 1: least squares
 /// through the logarithms of mean time and mean error of a few groups.
 fn growth(residuals: &[&Residual]) -> f64 {
-    let mut sizes: Vec<(f64, f64)> = residuals
-        .iter()
-        .filter_map(|residual| match residual.reach {
-            Reach::Ahead(seconds) => Some((seconds, residual.error.abs())),
-            Reach::Own { .. } => None,
-        })
-        .collect();
+    let mut sizes: Vec<(f64, f64)> = residuals.iter().map(|r| (r.ahead, r.error.abs())).collect();
     if sizes.len() < MIN_FOR_GROWTH {
         // As a random walk's.
         return 0.5;
@@ -175,15 +134,8 @@ mod tests {
     fn ahead(seconds: f64, error: f64) -> Residual {
         Residual {
             at: Timestamp::from_unix(0),
+            ahead: seconds,
             error,
-            reach: Reach::Ahead(seconds),
-        }
-    }
-
-    fn own(error: f64, below: f64, above: f64) -> Residual {
-        Residual {
-            reach: Reach::Own { below, above },
-            ..ahead(0.0, error)
         }
     }
 
@@ -214,29 +166,15 @@ mod tests {
     }
 
     #[test]
-    fn a_models_own_interval_is_stretched_until_it_holds_its_share() {
-        // Four in five of the errors are within twice what the model said.
-        let residuals = [0.5, -1.0, 2.0, -1.5, 9.0].map(|error| own(error, 1.0, 1.0));
-        let interval = Interval::of(residuals[..4].iter(), 0.875).expect("errors");
-        assert_eq!(
-            interval.widths(Reach::Own {
-                below: 3.0,
-                above: 5.0
-            }),
-            (6.0, 10.0)
-        );
-        assert!(interval.holds(&residuals[2]) && !interval.holds(&residuals[4]));
-    }
-
-    #[test]
-    fn a_model_that_was_certain_and_wrong_makes_a_wide_interval_not_an_endless_one() {
-        let residuals = [own(1.0, 0.0, 0.0); 3];
-        let interval = Interval::of(residuals.iter(), 0.8).expect("errors");
-        let (below, above) = interval.widths(Reach::Own {
-            below: 1.0,
-            above: 0.0,
-        });
-        assert!(below.is_finite() && above.is_finite(), "{interval:?}");
+    fn cores_and_bytes_are_treated_alike() {
+        for unit in [1e-3, 1.0, 1e12] {
+            let residuals: Vec<Residual> = (1..=50)
+                .map(|k| ahead(60.0 * f64::from(k), unit * f64::from(k % 7)))
+                .collect();
+            let interval = Interval::of(residuals.iter(), 0.8).expect("errors");
+            let width = interval.width(600.0) / unit;
+            assert!((3.0..9.0).contains(&width), "{unit}: {width}");
+        }
     }
 
     proptest! {
@@ -265,7 +203,7 @@ mod tests {
                 errors.iter().map(|error| ahead(600.0, *error)).collect();
             let width = |coverage| {
                 let interval = Interval::of(residuals.iter(), coverage).expect("errors");
-                interval.widths(Reach::Ahead(1200.0)).0
+                interval.width(1200.0)
             };
             prop_assert!(width(0.5) <= width(0.8) && width(0.8) <= width(0.99));
         }

@@ -2,7 +2,7 @@
 
 use quantity::Timestamp;
 
-use crate::{Continuation, Model, Point};
+use crate::{Model, Point};
 
 /// Predicts the value of the newest point.
 #[derive(Debug, Clone, Copy)]
@@ -13,13 +13,8 @@ impl Model for LastValue {
         "last_value"
     }
 
-    fn continue_from(
-        &self,
-        points: &[Point],
-        times: &[Timestamp],
-        _coverage: f64,
-    ) -> Result<Continuation, String> {
+    fn continue_from(&self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
         let newest = points.last().map_or(0.0, |p| p.value);
-        Ok(Continuation::of(vec![newest; times.len()]))
+        Ok(vec![newest; times.len()])
     }
 }

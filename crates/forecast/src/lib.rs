@@ -6,30 +6,33 @@
 //! implementation of [`Model`].
 //!
 //! The modules in the order of the data: `settings`; `cadence` and `season` (what a
-//! series shows of itself); `last_value`, `mean`, `theil_sen`, `ets` (the models,
-//! simplest first); `backtest` (what they would have made of the past); `interval`
+//! series shows of itself); `last_value`, `mean`, `theil_sen`, `daily_wave`,
+//! `ets`, `prophet` (the models, simplest first); `backtest` (what they would have made of the past); `interval`
 //! (how wide their errors make an interval); `choose` (which of them it is).
 
 mod backtest;
 mod cadence;
 mod choose;
+mod daily_wave;
 mod ets;
 mod interval;
 mod last_value;
 mod mean;
+mod prophet;
 mod season;
 mod settings;
 mod theil_sen;
 
+pub use daily_wave::DailyWave;
 pub use ets::Ets;
 pub use last_value::LastValue;
 pub use mean::Mean;
+pub use prophet::Prophet;
 pub use settings::{Choice, DEFAULT_COVERAGE, Settings};
 pub use theil_sen::TheilSen;
 
 use backtest::tried_horizon;
 use choose::{Chosen, Question, choose};
-use interval::Reach;
 
 use quantity::Timestamp;
 
@@ -66,52 +69,16 @@ pub trait Model: Sync {
     /// As reports name it.
     fn name(&self) -> &'static str;
 
-    /// The series at each of `times`, all of them after its newest point.
+    /// The series at each of `times`, all of them after its newest point, in the unit
+    /// of the points; finite.
     ///
     /// `points` is not empty and in strictly rising order of time; gaps are open.
-    /// Nothing else is known: a model sees neither the clock nor the machine.
-    /// `coverage` is the share of what comes that an interval of its own, if it has
-    /// one, is meant to hold.
+    /// Nothing else is known: a model sees neither the clock nor the machine, nor does
+    /// it say how sure it is. That follows from its errors in the backtest.
     ///
     /// # Errors
     /// When the model does not fit these points: why, in words for a report.
-    fn continue_from(
-        &self,
-        points: &[Point],
-        times: &[Timestamp],
-        coverage: f64,
-    ) -> Result<Continuation, String>;
-}
-
-/// What a model says of some moments, in the unit of its points.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Continuation {
-    /// The value at each of them; finite.
-    pub values: Vec<f64>,
-    /// How far its own interval reaches below and above each value, neither of them
-    /// negative; `None` for a model that has no idea of that.
-    pub reaches: Option<Vec<(f64, f64)>>,
-}
-
-impl Continuation {
-    /// Values without an interval.
-    pub fn of(values: Vec<f64>) -> Self {
-        Self {
-            values,
-            reaches: None,
-        }
-    }
-
-    /// What an error of the value at `index`, so many seconds ahead, is measured by.
-    fn reach(&self, index: usize, ahead: f64) -> Reach {
-        match &self.reaches {
-            Some(reaches) => Reach::Own {
-                below: reaches[index].0,
-                above: reaches[index].1,
-            },
-            None => Reach::Ahead(ahead.max(0.0)),
-        }
-    }
+    fn continue_from(&self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String>;
 }
 
 /// What a series does over the horizon.
@@ -232,16 +199,14 @@ pub fn forecast(
     let interval = leader.trial.interval(settings.coverage);
     let path = times
         .iter()
-        .zip(&leader.continuation.values)
-        .enumerate()
-        .map(|(index, (&at, &value))| {
-            let reach = leader.continuation.reach(index, at.since(newest.at));
-            let (below, above) = interval.map_or((0.0, 0.0), |interval| interval.widths(reach));
+        .zip(&leader.values)
+        .map(|(&at, &value)| {
+            let width = interval.map_or(0.0, |interval| interval.width(at.since(newest.at)));
             Prediction {
                 at,
                 value,
-                lower: held(value - below, ceiling),
-                upper: held(value + above, ceiling),
+                lower: held(value - width, ceiling),
+                upper: held(value + width, ceiling),
             }
         })
         .collect();
@@ -393,7 +358,7 @@ pub(crate) mod tests {
             values in proptest::collection::vec(any_value(), 90),
             ahead in proptest::collection::vec(1..100_000i64, 1..40),
             ceiling in proptest::option::of(0.0..2f64.powi(53)),
-            model in proptest::sample::select(ALL.to_vec()),
+            model in proptest::sample::select(Choice::ALL.to_vec()),
             coverage in 0.01..0.99f64,
         ) {
             let rising = |start: i64, gaps: &[i64]| -> Vec<i64> {
@@ -425,14 +390,6 @@ pub(crate) mod tests {
             prop_assert_eq!(forecast(&points, &times, ceiling, &settings), Ok(made));
         }
     }
-
-    const ALL: [Choice; 5] = [
-        Choice::Auto,
-        Choice::Prophet,
-        Choice::Ets,
-        Choice::Linear,
-        Choice::Last,
-    ];
 
     /// Seconds between two points: usually the step.
     fn any_gap() -> impl Strategy<Value = i64> {

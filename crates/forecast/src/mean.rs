@@ -2,7 +2,7 @@
 
 use quantity::Timestamp;
 
-use crate::{Continuation, Model, Point};
+use crate::{Model, Point};
 
 /// Predicts the arithmetic mean of the points.
 #[derive(Debug, Clone, Copy)]
@@ -13,14 +13,9 @@ impl Model for Mean {
         "mean"
     }
 
-    fn continue_from(
-        &self,
-        points: &[Point],
-        times: &[Timestamp],
-        _coverage: f64,
-    ) -> Result<Continuation, String> {
+    fn continue_from(&self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
         let mean = mean(points.iter().map(|p| p.value));
-        Ok(Continuation::of(vec![mean; times.len()]))
+        Ok(vec![mean; times.len()])
     }
 }
 

@@ -16,6 +16,28 @@ pub enum Choice {
     Last,
 }
 
+impl Choice {
+    /// All of them, in the order of help texts.
+    pub const ALL: [Self; 5] = [
+        Self::Auto,
+        Self::Prophet,
+        Self::Ets,
+        Self::Linear,
+        Self::Last,
+    ];
+
+    /// As flags write it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Prophet => "prophet",
+            Self::Ets => "ets",
+            Self::Linear => "linear",
+            Self::Last => "last",
+        }
+    }
+}
+
 /// How forecasts are made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {

@@ -7,7 +7,7 @@
 
 use quantity::Timestamp;
 
-use crate::{Continuation, Model, Point};
+use crate::{Model, Point};
 
 /// Predicts along the Theil-Sen line.
 #[derive(Debug, Clone, Copy)]
@@ -23,14 +23,9 @@ impl Model for TheilSen {
         "theil_sen"
     }
 
-    fn continue_from(
-        &self,
-        points: &[Point],
-        times: &[Timestamp],
-        _coverage: f64,
-    ) -> Result<Continuation, String> {
+    fn continue_from(&self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
         let Some(newest) = points.last() else {
-            return Ok(Continuation::of(vec![0.0; times.len()]));
+            return Ok(vec![0.0; times.len()]);
         };
         // Times count from the newest point: small numbers, so no precision is
         // lost, and the same ones whenever the series was recorded.
@@ -41,7 +36,7 @@ impl Model for TheilSen {
         let slope = slope(&middles(&xy));
         let level = median(xy.iter().map(|(x, y)| y - slope * x).collect());
         let at = |time: &Timestamp| level + slope * time.since(newest.at);
-        Ok(Continuation::of(times.iter().map(at).collect()))
+        Ok(times.iter().map(at).collect())
     }
 }
 
@@ -70,7 +65,7 @@ fn slope(xy: &[(f64, f64)]) -> f64 {
 }
 
 /// The middle value, or the mean of the two middle ones; 0 of nothing.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     let middle = values.len() / 2;
     if values.is_empty() {
         return 0.0;
@@ -136,8 +131,8 @@ mod tests {
         ) {
             let end = |values: &[f64]| {
                 let points = spaced(values);
-                let line = TheilSen.continue_from(&points, &ahead(&points, 30), 0.8);
-                line.expect("a line through anything").values[29]
+                let line = TheilSen.continue_from(&points, &ahead(&points, 30));
+                line.expect("a line through anything")[29]
             };
             let mut values: Vec<f64> = (0..20).map(|k| 10.0 + slope * f64::from(k)).collect();
             let clean = end(&values);

@@ -19,7 +19,7 @@ pub struct View {
     pub name: &'static str,
     /// Seconds between two points.
     pub step: i64,
-    /// Points of history.
+    /// Points of history, both ends counted.
     pub points: usize,
     /// Points ahead.
     pub ahead: usize,
@@ -31,19 +31,19 @@ pub const VIEWS: [View; 3] = [
     View {
         name: "2h",
         step: 60,
-        points: 120,
+        points: 121,
         ahead: 30,
     },
     View {
         name: "24h",
         step: 300,
-        points: 288,
+        points: 289,
         ahead: 72,
     },
     View {
         name: "14d",
         step: 3600,
-        points: 336,
+        points: 337,
         ahead: 24,
     },
 ];
@@ -62,6 +62,38 @@ pub struct Specimen {
     pub future: Vec<(i64, f64)>,
     /// The size of the machine: no amount is above it, or below 0.
     pub ceiling: f64,
+}
+
+impl Specimen {
+    /// The mean absolute error of `values` at the moments ahead, as a multiple of the
+    /// mean absolute step from one point of the history to the next (MASE, Hyndman and
+    /// Koehler 2006); steps count as a millionth of the greatest value at least.
+    pub fn scaled_error(&self, values: &[f64]) -> f64 {
+        let off = values
+            .iter()
+            .zip(&self.future)
+            .map(|(value, (_, came))| (value - came).abs());
+        let error = off.sum::<f64>() / self.future.len() as f64;
+        if error == 0.0 {
+            return 0.0;
+        }
+        let steps = self
+            .history
+            .windows(2)
+            .map(|pair| (pair[1].1 - pair[0].1).abs());
+        let step = steps.sum::<f64>() / (self.history.len() - 1) as f64;
+        let greatest = self.history.iter().map(|p| p.1).fold(0.0, f64::max);
+        error / step.max(1e-6 * greatest)
+    }
+
+    /// The share of what came that lay between lower and upper ends.
+    pub fn covered(&self, ends: &[(f64, f64)]) -> f64 {
+        let inside = ends
+            .iter()
+            .zip(&self.future)
+            .filter(|((lower, upper), (_, came))| lower <= came && came <= upper);
+        inside.count() as f64 / self.future.len() as f64
+    }
 }
 
 /// One specimen of each family in each of `views`.
@@ -549,6 +581,20 @@ mod tests {
             );
             assert!(history.len() > view.points / 2, "{kind}");
         }
+    }
+
+    #[test]
+    fn an_error_is_a_multiple_of_the_mean_step() {
+        let specimen = Specimen {
+            family: "by hand",
+            view: VIEWS[0],
+            history: vec![(0, 1.0), (60, 3.0), (120, 2.0)],
+            future: vec![(180, 2.0), (240, 4.0)],
+            ceiling: 4.0,
+        };
+        assert_eq!(specimen.scaled_error(&[2.0, 4.0]), 0.0);
+        assert_eq!(specimen.scaled_error(&[2.0, 1.0]), 1.0);
+        assert_eq!(specimen.covered(&[(1.0, 3.0), (1.0, 3.0)]), 0.5);
     }
 
     #[test]
