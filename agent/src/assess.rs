@@ -1,4 +1,5 @@
 //! From what was measured to the report: forecasts, verdicts, what is missing. Pure.
+
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::thread;
@@ -7,11 +8,12 @@ use std::time::Duration;
 use forecast::{Forecast, MIN_POINTS, Point, Prediction, Settings, forecast};
 use quantity::Timestamp;
 
-use crate::collect::{LOOK_BACK_SECONDS, Measurements};
+use crate::collect::{LOOK_BACK_SECONDS, Measured, Measurements};
 use crate::evidence::evidence;
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::previous::Previous;
 use crate::recommend::{Outlook, Resource, Sizes, node_verdict, recommend, seconds_to_limit};
+use crate::report::fleet::FleetReport;
 use crate::report::{NodeReport, Report, ResourceForecast, ResourceReport, WindowReport};
 use crate::series::fewest_samples;
 use crate::window::Window;
@@ -35,128 +37,160 @@ pub struct Basis<'a> {
 }
 
 /// Judges every node that any query knows, worst first, then by name, on as many
-/// threads as `workers`; their number changes nothing. How long all of it took is
-/// for the caller to fill in, who has a clock.
+/// threads as `workers`; their number changes nothing. How long all of it took, and
+/// of which shard the measurements are, is for the caller to fill in, who knows.
 pub fn assess(
-    measurements: Measurements,
+    mut measurements: Measurements,
     basis: Basis<'_>,
     workers: NonZeroUsize,
     generated_at: Timestamp,
 ) -> Report {
-    let names: BTreeSet<&String> = Resource::ALL
+    let names: BTreeSet<String> = Resource::ALL
         .iter()
         .map(|resource| measurements.of(*resource))
         .flat_map(|m| m.usage.keys().chain(m.allocatable.keys()))
+        .cloned()
         .collect();
-    let names = Vec::from_iter(names);
-    let mut nodes = Vec::with_capacity(names.len());
-    let mut errors = measurements.errors.clone();
-    for (node, missing) in side_by_side(&names, workers, |name| {
-        assess_node(name, &measurements, basis)
-    }) {
-        nodes.push(node);
+    // Where a query brought nothing at all, that has been said.
+    let unknown = Resource::ALL.map(|resource| measurements.of(resource).usage.is_empty());
+    // Taken, not copied: the report holds the points of a large fleet once.
+    let nodes: Vec<Node> = names
+        .into_iter()
+        .map(|name| Node {
+            resources: Resource::ALL.map(|r| Known::take(measurements.of_mut(r), &name)),
+            name,
+        })
+        .collect();
+    let mut errors = measurements.errors;
+    let mut reports = Vec::with_capacity(nodes.len());
+    for (report, missing) in side_by_side(nodes, workers, |node| node.assess(unknown, basis)) {
+        reports.push(report);
         errors.extend(missing);
     }
     // Stable: names stay in order within a severity.
-    nodes.sort_by_key(|node| std::cmp::Reverse(node.severity));
+    reports.sort_by_key(|node| std::cmp::Reverse(node.severity));
     Report {
         schema_version: Report::SCHEMA_VERSION,
         program_version: env!("CARGO_PKG_VERSION"),
         generated_at,
         took: Duration::ZERO,
         window: WindowReport::from(basis.window),
+        shard: None,
         thresholds: basis.thresholds.into(),
         previous: basis.previous.map(|p| p.origin),
-        nodes,
+        fleet: FleetReport::none(reports.len(), "nobody looked"),
+        nodes: reports,
         errors,
         warnings: measurements.warnings,
     }
 }
 
-/// Does the same with each item on several threads, which take turns so that
-/// neighbours, which are often alike, do not all fall to one; the results in the
-/// order of the items.
-fn side_by_side<T: Sync, R: Send>(
-    items: &[T],
+/// Does the same with each item on several threads; the results in the order of the
+/// items. Each thread takes every so many, since neighbours are often alike.
+fn side_by_side<T: Send, R: Send>(
+    items: Vec<T>,
     workers: NonZeroUsize,
-    work: impl Fn(&T) -> R + Sync,
+    work: impl Fn(T) -> R + Sync,
 ) -> Vec<R> {
-    let workers = workers.get().min(items.len().max(1));
-    let share = |first| -> Vec<R> {
-        items
-            .iter()
-            .skip(first)
-            .step_by(workers)
-            .map(&work)
-            .collect()
-    };
-    let mut shares: Vec<_> = thread::scope(|scope| {
-        let others: Vec<_> = (1..workers)
-            .map(|k| scope.spawn(move || share(k)))
+    let count = items.len();
+    let workers = workers.get().min(count.max(1));
+    let mut shares: Vec<Vec<T>> = (0..workers).map(|_| Vec::new()).collect();
+    for (index, item) in items.into_iter().enumerate() {
+        shares[index % workers].push(item);
+    }
+    let work = &work;
+    let mut done: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(move || Vec::from_iter(share.into_iter().map(work))))
             .collect();
-        let own = share(0);
-        let joined = others.into_iter().map(|other| match other.join() {
-            Ok(results) => results,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        std::iter::once(own)
-            .chain(joined)
-            .map(Vec::into_iter)
+        threads
+            .into_iter()
+            .map(|thread| match thread.join() {
+                Ok(results) => results.into_iter(),
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
             .collect()
     });
-    (0..items.len())
-        .filter_map(|index| shares[index % workers].next())
+    (0..count)
+        .filter_map(|index| done[index % workers].next())
         .collect()
 }
 
-/// A node, and what is missing of it.
-fn assess_node(
-    name: &str,
-    measurements: &Measurements,
-    basis: Basis<'_>,
-) -> (NodeReport, Vec<String>) {
-    let mut errors = Vec::new();
-    let mut resources = Vec::new();
-    let mut stale = Vec::new();
-    let mut any_recent = false;
-    let before = |resource| basis.previous.and_then(|p| p.verdict(name, resource));
-    for resource in Resource::ALL {
-        let (report, presence) =
-            assess_resource(resource, name, measurements, basis, before(resource));
-        match presence {
-            Presence::Recent => any_recent = true,
-            Presence::Stale => stale.push(format!(
-                "node {name}: no recent {} samples",
-                resource.label()
-            )),
-            // Where a query brought nothing at all, that has been said.
-            Presence::Absent if measurements.of(resource).usage.is_empty() => {}
-            Presence::Absent => {
-                errors.push(format!("node {name}: no {} samples", resource.label()));
-            }
+/// A node, and what is known of its resources.
+struct Node {
+    name: String,
+    resources: [Known; 2],
+}
+
+/// What is known of one resource of a node.
+struct Known {
+    history: Vec<Point>,
+    allocatable: Option<f64>,
+    capacity: Option<f64>,
+}
+
+impl Known {
+    fn take(measured: &mut Measured, node: &str) -> Self {
+        Self {
+            history: measured
+                .usage
+                .remove(node)
+                .unwrap_or_default()
+                .into_points(),
+            allocatable: measured.allocatable.get(node).copied(),
+            capacity: measured.capacity.get(node).copied(),
         }
-        resources.push(report);
     }
-    // A node of which nothing is recent has gone, which is no error; one of
-    // which something is recent lacks the rest.
-    if any_recent {
-        errors.append(&mut stale);
+}
+
+impl Node {
+    /// The verdict on the node, and what is missing of it; `unknown` says of which
+    /// resources nothing is known of any node.
+    fn assess(self, unknown: [bool; 2], basis: Basis<'_>) -> (NodeReport, Vec<String>) {
+        let name = self.name;
+        let mut errors = Vec::new();
+        let mut resources = Vec::new();
+        let mut stale = Vec::new();
+        let mut any_recent = false;
+        let before = |resource| basis.previous.and_then(|p| p.verdict(&name, resource));
+        let known = self.resources.into_iter().zip(unknown);
+        for (resource, (known, unknown)) in Resource::ALL.into_iter().zip(known) {
+            let (report, presence) = assess_resource(resource, known, before(resource), basis);
+            match presence {
+                Presence::Recent => any_recent = true,
+                Presence::Stale => stale.push(format!(
+                    "node {name}: no recent {} samples",
+                    resource.label()
+                )),
+                Presence::Absent if unknown => {}
+                Presence::Absent => {
+                    errors.push(format!("node {name}: no {} samples", resource.label()));
+                }
+            }
+            resources.push(report);
+        }
+        // A node of which nothing is recent has gone, which is no error; one of
+        // which something is recent lacks the rest.
+        if any_recent {
+            errors.append(&mut stale);
+        }
+        let verdicts: Vec<Verdict> = resources
+            .iter()
+            .map(|r| r.recommendation.verdict())
+            .collect();
+        let verdict = node_verdict(&verdicts);
+        let before: Option<Vec<Verdict>> = Resource::ALL.into_iter().map(before).collect();
+        let before = before.map(|verdicts| node_verdict(&verdicts));
+        let report = NodeReport {
+            node: name,
+            action: verdict.action,
+            severity: verdict.severity,
+            changed_from: before.filter(|before| before.severity != verdict.severity),
+            resources,
+        };
+        (report, errors)
     }
-    let verdicts: Vec<Verdict> = resources
-        .iter()
-        .map(|r| r.recommendation.verdict())
-        .collect();
-    let verdict = node_verdict(&verdicts);
-    let before: Option<Vec<Verdict>> = Resource::ALL.into_iter().map(before).collect();
-    let before = before.map(|verdicts| node_verdict(&verdicts));
-    let report = NodeReport {
-        node: name.to_owned(),
-        action: verdict.action,
-        severity: verdict.severity,
-        changed_from: before.filter(|before| before.severity != verdict.severity),
-        resources,
-    };
-    (report, errors)
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -168,21 +202,19 @@ enum Presence {
 
 fn assess_resource(
     resource: Resource,
-    node: &str,
-    measurements: &Measurements,
-    basis: Basis<'_>,
+    known: Known,
     before: Option<Verdict>,
+    basis: Basis<'_>,
 ) -> (ResourceReport, Presence) {
     let window = basis.window;
-    let measured = measurements.of(resource);
-    let allocatable = measured.allocatable.get(node).copied();
-    let capacity = measured.capacity.get(node).copied();
+    let Known {
+        history,
+        allocatable,
+        capacity,
+    } = known;
     // Capacity is never below allocatable; if it is said to be, it is the odd one.
     let ceiling = capacity.map(|c| c.max(allocatable.unwrap_or(c)));
-    let points = measured
-        .usage
-        .get(node)
-        .map_or(&[][..], |series| series.points());
+    let points = history.as_slice();
     let oldest_useful = window.end.unix() - STALE_SECONDS.max(STALE_STEPS * window.step) as i64;
     let (result, presence) = match points.last() {
         None => (Err(Outlook::NoData), Presence::Absent),
@@ -209,9 +241,9 @@ fn assess_resource(
     let report = ResourceReport {
         resource,
         unit: resource.unit(),
-        points: points.len(),
+        points: history.len(),
         points_expected: window.points_expected(),
-        history: points.to_vec(),
+        history,
         model: None,
         backtest: None,
         candidates: Vec::new(),
@@ -268,13 +300,12 @@ mod tests {
 
     #[test]
     fn work_on_several_threads_comes_back_in_order() {
-        let items = Vec::from_iter(0..23);
-        let expected: Vec<i32> = items.iter().map(|n| n * n).collect();
+        let expected: Vec<i32> = (0..23).map(|n| n * n).collect();
         for workers in [1, 2, 3, 22, 23, 24, 1000] {
             let workers = NonZeroUsize::new(workers).expect("above 0");
-            assert_eq!(side_by_side(&items, workers, |n| n * n), expected);
+            let done = side_by_side((0..23).collect(), workers, |n: i32| n * n);
+            assert_eq!(done, expected, "{workers}");
         }
-        let workers = NonZeroUsize::MIN;
-        assert!(side_by_side(&[], workers, |n: &i32| *n).is_empty());
+        assert!(side_by_side(Vec::new(), NonZeroUsize::MIN, |n: i32| n).is_empty());
     }
 }

@@ -4,29 +4,21 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroUsize;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use commandline::Environment;
-use webclient::{Authorities, AuthorityError, Client, Credentials, Settings};
 
 use crate::args::{self, Command, Config, PROGRAM, Reports};
 use crate::assess::{Basis, assess};
-use crate::collect::collect;
+use crate::collect::{Source, collect};
+use crate::connection::UnusableFile;
 use crate::exit::Exit;
-use crate::previous;
-use crate::prometheus::Prometheus;
+use crate::fleet::{self, Scope};
 use crate::report::text::printable;
-use crate::report::{Report, Style};
-use crate::shard::Shard;
-use crate::termination;
-use crate::whole_file;
+use crate::report::{Report, ShardReport, Style};
+use crate::sink::{Delivery, Sinks};
+use crate::{previous, source, termination, whole_file};
 use quantity::Timestamp;
-
-/// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-
-/// Between two queries of one run a connection is hardly idle.
-const KEEP_IDLE: Duration = Duration::from_secs(15);
 
 /// Runs the program: the report goes to `out`, in one piece, all else to `err`.
 pub fn run(
@@ -43,8 +35,8 @@ pub fn run(
         Ok(Command::Print(text)) => return print(&text, Exit::Complete, out, err),
         Err(error) => return complain(&error, Exit::Usage, err),
     };
-    let authorities = match authorities(&config) {
-        Ok(authorities) => authorities,
+    let sinks = match Sinks::open(&config.sinks) {
+        Ok(sinks) => sinks,
         Err(error) => return complain(&error, Exit::Usage, err),
     };
     if let Err(error) = termination::leave_on_signals() {
@@ -55,7 +47,10 @@ pub fn run(
             err,
         );
     }
-    let (report, exit) = report(&config, authorities);
+    let (report, exit) = match report(&config) {
+        Ok(report) => report,
+        Err(error) => return complain(&error, Exit::Usage, err),
+    };
     for error in &report.errors {
         complain(error, exit, err);
     }
@@ -67,7 +62,19 @@ pub fn run(
         color: config.reports.color.is_on(io::stdout().is_terminal()),
         explain: config.reports.explain,
     };
-    print(&report.render(config.reports.format, style), exit, out, err)
+    let format = config.reports.format;
+    let exit = write_out(|out| report.write(format, style, out), exit, out, err);
+    deliver(&sinks, &report, exit, err)
+}
+
+/// Sends the report to all sinks. One that fails makes a run partial.
+fn deliver(sinks: &Sinks, report: &Report, mut exit: Exit, err: &mut dyn Write) -> Exit {
+    for Delivery { sink, result } in sinks.deliver(report) {
+        if let Err(problem) = result {
+            exit = complain(&format!("{sink}: {problem}"), exit.undelivered(), err);
+        }
+    }
+    exit
 }
 
 /// Writes every file that is asked for. One that cannot be written makes a run
@@ -79,7 +86,7 @@ fn write_files(report: &Report, reports: &Reports, exit: Exit, err: &mut dyn Wri
     };
     reports.outputs.iter().fold(exit, |exit, output| {
         let file = &output.file;
-        match whole_file::write(file, &report.render(output.format, style)) {
+        match whole_file::write(file, |out| report.write(output.format, style, out)) {
             Ok(()) => exit,
             Err(error) => {
                 let problem = format!("cannot write to {}: {error}", file.display());
@@ -89,36 +96,15 @@ fn write_files(report: &Report, reports: &Reports, exit: Exit, err: &mut dyn Wri
     })
 }
 
-fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
-    config
-        .backend
-        .ca_file
-        .as_deref()
-        .map_or_else(|| Ok(Authorities::public()), Authorities::from_file)
-}
-
-fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
+fn report(config: &Config) -> Result<(Report, Exit), UnusableFile> {
     let started = Instant::now();
-    let prometheus = Prometheus::new(
-        Client::new(Settings {
-            base: config.backend.url.clone(),
-            authorities,
-            identity: None,
-            credentials: Credentials::None,
-            headers: Vec::new(),
-            user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
-            deadline: config.backend.timeout,
-            connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
-            keep_idle: KEEP_IDLE,
-        }),
-        Shard::WHOLE,
-    );
-    let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
-    let mut measurements = collect(&prometheus, &config.backend.queries, &window);
+    let (source, window) = source::open(config, Timestamp::from(SystemTime::now()))?;
+    let mut measurements = collect(source.as_ref(), &config.backend.queries, &window);
     let refused = measurements.usage_query_failed;
     let before = config.judgement.previous.as_deref();
-    let previous = previous::recall(before, &prometheus, &window, &mut measurements);
+    let previous = previous::recall(before, source.as_ref(), &window, &mut measurements);
     let generated_at = Timestamp::from(SystemTime::now());
+    let others_have_data = measurements.others_have_data;
     let mut report = assess(
         measurements,
         Basis {
@@ -130,18 +116,47 @@ fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
         thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         generated_at,
     );
+    let scope = scope(config, source.as_ref());
+    fleet::look(&scope, &mut report, &config.judgement, &window);
     report.took = started.elapsed();
+    report.shard = (!config.shard.is_whole()).then_some(ShardReport {
+        shard: config.shard,
+        others_have_data,
+    });
     let exit = match report.exit(config.judgement.fail_on) {
         Exit::NoData if refused => Exit::Backend,
         exit => exit,
     };
-    (report, exit)
+    Ok((report, exit))
 }
 
-/// Prints a whole text. One that cannot be written makes a run partial; a reader
-/// that has seen enough and gone does not.
+/// From what the view of the fleet is to be drawn.
+fn scope<'a>(config: &Config, source: &'a dyn Source) -> Scope<'a> {
+    if !config.judgement.fleet {
+        Scope::Off("--fleet is off")
+    } else if !config.shard.is_whole() {
+        Scope::Off("one of several shards sees only its part")
+    } else if !config.inputs.is_empty() {
+        Scope::Usage("saved answers hold none of it")
+    } else {
+        Scope::Ask(source)
+    }
+}
+
+/// Prints a whole text.
 fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    match termination::write_whole(out, text) {
+    write_out(|out| out.write_all(text.as_bytes()), exit, out, err)
+}
+
+/// Writes to standard output. What cannot be written makes a run partial; a reader
+/// that has seen enough and gone does not.
+fn write_out(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    exit: Exit,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    match termination::write_whole(out, write) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let problem = format!("cannot write to standard output: {error}");
             complain(&problem, exit.undelivered(), err)

@@ -1,6 +1,8 @@
 //! The forms that a report can take.
 
-use super::{Report, csv, json, markdown, prometheus, text};
+use std::io;
+
+use super::{Report, csv, html, json, markdown, prometheus, text};
 
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +13,8 @@ pub enum Format {
     Json,
     /// For comments, issues and wikis: GitHub-flavoured.
     Markdown,
+    /// For browsers: one file that needs nothing else.
+    Html,
     /// For spreadsheets: RFC 4180.
     Csv,
     /// For Prometheus: text format 0.0.4.
@@ -28,10 +32,11 @@ pub struct Style {
 
 impl Format {
     /// Each of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Text,
         Self::Json,
         Self::Markdown,
+        Self::Html,
         Self::Csv,
         Self::Prometheus,
     ];
@@ -42,6 +47,7 @@ impl Format {
             Self::Text => "text",
             Self::Json => "json",
             Self::Markdown => "markdown",
+            Self::Html => "html",
             Self::Csv => "csv",
             Self::Prometheus => "prometheus",
         }
@@ -60,12 +66,25 @@ impl Format {
 }
 
 impl Report {
+    /// Writes the report in a form, with a final newline. JSON, which is long, is
+    /// written piece by piece: of a large fleet it has more bytes than all the rest.
+    ///
+    /// # Errors
+    /// Whatever `out` reports.
+    pub fn write(&self, format: Format, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
+        match format {
+            Format::Json => json::write(self, out),
+            _ => out.write_all(self.render(format, style).as_bytes()),
+        }
+    }
+
     /// The report in a form, with a final newline.
     pub fn render(&self, format: Format, style: Style) -> String {
         match format {
             Format::Text => text::render(self, style),
             Format::Json => json::render(self),
             Format::Markdown => markdown::render(self, style),
+            Format::Html => html::render(self),
             Format::Csv => csv::render(self),
             Format::Prometheus => prometheus::render(self),
         }

@@ -5,8 +5,10 @@
 
 pub mod csv;
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
+pub mod fleet;
 mod format;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod prometheus;
@@ -21,10 +23,12 @@ use forecast::{Backtest, Candidate, Outcome, Point, Prediction};
 use quantity::Timestamp;
 use serde::Serialize;
 
+use self::fleet::FleetReport;
 use crate::exit::Exit;
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::previous::Origin;
 use crate::recommend::{Action, Recommendation, Resource, Severity};
+use crate::shard::Shard;
 use crate::window::Window;
 
 /// Everything a report says.
@@ -42,12 +46,16 @@ pub struct Report {
     pub took: Duration,
     /// What time it is about.
     pub window: WindowReport,
+    /// Which part of the fleet it is about, if not the whole.
+    pub shard: Option<ShardReport>,
     /// What it judged by.
     pub thresholds: ThresholdsReport,
     /// Where the verdicts of the report before came from; `None` if there was none.
     pub previous: Option<Origin>,
     /// Worst first, then by name.
     pub nodes: Vec<NodeReport>,
+    /// Which of them could be removed.
+    pub fleet: FleetReport,
     /// What is missing from the report, one sentence each; empty if it is complete.
     pub errors: Vec<String>,
     /// What else is worth knowing, one sentence each.
@@ -76,6 +84,17 @@ impl From<&Window> for WindowReport {
             horizon_seconds: window.horizon,
         }
     }
+}
+
+/// A part of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ShardReport {
+    /// Which.
+    #[serde(flatten)]
+    pub shard: Shard,
+    /// Whether there are nodes in other parts; then none in this one is no failure.
+    #[serde(skip)]
+    pub others_have_data: bool,
 }
 
 /// Shares of allocatable, 0 to 1.
@@ -282,7 +301,8 @@ impl Report {
     /// The exit code that this report deserves.
     pub fn exit(&self, fail_on: Option<Severity>) -> Exit {
         let found = |least| self.nodes.iter().any(|node| node.severity >= least);
-        if !self.has_data() {
+        let others = self.shard.is_some_and(|shard| shard.others_have_data);
+        if !self.has_data() && !others {
             Exit::NoData
         } else if !self.errors.is_empty() {
             Exit::Partial

@@ -20,9 +20,12 @@ pub fn summary(report: &Report) -> String {
         true => "",
         false => "; the report is incomplete",
     };
+    let shard = report
+        .shard
+        .map_or(String::new(), |part| format!("Shard {}: ", part.shard));
     match parts.as_slice() {
-        [] => format!("{nodes}{missing}"),
-        parts => format!("{nodes}: {}{missing}", parts.join(", ")),
+        [] => format!("{shard}{nodes}{missing}"),
+        parts => format!("{shard}{nodes}: {}{missing}", parts.join(", ")),
     }
 }
 

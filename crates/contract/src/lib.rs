@@ -4,6 +4,7 @@
 //! A series name, a label, a port or a path is written here and nowhere else.
 //! Data only: no I/O, no logic beyond lookups, no dependency.
 
+pub mod kube_state;
 pub mod kubelet;
 pub mod report;
 pub mod series;
@@ -23,6 +24,8 @@ pub mod path {
     pub const READYZ: &str = "/readyz";
     /// Range queries: Prometheus's own path, so that the agent can ask either.
     pub const QUERY_RANGE: &str = "/api/v1/query_range";
+    /// Instant queries: Prometheus's own path, which the exporter does not serve.
+    pub const QUERY: &str = "/api/v1/query";
 }
 
 /// Label names of our series.

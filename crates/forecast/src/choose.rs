@@ -28,7 +28,7 @@ const MUST_WIN: f64 = 0.75;
 
 /// Forecasts are the same when they are nowhere further apart than this share of
 /// the mean error of the leading one.
-const SAME: f64 = 0.3;
+const SAME: f64 = 0.5;
 
 /// How much more a simpler model may err, as a factor.
 const EQUAL: f64 = 1.05;
