@@ -143,6 +143,18 @@ pub(super) struct Args {
     #[argh(option, arg_name = "count")]
     pub(super) shards: Option<String>,
 
+    // How it forecasts.
+    /// which model: auto (the one that a backtest on each series speaks for),
+    /// prophet, ets (exponential smoothing), linear or last (the newest value)
+    /// (MODEL; default auto)
+    #[argh(option, arg_name = "model")]
+    pub(super) model: Option<String>,
+
+    /// percent of what comes that the interval around a forecast is meant to hold
+    /// (INTERVAL; default 80)
+    #[argh(option, arg_name = "percent")]
+    pub(super) interval: Option<String>,
+
     // How it judges.
     /// percent of allocatable above which the upper end of a forecast is a finding
     /// (default 80)
