@@ -111,7 +111,7 @@ fn time_to_limit(forecast: &ResourceForecast) -> String {
             "limit: not expected to be reached within {horizon}, but may be in {}",
             interval(earliest)
         ),
-        (None, None) => format!("limit: not reached within {horizon}, by the upper end neither"),
+        (None, None) => format!("limit: not reached within {horizon}, not even by the upper end"),
     }
 }
 
@@ -128,8 +128,18 @@ fn model(report: &ResourceReport) -> Option<String> {
     let Some(backtest) = report.backtest else {
         return Some(format!("model {model}, not tried at earlier moments"));
     };
+    // That its errors are those of this horizon goes without saying.
+    let over = match &report.forecast {
+        Some(forecast) if backtest.horizon_seconds < forecast.horizon_seconds => {
+            format!(
+                ", over the {} that the window allows",
+                interval(backtest.horizon_seconds)
+            )
+        }
+        _ => String::new(),
+    };
     Some(format!(
-        "model {model}; tried at {} earlier moments: error {:.2}, that of the newest value carried forward {:.2} (MASE); {} of what came lay within its interval",
+        "model {model}; tried at {} earlier moments{over}: error {:.2}, that of the newest value carried forward {:.2} (MASE); {} of what came lay within its interval",
         backtest.folds,
         backtest.mase,
         backtest.naive_mase,
@@ -164,6 +174,7 @@ mod tests {
             model: Some("theil_sen"),
             backtest: Some(BacktestReport {
                 folds: 4,
+                horizon_seconds: 1800,
                 mase: 0.816,
                 naive_mase: 1.1,
                 coverage: 0.79,
@@ -246,7 +257,7 @@ mod tests {
             ),
             (
                 report(3.0, 3.5, 2.0, None),
-                "limit: not reached within 30m, by the upper end neither",
+                "limit: not reached within 30m, not even by the upper end",
             ),
         ] {
             assert_eq!(lines(&report).lines().nth(2), Some(line));

@@ -11,7 +11,7 @@ use publish::Published;
 use testbed::{Cluster, Endpoint, Node, Shape};
 
 use crate::exporter::{Exporter, status};
-use crate::figures::{Bound, Figure};
+use bench::figures::{Bound, Figure};
 
 const NODES: usize = 5_000;
 /// Pods of a node: 150,000 in all, the most that Kubernetes supports.
@@ -89,14 +89,15 @@ fn rounds(program: &OsStr) -> Result<[Figure; 2], String> {
     );
     Ok([
         Figure {
-            work: "5,000 nodes, 150,000 pods, every 30 s, cAdvisor and history off: cores",
+            work: "5,000 nodes, 150,000 pods, every 30 s, cAdvisor and history off: cores"
+                .to_owned(),
             ours,
             peer: String::new(),
             value: cpu,
             bound: Bound::AtMost(0.5),
         },
         Figure {
-            work: "peak resident memory over it, with a scrape every 15 s, MiB",
+            work: "peak resident memory over it, with a scrape every 15 s, MiB".to_owned(),
             ours: format!("/metrics has {:.1} MB compressed", page as f64 / 1e6),
             peer: String::new(),
             value: mib(peak),
@@ -137,14 +138,15 @@ fn history() -> Result<Vec<Figure>, String> {
     );
     Ok(vec![
         Figure {
-            work: "six hours of history: kB a node",
+            work: "six hours of history: kB a node".to_owned(),
             ours,
             peer: String::new(),
             value: counted as f64 / NODES as f64 / 1e3,
             bound: Bound::AtMost(32.0),
         },
         Figure {
-            work: "resident memory of that history, of what is counted against its budget",
+            work: "resident memory of that history, of what is counted against its budget"
+                .to_owned(),
             ours: String::new(),
             peer: String::new(),
             value: taken as f64 / counted as f64,

@@ -9,7 +9,6 @@
 //! `just bench-load` (`bench load`): what a cluster's API server has to bear.
 
 mod exporter;
-mod figures;
 mod fleet;
 mod load;
 mod parsing;
@@ -20,7 +19,7 @@ use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
-use figures::{Figure, table};
+use bench::figures::{Figure, table};
 
 fn main() -> ExitCode {
     match run() {

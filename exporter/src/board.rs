@@ -14,7 +14,6 @@ use crate::args::{Config, NodeName, Nodes, Via};
 use crate::credentials::Credentials;
 use crate::history::History;
 use crate::plan::{self, Scope};
-use crate::process;
 use crate::snapshot::{Health, NodeState};
 
 /// Everything that is shared between threads.

@@ -24,7 +24,6 @@ pub mod history;
 pub mod http;
 pub mod logging;
 pub mod plan;
-pub mod process;
 pub mod reading;
 pub mod run;
 pub mod schedule;

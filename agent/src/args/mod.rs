@@ -7,21 +7,25 @@
 mod backend;
 mod flags;
 mod fleet;
+mod forecast;
 mod input;
 mod judgement;
 mod reports;
+mod service;
 mod sinks;
 mod time;
 
 pub use backend::{Backend, IdentityFiles, Login, TypedHeader};
 pub use judgement::Judgement;
 pub use reports::{Color, Output, Reports};
+pub use service::Service;
 pub use sinks::{Grafana, Occasion, Pushgateway, Sinks, Slack, Webhook};
 pub use time::{Time, USUAL_STEP_SECONDS};
 
 use std::ffi::OsString;
 use std::fmt;
 
+use ::forecast::Settings;
 use argh::FromArgs;
 use commandline::{BadValue, Environment, normalise, parse_bool, setting};
 
@@ -43,12 +47,16 @@ pub struct Config {
     pub time: Time,
     /// Which part of the fleet it is about.
     pub shard: Shard,
+    /// How forecasts are made.
+    pub forecasts: Settings,
     /// What counts as a finding.
     pub judgement: Judgement,
     /// What becomes of the report.
     pub reports: Reports,
     /// Whom it is sent to.
     pub sinks: Sinks,
+    /// Whether the program stays, and reports again and again.
+    pub service: Option<Service>,
 }
 
 /// What the command line asks for.
@@ -136,9 +144,11 @@ impl Config {
             time: Time::resolve(args, environment, !inputs.is_empty())?,
             inputs,
             shard: fleet::resolve(args, environment)?,
+            forecasts: forecast::resolve(args, environment)?,
             judgement: Judgement::resolve(args, environment)?,
             reports: Reports::resolve(args, environment)?,
             sinks: Sinks::resolve(args, environment)?,
+            service: Service::resolve(args)?,
         })
     }
 }
@@ -159,6 +169,8 @@ impl fmt::Display for Config {
         if !self.shard.is_whole() {
             writeln!(f, "--shard={}", self.shard)?;
         }
-        write!(f, "{}{}{}", self.judgement, self.reports, self.sinks)
+        forecast::print(&self.forecasts, f)?;
+        write!(f, "{}{}{}", self.judgement, self.reports, self.sinks)?;
+        self.service.iter().try_for_each(|service| service.fmt(f))
     }
 }

@@ -91,8 +91,10 @@ pub(crate) fn report() -> Report {
 fn fleet(nodes: usize) -> FleetReport {
     FleetReport {
         basis: Basis::Requests,
-        note: None,
+        nodes,
         considered: nodes,
+        keep_nodes: 1,
+        horizon_seconds: HORIZON as u64,
         removable: vec![Removable {
             node: "idle".to_owned(),
             moves: vec![
@@ -117,7 +119,7 @@ fn fleet(nodes: usize) -> FleetReport {
             }],
         }],
         unseen: vec!["local and zonal volumes"],
-        ..FleetReport::none(nodes, 1, "")
+        ..FleetReport::default()
     }
 }
 
@@ -185,6 +187,7 @@ fn busy(resource: Resource, from: f64, to: f64, size: f64) -> ResourceReport {
         model: Some("theil_sen"),
         backtest: Some(BacktestReport {
             folds: 3,
+            horizon_seconds: HORIZON as u64,
             mase: 0.5,
             naive_mase: 1.25,
             coverage: 0.75,

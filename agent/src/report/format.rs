@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Report, csv, json, markdown, prometheus, text};
+use super::{Report, csv, html, json, markdown, prometheus, text};
 
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Format {
     Json,
     /// For comments, issues and wikis: GitHub-flavoured.
     Markdown,
+    /// For browsers: one file that needs nothing else.
+    Html,
     /// For spreadsheets: RFC 4180.
     Csv,
     /// For Prometheus: text format 0.0.4.
@@ -30,10 +32,11 @@ pub struct Style {
 
 impl Format {
     /// Each of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Text,
         Self::Json,
         Self::Markdown,
+        Self::Html,
         Self::Csv,
         Self::Prometheus,
     ];
@@ -44,8 +47,33 @@ impl Format {
             Self::Text => "text",
             Self::Json => "json",
             Self::Markdown => "markdown",
+            Self::Html => "html",
             Self::Csv => "csv",
             Self::Prometheus => "prometheus",
+        }
+    }
+
+    /// What names of files in it end in.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Text => "txt",
+            Self::Json => "json",
+            Self::Markdown => "md",
+            Self::Html => "html",
+            Self::Csv => "csv",
+            Self::Prometheus => "prom",
+        }
+    }
+
+    /// Its `Content-Type`.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Markdown => "text/markdown; charset=utf-8",
+            Self::Html => "text/html; charset=utf-8",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Prometheus => publish::Format::Text.content_type(),
         }
     }
 
@@ -80,6 +108,7 @@ impl Report {
             Format::Text => text::render(self, style),
             Format::Json => json::render(self),
             Format::Markdown => markdown::render(self, style),
+            Format::Html => html::render(self),
             Format::Csv => csv::render(self),
             Format::Prometheus => prometheus::render(self),
         }

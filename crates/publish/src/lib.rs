@@ -98,11 +98,7 @@ impl Format {
 }
 
 /// The text of samples that are all there.
-pub fn render(
-    families: &'static [&'static Series],
-    samples: &[Published<'_>],
-    format: Format,
-) -> String {
+pub fn render(families: &[&'static Series], samples: &[Published<'_>], format: Format) -> String {
     let mut exposition = Exposition::new(families, format);
     exposition.add(samples);
     exposition.finish()
@@ -112,16 +108,16 @@ pub fn render(
 /// family, in the order of one of the contract's tables. What is held is text, and
 /// that once.
 #[derive(Debug)]
-pub struct Exposition {
+pub struct Exposition<'f> {
     format: Format,
-    families: &'static [&'static Series],
+    families: &'f [&'static Series],
     /// The lines of each family.
     lines: Vec<String>,
 }
 
-impl Exposition {
+impl<'f> Exposition<'f> {
     /// An empty one. The table holds the series of every sample.
-    pub fn new(families: &'static [&'static Series], format: Format) -> Self {
+    pub fn new(families: &'f [&'static Series], format: Format) -> Self {
         Self {
             format,
             families,

@@ -27,7 +27,8 @@
 //! text), `replay`, `status`; `api` and `kubelet` (which path means what), `rights`
 //! (who may ask it); `faults` and
 //! `hostile` (trouble); `http`, `tls` and `credentials` (the wire and the files);
-//! `server` (the connections), `cluster` and `running` (start, steer, stop).
+//! `server` (the connections), `cluster` and `running` (start, steer, stop). Apart from
+//! all these, `specimens`: whole series with what came after them.
 
 mod api;
 mod cgroup;
@@ -48,6 +49,7 @@ mod running;
 mod selector;
 mod server;
 mod shape;
+mod specimens;
 mod status;
 mod tls;
 
@@ -61,6 +63,7 @@ pub use requests::{Asked, Endpoint, Requests};
 pub use rights::Right;
 pub use running::Running;
 pub use shape::Shape;
+pub use specimens::{Specimen, VIEWS, View, specimens};
 pub use tls::Certificate;
 
 use std::path::PathBuf;
