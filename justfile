@@ -64,6 +64,13 @@ bench-fleet: release
 bench-load:
     cargo run --quiet -p bench --bin bench -- load
 
+# Exporters under random troubles, for so many minutes after a tour of some ten: no number may be wrong, nothing may grow.
+soak minutes="60" *seed:
+    scripts/setup build musl
+    cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
+    cargo build --locked -p e2e --bin soak
+    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter target/debug/soak {{ minutes }} {{ seed }}
+
 # What the agent costs, against named peers in the same run.
 bench-agent:
     scripts/setup build musl prophet
