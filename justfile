@@ -54,6 +54,11 @@ bench: release
     cargo build --release -p bench --target {{ musl }}
     BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
 
+# The exporter's open port among thousands of hostile clients, each kind for a while: takes some nine times the seconds.
+siege seconds="60": release
+    cargo build --release -p e2e --bin siege
+    sh -c 'ulimit -n 8192; exec target/release/siege "$@"' siege target/{{ musl }}/release/k8s-ai-exporter {{ seconds }}
+
 # Write deploy/ and helm/ from their typed source.
 generate:
     cargo run --quiet --locked -p manifestgen -- generate

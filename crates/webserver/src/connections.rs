@@ -1,5 +1,6 @@
 //! Who may stay: the open connections, and which of them are closed for others' sake.
 
+use std::cmp::Reverse;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::Limits;
 pub(crate) struct Connections {
     limits: Limits,
     state: Mutex<State>,
-    /// A connection ended, or an answer was finished.
+    /// A connection ended or is to end, or a turn was granted.
     changed: Condvar,
 }
 
@@ -40,6 +41,8 @@ struct Connection {
 enum Phase {
     /// A request of the client.
     Receiving,
+    /// Its turn to be answered.
+    Queueing,
     /// Us.
     Answering,
     /// The client, to take this many bytes.
@@ -89,6 +92,8 @@ impl Connections {
             let staying = state.open.iter().filter(|each| !each.evicted).count();
             if staying >= target {
                 state.evict(|_| true);
+                // It may be in the queue for an answer.
+                self.changed.notify_all();
             }
             if state.open.len() < most {
                 break;
@@ -111,10 +116,22 @@ impl Connections {
         })
     }
 
+    /// Hands out the turns that are free.
+    fn grant_turns(&self, state: &mut State) {
+        while state.answering < self.limits.answers
+            && let Some(id) = state.next_in_turn()
+        {
+            state.answering += 1;
+            state.enter(id, Phase::Answering);
+            self.changed.notify_all();
+        }
+    }
+
     /// Closes one connection, since descriptors are short, and waits a moment for its end.
     pub(crate) fn relieve(&self) {
         let mut state = self.lock();
         state.evict(|_| true);
+        self.changed.notify_all();
         // Whatever comes of it, the caller tries again.
         drop(
             self.changed
@@ -151,15 +168,10 @@ impl Connections {
 }
 
 impl State {
-    /// Closes one of the connections that wait for their client: of the address with the
-    /// most connections, the one that has waited longest. So who comes with thousands
-    /// is in nobody's way but their own.
+    /// Closes one connection that is not being answered: of the address with the most
+    /// connections the one that has waited longest, and one that has asked for something
+    /// last. So who comes with thousands is in nobody's way but their own.
     fn evict(&mut self, of: impl Fn(&Connection) -> bool) -> bool {
-        let neighbours = |peer: IpAddr| {
-            let open = self.open.iter();
-            open.filter(|each| each.peer == peer && !each.evicted)
-                .count()
-        };
         let victim = (0..self.open.len())
             .filter(|index| {
                 let each = &self.open[*index];
@@ -167,7 +179,8 @@ impl State {
             })
             .min_by_key(|index| {
                 let each = &self.open[*index];
-                (std::cmp::Reverse(neighbours(each.peer)), each.since)
+                let crowd = Reverse(self.connections_of(each.peer));
+                (crowd, each.phase == Phase::Queueing, each.since)
             });
         let Some(victim) = victim else {
             return false;
@@ -177,6 +190,22 @@ impl State {
         // It may have been closed by the client just now.
         let _ = victim.socket.shutdown(Shutdown::Both);
         true
+    }
+
+    fn connections_of(&self, peer: IpAddr) -> usize {
+        let open = self.open.iter();
+        open.filter(|each| each.peer == peer && !each.evicted)
+            .count()
+    }
+
+    /// Whose turn it is to be answered: of the address with the fewest connections, who
+    /// has waited longest.
+    fn next_in_turn(&self) -> Option<u64> {
+        let queue = self.open.iter();
+        queue
+            .filter(|each| each.phase == Phase::Queueing && !each.evicted)
+            .min_by_key(|each| (self.connections_of(each.peer), each.since))
+            .map(|each| each.id)
     }
 
     fn connection(&mut self, id: u64) -> &mut Connection {
@@ -212,19 +241,22 @@ impl Place {
         !state.stopping
     }
 
-    /// Works on an answer, when it is this connection's turn.
-    pub(crate) fn answer<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Works on an answer, when it is this connection's turn. None if it was closed before.
+    pub(crate) fn answer<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let mut state = self.connections.lock();
-        state.enter(self.id, Phase::Answering);
-        while state.answering >= self.connections.limits.answers {
+        state.enter(self.id, Phase::Queueing);
+        self.connections.grant_turns(&mut state);
+        while state.connection(self.id).phase != Phase::Answering {
+            if state.connection(self.id).evicted {
+                return None;
+            }
             state = self.connections.wait(state);
         }
-        state.answering += 1;
         drop(state);
         let turn = Turn(&self.connections);
         let result = work();
         drop(turn);
-        result
+        Some(result)
     }
 
     /// From now on the connection waits for its client to take `bytes`; others that have
@@ -256,8 +288,9 @@ struct Turn<'c>(&'c Connections);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.lock().answering -= 1;
-        self.0.changed.notify_all();
+        let mut state = self.0.lock();
+        state.answering -= 1;
+        self.0.grant_turns(&mut state);
     }
 }
 

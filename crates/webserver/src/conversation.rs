@@ -40,7 +40,7 @@ pub(crate) fn converse(socket: Arc<TcpStream>, place: &Place, handler: &Handler)
             Err(Trouble::Broken(error)) => return Err(error),
             Err(Trouble::Refused(refusal)) => return refuse(refusal, &mut wire, place),
         };
-        let (answer, close) = place.answer(|| {
+        let Some((answer, close)) = place.answer(|| {
             let request = &received.request;
             let close = received.close || place.connections().is_stopping();
             let sending = Sending {
@@ -49,7 +49,9 @@ pub(crate) fn converse(socket: Arc<TcpStream>, place: &Place, handler: &Handler)
                 close,
             };
             (handler(request).encode(sending), close)
-        });
+        }) else {
+            return Ok(());
+        };
         // Freed before the client is waited for.
         drop(received);
         deliver(&answer, &mut wire, place)?;
