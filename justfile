@@ -59,6 +59,11 @@ siege seconds="60": release
     cargo build --release -p e2e --bin siege
     sh -c 'ulimit -n 8192; exec target/release/siege "$@"' siege target/{{ musl }}/release/k8s-ai-exporter {{ seconds }}
 
+# Produce anew the numbers of Python Prophet that the tests of crates/prophet hold ours against.
+prophet-reference:
+    scripts/setup prophet
+    .cache/prophet/bin/python crates/prophet/reference/produce.py
+
 # Write deploy/ and helm/ from their typed source.
 generate:
     cargo run --quiet --locked -p manifestgen -- generate

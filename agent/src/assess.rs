@@ -1,13 +1,18 @@
 //! From what was measured to the report: forecasts, verdicts, what is missing. Pure.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use forecast::{Forecast, Prediction, forecast};
+use forecast::{Forecast, MIN_POINTS, Point, Prediction, forecast};
 use quantity::Timestamp;
 
-use crate::collect::Measurements;
-use crate::recommend::{Outlook, Resource, Thresholds, node_verdict, recommend, seconds_to_limit};
+use crate::collect::{LOOK_BACK_SECONDS, Measurements};
+use crate::evidence::evidence;
+use crate::hysteresis::{Thresholds, Verdict};
+use crate::previous::Previous;
+use crate::recommend::{Outlook, Resource, Sizes, node_verdict, recommend, seconds_to_limit};
 use crate::report::{NodeReport, Report, ResourceForecast, ResourceReport, WindowReport};
+use crate::series::fewest_samples;
 use crate::window::Window;
 
 /// A newest point older than this, and older than three steps, is no base for a
@@ -15,12 +20,14 @@ use crate::window::Window;
 const STALE_SECONDS: u64 = 300;
 const STALE_STEPS: u64 = 3;
 
-/// Judges every node that any query knows, worst first, then by name. How long
-/// all of it took is for the caller to fill in, who has a clock.
+/// Judges every node that any query knows, worst first, then by name, each knowing
+/// its verdict in the report before, if there was one. How long all of it took, and
+/// of which shard the measurements are, is for the caller to fill in, who knows.
 pub fn assess(
     measurements: Measurements,
     window: &Window,
     thresholds: Thresholds,
+    previous: Option<&Previous>,
     generated_at: Timestamp,
 ) -> Report {
     let names: BTreeSet<&String> = Resource::ALL
@@ -34,9 +41,16 @@ pub fn assess(
         let mut resources = Vec::new();
         let mut stale = Vec::new();
         let mut any_recent = false;
+        let before = |resource| previous.and_then(|p| p.verdict(name, resource));
         for resource in Resource::ALL {
-            let (report, presence) =
-                assess_resource(resource, name, &measurements, window, thresholds);
+            let (report, presence) = assess_resource(
+                resource,
+                name,
+                &measurements,
+                window,
+                thresholds,
+                before(resource),
+            );
             match presence {
                 Presence::Recent => any_recent = true,
                 Presence::Stale => stale.push(format!(
@@ -56,12 +70,18 @@ pub fn assess(
         if any_recent {
             errors.append(&mut stale);
         }
-        let recommendations: Vec<_> = resources.iter().map(|r| r.recommendation.clone()).collect();
-        let (action, severity) = node_verdict(&recommendations);
+        let verdicts: Vec<Verdict> = resources
+            .iter()
+            .map(|r| r.recommendation.verdict())
+            .collect();
+        let verdict = node_verdict(&verdicts);
+        let before: Option<Vec<Verdict>> = Resource::ALL.into_iter().map(before).collect();
+        let before = before.map(|verdicts| node_verdict(&verdicts));
         nodes.push(NodeReport {
             node: name.clone(),
-            action,
-            severity,
+            action: verdict.action,
+            severity: verdict.severity,
+            changed_from: before.filter(|before| before.severity != verdict.severity),
             resources,
         });
     }
@@ -73,7 +93,9 @@ pub fn assess(
         generated_at,
         took: Duration::ZERO,
         window: WindowReport::from(window),
+        shard: None,
         thresholds: thresholds.into(),
+        previous: previous.map(|p| p.origin),
         nodes,
         errors,
         warnings: measurements.warnings,
@@ -93,6 +115,7 @@ fn assess_resource(
     measurements: &Measurements,
     window: &Window,
     thresholds: Thresholds,
+    before: Option<Verdict>,
 ) -> (ResourceReport, Presence) {
     let measured = measurements.of(resource);
     let allocatable = measured.allocatable.get(node).copied();
@@ -109,6 +132,9 @@ fn assess_resource(
         Some(newest) if newest.at.unix() < oldest_useful => {
             (Err(Outlook::Stale(newest.at)), Presence::Stale)
         }
+        Some(_) if may_repeat_few(points, window) => {
+            (Err(Outlook::Repeated(points.len())), Presence::Recent)
+        }
         Some(_) => (
             forecast(points, &window.ahead(), ceiling).map_err(Outlook::TooFew),
             Presence::Recent,
@@ -118,7 +144,11 @@ fn assess_resource(
         Ok(forecast) => &Outlook::Forecast(forecast),
         Err(unknown) => unknown,
     };
-    let recommendation = recommend(resource, outlook, allocatable, thresholds, window);
+    let sizes = Sizes {
+        allocatable,
+        capacity,
+    };
+    let recommendation = recommend(resource, outlook, sizes, before, thresholds, window);
     let report = ResourceReport {
         resource,
         unit: resource.unit(),
@@ -132,12 +162,23 @@ fn assess_resource(
         allocatable,
         capacity,
         recommendation,
+        evidence: Vec::new(),
     };
-    let report = match result {
+    let mut report = match result {
         Ok(forecast) => with_forecast(report, forecast, window),
         Err(_) => report,
     };
+    report.evidence = evidence(&report, window);
     (report, presence)
+}
+
+/// Whether enough points may stand for too few samples, since the backend shows
+/// each sample again until it looks back no further. A window no longer than that
+/// could never tell, and is taken at its word.
+fn may_repeat_few(points: &[Point], window: &Window) -> bool {
+    points.len() >= MIN_POINTS
+        && window.seconds() > LOOK_BACK_SECONDS
+        && fewest_samples(points, LOOK_BACK_SECONDS) < MIN_POINTS
 }
 
 fn with_forecast(report: ResourceReport, forecast: Forecast, window: &Window) -> ResourceReport {

@@ -65,7 +65,8 @@ impl Measurements {
         }
     }
 
-    fn has_no_usage(&self) -> bool {
+    /// Whether no node has any usage.
+    pub fn has_no_usage(&self) -> bool {
         self.cpu.usage.is_empty() && self.memory.usage.is_empty()
     }
 
@@ -90,7 +91,7 @@ pub struct UsageQueries {
 const SIZE_WINDOW_SECONDS: u64 = 600;
 
 /// How long Prometheus shows the last sample of a series that has ended.
-const LOOK_BACK_SECONDS: u64 = 300;
+pub const LOOK_BACK_SECONDS: u64 = 300;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Quantity {

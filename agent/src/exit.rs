@@ -21,6 +21,14 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// What it becomes when a part of the report did not reach whom it is for.
+    pub const fn undelivered(self) -> Self {
+        match self {
+            Self::Complete | Self::Findings => Self::Partial,
+            worse => worse,
+        }
+    }
+
     /// The code that the process leaves with.
     pub const fn code(self) -> u8 {
         match self {

@@ -1,28 +1,20 @@
 //! One run from the arguments to the exit code: joins the parts, prints what they say.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::time::{Duration, Instant, SystemTime};
+use std::io::{self, IsTerminal, Write};
+use std::time::{Instant, SystemTime};
 
 use commandline::Environment;
-use webclient::{Authorities, AuthorityError, Client, Credentials, Settings};
 
-use crate::args::{self, Command, Config, Format, PROGRAM};
+use crate::args::{self, Command, Config, PROGRAM, Reports};
 use crate::assess::assess;
 use crate::collect::collect;
+use crate::connection::UnusableFile;
 use crate::exit::Exit;
-use crate::prometheus::Prometheus;
 use crate::report::text::printable;
-use crate::report::{Report, json, prometheus, text};
-use crate::shard::Shard;
-use crate::termination;
+use crate::report::{Report, ShardReport, Style};
+use crate::{previous, source, termination, whole_file};
 use quantity::Timestamp;
-
-/// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-
-/// Between two queries of one run a connection is hardly idle.
-const KEEP_IDLE: Duration = Duration::from_secs(15);
 
 /// Runs the program: the report goes to `out`, in one piece, all else to `err`.
 pub fn run(
@@ -39,10 +31,6 @@ pub fn run(
         Ok(Command::Print(text)) => return print(&text, Exit::Complete, out, err),
         Err(error) => return complain(&error, Exit::Usage, err),
     };
-    let authorities = match authorities(&config) {
-        Ok(authorities) => authorities,
-        Err(error) => return complain(&error, Exit::Usage, err),
-    };
     if let Err(error) = termination::leave_on_signals() {
         // The report is still worth having.
         complain(
@@ -51,61 +39,69 @@ pub fn run(
             err,
         );
     }
-    let (report, exit) = report(&config, authorities);
+    let (report, exit) = match report(&config) {
+        Ok(report) => report,
+        Err(error) => return complain(&error, Exit::Usage, err),
+    };
     for error in &report.errors {
         complain(error, exit, err);
     }
     if exit == Exit::Backend {
         return complain(&format!("no usage from {}", config.backend.url), exit, err);
     }
-    let rendered = match config.reports.format {
-        Format::Text => text::render(&report),
-        Format::Json => json::render(&report),
-        Format::Prometheus => prometheus::render(&report),
+    let exit = write_files(&report, &config.reports, exit, err);
+    let style = Style {
+        color: config.reports.color.is_on(io::stdout().is_terminal()),
+        explain: config.reports.explain,
     };
-    print(&rendered, exit, out, err)
+    print(&report.render(config.reports.format, style), exit, out, err)
 }
 
-fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
-    config
-        .backend
-        .ca_file
-        .as_deref()
-        .map_or_else(|| Ok(Authorities::public()), Authorities::from_file)
+/// Writes every file that is asked for. One that cannot be written makes a run
+/// partial, and keeps none of the others.
+fn write_files(report: &Report, reports: &Reports, exit: Exit, err: &mut dyn Write) -> Exit {
+    let style = Style {
+        color: false,
+        explain: reports.explain,
+    };
+    reports.outputs.iter().fold(exit, |exit, output| {
+        let file = &output.file;
+        match whole_file::write(file, &report.render(output.format, style)) {
+            Ok(()) => exit,
+            Err(error) => {
+                let problem = format!("cannot write to {}: {error}", file.display());
+                complain(&problem, exit.undelivered(), err)
+            }
+        }
+    })
 }
 
-fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
+fn report(config: &Config) -> Result<(Report, Exit), UnusableFile> {
     let started = Instant::now();
-    let prometheus = Prometheus::new(
-        Client::new(Settings {
-            base: config.backend.url.clone(),
-            authorities,
-            identity: None,
-            credentials: Credentials::None,
-            headers: Vec::new(),
-            user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
-            deadline: config.backend.timeout,
-            connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
-            keep_idle: KEEP_IDLE,
-        }),
-        Shard::WHOLE,
-    );
-    let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
-    let measurements = collect(&prometheus, &config.backend.queries, &window);
+    let (source, window) = source::open(config, Timestamp::from(SystemTime::now()))?;
+    let mut measurements = collect(source.as_ref(), &config.backend.queries, &window);
     let refused = measurements.usage_query_failed;
+    let before = config.judgement.previous.as_deref();
+    let previous = previous::recall(before, source.as_ref(), &window, &mut measurements);
     let generated_at = Timestamp::from(SystemTime::now());
+    let others_have_data = measurements.others_have_data;
     let mut report = assess(
         measurements,
         &window,
         config.judgement.thresholds,
+        previous.as_ref(),
         generated_at,
     );
     report.took = started.elapsed();
+    report.shard = (!config.shard.is_whole()).then_some(ShardReport {
+        shard: config.shard,
+        others_have_data,
+    });
     let exit = match report.exit(config.judgement.fail_on) {
         Exit::NoData if refused => Exit::Backend,
         exit => exit,
     };
-    (report, exit)
+    Ok((report, exit))
 }
 
 /// Prints a whole text. One that cannot be written makes a run partial; a reader
@@ -113,15 +109,8 @@ fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
 fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     match termination::write_whole(out, text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let exit = match exit {
-                Exit::Complete | Exit::Findings => Exit::Partial,
-                worse => worse,
-            };
-            complain(
-                &format!("cannot write to standard output: {error}"),
-                exit,
-                err,
-            )
+            let problem = format!("cannot write to standard output: {error}");
+            complain(&problem, exit.undelivered(), err)
         }
         _ => exit,
     }

@@ -58,7 +58,14 @@ fn wait_for_report() -> Option<MutexGuard<'static, ()>> {
 /// # Errors
 /// Whatever `out` reports.
 pub fn write_whole(out: &mut dyn io::Write, report: &str) -> io::Result<()> {
+    uninterrupted(|| {
+        out.write_all(report.as_bytes())?;
+        out.flush()
+    })
+}
+
+/// Does `work`; a signal that arrives meanwhile waits for it, as long as for a report.
+pub fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
     let _signals_wait = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-    out.write_all(report.as_bytes())?;
-    out.flush()
+    work()
 }

@@ -1,11 +1,13 @@
-//! How a report judges: thresholds, and what makes the exit code 10.
+//! How a report judges: thresholds, the report before, what makes the exit code 10.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use commandline::{BadValue, Environment, flag, setting};
+use commandline::{BadValue, Environment, flag, parse_text, setting};
 
 use super::flags::Args;
-use crate::recommend::{Severity, Thresholds, percent};
+use crate::hysteresis::Thresholds;
+use crate::recommend::{Severity, percent};
 
 const DEFAULT_HIGH: f64 = 0.8;
 const DEFAULT_LOW: f64 = 0.2;
@@ -15,6 +17,8 @@ const DEFAULT_LOW: f64 = 0.2;
 pub struct Judgement {
     /// What counts as high and low.
     pub thresholds: Thresholds,
+    /// The JSON report of the run before; if there is none, the backend is asked.
+    pub previous: Option<PathBuf>,
     /// Least severity that makes the exit code 10.
     pub fail_on: Option<Severity>,
 }
@@ -23,6 +27,13 @@ impl Judgement {
     pub(super) fn resolve(args: &Args, environment: Environment<'_>) -> Result<Self, BadValue> {
         let low = flag("--low", args.low.clone(), parse_percent)?;
         let high = flag("--high", args.high.clone(), parse_percent)?;
+        let previous = setting(
+            environment,
+            "--previous",
+            args.previous.clone(),
+            &["PREVIOUS"],
+            parse_text,
+        )?;
         let fail_on = setting(
             environment,
             "--fail-on",
@@ -32,6 +43,7 @@ impl Judgement {
         )?;
         Ok(Self {
             thresholds: order(low.unwrap_or(DEFAULT_LOW), high.unwrap_or(DEFAULT_HIGH))?,
+            previous: previous.map(PathBuf::from),
             fail_on,
         })
     }
@@ -43,6 +55,9 @@ impl fmt::Display for Judgement {
         let exact = |share: f64| (share * 1e8).round() / 1e6;
         writeln!(f, "--high={}%", exact(self.thresholds.high()))?;
         writeln!(f, "--low={}%", exact(self.thresholds.low()))?;
+        if let Some(path) = &self.previous {
+            writeln!(f, "--previous={}", path.display())?;
+        }
         if let Some(severity) = self.fail_on {
             writeln!(f, "--fail-on={}", severity.label())?;
         }

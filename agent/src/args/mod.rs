@@ -6,13 +6,16 @@
 
 mod backend;
 mod flags;
+mod fleet;
+mod input;
 mod judgement;
 mod reports;
 mod time;
 
-pub use backend::Backend;
+pub use backend::{Backend, IdentityFiles, Login, TypedHeader};
 pub use judgement::Judgement;
-pub use reports::{Format, Reports};
+pub use reports::{Color, Output, Reports};
+pub use time::{Time, USUAL_STEP_SECONDS};
 
 use std::ffi::OsString;
 use std::fmt;
@@ -20,8 +23,8 @@ use std::fmt;
 use argh::FromArgs;
 use commandline::{BadValue, Environment, normalise, parse_bool, setting};
 
-use crate::recommend::interval;
-use crate::window::Spans;
+use crate::input::InputFile;
+use crate::shard::Shard;
 use flags::{Args, BOOLEANS};
 
 /// The program's name in messages.
@@ -30,10 +33,14 @@ pub const PROGRAM: &str = "k8s-ai-agent";
 /// Everything a run needs to know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Where the points come from.
+    /// The files that the points come from; none if the backend is asked.
+    pub inputs: Vec<InputFile>,
+    /// The backend that is asked otherwise.
     pub backend: Backend,
-    /// Lookback, step and horizon.
-    pub spans: Spans,
+    /// Which time the report is about.
+    pub time: Time,
+    /// Which part of the fleet it is about.
+    pub shard: Shard,
     /// What counts as a finding.
     pub judgement: Judgement,
     /// What becomes of the report.
@@ -119,9 +126,12 @@ fn help(full: &str) -> String {
 
 impl Config {
     fn resolve(args: &Args, environment: Environment<'_>) -> Result<Self, BadValue> {
+        let inputs = input::resolve(args)?;
         Ok(Self {
             backend: Backend::resolve(args, environment)?,
-            spans: time::resolve(args, environment)?,
+            time: Time::resolve(args, environment, !inputs.is_empty())?,
+            inputs,
+            shard: fleet::resolve(args, environment)?,
             judgement: Judgement::resolve(args, environment)?,
             reports: Reports::resolve(args, environment)?,
         })
@@ -132,10 +142,18 @@ impl fmt::Display for Config {
     /// One flag a line, in the form that [`parse`] reads. Nothing in it is secret:
     /// a URL with credentials is refused.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.backend)?;
-        writeln!(f, "--lookback={}", interval(self.spans.lookback()))?;
-        writeln!(f, "--forecast={}", interval(self.spans.horizon()))?;
-        writeln!(f, "--step={}", interval(self.spans.step()))?;
+        if self.inputs.is_empty() {
+            write!(f, "{}", self.backend)?;
+        } else {
+            for file in &self.inputs {
+                writeln!(f, "--input={file}")?;
+            }
+            write!(f, "{}", self.backend.queries)?;
+        }
+        write!(f, "{}", self.time)?;
+        if !self.shard.is_whole() {
+            writeln!(f, "--shard={}", self.shard)?;
+        }
         write!(f, "{}{}", self.judgement, self.reports)
     }
 }

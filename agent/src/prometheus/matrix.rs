@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufReader, Read};
+use std::ops::AddAssign;
 
 use contract::label;
 use forecast::Point;
@@ -100,6 +101,14 @@ pub struct Rejected {
     pub out_of_order: u64,
 }
 
+impl AddAssign for Rejected {
+    fn add_assign(&mut self, more: Self) {
+        self.implausible += more.implausible;
+        self.elsewhen += more.elsewhen;
+        self.out_of_order += more.out_of_order;
+    }
+}
+
 /// Why a body is not a complete, successful answer.
 #[derive(Debug)]
 pub enum Defect {
@@ -154,8 +163,8 @@ pub trait Consumer {
     /// The moment that a sample at these Unix seconds belongs to, if any.
     fn moment(&self, unix: f64) -> Option<Timestamp>;
 
-    /// Takes the points of the present series, which ends it.
-    fn end_series(&mut self, points: Series);
+    /// Takes the points of the present series, which ends it, and what was left out.
+    fn end_series(&mut self, points: Series, rejected: Rejected);
 }
 
 /// Reads an answer to its end, by node.
@@ -198,7 +207,7 @@ impl Consumer for Nodes<'_> {
         self.window.nearest(unix)
     }
 
-    fn end_series(&mut self, points: Series) {
+    fn end_series(&mut self, points: Series, _: Rejected) {
         match self.node.take() {
             Some(node) if self.shard.has(&node) => {
                 self.answer.nodes.entry(node).or_default().push(points);
@@ -266,7 +275,7 @@ impl Consumer for Rows<'_> {
         self.window.nearest(unix)
     }
 
-    fn end_series(&mut self, points: Series) {
+    fn end_series(&mut self, points: Series, _: Rejected) {
         let wanted = self.is_of_shard();
         let empty = vec![None; self.names.len()];
         let values = std::mem::replace(&mut self.values, empty);
@@ -290,6 +299,30 @@ pub fn read_series(body: impl Read, consumer: &mut dyn Consumer) -> Result<Remar
     envelope.remarks()
 }
 
+/// Reads one answer after the other to the end of `body`, at least one; otherwise
+/// as [`read_series`].
+///
+/// # Errors
+/// When one of them reports an error, is not a matrix, or ends early.
+pub fn read_all(body: impl Read, consumer: &mut dyn Consumer) -> Result<Remarks, Defect> {
+    let mut json = deserializer(body);
+    let mut all = Remarks::default();
+    loop {
+        let parts = Envelope(consumer).deserialize(&mut json).map_err(defect)?;
+        let remarks = parts.remarks()?;
+        all.warnings.extend(remarks.warnings);
+        all.infos.extend(remarks.infos);
+        all.is_partial |= remarks.is_partial;
+        all.rejected += remarks.rejected;
+        match json.end() {
+            Ok(()) => return Ok(all),
+            // Something follows, which is another answer or a defect of its own.
+            Err(error) if error.is_syntax() => {}
+            Err(error) => return Err(defect(error)),
+        }
+    }
+}
+
 fn deserializer<R: Read>(
     body: R,
 ) -> serde_json::Deserializer<serde_json::de::IoRead<BufReader<R>>> {
@@ -309,7 +342,7 @@ pub fn read_refusal(body: &str) -> Option<Refusal> {
         fn moment(&self, _: f64) -> Option<Timestamp> {
             None
         }
-        fn end_series(&mut self, _: Series) {}
+        fn end_series(&mut self, _: Series, _: Rejected) {}
     }
     match read_series(body.as_bytes(), &mut Nobody) {
         Err(Defect::Refused(refusal)) => Some(refusal),
@@ -317,7 +350,7 @@ pub fn read_refusal(body: &str) -> Option<Refusal> {
     }
 }
 
-fn defect(error: serde_json::Error) -> Defect {
+pub(super) fn defect(error: serde_json::Error) -> Defect {
     if error.is_eof() {
         return Defect::Truncated;
     }
@@ -464,11 +497,11 @@ impl<'de> Visitor<'de> for ResultList<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(points) = list.next_element_seed(OneSeries {
+        while let Some((points, rejected)) = list.next_element_seed(OneSeries {
             consumer: &mut *self.consumer,
-            rejected: &mut *self.rejected,
         })? {
-            self.consumer.end_series(points);
+            *self.rejected += rejected;
+            self.consumer.end_series(points, rejected);
         }
         Ok(())
     }
@@ -477,18 +510,17 @@ impl<'de> Visitor<'de> for ResultList<'_> {
 /// One element of `result`: `{"metric": {…}, "values": [[time, "value"], …]}`.
 struct OneSeries<'a> {
     consumer: &'a mut dyn Consumer,
-    rejected: &'a mut Rejected,
 }
 
 impl<'de> DeserializeSeed<'de> for OneSeries<'_> {
-    type Value = Series;
+    type Value = (Series, Rejected);
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for OneSeries<'_> {
-    type Value = Series;
+    type Value = (Series, Rejected);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a series with metric and values")
@@ -496,6 +528,7 @@ impl<'de> Visitor<'de> for OneSeries<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut points = Series::default();
+        let mut rejected = Rejected::default();
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
                 "metric" => map.next_value_seed(Nullable(Metric(&mut *self.consumer)))?,
@@ -503,7 +536,7 @@ impl<'de> Visitor<'de> for OneSeries<'_> {
                     map.next_value_seed(Nullable(Values {
                         consumer: &*self.consumer,
                         points: &mut points,
-                        rejected: self.rejected,
+                        rejected: &mut rejected,
                         newest: f64::NEG_INFINITY,
                     }))?;
                 }
@@ -512,7 +545,7 @@ impl<'de> Visitor<'de> for OneSeries<'_> {
                 }
             }
         }
-        Ok(points)
+        Ok((points, rejected))
     }
 }
 

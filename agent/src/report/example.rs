@@ -9,6 +9,8 @@ use super::{
     BacktestReport, CandidateReport, NodeReport, PredictionReport, Report, ResourceForecast,
     ResourceReport, ThresholdsReport, WindowReport,
 };
+use crate::hysteresis::{Shares, Thresholds, Verdict, judge};
+use crate::previous::Origin;
 use crate::recommend::{Action, Reason, Recommendation, Resource, Severity};
 
 const END: i64 = 1_795_331_580;
@@ -71,10 +73,12 @@ pub(crate) fn report() -> Report {
             step_seconds: STEP as u64,
             horizon_seconds: HORIZON as u64,
         },
+        shard: None,
         thresholds: ThresholdsReport {
             high: 0.8,
             low: 0.2,
         },
+        previous: Some(Origin::File),
         nodes,
         errors: vec!["node gone: no memory samples".to_owned()],
         warnings: vec!["cpu usage: the backend warns: <i>slow</i> | `store`".to_owned()],
@@ -90,12 +94,13 @@ pub(crate) fn report_of(names: &[&str]) -> Report {
 }
 
 fn node(name: &str, resources: [ResourceReport; 2]) -> NodeReport {
-    let verdicts = resources.each_ref().map(|r| r.recommendation.clone());
-    let (action, severity) = crate::recommend::node_verdict(&verdicts);
+    let verdicts = resources.each_ref().map(|r| r.recommendation.verdict());
+    let Verdict { action, severity } = crate::recommend::node_verdict(&verdicts);
     NodeReport {
         node: name.to_owned(),
         action,
         severity,
+        changed_from: (severity == Severity::Critical).then_some(Verdict::HIGH),
         resources: resources.into(),
     }
 }
@@ -121,15 +126,14 @@ fn busy(resource: Resource, from: f64, to: f64, size: f64) -> ResourceReport {
     let highest = |bound: fn(&PredictionReport) -> f64| path.iter().map(bound).fold(0.0, f64::max);
     let (max, upper) = (highest(|p| p.value), highest(|p| p.upper));
     let mean = path.iter().map(|p| p.value).sum::<f64>() / path.len() as f64;
-    let (action, severity) = if max >= size {
-        (Action::ScaleUp, Severity::Critical)
-    } else if max > 0.8 * size {
-        (Action::ScaleUp, Severity::Warning)
-    } else if mean < 0.2 * size {
-        (Action::Consolidate, Severity::Info)
-    } else {
-        (Action::None, Severity::None)
+    let shares = Shares {
+        expected: max / size,
+        upper: upper / size,
+        mean: mean / size,
     };
+    let thresholds = Thresholds::new(0.2, 0.8).expect("in order");
+    let decision = judge(shares, thresholds, None);
+    let Verdict { action, severity } = decision.verdict;
     let history: Vec<Point> = (-LOOKBACK / STEP..=0)
         .map(|k| Point {
             at: Timestamp::from_unix(END + k * STEP),
@@ -184,7 +188,13 @@ fn busy(resource: Resource, from: f64, to: f64, size: f64) -> ResourceReport {
             severity,
             message: format!("{}: up to {}", action.label(), resource.display(max)),
             reason: None,
+            decision: Some(decision),
+            changed_from: (severity == Severity::Critical).then_some(Verdict::HIGH),
         },
+        evidence: vec![
+            format!("decided by {}", resource.display(max)),
+            "25 of 25 points expected".to_owned(),
+        ],
     }
 }
 
@@ -197,6 +207,8 @@ fn without_size(report: ResourceReport) -> ResourceReport {
             severity: Severity::None,
             message: "allocatable is unknown, so no advice".to_owned(),
             reason: Some(Reason::NoAllocatable),
+            decision: None,
+            changed_from: None,
         },
         ..report
     }
@@ -216,7 +228,10 @@ fn unknown(resource: Resource, points: usize, reason: Reason, message: &str) -> 
             severity: Severity::None,
             message: message.to_owned(),
             reason: Some(reason),
+            decision: None,
+            changed_from: None,
         },
+        evidence: vec![format!("{points} of 25 points expected")],
         ..known
     }
 }

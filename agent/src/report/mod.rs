@@ -3,20 +3,29 @@
 //! `report.schema.json` beside this crate's manifest describes the JSON form;
 //! a test holds real reports against it.
 
+pub mod csv;
 #[cfg(test)]
 mod example;
+mod format;
 pub mod json;
+pub mod markdown;
 pub mod prometheus;
+pub mod summary;
 pub mod text;
 
 use std::time::Duration;
+
+pub use format::{Format, Style};
 
 use forecast::{Backtest, Candidate, Outcome, Point, Prediction};
 use quantity::Timestamp;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::recommend::{Action, Recommendation, Resource, Severity, Thresholds};
+use crate::hysteresis::{Thresholds, Verdict};
+use crate::previous::Origin;
+use crate::recommend::{Action, Recommendation, Resource, Severity};
+use crate::shard::Shard;
 use crate::window::Window;
 
 /// Everything a report says.
@@ -34,8 +43,12 @@ pub struct Report {
     pub took: Duration,
     /// What time it is about.
     pub window: WindowReport,
+    /// Which part of the fleet it is about, if not the whole.
+    pub shard: Option<ShardReport>,
     /// What it judged by.
     pub thresholds: ThresholdsReport,
+    /// Where the verdicts of the report before came from; `None` if there was none.
+    pub previous: Option<Origin>,
     /// Worst first, then by name.
     pub nodes: Vec<NodeReport>,
     /// What is missing from the report, one sentence each; empty if it is complete.
@@ -68,6 +81,17 @@ impl From<&Window> for WindowReport {
     }
 }
 
+/// A part of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ShardReport {
+    /// Which.
+    #[serde(flatten)]
+    pub shard: Shard,
+    /// Whether there are nodes in other parts; then none in this one is no failure.
+    #[serde(skip)]
+    pub others_have_data: bool,
+}
+
 /// Shares of allocatable, 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ThresholdsReport {
@@ -95,8 +119,20 @@ pub struct NodeReport {
     pub action: Action,
     /// How urgent that is.
     pub severity: Severity,
+    /// The verdict of the report before, if its severity was another one.
+    pub changed_from: Option<Verdict>,
     /// CPU and memory.
     pub resources: Vec<ResourceReport>,
+}
+
+impl NodeReport {
+    /// What to do with it and how urgent that is.
+    pub fn verdict(&self) -> Verdict {
+        Verdict {
+            action: self.action,
+            severity: self.severity,
+        }
+    }
 }
 
 /// One resource of one node.
@@ -127,6 +163,8 @@ pub struct ResourceReport {
     pub capacity: Option<f64>,
     /// What to do.
     pub recommendation: Recommendation,
+    /// Why, one fact a line, the decisive one first.
+    pub evidence: Vec<String>,
 }
 
 /// What is ahead of one resource.
@@ -253,7 +291,8 @@ impl Report {
     /// The exit code that this report deserves.
     pub fn exit(&self, fail_on: Option<Severity>) -> Exit {
         let found = |least| self.nodes.iter().any(|node| node.severity >= least);
-        if !self.has_data() {
+        let others = self.shard.is_some_and(|shard| shard.others_have_data);
+        if !self.has_data() && !others {
             Exit::NoData
         } else if !self.errors.is_empty() {
             Exit::Partial

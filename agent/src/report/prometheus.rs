@@ -10,7 +10,7 @@ use contract::{Bound, Series, report as series};
 use publish::{Format, Published};
 
 use super::{NodeReport, PredictionReport, Report, ResourceForecast, ResourceReport};
-use crate::recommend::{Action, Resource, Severity};
+use crate::recommend::{Action, Resource};
 
 /// The report in text format 0.0.4.
 pub fn render(report: &Report) -> String {
@@ -72,7 +72,7 @@ impl<'a> Samples<'a> {
                 f64::from(u8::from(is_it)),
             );
         }
-        let severity = level(report.recommendation.severity);
+        let severity = report.recommendation.severity.level();
         self.put(&series::RESOURCE_SEVERITY, &labels, severity);
     }
 
@@ -108,7 +108,7 @@ impl<'a> Samples<'a> {
             let is_it = f64::from(u8::from(report.action == action));
             self.put(&series::NODE_ACTION, &[node, action.name()], is_it);
         }
-        self.put(&series::NODE_SEVERITY, &[node], level(report.severity));
+        self.put(&series::NODE_SEVERITY, &[node], report.severity.level());
     }
 
     fn of_report(&mut self, report: &'a Report) {
@@ -135,16 +135,6 @@ fn at(prediction: &PredictionReport, bound: Bound) -> f64 {
         Bound::Lower => prediction.lower,
         Bound::Expected => prediction.value,
         Bound::Upper => prediction.upper,
-    }
-}
-
-/// The number that stands for a severity, as the help text of its series says.
-fn level(severity: Severity) -> f64 {
-    match severity {
-        Severity::None => 0.0,
-        Severity::Info => 1.0,
-        Severity::Warning => 2.0,
-        Severity::Critical => 3.0,
     }
 }
 

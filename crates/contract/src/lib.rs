@@ -23,6 +23,8 @@ pub mod path {
     pub const READYZ: &str = "/readyz";
     /// Range queries: Prometheus's own path, so that the agent can ask either.
     pub const QUERY_RANGE: &str = "/api/v1/query_range";
+    /// Instant queries: Prometheus's own path, which the exporter does not serve.
+    pub const QUERY: &str = "/api/v1/query";
 }
 
 /// Label names of our series.

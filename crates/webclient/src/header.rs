@@ -54,7 +54,9 @@ impl Header {
         let name = HeaderName::try_from(name)
             .map_err(|_| BadHeader("a header such as 'X-Scope-OrgID: team'"))?;
         if OWN.contains(&name.as_str()) {
-            return Err(BadHeader("a header that is not one of the client's own"));
+            return Err(BadHeader(
+                "a header that may be set: the client sets it itself",
+            ));
         }
         let value = value.trim();
         let printable = HeaderValue::from_str(value).is_ok() && value.is_ascii();

@@ -1,0 +1,73 @@
+//! The forms that a report can take.
+
+use super::{Report, csv, json, markdown, prometheus, text};
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people at a terminal.
+    Text,
+    /// For programs; `report.schema.json` describes it.
+    Json,
+    /// For comments, issues and wikis: GitHub-flavoured.
+    Markdown,
+    /// For spreadsheets: RFC 4180.
+    Csv,
+    /// For Prometheus: text format 0.0.4.
+    Prometheus,
+}
+
+/// What text for people shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Style {
+    /// Whether plain text has colours.
+    pub color: bool,
+    /// Whether models that were not chosen are shown.
+    pub explain: bool,
+}
+
+impl Format {
+    /// Each of them.
+    pub const ALL: [Self; 5] = [
+        Self::Text,
+        Self::Json,
+        Self::Markdown,
+        Self::Csv,
+        Self::Prometheus,
+    ];
+
+    /// As flags name it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Markdown => "markdown",
+            Self::Csv => "csv",
+            Self::Prometheus => "prometheus",
+        }
+    }
+
+    /// The form that flags name so.
+    pub fn parse(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.label() == label)
+    }
+
+    /// All labels, as a sentence lists them.
+    pub fn list() -> String {
+        let [others @ .., last] = Self::ALL.map(Self::label);
+        format!("{} or {last}", others.join(", "))
+    }
+}
+
+impl Report {
+    /// The report in a form, with a final newline.
+    pub fn render(&self, format: Format, style: Style) -> String {
+        match format {
+            Format::Text => text::render(self, style),
+            Format::Json => json::render(self),
+            Format::Markdown => markdown::render(self, style),
+            Format::Csv => csv::render(self),
+            Format::Prometheus => prometheus::render(self),
+        }
+    }
+}
