@@ -11,7 +11,8 @@ use log::{debug, warn};
 
 use crate::Limits;
 use crate::connections::{Connections, Place};
-use crate::conversation::{Handler, converse};
+use crate::conversation::{Service, converse};
+use crate::protection::Protection;
 use crate::request::Request;
 use crate::response::Response;
 
@@ -27,13 +28,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers requests to `listener` by `handler`, which several threads call at once.
+    /// Answers requests to `listener` by `handler`, which several threads call at once, for
+    /// those whom `protection` lets in.
     ///
     /// # Errors
     /// When the listener has no address, or no thread can be started.
     pub fn start(
         listener: TcpListener,
         mut limits: Limits,
+        protection: Protection,
         handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
@@ -50,11 +53,14 @@ impl Server {
             address,
             connections: Arc::clone(&connections),
         };
-        let handler: Arc<Handler> = Arc::new(handler);
+        let service = Arc::new(Service {
+            protection,
+            handler: Box::new(handler),
+        });
         thread::Builder::new()
             .name("accept".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn(move || accept(&listener, &connections, &handler))?;
+            .spawn(move || accept(&listener, &connections, &service))?;
         Ok(server)
     }
 
@@ -77,7 +83,7 @@ impl Server {
     }
 }
 
-fn accept(listener: &TcpListener, connections: &Arc<Connections>, handler: &Arc<Handler>) {
+fn accept(listener: &TcpListener, connections: &Arc<Connections>, service: &Arc<Service>) {
     let mut warned = false;
     loop {
         let (socket, peer) = match listener.accept() {
@@ -97,11 +103,11 @@ fn accept(listener: &TcpListener, connections: &Arc<Connections>, handler: &Arc<
         let Some(place) = connections.admit(Arc::clone(&socket), peer.ip()) else {
             return;
         };
-        let handler = Arc::clone(handler);
+        let service = Arc::clone(service);
         let started = thread::Builder::new()
             .name("connection".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn(move || serve(socket, peer, &place, &*handler));
+            .spawn(move || serve(socket, peer, &place, &service));
         if let Err(error) = started {
             // The connection is closed, and its place given up, with the closure.
             warn!("no thread for a connection: {error}");
@@ -110,8 +116,8 @@ fn accept(listener: &TcpListener, connections: &Arc<Connections>, handler: &Arc<
     }
 }
 
-fn serve(socket: Arc<TcpStream>, peer: SocketAddr, place: &Place, handler: &Handler) {
-    if let Err(error) = converse(socket, place, handler) {
+fn serve(socket: Arc<TcpStream>, peer: SocketAddr, place: &Place, service: &Service) {
+    if let Err(error) = converse(socket, place, service) {
         // The client went away, or had to; nobody is left to tell.
         debug!("connection of {peer}: {error}");
     }

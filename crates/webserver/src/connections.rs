@@ -20,8 +20,8 @@ pub(crate) struct Connections {
 struct State {
     open: Vec<Connection>,
     next: u64,
-    /// Answers that are being worked on.
-    answering: usize,
+    /// Turns that are taken, by [`Work`].
+    working: [usize; 2],
     stopping: bool,
 }
 
@@ -41,12 +41,21 @@ struct Connection {
 enum Phase {
     /// A request of the client.
     Receiving,
-    /// Its turn to be answered.
-    Queueing,
+    /// Its turn.
+    Queueing(Work),
     /// Us.
-    Answering,
+    Working,
     /// The client, to take this many bytes.
     Delivering(usize),
+}
+
+/// Work that only some connections may cause at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Proving a password, which is slow on purpose: one at a time.
+    Proof,
+    /// An answer.
+    Answer,
 }
 
 impl Connections {
@@ -118,12 +127,14 @@ impl Connections {
 
     /// Hands out the turns that are free.
     fn grant_turns(&self, state: &mut State) {
-        while state.answering < self.limits.answers
-            && let Some(id) = state.next_in_turn()
-        {
-            state.answering += 1;
-            state.enter(id, Phase::Answering);
-            self.changed.notify_all();
+        for (work, most) in [(Work::Proof, 1), (Work::Answer, self.limits.answers)] {
+            while state.working[work as usize] < most
+                && let Some(id) = state.next_in_turn(work)
+            {
+                state.working[work as usize] += 1;
+                state.enter(id, Phase::Working);
+                self.changed.notify_all();
+            }
         }
     }
 
@@ -175,12 +186,12 @@ impl State {
         let victim = (0..self.open.len())
             .filter(|index| {
                 let each = &self.open[*index];
-                !each.evicted && each.phase != Phase::Answering && of(each)
+                !each.evicted && each.phase != Phase::Working && of(each)
             })
             .min_by_key(|index| {
                 let each = &self.open[*index];
                 let crowd = Reverse(self.connections_of(each.peer));
-                (crowd, each.phase == Phase::Queueing, each.since)
+                (crowd, matches!(each.phase, Phase::Queueing(_)), each.since)
             });
         let Some(victim) = victim else {
             return false;
@@ -198,12 +209,11 @@ impl State {
             .count()
     }
 
-    /// Whose turn it is to be answered: of the address with the fewest connections, who
-    /// has waited longest.
-    fn next_in_turn(&self) -> Option<u64> {
+    /// Whose turn it is: of the address with the fewest connections, who has waited longest.
+    fn next_in_turn(&self, work: Work) -> Option<u64> {
         let queue = self.open.iter();
         queue
-            .filter(|each| each.phase == Phase::Queueing && !each.evicted)
+            .filter(|each| each.phase == Phase::Queueing(work) && !each.evicted)
             .min_by_key(|each| (self.connections_of(each.peer), each.since))
             .map(|each| each.id)
     }
@@ -241,20 +251,23 @@ impl Place {
         !state.stopping
     }
 
-    /// Works on an answer, when it is this connection's turn. None if it was closed before.
-    pub(crate) fn answer<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+    /// Does some work when it is this connection's turn. None if it was closed before.
+    pub(crate) fn work<T>(&self, work: Work, job: impl FnOnce() -> T) -> Option<T> {
         let mut state = self.connections.lock();
-        state.enter(self.id, Phase::Queueing);
+        state.enter(self.id, Phase::Queueing(work));
         self.connections.grant_turns(&mut state);
-        while state.connection(self.id).phase != Phase::Answering {
+        while state.connection(self.id).phase != Phase::Working {
             if state.connection(self.id).evicted {
                 return None;
             }
             state = self.connections.wait(state);
         }
         drop(state);
-        let turn = Turn(&self.connections);
-        let result = work();
+        let turn = Turn {
+            connections: &self.connections,
+            work,
+        };
+        let result = job();
         drop(turn);
         Some(result)
     }
@@ -283,14 +296,17 @@ impl State {
     }
 }
 
-/// A turn at answering, which ends also when the handler panics.
-struct Turn<'c>(&'c Connections);
+/// A turn, which ends also when the work panics.
+struct Turn<'c> {
+    connections: &'c Connections,
+    work: Work,
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.answering -= 1;
-        self.0.grant_turns(&mut state);
+        let mut state = self.connections.lock();
+        state.working[self.work as usize] -= 1;
+        self.connections.grant_turns(&mut state);
     }
 }
 

@@ -3,10 +3,11 @@
 //!
 //! The data flow, in the order of the modules: [`ListenAddress`] where to listen →
 //! `accept` connections → `connections` who may stay when there are too many →
-//! `conversation` requests and answers on one connection: `receive` bytes to a
-//! request by way of `head`, then the handler, then `response` to bytes.
+//! `conversation` requests and answers on one connection: `wire` bytes with or without
+//! TLS, `receive` to a request by way of `head`, `protection` who may ask, then the
+//! handler, then `response` to bytes.
 //!
-//! In scope: GET, HEAD and POST; keep-alive and pipelining; bodies that are counted or
+//! In scope: GET, HEAD and POST; TLS and logins in the convention of Prometheus's own exporters; keep-alive and pipelining; bodies that are counted or
 //! chunked; gzip of answers; refusals with the status that says why.
 //!
 //! Out of scope: routes (the handler's), request bodies larger than a form, answers
@@ -17,6 +18,7 @@ mod address;
 mod connections;
 mod conversation;
 mod head;
+mod protection;
 mod receive;
 mod request;
 mod response;
@@ -26,6 +28,7 @@ use std::time::Duration;
 
 pub use accept::Server;
 pub use address::ListenAddress;
+pub use protection::{BadProtection, Protection, ProtectionFiles};
 pub use request::{Method, Request};
 pub use response::Response;
 
