@@ -6,7 +6,7 @@ use std::time::Duration;
 use forecast::{Forecast, MIN_POINTS, Point, Prediction, forecast};
 use quantity::Timestamp;
 
-use crate::collect::{LOOK_BACK_SECONDS, Measurements};
+use crate::collect::{LOOK_BACK_SECONDS, Measured, Measurements};
 use crate::evidence::evidence;
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::previous::Previous;
@@ -24,29 +24,32 @@ const STALE_STEPS: u64 = 3;
 /// its verdict in the report before, if there was one. How long all of it took, and
 /// of which shard the measurements are, is for the caller to fill in, who knows.
 pub fn assess(
-    measurements: Measurements,
+    mut measurements: Measurements,
     window: &Window,
     thresholds: Thresholds,
     previous: Option<&Previous>,
     generated_at: Timestamp,
 ) -> Report {
-    let names: BTreeSet<&String> = Resource::ALL
+    let names: BTreeSet<String> = Resource::ALL
         .iter()
         .map(|resource| measurements.of(*resource))
         .flat_map(|m| m.usage.keys().chain(m.allocatable.keys()))
+        .cloned()
         .collect();
-    let mut errors = measurements.errors.clone();
+    // Where a query brought nothing at all, that has been said.
+    let unknown = Resource::ALL.map(|resource| measurements.of(resource).usage.is_empty());
+    let mut errors = std::mem::take(&mut measurements.errors);
     let mut nodes = Vec::new();
     for name in names {
         let mut resources = Vec::new();
         let mut stale = Vec::new();
         let mut any_recent = false;
-        let before = |resource| previous.and_then(|p| p.verdict(name, resource));
-        for resource in Resource::ALL {
+        let before = |resource| previous.and_then(|p| p.verdict(&name, resource));
+        for (resource, unknown) in Resource::ALL.into_iter().zip(unknown) {
             let (report, presence) = assess_resource(
                 resource,
-                name,
-                &measurements,
+                &name,
+                measurements.of_mut(resource),
                 window,
                 thresholds,
                 before(resource),
@@ -57,8 +60,7 @@ pub fn assess(
                     "node {name}: no recent {} samples",
                     resource.label()
                 )),
-                // Where a query brought nothing at all, that has been said.
-                Presence::Absent if measurements.of(resource).usage.is_empty() => {}
+                Presence::Absent if unknown => {}
                 Presence::Absent => {
                     errors.push(format!("node {name}: no {} samples", resource.label()));
                 }
@@ -78,7 +80,7 @@ pub fn assess(
         let before: Option<Vec<Verdict>> = Resource::ALL.into_iter().map(before).collect();
         let before = before.map(|verdicts| node_verdict(&verdicts));
         nodes.push(NodeReport {
-            node: name.clone(),
+            node: name,
             action: verdict.action,
             severity: verdict.severity,
             changed_from: before.filter(|before| before.severity != verdict.severity),
@@ -112,20 +114,22 @@ enum Presence {
 fn assess_resource(
     resource: Resource,
     node: &str,
-    measurements: &Measurements,
+    measured: &mut Measured,
     window: &Window,
     thresholds: Thresholds,
     before: Option<Verdict>,
 ) -> (ResourceReport, Presence) {
-    let measured = measurements.of(resource);
     let allocatable = measured.allocatable.get(node).copied();
     let capacity = measured.capacity.get(node).copied();
     // Capacity is never below allocatable; if it is said to be, it is the odd one.
     let ceiling = capacity.map(|c| c.max(allocatable.unwrap_or(c)));
-    let points = measured
+    // Taken, not copied: the report holds the points of a large fleet once.
+    let history = measured
         .usage
-        .get(node)
-        .map_or(&[][..], |series| series.points());
+        .remove(node)
+        .unwrap_or_default()
+        .into_points();
+    let points = history.as_slice();
     let oldest_useful = window.end.unix() - STALE_SECONDS.max(STALE_STEPS * window.step) as i64;
     let (result, presence) = match points.last() {
         None => (Err(Outlook::NoData), Presence::Absent),
@@ -152,9 +156,9 @@ fn assess_resource(
     let report = ResourceReport {
         resource,
         unit: resource.unit(),
-        points: points.len(),
+        points: history.len(),
         points_expected: window.points_expected(),
-        history: points.to_vec(),
+        history,
         model: None,
         backtest: None,
         candidates: Vec::new(),

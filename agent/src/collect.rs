@@ -70,7 +70,7 @@ impl Measurements {
         self.cpu.usage.is_empty() && self.memory.usage.is_empty()
     }
 
-    fn of_mut(&mut self, resource: Resource) -> &mut Measured {
+    pub(crate) fn of_mut(&mut self, resource: Resource) -> &mut Measured {
         match resource {
             Resource::Cpu => &mut self.cpu,
             Resource::Memory => &mut self.memory,

@@ -11,8 +11,8 @@ pub enum Exit {
     Backend,
     /// The backend answered, and has no data at all.
     NoData,
-    /// Something is missing from the report: a node, a resource, or the report
-    /// could not be written.
+    /// Something is missing from the report: a node, a resource; or the report
+    /// could not be written, or not be delivered to a sink.
     Partial,
     /// A finding is at least as severe as `--fail-on` says.
     Findings,

@@ -13,6 +13,7 @@ use crate::connection::UnusableFile;
 use crate::exit::Exit;
 use crate::report::text::printable;
 use crate::report::{Report, ShardReport, Style};
+use crate::sink::{Delivery, Sinks};
 use crate::{previous, source, termination, whole_file};
 use quantity::Timestamp;
 
@@ -29,6 +30,10 @@ pub fn run(
             return print(&config.to_string(), Exit::Complete, out, err);
         }
         Ok(Command::Print(text)) => return print(&text, Exit::Complete, out, err),
+        Err(error) => return complain(&error, Exit::Usage, err),
+    };
+    let sinks = match Sinks::open(&config.sinks) {
+        Ok(sinks) => sinks,
         Err(error) => return complain(&error, Exit::Usage, err),
     };
     if let Err(error) = termination::leave_on_signals() {
@@ -54,7 +59,19 @@ pub fn run(
         color: config.reports.color.is_on(io::stdout().is_terminal()),
         explain: config.reports.explain,
     };
-    print(&report.render(config.reports.format, style), exit, out, err)
+    let format = config.reports.format;
+    let exit = write_out(|out| report.write(format, style, out), exit, out, err);
+    deliver(&sinks, &report, exit, err)
+}
+
+/// Sends the report to all sinks. One that fails makes a run partial.
+fn deliver(sinks: &Sinks, report: &Report, mut exit: Exit, err: &mut dyn Write) -> Exit {
+    for Delivery { sink, result } in sinks.deliver(report) {
+        if let Err(problem) = result {
+            exit = complain(&format!("{sink}: {problem}"), exit.undelivered(), err);
+        }
+    }
+    exit
 }
 
 /// Writes every file that is asked for. One that cannot be written makes a run
@@ -66,7 +83,7 @@ fn write_files(report: &Report, reports: &Reports, exit: Exit, err: &mut dyn Wri
     };
     reports.outputs.iter().fold(exit, |exit, output| {
         let file = &output.file;
-        match whole_file::write(file, &report.render(output.format, style)) {
+        match whole_file::write(file, |out| report.write(output.format, style, out)) {
             Ok(()) => exit,
             Err(error) => {
                 let problem = format!("cannot write to {}: {error}", file.display());
@@ -104,10 +121,20 @@ fn report(config: &Config) -> Result<(Report, Exit), UnusableFile> {
     Ok((report, exit))
 }
 
-/// Prints a whole text. One that cannot be written makes a run partial; a reader
-/// that has seen enough and gone does not.
+/// Prints a whole text.
 fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    match termination::write_whole(out, text) {
+    write_out(|out| out.write_all(text.as_bytes()), exit, out, err)
+}
+
+/// Writes to standard output. What cannot be written makes a run partial; a reader
+/// that has seen enough and gone does not.
+fn write_out(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    exit: Exit,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    match termination::write_whole(out, write) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let problem = format!("cannot write to standard output: {error}");
             complain(&problem, exit.undelivered(), err)

@@ -27,6 +27,11 @@ impl Series {
         &self.points
     }
 
+    /// The same, taken over.
+    pub fn into_points(self) -> Vec<Point> {
+        self.points
+    }
+
     /// The newest point.
     pub fn last(&self) -> Option<Point> {
         self.points.last().copied()

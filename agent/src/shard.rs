@@ -43,6 +43,11 @@ impl Shard {
             .ok_or(EXPECTED)
     }
 
+    /// Which part, from 0.
+    pub fn index(self) -> u32 {
+        self.index
+    }
+
     /// Whether this is the whole fleet.
     pub fn is_whole(self) -> bool {
         self.count == 1

@@ -4,7 +4,7 @@
 //! without a handler the signal is ignored. A thread of its own waits for it,
 //! so that no slow backend or pause between attempts has to be interrupted.
 
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
@@ -53,16 +53,24 @@ fn wait_for_report() -> Option<MutexGuard<'static, ()>> {
     None
 }
 
-/// Writes `report` in one go; a signal that arrives meanwhile waits for it.
+/// Writes what `write` has to say in one go; a signal that arrives meanwhile waits
+/// for it.
 ///
 /// # Errors
 /// Whatever `out` reports.
-pub fn write_whole(out: &mut dyn io::Write, report: &str) -> io::Result<()> {
+pub fn write_whole(
+    out: &mut dyn io::Write,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> io::Result<()> {
     uninterrupted(|| {
-        out.write_all(report.as_bytes())?;
-        out.flush()
+        let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, out);
+        write(&mut buffered)?;
+        buffered.flush()
     })
 }
+
+/// Bytes of a report held at a time, where its form can be written piece by piece.
+pub const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Does `work`; a signal that arrives meanwhile waits for it, as long as for a report.
 pub fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {

@@ -5,24 +5,25 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
 use crate::termination;
 
-/// Writes `text` to the file at `path`. A signal that arrives meanwhile waits for it.
+/// Writes what `fill` has to say to the file at `path`. A signal that arrives
+/// meanwhile waits for it.
 ///
 /// A link is followed, and the file it leads to replaced.
 ///
 /// # Errors
 /// Whatever the file system reports, and where the path leads to something else
 /// than a file: a device or a pipe would be replaced, not written to.
-pub fn write(path: &Path, text: &str) -> io::Result<()> {
+pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     termination::uninterrupted(|| {
         let target = target(path)?;
         let beside = beside(&target)?;
-        fill(&beside, text)
+        create(&beside, fill)
             .and_then(|()| fs::rename(&beside, &target))
             .inspect_err(|_| {
                 let _ = fs::remove_file(&beside);
@@ -57,16 +58,17 @@ fn beside(target: &Path) -> io::Result<PathBuf> {
     Ok(target.with_file_name(hidden))
 }
 
-fn fill(path: &Path, text: &str) -> io::Result<()> {
+fn create(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     // Left by a process of the same number that was killed; every one in a
     // container has the number 1.
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = File::create_new(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    let file = File::create_new(path)?;
+    let mut buffered = BufWriter::with_capacity(termination::BUFFER_BYTES, file);
+    fill(&mut buffered)?;
+    buffered.into_inner()?.sync_all()
 }
 
 fn folder(target: &Path) -> io::Result<&Path> {
@@ -80,6 +82,10 @@ fn folder(target: &Path) -> io::Result<&Path> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn write(path: &Path, text: &str) -> io::Result<()> {
+        super::write(path, |out| out.write_all(text.as_bytes()))
+    }
 
     /// An empty folder of the test's own, gone afterwards.
     struct Folder(PathBuf);

@@ -41,6 +41,7 @@ fn nothing_said_means_the_documented_defaults() {
     --format=text
     --color=auto
     --explain=false
+    --sink-timeout=30s
     ");
 }
 
@@ -370,6 +371,89 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
         ),
     ] {
         assert_eq!(config(args, environment), Err(message.to_owned()));
+    }
+}
+
+#[test]
+fn sinks_are_printed_as_they_are_read_and_half_of_one_is_refused() {
+    for (args, lines) in [
+        (
+            &["--slack-webhook-url-file=/slack"][..],
+            "--slack-webhook-url-file=/slack\n--slack-on=warning\n",
+        ),
+        (
+            &["--webhook-url-file=/url", "--webhook-secret-file=/key"],
+            "--webhook-url-file=/url\n--webhook-secret-file=/key\n",
+        ),
+        (
+            &[
+                "--grafana-token-file=/token",
+                "--grafana-url=https://g/sub/",
+            ],
+            "--grafana-url=https://g/sub\n--grafana-token-file=/token\n",
+        ),
+        (
+            &[
+                "--pushgateway-url=http://p:9091",
+                "--pushgateway-label=cluster=a=b",
+                "--pushgateway-label=empty=",
+            ],
+            "--pushgateway-url=http://p:9091\n--pushgateway-label=cluster=a=b\n--pushgateway-label=empty=\n",
+        ),
+        (
+            &["--sink-timeout=5s", "--sink-ca-file=/ca.pem"],
+            "--sink-timeout=5s\n--sink-ca-file=/ca.pem\n",
+        ),
+    ] {
+        let once = printed(args, &[]);
+        assert!(once.contains(lines), "{once}");
+        let again: Vec<&str> = once.lines().collect();
+        assert_eq!(printed(&again, &[]), once);
+    }
+    const LABEL: &str = "is not a label such as cluster=prod (not job, which is k8s-ai-agent)";
+    for (args, message) in [
+        (
+            &["--webhook-secret-file=/key"][..],
+            r#"--webhook-secret-file: "/key" is not of use without --webhook-url-file"#.to_owned(),
+        ),
+        (
+            &["--grafana-url=http://g"],
+            r#"--grafana-url: "http://g" is not of use without --grafana-token-file"#.to_owned(),
+        ),
+        (
+            &["--grafana-token-file=/t"],
+            r#"--grafana-token-file: "/t" is not of use without --grafana-url"#.to_owned(),
+        ),
+        (
+            &["--pushgateway-label=a=b"],
+            r#"--pushgateway-label: "a=b" is not of use without --pushgateway-url"#.to_owned(),
+        ),
+        (
+            &["--pushgateway-label=a=b", "--pushgateway-label=a=c"],
+            r#"--pushgateway-label: "a=c" is not a label that was not given before"#.to_owned(),
+        ),
+        (
+            &["--pushgateway-label=job=x"],
+            format!(r#"--pushgateway-label: "job=x" {LABEL}"#),
+        ),
+        (
+            &["--pushgateway-label=a-b=x"],
+            format!(r#"--pushgateway-label: "a-b=x" {LABEL}"#),
+        ),
+        (
+            &["--pushgateway-label=a"],
+            format!(r#"--pushgateway-label: "a" {LABEL}"#),
+        ),
+        (
+            &["--grafana-url=http://u:hunter2@g"],
+            r#"--grafana-url: "http://[hidden]@g" is not a URL without a user name or password (they would end up in logs)"#.to_owned(),
+        ),
+        (
+            &["--slack-on=none"],
+            r#"--slack-on: "none" is not always, change, info, warning or critical"#.to_owned(),
+        ),
+    ] {
+        assert_eq!(config(args, &[]), Err(message));
     }
 }
 

@@ -339,6 +339,32 @@ impl Prometheus {
     }
 }
 
+/// A running Pushgateway.
+#[derive(Debug)]
+pub struct Pushgateway {
+    /// Its process.
+    pub process: Process,
+    /// Host and port.
+    pub address: String,
+}
+
+impl Pushgateway {
+    /// Starts Debian's Pushgateway and waits until it is ready.
+    pub fn start() -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        let process = Process::start(
+            Command::new("prometheus-pushgateway").arg(format!("--web.listen-address={address}")),
+        );
+        eventually("the Pushgateway answers", || {
+            TcpStream::connect(&address).ok()
+        });
+        eventually("the Pushgateway is ready", || {
+            (request(&address, "GET", "/-/ready", &[], "").status == 200).then_some(())
+        });
+        Self { process, address }
+    }
+}
+
 /// Runs a program to its end, with this on its standard input: exit code, output, errors.
 pub fn run(command: &mut Command, input: &str) -> (Option<i32>, String, String) {
     let mut child = command

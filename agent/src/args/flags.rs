@@ -27,11 +27,15 @@ $ {command_name} --input cpu.json --input memory.json --at 2026-11-23T09:00:00Z"
     error_code(4, "the backend, or the input, has no data at all"),
     error_code(
         5,
-        "partial: a node, a resource or a query is missing, or the report was not written"
+        "partial: a node, a resource or a query is missing, the report was not written, or
+    a sink does not have it"
     ),
     error_code(10, "with --fail-on: a node's severity is at least that"),
     error_code(0, "the report is complete, also if every node has too few points yet"),
-    error_code(143, "stopped by SIGTERM, or 130 by SIGINT: no report")
+    error_code(
+        143,
+        "stopped by SIGTERM, or 130 by SIGINT: no report, or no sink has it"
+    )
 )]
 // The doc comments are the help text, where a URL stands bare.
 #[allow(rustdoc::bare_urls)]
@@ -172,6 +176,53 @@ pub(super) struct Args {
     /// show people the models that were not chosen too, with their errors (EXPLAIN)
     #[argh(option, arg_name = "true|false")]
     pub(super) explain: Option<String>,
+
+    // Whom it is sent to.
+    /// post findings to Slack: a file with the URL of an incoming webhook
+    /// (SLACK_WEBHOOK_URL_FILE)
+    #[argh(option, arg_name = "file")]
+    pub(super) slack_webhook_url_file: Option<String>,
+
+    /// when to post to Slack: always, on a change, or if a node's severity is at
+    /// least info, warning or critical (SLACK_ON; default warning)
+    #[argh(option, arg_name = "occasion")]
+    pub(super) slack_on: Option<String>,
+
+    /// post each report as JSON: a file with the URL (WEBHOOK_URL_FILE)
+    #[argh(option, arg_name = "file")]
+    pub(super) webhook_url_file: Option<String>,
+
+    /// sign what is posted there with HMAC-SHA256: a file with the key
+    /// (WEBHOOK_SECRET_FILE)
+    #[argh(option, arg_name = "file")]
+    pub(super) webhook_secret_file: Option<String>,
+
+    /// annotate in Grafana what recommendations change (GRAFANA_URL)
+    #[argh(option, arg_name = "url")]
+    pub(super) grafana_url: Option<String>,
+
+    /// a file with the token of a Grafana service account (GRAFANA_TOKEN_FILE)
+    #[argh(option, arg_name = "file")]
+    pub(super) grafana_token_file: Option<String>,
+
+    /// replace the group job="k8s-ai-agent" in a Pushgateway with each report
+    /// (PUSHGATEWAY_URL)
+    #[argh(option, arg_name = "url")]
+    pub(super) pushgateway_url: Option<String>,
+
+    /// one more label of that group, such as cluster=prod; repeatable
+    #[argh(option, arg_name = "name=value")]
+    pub(super) pushgateway_label: Vec<String>,
+
+    /// deadline of each of these four, all attempts included (SINK_TIMEOUT; default
+    /// 30s)
+    #[argh(option, arg_name = "duration")]
+    pub(super) sink_timeout: Option<String>,
+
+    /// authorities that vouch for these four over https beside the public ones, a
+    /// PEM file (SINK_CA_FILE)
+    #[argh(option, arg_name = "file")]
+    pub(super) sink_ca_file: Option<String>,
 
     // Instead of a report.
     /// print the resolved configuration and exit

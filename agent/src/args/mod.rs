@@ -10,11 +10,13 @@ mod fleet;
 mod input;
 mod judgement;
 mod reports;
+mod sinks;
 mod time;
 
 pub use backend::{Backend, IdentityFiles, Login, TypedHeader};
 pub use judgement::Judgement;
 pub use reports::{Color, Output, Reports};
+pub use sinks::{Grafana, Occasion, Pushgateway, Sinks, Slack, Webhook};
 pub use time::{Time, USUAL_STEP_SECONDS};
 
 use std::ffi::OsString;
@@ -45,6 +47,8 @@ pub struct Config {
     pub judgement: Judgement,
     /// What becomes of the report.
     pub reports: Reports,
+    /// Whom it is sent to.
+    pub sinks: Sinks,
 }
 
 /// What the command line asks for.
@@ -134,6 +138,7 @@ impl Config {
             shard: fleet::resolve(args, environment)?,
             judgement: Judgement::resolve(args, environment)?,
             reports: Reports::resolve(args, environment)?,
+            sinks: Sinks::resolve(args, environment)?,
         })
     }
 }
@@ -154,6 +159,6 @@ impl fmt::Display for Config {
         if !self.shard.is_whole() {
             writeln!(f, "--shard={}", self.shard)?;
         }
-        write!(f, "{}{}", self.judgement, self.reports)
+        write!(f, "{}{}{}", self.judgement, self.reports, self.sinks)
     }
 }

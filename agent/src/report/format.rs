@@ -1,5 +1,7 @@
 //! The forms that a report can take.
 
+use std::io;
+
 use super::{Report, csv, json, markdown, prometheus, text};
 
 /// The form of a report.
@@ -60,6 +62,18 @@ impl Format {
 }
 
 impl Report {
+    /// Writes the report in a form, with a final newline. JSON, which is long, is
+    /// written piece by piece: of a large fleet it has more bytes than all the rest.
+    ///
+    /// # Errors
+    /// Whatever `out` reports.
+    pub fn write(&self, format: Format, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
+        match format {
+            Format::Json => json::write(self, out),
+            _ => out.write_all(self.render(format, style).as_bytes()),
+        }
+    }
+
     /// The report in a form, with a final newline.
     pub fn render(&self, format: Format, style: Style) -> String {
         match format {

@@ -5,7 +5,7 @@
 
 pub mod csv;
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 mod format;
 pub mod json;
 pub mod markdown;

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
+pub(crate) mod receiver;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};

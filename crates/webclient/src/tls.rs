@@ -133,6 +133,18 @@ impl Authorities {
         })?;
         Self::from_pem(&pem, path)
     }
+
+    /// Both these and `others`.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        let roots = self.roots.roots.iter().chain(&others.roots.roots);
+        Self {
+            roots: Arc::new(RootCertStore {
+                roots: roots.cloned().collect(),
+            }),
+            origin: format!("{} and {}", self.origin, others.origin),
+        }
+    }
 }
 
 impl fmt::Debug for Authorities {
