@@ -158,15 +158,17 @@ struct TypedTls {
 impl TypedTls {
     fn set(&mut self, key: &str, value: String, folder: &Path) -> Result<(), &'static str> {
         self.any = true;
-        if value.is_empty() {
-            return Err("a value");
-        }
         let version = || match value.as_str() {
             "TLS12" => Ok(Some(Version::Tls12)),
             "TLS13" => Ok(Some(Version::Tls13)),
             _ => Err("TLS12 or TLS13"),
         };
         match key {
+            "cert_file" | "key_file" | "client_ca_file" | "client_auth_type"
+                if value.is_empty() =>
+            {
+                return Err("a value");
+            }
             "cert_file" => self.cert_file = Some(folder.join(value)),
             "key_file" => self.key_file = Some(folder.join(value)),
             "client_ca_file" => self.client_ca_file = Some(folder.join(value)),
