@@ -11,6 +11,7 @@ use crate::evidence::evidence;
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::previous::Previous;
 use crate::recommend::{Outlook, Resource, Sizes, node_verdict, recommend, seconds_to_limit};
+use crate::report::fleet::FleetReport;
 use crate::report::{NodeReport, Report, ResourceForecast, ResourceReport, WindowReport};
 use crate::series::fewest_samples;
 use crate::window::Window;
@@ -98,6 +99,7 @@ pub fn assess(
         shard: None,
         thresholds: thresholds.into(),
         previous: previous.map(|p| p.origin),
+        fleet: FleetReport::none(nodes.len(), 0, "nobody looked"),
         nodes,
         errors,
         warnings: measurements.warnings,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use contract::{label, series};
 
-use crate::prometheus::{Answer, Labels, QueryError, Table};
+use crate::prometheus::{Answer, Labels, QueryError, Remarks, Table};
 use crate::recommend::Resource;
 use crate::series::{Series, merge, simultaneous};
 use crate::window::Window;
@@ -214,25 +214,13 @@ impl Measurements {
 
     /// Notes what is odd about an answer.
     fn note(&mut self, subject: &str, query: &str, answer: &Answer) {
-        for warning in &answer.remarks.warnings {
-            let text = format!("{subject}: the backend warns: {warning}");
-            // Remarks on the expression start like this; all others are about
-            // stores that did not answer.
-            if warning.starts_with("PromQL ") {
-                self.warnings.push(text);
-            } else {
-                self.errors.push(text);
-            }
-        }
-        for info in &answer.remarks.infos {
-            self.warnings
-                .push(format!("{subject}: the backend remarks: {info}"));
-        }
-        if answer.remarks.is_partial {
-            self.errors.push(format!(
-                "{subject}: the backend says that its answer is partial"
-            ));
-        }
+        note_remarks(
+            subject,
+            query,
+            &answer.remarks,
+            &mut self.errors,
+            &mut self.warnings,
+        );
         if answer.without_node > 0 {
             self.warnings.push(format!(
                 "{subject}: {} series of {query:?} left out: they have no label {:?} (aggregate with `by ({})`)",
@@ -241,20 +229,48 @@ impl Measurements {
                 label::NODE,
             ));
         }
-        let rejected = answer.remarks.rejected;
-        for (samples, reason) in [
-            (rejected.implausible, "not a finite number from 0 to 2^53"),
-            (rejected.elsewhen, "not at a moment asked for"),
-            (
-                rejected.out_of_order,
-                "not later than the one before it (the backend sends samples twice or out of order)",
-            ),
-        ] {
-            if samples > 0 {
-                self.warnings.push(format!(
-                    "{subject}: {samples} samples of {query:?} left out: {reason}"
-                ));
-            }
+    }
+}
+
+/// Notes what a backend said beside an answer, and samples that were left out of it.
+pub fn note_remarks(
+    subject: &str,
+    query: &str,
+    remarks: &Remarks,
+    errors: &mut Vec<String>,
+    warnings: &mut Vec<String>,
+) {
+    for warning in &remarks.warnings {
+        let text = format!("{subject}: the backend warns: {warning}");
+        // Remarks on the expression start like this; all others are about
+        // stores that did not answer.
+        if warning.starts_with("PromQL ") {
+            warnings.push(text);
+        } else {
+            errors.push(text);
+        }
+    }
+    for info in &remarks.infos {
+        warnings.push(format!("{subject}: the backend remarks: {info}"));
+    }
+    if remarks.is_partial {
+        errors.push(format!(
+            "{subject}: the backend says that its answer is partial"
+        ));
+    }
+    let rejected = remarks.rejected;
+    for (samples, reason) in [
+        (rejected.implausible, "not a finite number from 0 to 2^53"),
+        (rejected.elsewhen, "not at a moment asked for"),
+        (
+            rejected.out_of_order,
+            "not later than the one before it (the backend sends samples twice or out of order)",
+        ),
+    ] {
+        if samples > 0 {
+            warnings.push(format!(
+                "{subject}: {samples} samples of {query:?} left out: {reason}"
+            ));
         }
     }
 }

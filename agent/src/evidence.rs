@@ -94,22 +94,24 @@ fn time_to_limit(forecast: &ResourceForecast) -> String {
     );
     match (forecast.seconds_to_limit, earliest) {
         (Some(expected), earliest) => {
-            let earliest = earliest.map_or(expected, |earliest| earliest.min(expected));
-            let latest = latest.map_or_else(
-                || format!("at the latest after more than {horizon}"),
-                |latest| format!("at the latest in {}", interval(latest)),
-            );
-            format!(
-                "limit: reached in {}, as early as in {}, {latest}",
-                interval(expected),
-                interval(earliest)
-            )
+            let mut line = format!("limit: reached in {}", interval(expected));
+            if let Some(earliest) = earliest.filter(|earliest| *earliest < expected) {
+                line.push_str(&format!(", as early as in {}", interval(earliest)));
+            }
+            match latest {
+                None => line.push_str(&format!(", at the latest after more than {horizon}")),
+                Some(latest) if latest > expected => {
+                    line.push_str(&format!(", at the latest in {}", interval(latest)));
+                }
+                Some(_) => {}
+            }
+            line
         }
         (None, Some(earliest)) => format!(
             "limit: not expected to be reached within {horizon}, but may be in {}",
             interval(earliest)
         ),
-        (None, None) => format!("limit: not reached within {horizon}, by the upper end neither"),
+        (None, None) => format!("limit: not reached within {horizon}, not even by the upper end"),
     }
 }
 
@@ -124,9 +126,7 @@ fn change(before: Verdict) -> String {
 fn model(report: &ResourceReport) -> Option<String> {
     let model = report.model?;
     let Some(backtest) = report.backtest else {
-        return Some(format!(
-            "model {model}; the series is too short for a backtest"
-        ));
+        return Some(format!("model {model}, not tried at earlier moments"));
     };
     Some(format!(
         "model {model}; tried at {} earlier moments: error {:.2}, that of the newest value carried forward {:.2} (MASE); {} of what came lay within its interval",
@@ -246,7 +246,7 @@ mod tests {
             ),
             (
                 report(3.0, 3.5, 2.0, None),
-                "limit: not reached within 30m, by the upper end neither",
+                "limit: not reached within 30m, not even by the upper end",
             ),
         ] {
             assert_eq!(lines(&report).lines().nth(2), Some(line));

@@ -19,6 +19,7 @@ pub mod collect;
 pub mod connection;
 pub mod evidence;
 pub mod exit;
+pub mod fleet;
 pub mod hysteresis;
 pub mod input;
 pub mod previous;

@@ -13,7 +13,7 @@ use contract::{label, report};
 use quantity::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::collect::{Measurements, Source};
+use crate::collect::{Measurements, Source, note_remarks};
 use crate::hysteresis::Verdict;
 use crate::prometheus::{QueryError, Row};
 use crate::recommend::{Resource, Severity};
@@ -80,7 +80,7 @@ pub fn recall(
         Some(path) => from_file(path),
         // Without usage nothing is judged.
         None if measurements.has_no_usage() => Ok(None),
-        None => from_prometheus(source, window)
+        None => from_prometheus(source, window, measurements)
             .map_err(|error| format!("severities of the report before: {error}")),
     };
     match (&found, path) {
@@ -165,18 +165,26 @@ const MEMORY_STEP_SECONDS: u64 = 300;
 ///
 /// # Errors
 /// When the query fails.
-fn from_prometheus(source: &dyn Source, window: &Window) -> Result<Option<Previous>, QueryError> {
+fn from_prometheus(
+    source: &dyn Source,
+    window: &Window,
+    measurements: &mut Measurements,
+) -> Result<Option<Previous>, QueryError> {
     // A plain selector, so that the exporter's history can answer as well.
     let hour = Window {
         start: Timestamp::from_unix(window.end.unix() - MEMORY_SECONDS),
         step: MEMORY_STEP_SECONDS,
         ..*window
     };
-    let table = source.query_rows(
-        report::RESOURCE_SEVERITY.name,
-        &hour,
-        &[label::NODE, label::RESOURCE],
-    )?;
+    let query = report::RESOURCE_SEVERITY.name;
+    let table = source.query_rows(query, &hour, &[label::NODE, label::RESOURCE])?;
+    note_remarks(
+        "severities of the report before",
+        query,
+        &table.remarks,
+        &mut measurements.errors,
+        &mut measurements.warnings,
+    );
     let mut nodes: BTreeMap<String, Vec<(Resource, Verdict)>> = BTreeMap::new();
     for row in &table.rows {
         if let Some((node, resource, verdict)) = published(row) {

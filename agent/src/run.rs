@@ -8,9 +8,10 @@ use commandline::Environment;
 
 use crate::args::{self, Command, Config, PROGRAM, Reports};
 use crate::assess::assess;
-use crate::collect::collect;
+use crate::collect::{Source, collect};
 use crate::connection::UnusableFile;
 use crate::exit::Exit;
+use crate::fleet::{self, Scope};
 use crate::report::text::printable;
 use crate::report::{Report, ShardReport, Style};
 use crate::sink::{Delivery, Sinks};
@@ -109,6 +110,8 @@ fn report(config: &Config) -> Result<(Report, Exit), UnusableFile> {
         previous.as_ref(),
         generated_at,
     );
+    let scope = scope(config, source.as_ref());
+    fleet::look(&scope, &mut report, &config.judgement, &window);
     report.took = started.elapsed();
     report.shard = (!config.shard.is_whole()).then_some(ShardReport {
         shard: config.shard,
@@ -119,6 +122,19 @@ fn report(config: &Config) -> Result<(Report, Exit), UnusableFile> {
         exit => exit,
     };
     Ok((report, exit))
+}
+
+/// From what the view of the fleet is to be drawn.
+fn scope<'a>(config: &Config, source: &'a dyn Source) -> Scope<'a> {
+    if !config.judgement.fleet {
+        Scope::Off("--fleet is off")
+    } else if !config.shard.is_whole() {
+        Scope::Off("one of several shards sees only its part")
+    } else if !config.inputs.is_empty() {
+        Scope::Usage("saved answers hold none of it")
+    } else {
+        Scope::Ask(source)
+    }
 }
 
 /// Prints a whole text.

@@ -69,9 +69,9 @@ fn a_healthy_backend_gives_a_complete_report_for_people() {
           allocatable, at least 100%: critical
         expected: up to 4.25 cores (106.3%), 4.03 cores (100.8%) on average over the
           next 30m
-        limit: reached in 14m, as early as in 14m, at the latest in 14m
+        limit: reached in 14m
         121 of 121 points expected, one every 1m over 2h
-        model theil_sen; the series is too short for a backtest
+        model theil_sen, not tried at earlier moments
       memory   50%     50%     50%     50%    16.00 GiB         -  121/121
 
     info      idle: consolidate or scale down
@@ -85,6 +85,14 @@ fn a_healthy_backend_gives_a_complete_report_for_people() {
     healthy   calm
       cpu      50%     50%     50%     50%   4.00 cores         -  121/121
       memory   50%     50%     50%     50%    16.00 GiB         -  121/121
+
+    Fleet: by use at forecast peak alone 1 of 3 nodes could be emptied onto the
+      others; whether their pods would fit is unknown: the backend has no series
+      kube_node_spec_unschedulable or its like of kube-state-metrics.
+      idle: what it uses would fit on the others
+      Not told by the series, so look before you drain: pods and what they request;
+        cordons, taints and readiness of nodes; PodDisruptionBudgets; affinity, node
+        selectors, tolerations and topology spread; local and zonal volumes.
     ");
 }
 
@@ -134,7 +142,8 @@ fn a_fixed_few_queries_are_asked_by_post_at_aligned_times_below_the_prefix() {
     ]);
     assert_eq!(ended.code, 0, "{}", ended.err);
     let queries = backend.queries();
-    let asked: Vec<_> = queries.iter().map(|q| q.query.as_str()).collect();
+    let first_words = |query: &str| query.split(' ').next().unwrap_or_default().to_owned();
+    let asked: Vec<_> = queries.iter().map(|q| first_words(&q.query)).collect();
     assert_eq!(
         asked,
         [
@@ -145,6 +154,7 @@ fn a_fixed_few_queries_are_asked_by_post_at_aligned_times_below_the_prefix() {
             "k8s_node_cpu_capacity_cores",
             "k8s_node_memory_capacity_bytes",
             "k8s_node_resource_recommendation_severity",
+            "kube_node_spec_unschedulable",
         ]
     );
     for query in &queries {
@@ -423,7 +433,7 @@ fn what_passes_is_asked_again_and_forgotten() {
         let backend = Backend::start(move |query| first.take().unwrap_or_else(|| cluster(query)));
         let ended = run(&["--prometheus-url", &backend.url]);
         assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{trouble:?}");
-        assert_eq!(backend.queries().len(), 8, "{trouble:?}");
+        assert_eq!(backend.queries().len(), 9, "{trouble:?}");
     }
 }
 
@@ -435,7 +445,7 @@ fn what_does_not_pass_is_asked_three_times() {
     );
     let ended = run(&["--prometheus-url", &backend.url]);
     assert_eq!(ended.code, 5, "{}", ended.err);
-    assert_eq!(backend.queries().len(), 3 + 6);
+    assert_eq!(backend.queries().len(), 3 + 7);
 }
 
 #[test]

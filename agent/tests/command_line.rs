@@ -38,6 +38,8 @@ fn nothing_said_means_the_documented_defaults() {
     --step=auto
     --high=80%
     --low=20%
+    --fleet=auto
+    --keep-nodes=1
     --format=text
     --color=auto
     --explain=false

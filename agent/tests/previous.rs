@@ -53,12 +53,13 @@ fn report(share: f64, flags: &[&str]) -> (i32, Value) {
 #[test]
 fn a_share_that_dances_on_the_line_changes_the_severity_once() {
     let file = Scratch::new("dancing");
-    let flag = format!("--previous={}", file.path().display());
+    // As in a CronJob: each run reads what the last one wrote.
+    let previous = format!("--previous={}", file.path().display());
+    let output = format!("--output=json={}", file.path().display());
     let mut said = Vec::new();
     for share in [0.79, 0.81, 0.79, 0.81, 0.77, 0.74, 0.79] {
-        let (code, report) = report(share, &[&flag]);
+        let (code, report) = report(share, &[&previous, &output]);
         assert_eq!(code, 0);
-        std::fs::write(file.path(), report.to_string()).expect("a file");
         let node = &report["nodes"][0];
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         said.push((
@@ -104,16 +105,16 @@ fn a_first_run_has_no_report_before_it_and_says_so_without_failing() {
 fn a_broken_previous_report_makes_the_run_partial_and_the_next_one_whole() {
     let file = Scratch::new("broken");
     std::fs::write(file.path(), "{\"schema_version\":1,\"nod").expect("a file");
-    let flag = format!("--previous={}", file.path().display());
-    let (code, broken) = report(0.5, &[&flag]);
+    let previous = format!("--previous={}", file.path().display());
+    let output = format!("--output=json={}", file.path().display());
+    let (code, broken) = report(0.5, &[&previous, &output]);
     assert_eq!(code, 5);
     let error = broken["errors"][0].as_str().expect("an error");
     assert!(
         error.contains("not a JSON report of this program"),
         "{error}"
     );
-    std::fs::write(file.path(), broken.to_string()).expect("a file");
-    assert_eq!(report(0.5, &[&flag]).0, 0);
+    assert_eq!(report(0.5, &[&previous, &output]).0, 0);
 }
 
 #[test]

@@ -152,6 +152,15 @@ pub(super) struct Args {
     #[argh(option, arg_name = "file")]
     pub(super) previous: Option<String>,
 
+    /// auto looks which nodes could be removed, by pods' requests where the backend has
+    /// kube-state-metrics; off does not (FLEET; default auto)
+    #[argh(option, arg_name = "auto|off")]
+    pub(super) fleet: Option<String>,
+
+    /// how many nodes to leave at least (KEEP_NODES; default 1)
+    #[argh(option, arg_name = "count")]
+    pub(super) keep_nodes: Option<String>,
+
     /// exit with 10 if a node's severity is at least info, warning or critical
     /// (FAIL_ON; default: never)
     #[argh(option, arg_name = "severity")]

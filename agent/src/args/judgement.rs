@@ -1,4 +1,5 @@
-//! How a report judges: thresholds, the report before, what makes the exit code 10.
+//! How a report judges: thresholds, the report before, the view of the fleet, what
+//! makes the exit code 10.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use crate::recommend::{Severity, percent};
 
 const DEFAULT_HIGH: f64 = 0.8;
 const DEFAULT_LOW: f64 = 0.2;
+const DEFAULT_KEEP_NODES: usize = 1;
 
 /// What counts as a finding.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +21,10 @@ pub struct Judgement {
     pub thresholds: Thresholds,
     /// The JSON report of the run before; if there is none, the backend is asked.
     pub previous: Option<PathBuf>,
+    /// Whether there is to be a view of the fleet.
+    pub fleet: bool,
+    /// How many nodes that view leaves at least; above 0.
+    pub keep_nodes: usize,
     /// Least severity that makes the exit code 10.
     pub fail_on: Option<Severity>,
 }
@@ -34,6 +40,20 @@ impl Judgement {
             &["PREVIOUS"],
             parse_text,
         )?;
+        let fleet = setting(
+            environment,
+            "--fleet",
+            args.fleet.clone(),
+            &["FLEET"],
+            parse_fleet,
+        )?;
+        let keep_nodes = setting(
+            environment,
+            "--keep-nodes",
+            args.keep_nodes.clone(),
+            &["KEEP_NODES"],
+            parse_count,
+        )?;
         let fail_on = setting(
             environment,
             "--fail-on",
@@ -44,6 +64,8 @@ impl Judgement {
         Ok(Self {
             thresholds: order(low.unwrap_or(DEFAULT_LOW), high.unwrap_or(DEFAULT_HIGH))?,
             previous: previous.map(PathBuf::from),
+            fleet: fleet.unwrap_or(true),
+            keep_nodes: keep_nodes.unwrap_or(DEFAULT_KEEP_NODES),
             fail_on,
         })
     }
@@ -58,6 +80,8 @@ impl fmt::Display for Judgement {
         if let Some(path) = &self.previous {
             writeln!(f, "--previous={}", path.display())?;
         }
+        writeln!(f, "--fleet={}", if self.fleet { "auto" } else { "off" })?;
+        writeln!(f, "--keep-nodes={}", self.keep_nodes)?;
         if let Some(severity) = self.fail_on {
             writeln!(f, "--fail-on={}", severity.label())?;
         }
@@ -89,4 +113,19 @@ fn parse_severity(text: &str) -> Result<Severity, &'static str> {
         .into_iter()
         .find(|severity| severity.label() == text)
         .ok_or("info, warning or critical")
+}
+
+fn parse_fleet(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "auto" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("auto or off"),
+    }
+}
+
+fn parse_count(text: &str) -> Result<usize, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|count| (1..=100_000).contains(count))
+        .ok_or("a number of nodes from 1 to 100000")
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use forecast::Point;
 use quantity::{BYTES_PER_GIB, Timestamp};
 
+use super::fleet::{Basis, FleetReport, Move, Obstacle, ObstacleKind, Removable, Staying};
 use super::{
     BacktestReport, CandidateReport, NodeReport, PredictionReport, Report, ResourceForecast,
     ResourceReport, ThresholdsReport, WindowReport,
@@ -79,9 +80,44 @@ pub(crate) fn report() -> Report {
             low: 0.2,
         },
         previous: Some(Origin::File),
+        fleet: fleet(nodes.len()),
         nodes,
         errors: vec!["node gone: no memory samples".to_owned()],
         warnings: vec!["cpu usage: the backend warns: <i>slow</i> | `store`".to_owned()],
+    }
+}
+
+/// One node that could go, and one that could not.
+fn fleet(nodes: usize) -> FleetReport {
+    FleetReport {
+        basis: Basis::Requests,
+        note: None,
+        considered: nodes,
+        removable: vec![Removable {
+            node: "idle".to_owned(),
+            moves: vec![
+                Move {
+                    to: "calm".to_owned(),
+                    pods: 9,
+                },
+                Move {
+                    to: HOSTILE.to_owned(),
+                    pods: 1,
+                },
+            ],
+            pods: Some(10),
+            pods_of_the_node: Some(3),
+        }],
+        staying: vec![Staying {
+            node: "calm".to_owned(),
+            obstacles: vec![Obstacle {
+                kind: ObstacleKind::BarePods,
+                message: format!("nothing would create again web/{HOSTILE}"),
+                pods: vec![format!("web/{HOSTILE}")],
+            }],
+        }],
+        unseen: vec!["local and zonal volumes"],
+        ..FleetReport::none(nodes, 1, "")
     }
 }
 

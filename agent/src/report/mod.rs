@@ -6,6 +6,7 @@
 pub mod csv;
 #[cfg(test)]
 pub(crate) mod example;
+pub mod fleet;
 mod format;
 pub mod json;
 pub mod markdown;
@@ -21,6 +22,7 @@ use forecast::{Backtest, Candidate, Outcome, Point, Prediction};
 use quantity::Timestamp;
 use serde::Serialize;
 
+use self::fleet::FleetReport;
 use crate::exit::Exit;
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::previous::Origin;
@@ -51,6 +53,8 @@ pub struct Report {
     pub previous: Option<Origin>,
     /// Worst first, then by name.
     pub nodes: Vec<NodeReport>,
+    /// Which of them could be removed.
+    pub fleet: FleetReport,
     /// What is missing from the report, one sentence each; empty if it is complete.
     pub errors: Vec<String>,
     /// What else is worth knowing, one sentence each.

@@ -107,6 +107,7 @@ impl Page {
         for node in &report.nodes {
             self.write_node(node, out)?;
         }
+        self.write_fleet(report, out)?;
         for (heading, notes) in [
             ("Missing from this report", &report.errors),
             ("Warnings", &report.warnings),
@@ -118,6 +119,33 @@ impl Page {
                 // Whole, so that it can be copied and searched for.
                 writeln!(out, "  {}", printable(note))?;
             }
+        }
+        Ok(())
+    }
+
+    /// The outcome, who could go, and of those that are called to be consolidated who
+    /// cannot; the JSON form has the others.
+    fn write_fleet(&self, report: &Report, out: &mut String) -> fmt::Result {
+        let fleet = &report.fleet;
+        out.push('\n');
+        wrap(out, 0, 2, &printable(&format!("{}.", fleet.headline())))?;
+        for node in &fleet.removable {
+            let line = format!("{}: {}", node.node, node.message());
+            wrap(out, 2, 4, &printable(&line))?;
+        }
+        let low = |name: &str| {
+            let mut nodes = report.nodes.iter();
+            nodes.any(|node| node.node == name && node.action == Action::Consolidate)
+        };
+        for node in fleet.staying.iter().filter(|node| low(&node.node)) {
+            let obstacles: Vec<&str> = node.obstacles.iter().map(|o| o.message.as_str()).collect();
+            let line = format!("{} stays: {}", node.node, obstacles.join("; "));
+            wrap(out, 2, 4, &printable(&line))?;
+        }
+        if !fleet.removable.is_empty() {
+            let unseen = fleet.unseen.join("; ");
+            let line = format!("Not told by the series, so look before you drain: {unseen}.");
+            wrap(out, 2, 4, &line)?;
         }
         Ok(())
     }
@@ -309,6 +337,12 @@ mod tests {
           cpu     not enough points (4); 4 of 25 points
           memory  not enough points (4); 4 of 25 points
 
+        Fleet: 1 of 7 nodes could be removed, one after the other, by what pods request
+          and by use at forecast peak.
+          idle: 10 pods would fit on calm (9), =1|<b onclick="x">&`\n[31m,'*_{} (1), not
+            counting 3 of DaemonSets or static ones
+          Not told by the series, so look before you drain: local and zonal volumes.
+
         Missing from this report:
           node gone: no memory samples
 
@@ -323,7 +357,7 @@ mod tests {
             explain: true,
             color: false,
         };
-        insta::assert_snapshot!(render(&report_of(&["calm"]), explain), @r"
+        insta::assert_snapshot!(render(&report_of(&["calm"]), explain), @r#"
         1 node: 1 healthy; the report is incomplete.
         Forecast for the 30m after 2026-11-22T07:13:00Z, from the 2h before at one point
         every 5m.
@@ -344,12 +378,18 @@ mod tests {
             considered: theil_sen (MASE 0.50, chosen), last_value (MASE 1.25), mean
               (left out: only for fewer than 20 points)
 
+        Fleet: 1 of 7 nodes could be removed, one after the other, by what pods request
+          and by use at forecast peak.
+          idle: 10 pods would fit on calm (9), =1|<b onclick="x">&`\n[31m,'*_{} (1), not
+            counting 3 of DaemonSets or static ones
+          Not told by the series, so look before you drain: local and zonal volumes.
+
         Missing from this report:
           node gone: no memory samples
 
         Warnings:
           cpu usage: the backend warns: <i>slow</i> | `store`
-        ");
+        "#);
     }
 
     #[test]

@@ -119,6 +119,8 @@ pub(crate) fn cluster(query: &Query) -> Answer {
         "k8s_node_memory_capacity_bytes" => all([17.0 * GIB; 3]),
         // Nobody publishes reports here.
         "k8s_node_resource_recommendation_severity" => Answer::matrix(&[]),
+        // Nor is there a kube-state-metrics.
+        query if query.contains("kube_") => Answer::matrix(&[]),
         other => Answer::json(
             "400 Bad Request",
             &format!(r#"{{"status":"error","errorType":"bad_data","error":"unknown {other}"}}"#),

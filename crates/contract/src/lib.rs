@@ -4,6 +4,7 @@
 //! A series name, a label, a port or a path is written here and nowhere else.
 //! Data only: no I/O, no logic beyond lookups, no dependency.
 
+pub mod kube_state;
 pub mod kubelet;
 pub mod report;
 pub mod series;

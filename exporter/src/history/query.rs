@@ -86,7 +86,7 @@ impl RangeQuery {
         let selector = Selector::parse(text).ok_or_else(|| {
             bad(
                 "query",
-                &format!("{text:?}: this history answers only name{{label=\"value\",...}}; for PromQL ask a Prometheus"),
+                &format!("this history answers only name{{label=\"value\",...}}, for PromQL ask a Prometheus: {text:?}"),
             )
         })?;
         Ok(Self {
