@@ -227,8 +227,10 @@ impl State {
 
     fn enter(&mut self, id: u64, phase: Phase) {
         let connection = self.connection(id);
-        connection.phase = phase;
-        connection.since = Instant::now();
+        if connection.phase != phase {
+            connection.phase = phase;
+            connection.since = Instant::now();
+        }
     }
 }
 
