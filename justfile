@@ -18,7 +18,7 @@ demo *options:
 
 # Install what the tests need, then run every test.
 test *options:
-    scripts/setup build prometheus pushgateway helm
+    scripts/setup build prometheus pushgateway helm chromium
     cargo test --workspace --no-fail-fast {{ options }}
 
 # Formatting, lints and documentation.

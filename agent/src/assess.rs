@@ -99,7 +99,7 @@ pub fn assess(
         shard: None,
         thresholds: thresholds.into(),
         previous: previous.map(|p| p.origin),
-        fleet: FleetReport::none(nodes.len(), 0, "nobody looked"),
+        fleet: FleetReport::none(nodes.len(), "nobody looked"),
         nodes,
         errors,
         warnings: measurements.warnings,

@@ -86,9 +86,9 @@ fn a_healthy_backend_gives_a_complete_report_for_people() {
       cpu      50%     50%     50%     50%   4.00 cores         -  121/121
       memory   50%     50%     50%     50%    16.00 GiB         -  121/121
 
-    Fleet: by use at forecast peak alone 1 of 3 nodes could be emptied onto the
-      others; whether their pods would fit is unknown: the backend has no series
-      kube_node_spec_unschedulable or its like of kube-state-metrics.
+    Fleet: by the forecast peak of the next 30m alone 1 of 3 nodes could be emptied
+      onto the others; whether their pods would fit is unknown: the backend has no
+      series kube_node_spec_unschedulable or its like of kube-state-metrics.
       idle: what it uses would fit on the others
       Not told by the series, so look before you drain: pods and what they request;
         cordons, taints and readiness of nodes; PodDisruptionBudgets; affinity, node

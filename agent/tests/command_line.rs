@@ -284,22 +284,22 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
         (
             &["--format", "yaml"],
             &[],
-            "--format: \"yaml\" is not text, json, markdown, csv or prometheus",
+            "--format: \"yaml\" is not text, json, markdown, html, csv or prometheus",
         ),
         (
             &["--output=report.html"],
             &[],
-            "--output: \"report.html\" is not FORMAT=FILE, the format being text, json, markdown, csv or prometheus",
+            "--output: \"report.html\" is not FORMAT=FILE, the format being text, json, markdown, html, csv or prometheus",
         ),
         (
             &["--output", "pdf=x"],
             &[],
-            "--output: \"pdf=x\" is not FORMAT=FILE, the format being text, json, markdown, csv or prometheus",
+            "--output: \"pdf=x\" is not FORMAT=FILE, the format being text, json, markdown, html, csv or prometheus",
         ),
         (
             &["--output=json=-"],
             &[],
-            "--output: \"json=-\" is not FORMAT=FILE, the format being text, json, markdown, csv or prometheus",
+            "--output: \"json=-\" is not FORMAT=FILE, the format being text, json, markdown, html, csv or prometheus",
         ),
         (
             &["--output=json=a", "--output=csv=a"],

@@ -278,7 +278,7 @@ fn people_read_who_could_go_and_what_stands_in_the_way_of_the_other_idle_ones() 
     let (_, view) = ended.out.split_once("\nFleet: ").expect("a view");
     insta::assert_snapshot!(view, @r"
     1 of 11 nodes could be removed, one after the other, by what pods request
-      and by use at forecast peak.
+      and by the forecast peak of the next 30m.
       idle: 2 pods would fit on busy (1), calm (1), not counting 1 of DaemonSets or
         static ones
       cordoned stays: it is cordoned: somebody is at it already

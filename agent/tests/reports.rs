@@ -42,10 +42,11 @@ impl Drop for Folder {
 }
 
 /// How each form begins.
-const BEGINNINGS: [(&str, &str); 5] = [
+const BEGINNINGS: [(&str, &str); 6] = [
     ("text", "3 nodes: 1 critical, "),
     ("json", "{\n  \"schema_version\": 1,\n"),
     ("markdown", "**3 nodes: 1 critical, "),
+    ("html", "<!DOCTYPE html>\n<html lang=\"en\">\n"),
     ("csv", "node,node_action,"),
     ("prometheus", "# HELP k8s_node_cpu_forecast_max_cores "),
 ];

@@ -167,8 +167,8 @@ pub(super) struct Args {
     pub(super) fail_on: Option<String>,
 
     // What becomes of the report.
-    /// its form on standard output: text, json, markdown, csv or prometheus (FORMAT;
-    /// default text)
+    /// its form on standard output: text, json, markdown, html, csv or prometheus
+    /// (FORMAT; default text)
     #[argh(option, arg_name = "format")]
     pub(super) format: Option<String>,
 

@@ -61,12 +61,11 @@ pub fn look(scope: &Scope<'_>, report: &mut Report, judgement: &Judgement, windo
     let count = report.nodes.len();
     let source = match scope {
         Scope::Off(why) => {
-            report.fleet = FleetReport::none(count, keep_nodes, *why);
+            report.fleet = FleetReport::none(count, *why);
             return;
         }
         _ if count < 2 => {
-            let why = "of a single node nothing can move";
-            report.fleet = FleetReport::none(count, keep_nodes, why);
+            report.fleet = FleetReport::none(count, "of a single node nothing can move");
             return;
         }
         Scope::Usage(why) => Err((*why).to_owned()),
@@ -79,10 +78,15 @@ pub fn look(scope: &Scope<'_>, report: &mut Report, judgement: &Judgement, windo
         report.warnings.append(&mut inquiry.warnings);
         drawn
     });
-    report.fleet = drawn.unwrap_or_else(|why| FleetReport {
+    let drawn = drawn.unwrap_or_else(|why| FleetReport {
         note: Some(why),
         ..by_usage(report, thresholds, keep_nodes)
     });
+    report.fleet = FleetReport {
+        keep_nodes,
+        horizon_seconds: window.horizon,
+        ..drawn
+    };
 }
 
 /// # Errors
@@ -103,6 +107,7 @@ fn by_requests(
     }
     Ok(FleetReport {
         basis: Basis::Requests,
+        nodes: report.nodes.len(),
         unseen,
         ..draw(nodes, considered, Some(&pods), keep_nodes)
     })
@@ -113,6 +118,7 @@ fn by_usage(report: &Report, thresholds: Thresholds, keep_nodes: usize) -> Fleet
     let (considered, _) = least_busy(&nodes);
     FleetReport {
         basis: Basis::Usage,
+        nodes: report.nodes.len(),
         unseen: vec![
             "pods and what they request",
             "cordons, taints and readiness of nodes",
@@ -137,8 +143,8 @@ fn least_busy(nodes: &[Surveyed]) -> (usize, Vec<&str>) {
     (considered, names.map(|(_, name)| name).collect())
 }
 
-/// Packs and puts the outcome into words. Basis, note and what is unseen are left to
-/// the caller. Without `pods` a node's use is divisible.
+/// Packs and puts the outcome into words; what it was drawn from is left to the
+/// caller. Without `pods` a node's use is divisible.
 fn draw(
     mut nodes: Vec<Surveyed>,
     considered: usize,
@@ -153,7 +159,7 @@ fn draw(
             .filter(|n| n.obstacles.is_empty())
         {
             let here = known.of.get(&node.name).unwrap_or(&none);
-            node.obstacles = obstacles_of_pods(here, known);
+            node.obstacles = obstacles_of_pods(here, node.pods.unwrap_or(0), known);
         }
     }
     let places: Vec<Place> = nodes
@@ -199,11 +205,7 @@ fn draw(
         .iter()
         .filter(|node| !node.obstacles.is_empty());
     FleetReport {
-        basis: Basis::None,
-        note: None,
-        nodes: nodes.len(),
         considered,
-        keep_nodes,
         removable,
         staying: staying
             .map(|node| Staying {
@@ -211,7 +213,7 @@ fn draw(
                 obstacles: node.obstacles.clone(),
             })
             .collect(),
-        unseen: Vec::new(),
+        ..FleetReport::default()
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Surveyed {
     pub busy: u64,
     /// What it uses at forecast peak, its system included; `None` if unknown.
     pub peak: Option<Amounts>,
+    /// How many pods it has that have not ended; `None` if unknown.
+    pub pods: Option<u64>,
     /// What it can take; `None` if it takes nothing.
     pub room: Option<Load>,
     /// What is in the way of removing it.
@@ -109,6 +111,7 @@ fn survey_node(
         name: node.node.clone(),
         busy: measured.map_or(u64::MAX, |measured| measured.busy(state)),
         peak: measured.map(|measured| measured.peak),
+        pods: state.map(|state| state.pods),
         room,
         obstacles,
     }
@@ -177,9 +180,16 @@ impl Measured {
     }
 }
 
-/// What is in the way of moving these pods, beside room.
-pub fn obstacles_of_pods(pods: &[Pod], known: &Pods) -> Vec<Obstacle> {
+/// What is in the way of moving these pods, beside room. The node has so many.
+pub fn obstacles_of_pods(pods: &[Pod], count: u64, known: &Pods) -> Vec<Obstacle> {
     let mut obstacles = Vec::new();
+    // Both counts are of one moment: a difference is a part of an answer missing.
+    if pods.len() as u64 != count {
+        obstacles.push(obstacle(
+            ObstacleKind::Unknown,
+            format!("of its {count} pods the series tell of {}", pods.len()),
+        ));
+    }
     let bare: Vec<String> = pods
         .iter()
         .filter(|pod| pod.controller == Controller::None)
@@ -373,17 +383,24 @@ mod tests {
             .exhausted_budgets
             .insert("other".to_owned(), ["z".to_owned()].into());
         let of_the_node = [pod("agent", Controller::OfTheNode, 1, 1)];
-        assert_eq!(obstacles_of_pods(&of_the_node, &known), []);
+        assert_eq!(obstacles_of_pods(&of_the_node, 1, &known), []);
         let pods: Vec<Pod> = (0..5)
             .map(|k| pod(&format!("p{k}"), Controller::Other, 1, 1))
             .collect();
-        let obstacles = obstacles_of_pods(&pods, &known);
+        let obstacles = obstacles_of_pods(&pods, 5, &known);
         assert_eq!(obstacles.len(), 1);
         assert_eq!(
             obstacles[0].message,
             "PodDisruptionBudget x, y in namespace ns allows no eviction now, and may cover ns/p0, ns/p1, ns/p2 and 2 more"
         );
         assert_eq!(obstacles[0].pods.len(), 5);
+    }
+
+    #[test]
+    fn a_node_whose_pods_are_not_all_told_of_stays() {
+        let obstacles = obstacles_of_pods(&[], 3, &Pods::default());
+        assert_eq!(obstacles.len(), 1);
+        assert_eq!(obstacles[0].message, "of its 3 pods the series tell of 0");
     }
 
     #[test]

@@ -91,8 +91,10 @@ pub(crate) fn report() -> Report {
 fn fleet(nodes: usize) -> FleetReport {
     FleetReport {
         basis: Basis::Requests,
-        note: None,
+        nodes,
         considered: nodes,
+        keep_nodes: 1,
+        horizon_seconds: HORIZON as u64,
         removable: vec![Removable {
             node: "idle".to_owned(),
             moves: vec![
@@ -117,7 +119,7 @@ fn fleet(nodes: usize) -> FleetReport {
             }],
         }],
         unseen: vec!["local and zonal volumes"],
-        ..FleetReport::none(nodes, 1, "")
+        ..FleetReport::default()
     }
 }
 

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use crate::recommend::interval;
+
 /// What the view is drawn from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
     /// The requests of pods, and use at forecast peak.
@@ -11,11 +13,12 @@ pub enum Basis {
     /// Use at forecast peak alone.
     Usage,
     /// Nothing: there is no view.
+    #[default]
     None,
 }
 
 /// Which nodes could be removed, one after the other, and why the others not.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct FleetReport {
     /// What it is drawn from.
     pub basis: Basis,
@@ -27,6 +30,8 @@ pub struct FleetReport {
     pub considered: usize,
     /// So many are to be left.
     pub keep_nodes: usize,
+    /// Seconds ahead of which the peak counts: nobody looked further.
+    pub horizon_seconds: u64,
     /// The first to go first.
     pub removable: Vec<Removable>,
     /// The others that were looked at, the least busy first.
@@ -87,7 +92,7 @@ impl Obstacle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObstacleKind {
-    /// kube-state-metrics does not know the node.
+    /// kube-state-metrics does not know the node, or not all of its pods.
     Unknown,
     /// It is not ready.
     NotReady,
@@ -114,17 +119,12 @@ pub enum ObstacleKind {
 }
 
 impl FleetReport {
-    /// No view, and why.
-    pub fn none(nodes: usize, keep_nodes: usize, why: impl Into<String>) -> Self {
+    /// No view of so many nodes, and why.
+    pub fn none(nodes: usize, why: impl Into<String>) -> Self {
         Self {
-            basis: Basis::None,
             note: Some(why.into()),
             nodes,
-            considered: 0,
-            keep_nodes,
-            removable: Vec::new(),
-            staying: Vec::new(),
-            unseen: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -133,19 +133,23 @@ impl FleetReport {
         let note = self.note.as_deref().unwrap_or_default();
         let (found, nodes) = (self.removable.len(), plural(self.nodes, "node"));
         let some = self.of_some();
+        let peak = format!(
+            "forecast peak of the next {}",
+            interval(self.horizon_seconds)
+        );
         match (self.basis, found) {
             (Basis::None, _) => format!("Fleet: not looked at: {note}"),
             (Basis::Requests, 0) => format!(
-                "Fleet: none of {nodes}{some} could be removed, by what pods request and by use at forecast peak"
+                "Fleet: none of {nodes}{some} could be removed, by what pods request and by the {peak}"
             ),
             (Basis::Requests, _) => format!(
-                "Fleet: {found} of {nodes}{some} could be removed, one after the other, by what pods request and by use at forecast peak"
+                "Fleet: {found} of {nodes}{some} could be removed, one after the other, by what pods request and by the {peak}"
             ),
             (Basis::Usage, 0) => format!(
-                "Fleet: by use at forecast peak alone none of {nodes}{some} could be emptied onto the others; what pods request is unknown: {note}"
+                "Fleet: by the {peak} alone none of {nodes}{some} could be emptied onto the others; what pods request is unknown: {note}"
             ),
             (Basis::Usage, _) => format!(
-                "Fleet: by use at forecast peak alone {found} of {nodes}{some} could be emptied onto the others; whether their pods would fit is unknown: {note}"
+                "Fleet: by the {peak} alone {found} of {nodes}{some} could be emptied onto the others; whether their pods would fit is unknown: {note}"
             ),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Report, csv, json, markdown, prometheus, text};
+use super::{Report, csv, html, json, markdown, prometheus, text};
 
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Format {
     Json,
     /// For comments, issues and wikis: GitHub-flavoured.
     Markdown,
+    /// For browsers: one file that needs nothing else.
+    Html,
     /// For spreadsheets: RFC 4180.
     Csv,
     /// For Prometheus: text format 0.0.4.
@@ -30,10 +32,11 @@ pub struct Style {
 
 impl Format {
     /// Each of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Text,
         Self::Json,
         Self::Markdown,
+        Self::Html,
         Self::Csv,
         Self::Prometheus,
     ];
@@ -44,6 +47,7 @@ impl Format {
             Self::Text => "text",
             Self::Json => "json",
             Self::Markdown => "markdown",
+            Self::Html => "html",
             Self::Csv => "csv",
             Self::Prometheus => "prometheus",
         }
@@ -80,6 +84,7 @@ impl Report {
             Format::Text => text::render(self, style),
             Format::Json => json::render(self),
             Format::Markdown => markdown::render(self, style),
+            Format::Html => html::render(self),
             Format::Csv => csv::render(self),
             Format::Prometheus => prometheus::render(self),
         }

@@ -8,6 +8,7 @@ pub mod csv;
 pub(crate) mod example;
 pub mod fleet;
 mod format;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod prometheus;

@@ -338,7 +338,7 @@ mod tests {
           memory  not enough points (4); 4 of 25 points
 
         Fleet: 1 of 7 nodes could be removed, one after the other, by what pods request
-          and by use at forecast peak.
+          and by the forecast peak of the next 30m.
           idle: 10 pods would fit on calm (9), =1|<b onclick="x">&`\n[31m,'*_{} (1), not
             counting 3 of DaemonSets or static ones
           Not told by the series, so look before you drain: local and zonal volumes.
@@ -379,7 +379,7 @@ mod tests {
               (left out: only for fewer than 20 points)
 
         Fleet: 1 of 7 nodes could be removed, one after the other, by what pods request
-          and by use at forecast peak.
+          and by the forecast peak of the next 30m.
           idle: 10 pods would fit on calm (9), =1|<b onclick="x">&`\n[31m,'*_{} (1), not
             counting 3 of DaemonSets or static ones
           Not told by the series, so look before you drain: local and zonal volumes.

@@ -97,7 +97,7 @@ pub(crate) fn series(query: &Query, node: &str, points: i64, value: impl Fn(i64)
 }
 
 /// Bytes.
-const GIB: f64 = 1_073_741_824.0;
+pub(crate) const GIB: f64 = 1_073_741_824.0;
 
 /// A cluster of three nodes: `busy` grows out of its CPU, `calm` is fine, `idle` can go.
 pub(crate) fn cluster(query: &Query) -> Answer {
