@@ -295,14 +295,7 @@ pub fn resolve(
     environment: Environment<'_>,
 ) -> Result<Command, String> {
     let args = commandline::normalise(args, &BOOLEANS).map_err(|error| error.to_string())?;
-    let args: Vec<&str> = args
-        .iter()
-        .map(|arg| match arg.as_str() {
-            // As Prometheus's own exporters call it.
-            "--web.config.file" => "--web-config-file",
-            arg => arg,
-        })
-        .collect();
+    let args: Vec<&str> = args.iter().map(|arg| webserver::flag_name(arg)).collect();
     let typed = match Typed::from_args(&["k8s-ai-exporter"], &args) {
         Ok(typed) => typed,
         Err(exit) if exit.status.is_ok() => return Ok(Command::Print(exit.output)),

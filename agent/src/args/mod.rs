@@ -10,12 +10,14 @@ mod fleet;
 mod input;
 mod judgement;
 mod reports;
+mod service;
 mod sinks;
 mod time;
 
 pub use backend::{Backend, IdentityFiles, Login, TypedHeader};
 pub use judgement::Judgement;
 pub use reports::{Color, Output, Reports};
+pub use service::Service;
 pub use sinks::{Grafana, Occasion, Pushgateway, Sinks, Slack, Webhook};
 pub use time::{Time, USUAL_STEP_SECONDS};
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub reports: Reports,
     /// Whom it is sent to.
     pub sinks: Sinks,
+    /// Whether the program stays, and reports again and again.
+    pub service: Option<Service>,
 }
 
 /// What the command line asks for.
@@ -97,7 +101,7 @@ pub fn parse(
     environment: Environment<'_>,
 ) -> Result<Command, UsageError> {
     let args = normalise(args, BOOLEANS)?;
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let args: Vec<&str> = args.iter().map(|arg| webserver::flag_name(arg)).collect();
     let args = match Args::from_args(&[PROGRAM], &args) {
         Ok(args) => args,
         Err(exit) if exit.status.is_ok() => return Ok(Command::Print(help(&exit.output))),
@@ -139,6 +143,7 @@ impl Config {
             judgement: Judgement::resolve(args, environment)?,
             reports: Reports::resolve(args, environment)?,
             sinks: Sinks::resolve(args, environment)?,
+            service: Service::resolve(args)?,
         })
     }
 }
@@ -159,6 +164,7 @@ impl fmt::Display for Config {
         if !self.shard.is_whole() {
             writeln!(f, "--shard={}", self.shard)?;
         }
-        write!(f, "{}{}{}", self.judgement, self.reports, self.sinks)
+        write!(f, "{}{}{}", self.judgement, self.reports, self.sinks)?;
+        self.service.iter().try_for_each(|service| service.fmt(f))
     }
 }

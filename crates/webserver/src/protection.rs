@@ -55,6 +55,15 @@ pub struct ProtectionFiles {
     pub open_paths: &'static [&'static str],
 }
 
+/// A flag's name here: what Prometheus's own exporters call `--web.config.file` is
+/// `--web-config-file`. Others stay as they are.
+pub fn flag_name(flag: &str) -> &str {
+    match flag {
+        "--web.config.file" => "--web-config-file",
+        other => other,
+    }
+}
+
 /// A port's protection, as of now and later.
 pub struct Protection {
     sources: ProtectionFiles,

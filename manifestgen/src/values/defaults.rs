@@ -4,9 +4,9 @@ use contract::series;
 use serde_json::{Value, json};
 
 use super::{
-    AdmissionPolicy, Agent, Alerts, Exporter, Format, GrafanaDashboard, Image, Images, LogLevel,
-    NetworkPolicy, Object, Phase, PrometheusRule, PullPolicy, Rbac, Service, ServiceAccount,
-    ServiceAccounts, ServiceMonitor, Strings, Values,
+    AdmissionPolicy, Agent, AgentMode, Alerts, Exporter, Format, GrafanaDashboard, Image, Images,
+    LogLevel, Model, NetworkPolicy, Object, Phase, PrometheusRule, PullPolicy, Rbac, Service,
+    ServiceAccount, ServiceAccounts, ServiceMonitor, Strings, Values,
 };
 
 /// An object literal.
@@ -107,6 +107,10 @@ impl Default for Values {
                 annotations: Strings::new(),
                 interval: String::new(),
                 scrape_timeout: String::new(),
+                scheme: String::new(),
+                tls_config: Object::new(),
+                basic_auth: Object::new(),
+                authorization: Object::new(),
                 relabelings: Vec::new(),
                 metric_relabelings: Vec::new(),
                 sample_limit: 10_000,
@@ -163,6 +167,8 @@ impl Default for Exporter {
             history: "0s".to_owned(),
             log_level: LogLevel::Info,
             extra_args: Vec::new(),
+            volumes: Vec::new(),
+            volume_mounts: Vec::new(),
             env: Strings::new(),
             resources: resources(("50m", "32Mi"), ("300m", "128Mi")),
             node_selector: strings(&[("kubernetes.io/os", "linux")]),
@@ -195,6 +201,9 @@ impl Default for Agent {
     fn default() -> Self {
         Self {
             enabled: true,
+            mode: AgentMode::Cronjob,
+            every: "10m".to_owned(),
+            shards: 1,
             schedule: "*/10 * * * *".to_owned(),
             time_zone: String::new(),
             suspend: false,
@@ -204,8 +213,11 @@ impl Default for Agent {
             step: "60s".to_owned(),
             cpu_query: series::CPU_USAGE.name.to_owned(),
             memory_query: series::MEMORY_USAGE.name.to_owned(),
+            model: Model::Auto,
             format: Format::Text,
             extra_args: Vec::new(),
+            volumes: Vec::new(),
+            volume_mounts: Vec::new(),
             env: Strings::new(),
             starting_deadline_seconds: 120,
             active_deadline_seconds: 240,

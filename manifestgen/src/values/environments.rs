@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::defaults::{object, resources, strings};
-use super::{Format, PullPolicy, Values};
+use super::{AgentMode, Format, Model, PullPolicy, Values};
 
 impl Values {
     /// For a cluster in which people try things: seldom, small, the newest image.
@@ -62,12 +62,21 @@ impl Values {
         existing.prometheus_rule.alerts.agent_not_run = false;
         existing.prometheus_rule.alerts.scrape_errors = false;
 
+        let [full, service] = Self::full_ci();
         vec![
+            ("agent-deployment", service),
             ("default", Self::default()),
             ("existing-accounts", existing),
-            ("full", Self::full()),
+            ("full", full),
             ("minimal", minimal),
         ]
+    }
+
+    /// Those of them with everything set: the agent on a schedule, and as a service.
+    pub fn full_ci() -> [Self; 2] {
+        let mut service = Self::full();
+        service.agent.mode = AgentMode::Deployment;
+        [Self::full(), service]
     }
 
     /// Every value that is empty or off by default is set.
@@ -88,7 +97,16 @@ impl Values {
         let exporter = &mut values.exporter;
         exporter.enable_namespace_metrics = true;
         exporter.history = "6h".to_owned();
-        exporter.extra_args = vec!["--request-timeout=20s".to_owned()];
+        exporter.extra_args = vec!["--web-config-file=/etc/web/web.yml".to_owned()];
+        exporter.volumes = vec![object(
+            json!({"name": "web", "secret": {"secretName": "k8s-ai-exporter-web"}}),
+        )];
+        exporter.volume_mounts = vec![object(
+            json!({"name": "web", "mountPath": "/etc/web", "readOnly": true}),
+        )];
+        for probe in [&mut exporter.liveness_probe, &mut exporter.readiness_probe] {
+            probe["httpGet"]["scheme"] = "HTTPS".into();
+        }
         exporter.env = strings(&[("HTTPS_PROXY", "http://proxy:3128"), ("Y", "on")]);
         exporter.priority_class_name = "system-node-critical".to_owned();
         exporter.pod_labels = labels.clone();
@@ -96,9 +114,21 @@ impl Values {
         let agent = &mut values.agent;
         agent.time_zone = "Europe/Berlin".to_owned();
         agent.prometheus_url = "https://prometheus.example.org/prefix".to_owned();
+        agent.shards = 4;
+        agent.every = "2m".to_owned();
+        agent.model = Model::Linear;
         agent.format = Format::Json;
+        agent.volumes = vec![object(
+            json!({"name": "secrets", "secret": {"secretName": "k8s-ai-agent"}}),
+        )];
+        agent.volume_mounts = vec![object(
+            json!({"name": "secrets", "mountPath": "/etc/k8s-ai-agent", "readOnly": true}),
+        )];
         agent.extra_args = vec!["--high=70".to_owned()];
-        agent.env = strings(&[("FAIL_ON", "critical")]);
+        agent.env = strings(&[
+            ("FAIL_ON", "critical"),
+            ("SLACK_WEBHOOK_URL_FILE", "/etc/k8s-ai-agent/slack-url"),
+        ]);
         agent.tolerations = vec![object(
             json!({"key": "spot", "operator": "Exists", "effect": "NoSchedule"}),
         )];
@@ -118,6 +148,17 @@ impl Values {
         values.service_monitor.annotations = annotations;
         values.service_monitor.interval = "1m30s".to_owned();
         values.service_monitor.scrape_timeout = "15s".to_owned();
+        let secret = |key| json!({"name": "k8s-ai-exporter-scrape", "key": key});
+        values.service_monitor.scheme = "https".to_owned();
+        values.service_monitor.tls_config = object(json!({
+            "ca": {"secret": secret("ca.crt")},
+            "cert": {"secret": secret("tls.crt")},
+            "keySecret": secret("tls.key"),
+            "serverName": "exporter.example.org",
+        }));
+        values.service_monitor.basic_auth =
+            object(json!({"username": secret("user"), "password": secret("password")}));
+        values.service_monitor.authorization = object(json!({"credentials": secret("token")}));
         values.service_monitor.relabelings = vec![object(
             json!({"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "host"}),
         )];
