@@ -1,9 +1,11 @@
 //! From what was measured to the report: forecasts, verdicts, what is missing. Pure.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::thread;
 use std::time::Duration;
 
-use forecast::{Forecast, MIN_POINTS, Point, Prediction, forecast};
+use forecast::{Forecast, MIN_POINTS, Point, Prediction, Settings, forecast};
 use quantity::Timestamp;
 
 use crate::collect::{LOOK_BACK_SECONDS, Measured, Measurements};
@@ -21,14 +23,26 @@ use crate::window::Window;
 const STALE_SECONDS: u64 = 300;
 const STALE_STEPS: u64 = 3;
 
-/// Judges every node that any query knows, worst first, then by name, each knowing
-/// its verdict in the report before, if there was one. How long all of it took, and
+/// What nodes are judged by, beside what was measured of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis<'a> {
+    /// What time it is about.
+    pub window: &'a Window,
+    /// How forecasts are made.
+    pub forecasts: Settings,
+    /// What counts as high and low.
+    pub thresholds: Thresholds,
+    /// The verdicts of the report before, if there was one.
+    pub previous: Option<&'a Previous>,
+}
+
+/// Judges every node that any query knows, worst first, then by name, on as many
+/// threads as `workers`; their number changes nothing. How long all of it took, and
 /// of which shard the measurements are, is for the caller to fill in, who knows.
 pub fn assess(
     mut measurements: Measurements,
-    window: &Window,
-    thresholds: Thresholds,
-    previous: Option<&Previous>,
+    basis: Basis<'_>,
+    workers: NonZeroUsize,
     generated_at: Timestamp,
 ) -> Report {
     let names: BTreeSet<String> = Resource::ALL
@@ -39,22 +53,110 @@ pub fn assess(
         .collect();
     // Where a query brought nothing at all, that has been said.
     let unknown = Resource::ALL.map(|resource| measurements.of(resource).usage.is_empty());
-    let mut errors = std::mem::take(&mut measurements.errors);
-    let mut nodes = Vec::new();
-    for name in names {
+    // Taken, not copied: the report holds the points of a large fleet once.
+    let nodes: Vec<Node> = names
+        .into_iter()
+        .map(|name| Node {
+            resources: Resource::ALL.map(|r| Known::take(measurements.of_mut(r), &name)),
+            name,
+        })
+        .collect();
+    let mut errors = measurements.errors;
+    let mut reports = Vec::with_capacity(nodes.len());
+    for (report, missing) in side_by_side(nodes, workers, |node| node.assess(unknown, basis)) {
+        reports.push(report);
+        errors.extend(missing);
+    }
+    // Stable: names stay in order within a severity.
+    reports.sort_by_key(|node| std::cmp::Reverse(node.severity));
+    Report {
+        schema_version: Report::SCHEMA_VERSION,
+        program_version: env!("CARGO_PKG_VERSION"),
+        generated_at,
+        took: Duration::ZERO,
+        window: WindowReport::from(basis.window),
+        shard: None,
+        thresholds: basis.thresholds.into(),
+        previous: basis.previous.map(|p| p.origin),
+        fleet: FleetReport::none(reports.len(), "nobody looked"),
+        nodes: reports,
+        errors,
+        warnings: measurements.warnings,
+    }
+}
+
+/// Does the same with each item on several threads; the results in the order of the
+/// items. Each thread takes every so many, since neighbours are often alike.
+fn side_by_side<T: Send, R: Send>(
+    items: Vec<T>,
+    workers: NonZeroUsize,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let count = items.len();
+    let workers = workers.get().min(count.max(1));
+    let mut shares: Vec<Vec<T>> = (0..workers).map(|_| Vec::new()).collect();
+    for (index, item) in items.into_iter().enumerate() {
+        shares[index % workers].push(item);
+    }
+    let work = &work;
+    let mut done: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(move || Vec::from_iter(share.into_iter().map(work))))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| match thread.join() {
+                Ok(results) => results.into_iter(),
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    });
+    (0..count)
+        .filter_map(|index| done[index % workers].next())
+        .collect()
+}
+
+/// A node, and what is known of its resources.
+struct Node {
+    name: String,
+    resources: [Known; 2],
+}
+
+/// What is known of one resource of a node.
+struct Known {
+    history: Vec<Point>,
+    allocatable: Option<f64>,
+    capacity: Option<f64>,
+}
+
+impl Known {
+    fn take(measured: &mut Measured, node: &str) -> Self {
+        Self {
+            history: measured
+                .usage
+                .remove(node)
+                .unwrap_or_default()
+                .into_points(),
+            allocatable: measured.allocatable.get(node).copied(),
+            capacity: measured.capacity.get(node).copied(),
+        }
+    }
+}
+
+impl Node {
+    /// The verdict on the node, and what is missing of it; `unknown` says of which
+    /// resources nothing is known of any node.
+    fn assess(self, unknown: [bool; 2], basis: Basis<'_>) -> (NodeReport, Vec<String>) {
+        let name = self.name;
+        let mut errors = Vec::new();
         let mut resources = Vec::new();
         let mut stale = Vec::new();
         let mut any_recent = false;
-        let before = |resource| previous.and_then(|p| p.verdict(&name, resource));
-        for (resource, unknown) in Resource::ALL.into_iter().zip(unknown) {
-            let (report, presence) = assess_resource(
-                resource,
-                &name,
-                measurements.of_mut(resource),
-                window,
-                thresholds,
-                before(resource),
-            );
+        let before = |resource| basis.previous.and_then(|p| p.verdict(&name, resource));
+        let known = self.resources.into_iter().zip(unknown);
+        for (resource, (known, unknown)) in Resource::ALL.into_iter().zip(known) {
+            let (report, presence) = assess_resource(resource, known, before(resource), basis);
             match presence {
                 Presence::Recent => any_recent = true,
                 Presence::Stale => stale.push(format!(
@@ -80,29 +182,14 @@ pub fn assess(
         let verdict = node_verdict(&verdicts);
         let before: Option<Vec<Verdict>> = Resource::ALL.into_iter().map(before).collect();
         let before = before.map(|verdicts| node_verdict(&verdicts));
-        nodes.push(NodeReport {
+        let report = NodeReport {
             node: name,
             action: verdict.action,
             severity: verdict.severity,
             changed_from: before.filter(|before| before.severity != verdict.severity),
             resources,
-        });
-    }
-    // Stable: names stay in order within a severity.
-    nodes.sort_by_key(|node| std::cmp::Reverse(node.severity));
-    Report {
-        schema_version: Report::SCHEMA_VERSION,
-        program_version: env!("CARGO_PKG_VERSION"),
-        generated_at,
-        took: Duration::ZERO,
-        window: WindowReport::from(window),
-        shard: None,
-        thresholds: thresholds.into(),
-        previous: previous.map(|p| p.origin),
-        fleet: FleetReport::none(nodes.len(), "nobody looked"),
-        nodes,
-        errors,
-        warnings: measurements.warnings,
+        };
+        (report, errors)
     }
 }
 
@@ -115,22 +202,18 @@ enum Presence {
 
 fn assess_resource(
     resource: Resource,
-    node: &str,
-    measured: &mut Measured,
-    window: &Window,
-    thresholds: Thresholds,
+    known: Known,
     before: Option<Verdict>,
+    basis: Basis<'_>,
 ) -> (ResourceReport, Presence) {
-    let allocatable = measured.allocatable.get(node).copied();
-    let capacity = measured.capacity.get(node).copied();
+    let window = basis.window;
+    let Known {
+        history,
+        allocatable,
+        capacity,
+    } = known;
     // Capacity is never below allocatable; if it is said to be, it is the odd one.
     let ceiling = capacity.map(|c| c.max(allocatable.unwrap_or(c)));
-    // Taken, not copied: the report holds the points of a large fleet once.
-    let history = measured
-        .usage
-        .remove(node)
-        .unwrap_or_default()
-        .into_points();
     let points = history.as_slice();
     let oldest_useful = window.end.unix() - STALE_SECONDS.max(STALE_STEPS * window.step) as i64;
     let (result, presence) = match points.last() {
@@ -142,7 +225,7 @@ fn assess_resource(
             (Err(Outlook::Repeated(points.len())), Presence::Recent)
         }
         Some(_) => (
-            forecast(points, &window.ahead(), ceiling).map_err(Outlook::TooFew),
+            forecast(points, &window.ahead(), ceiling, &basis.forecasts).map_err(Outlook::TooFew),
             Presence::Recent,
         ),
     };
@@ -154,7 +237,7 @@ fn assess_resource(
         allocatable,
         capacity,
     };
-    let recommendation = recommend(resource, outlook, sizes, before, thresholds, window);
+    let recommendation = recommend(resource, outlook, sizes, before, basis.thresholds, window);
     let report = ResourceReport {
         resource,
         unit: resource.unit(),
@@ -208,5 +291,21 @@ fn with_forecast(report: ResourceReport, forecast: Forecast, window: &Window) ->
         }),
         candidates: forecast.candidates.into_iter().map(Into::into).collect(),
         ..report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_on_several_threads_comes_back_in_order() {
+        let expected: Vec<i32> = (0..23).map(|n| n * n).collect();
+        for workers in [1, 2, 3, 22, 23, 24, 1000] {
+            let workers = NonZeroUsize::new(workers).expect("above 0");
+            let done = side_by_side((0..23).collect(), workers, |n: i32| n * n);
+            assert_eq!(done, expected, "{workers}");
+        }
+        assert!(side_by_side(Vec::new(), NonZeroUsize::MIN, |n: i32| n).is_empty());
     }
 }

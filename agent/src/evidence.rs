@@ -128,8 +128,18 @@ fn model(report: &ResourceReport) -> Option<String> {
     let Some(backtest) = report.backtest else {
         return Some(format!("model {model}, not tried at earlier moments"));
     };
+    // That its errors are those of this horizon goes without saying.
+    let over = match &report.forecast {
+        Some(forecast) if backtest.horizon_seconds < forecast.horizon_seconds => {
+            format!(
+                ", over the {} that the window allows",
+                interval(backtest.horizon_seconds)
+            )
+        }
+        _ => String::new(),
+    };
     Some(format!(
-        "model {model}; tried at {} earlier moments: error {:.2}, that of the newest value carried forward {:.2} (MASE); {} of what came lay within its interval",
+        "model {model}; tried at {} earlier moments{over}: error {:.2}, that of the newest value carried forward {:.2} (MASE); {} of what came lay within its interval",
         backtest.folds,
         backtest.mase,
         backtest.naive_mase,
@@ -164,6 +174,7 @@ mod tests {
             model: Some("theil_sen"),
             backtest: Some(BacktestReport {
                 folds: 4,
+                horizon_seconds: 1800,
                 mase: 0.816,
                 naive_mase: 1.1,
                 coverage: 0.79,

@@ -3,12 +3,14 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::num::NonZeroUsize;
+use std::thread;
 use std::time::{Instant, SystemTime};
 
 use quantity::Timestamp;
 
 use crate::args::{Config, PROGRAM, Reports};
-use crate::assess::assess;
+use crate::assess::{Basis, assess};
 use crate::collect::{Source, collect};
 use crate::connection::UnusableFile;
 use crate::exit::Exit;
@@ -43,9 +45,13 @@ pub(crate) fn report(
     let others_have_data = measurements.others_have_data;
     let mut report = assess(
         measurements,
-        &window,
-        config.judgement.thresholds,
-        memory.or(recalled.as_ref()),
+        Basis {
+            window: &window,
+            forecasts: config.forecasts,
+            thresholds: config.judgement.thresholds,
+            previous: memory.or(recalled.as_ref()),
+        },
+        thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         generated_at,
     );
     let scope = scope(config, source.as_ref());

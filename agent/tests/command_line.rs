@@ -36,6 +36,8 @@ fn nothing_said_means_the_documented_defaults() {
     --lookback=2h
     --forecast=30m
     --step=auto
+    --model=auto
+    --interval=80%
     --high=80%
     --low=20%
     --fleet=auto
@@ -87,6 +89,12 @@ fn flags_win_over_the_environment_and_variables_have_their_order() {
         ),
         (&[], &[("FAIL_ON", "warning")], "--fail-on=warning"),
         (&[], &[("CA_FILE", "/ca.pem")], "--ca-file=/ca.pem"),
+        (&[], &[("MODEL", "ets")], "--model=ets"),
+        (
+            &["--model=linear"],
+            &[("MODEL", "ets"), ("INTERVAL", "95%")],
+            "--model=linear\n--interval=95%",
+        ),
         (&[], &[("FORMAT", "csv")], "--format=csv"),
         (&["--output", "json=a=b"], &[], "--output=json=a=b"),
         (&[], &[("NO_COLOR", "1")], "--color=never"),
@@ -156,6 +164,16 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
             &["--step", "banana"][..],
             &[][..],
             "--step: \"banana\" is not auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+        ),
+        (
+            &["--model", "arima"],
+            &[],
+            "--model: \"arima\" is not auto, prophet, ets, linear or last",
+        ),
+        (
+            &["--interval", "100"],
+            &[],
+            "--interval: \"100\" is not a percentage such as 80 or 80%, from 10 to 99",
         ),
         (
             &["--step", "0s"],

@@ -44,8 +44,8 @@ $ {command_name} --serve :9101 --every 10m \\
     both are a success: 0"
     )
 )]
-// The doc comments are the help text, where a URL stands bare.
-#[allow(rustdoc::bare_urls)]
+// The doc comments are the help text, where a URL stands bare and an address in brackets.
+#[allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links)]
 pub(super) struct Args {
     // Which backend, how it is reached, what it is asked.
     /// where to ask, with a path prefix if there is one; the path
@@ -142,6 +142,18 @@ pub(super) struct Args {
     /// Job sets (SHARDS)
     #[argh(option, arg_name = "count")]
     pub(super) shards: Option<String>,
+
+    // How it forecasts.
+    /// which model: auto (the one that a backtest on each series speaks for),
+    /// prophet, ets (exponential smoothing), linear or last (the newest value)
+    /// (MODEL; default auto)
+    #[argh(option, arg_name = "model")]
+    pub(super) model: Option<String>,
+
+    /// percent of what comes that the interval around a forecast is meant to hold
+    /// (INTERVAL; default 80)
+    #[argh(option, arg_name = "percent")]
+    pub(super) interval: Option<String>,
 
     // How it judges.
     /// percent of allocatable above which the upper end of a forecast is a finding

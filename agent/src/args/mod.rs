@@ -7,6 +7,7 @@
 mod backend;
 mod flags;
 mod fleet;
+mod forecast;
 mod input;
 mod judgement;
 mod reports;
@@ -24,6 +25,7 @@ pub use time::{Time, USUAL_STEP_SECONDS};
 use std::ffi::OsString;
 use std::fmt;
 
+use ::forecast::Settings;
 use argh::FromArgs;
 use commandline::{BadValue, Environment, normalise, parse_bool, setting};
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub time: Time,
     /// Which part of the fleet it is about.
     pub shard: Shard,
+    /// How forecasts are made.
+    pub forecasts: Settings,
     /// What counts as a finding.
     pub judgement: Judgement,
     /// What becomes of the report.
@@ -140,6 +144,7 @@ impl Config {
             time: Time::resolve(args, environment, !inputs.is_empty())?,
             inputs,
             shard: fleet::resolve(args, environment)?,
+            forecasts: forecast::resolve(args, environment)?,
             judgement: Judgement::resolve(args, environment)?,
             reports: Reports::resolve(args, environment)?,
             sinks: Sinks::resolve(args, environment)?,
@@ -164,6 +169,7 @@ impl fmt::Display for Config {
         if !self.shard.is_whole() {
             writeln!(f, "--shard={}", self.shard)?;
         }
+        forecast::print(&self.forecasts, f)?;
         write!(f, "{}{}{}", self.judgement, self.reports, self.sinks)?;
         self.service.iter().try_for_each(|service| service.fmt(f))
     }

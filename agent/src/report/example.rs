@@ -187,6 +187,7 @@ fn busy(resource: Resource, from: f64, to: f64, size: f64) -> ResourceReport {
         model: Some("theil_sen"),
         backtest: Some(BacktestReport {
             folds: 3,
+            horizon_seconds: HORIZON as u64,
             mase: 0.5,
             naive_mase: 1.25,
             coverage: 0.75,

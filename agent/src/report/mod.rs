@@ -231,7 +231,10 @@ impl From<Prediction> for PredictionReport {
 pub struct BacktestReport {
     /// Moments of the past at which it was tried.
     pub folds: usize,
-    /// Its mean absolute scaled error at this horizon.
+    /// How far ahead it was tried: the horizon, or a third of the time that the
+    /// points span where that is shorter.
+    pub horizon_seconds: u64,
+    /// Its mean absolute scaled error at that horizon.
     pub mase: f64,
     /// The same error of the newest value carried forward.
     pub naive_mase: f64,
@@ -243,12 +246,14 @@ impl From<Backtest> for BacktestReport {
     fn from(backtest: Backtest) -> Self {
         let Backtest {
             folds,
+            horizon,
             mase,
             naive_mase,
             coverage,
         } = backtest;
         Self {
             folds,
+            horizon_seconds: horizon,
             mase,
             naive_mase,
             coverage,
