@@ -371,6 +371,18 @@ fn what_cannot_begin_is_one_line_and_a_usage_error() {
             "--every: \"1m\" is not of use without --serve".to_owned(),
         ),
         (
+            &["--web.config.file=/x"],
+            "--web-config-file: \"/x\" is not of use without --serve".to_owned(),
+        ),
+        (
+            &["--web-bearer-token-file=/x"],
+            "--web-bearer-token-file: \"/x\" is not of use without --serve".to_owned(),
+        ),
+        (
+            &["--serve=127.0.0.1:0", "--web-config-file=/nonexistent"],
+            "/nonexistent: ".to_owned(),
+        ),
+        (
             &["--serve=:0", "--every=999ms"],
             "--every: \"999ms\" is not a duration such as 10m, from 1s to 1d".to_owned(),
         ),

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{Exporter, Prometheus, Scratch, eventually, exporter_command, program, request, run};
+use e2e::{
+    Exporter, Process, Prometheus, Scratch, eventually, exporter_command, program, request, run,
+};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use testbed::{Cluster, Node};
 use webclient::{Authorities, BaseUrl, Caps, Client, Credentials, Identity, SecretFile, Settings};
@@ -63,6 +65,43 @@ impl Files {
     fn flag(&self, flag: &str, name: &str) -> String {
         format!("{flag}={}", self.path(name).display())
     }
+
+    /// Who asks, with a certificate or not, and with the password in this file.
+    fn client(&self, address: &str, identity: bool, password: Option<&str>) -> Client {
+        let identity = identity.then(|| {
+            Identity::from_files(&self.path("client.crt"), &self.path("client.key"))
+                .expect("an identity")
+        });
+        let credentials = match password {
+            None => Credentials::None,
+            Some(file) => Credentials::Basic {
+                user: "prometheus".to_owned(),
+                password: SecretFile::password(self.path(file)),
+            },
+        };
+        Client::new(Settings {
+            base: BaseUrl::parse(&format!("https://{address}")).expect("a URL"),
+            authorities: Authorities::from_file(&self.path("ca.crt")).expect("an authority"),
+            identity,
+            credentials,
+            headers: Vec::new(),
+            user_agent: "kube-probe/1.36",
+            deadline: e2e::PATIENCE,
+            connect_deadline: e2e::PATIENCE,
+            keep_idle: Duration::from_secs(1),
+        })
+    }
+}
+
+fn status(client: &Client, path: &str) -> u16 {
+    let caps = Caps {
+        compressed: 1 << 20,
+        inflated: 1 << 20,
+    };
+    client
+        .get(path, "*/*", &[], caps)
+        .expect("an answer")
+        .status
 }
 
 fn cluster() -> testbed::Running {
@@ -179,40 +218,7 @@ fn the_kubelets_probes_need_neither_login_nor_certificate() {
     );
     let flag = files.flag("--web-config-file", "web.yml");
     let exporter = Exporter::start(&cluster, "node-a", &[&flag]);
-    let with = |identity: bool, password: Option<&str>| {
-        let identity = identity.then(|| {
-            Identity::from_files(&files.path("client.crt"), &files.path("client.key"))
-                .expect("an identity")
-        });
-        let credentials = match password {
-            None => Credentials::None,
-            Some(file) => Credentials::Basic {
-                user: "prometheus".to_owned(),
-                password: SecretFile::password(files.path(file)),
-            },
-        };
-        Client::new(Settings {
-            base: BaseUrl::parse(&format!("https://{}", exporter.address)).expect("a URL"),
-            authorities: Authorities::from_file(&files.path("ca.crt")).expect("an authority"),
-            identity,
-            credentials,
-            headers: Vec::new(),
-            user_agent: "kube-probe/1.36",
-            deadline: e2e::PATIENCE,
-            connect_deadline: e2e::PATIENCE,
-            keep_idle: Duration::from_secs(1),
-        })
-    };
-    let status = |client: &Client, path| {
-        let caps = Caps {
-            compressed: 1 << 20,
-            inflated: 1 << 20,
-        };
-        client
-            .get(path, "*/*", &[], caps)
-            .expect("an answer")
-            .status
-    };
+    let with = |identity, password| files.client(&exporter.address, identity, password);
     let probe = with(false, None);
     assert_eq!(status(&probe, "/livez"), 200);
     eventually("ready", || (status(&probe, "/readyz") == 200).then_some(()));
@@ -222,6 +228,45 @@ fn the_kubelets_probes_need_neither_login_nor_certificate() {
     assert_eq!(status(&with(true, None), "/metrics"), 401);
     assert_eq!(status(&with(true, Some("wrong")), "/metrics"), 401);
     assert_eq!(status(&with(true, Some("right")), "/metrics"), 200);
+}
+
+#[test]
+fn the_agents_port_is_protected_in_the_same_way_and_takes_changes_over() {
+    let cluster = cluster();
+    let files = Files::new("protected-agent");
+    let exporter = Exporter::start(&cluster, "node-a", &["--history=1h"]);
+    let mut command = Command::new(program("k8s-ai-agent"));
+    command
+        .env_clear()
+        .arg(format!("--prometheus-url=http://{}", exporter.address))
+        .args(["--serve=127.0.0.1:0", "--every=1s", "--lookback=10s"])
+        .args(["--forecast=10s", "--step=1s"])
+        .arg(files.flag("--web.config.file", "web.yml"));
+    let agent = Process::start(&mut command);
+    let line = agent.line_with("serving on ");
+    assert!(line.ends_with(", TLS with login"), "{line}");
+    let (_, address) = line.split_once("serving on ").expect("an address");
+    let (address, _) = address.split_once(',').expect("and more");
+    let ask = |password, path| status(&files.client(address, false, password), path);
+
+    assert_eq!(ask(None, "/livez"), 200);
+    eventually("a report", || (ask(None, "/readyz") == 200).then_some(()));
+    for path in ["/metrics", "/report.json", "/"] {
+        assert_eq!(ask(None, path), 401, "{path}");
+        assert_eq!(ask(Some("wrong"), path), 401, "{path}");
+        assert_eq!(ask(Some("right"), path), 200, "{path}");
+    }
+
+    files.write("web.yml", "basic_auth_users:\n  a: correct horse\n");
+    // Files are looked at when somebody asks.
+    eventually("the file is refused", || {
+        assert_eq!(ask(None, "/metrics"), 401);
+        agent.log().contains("expected a bcrypt hash").then_some(())
+    });
+    assert_eq!(ask(Some("right"), "/metrics"), 200);
+    for secret in ["correct", "KqkSGqmZ7NRb"] {
+        assert!(!agent.log().contains(secret), "{}", agent.log());
+    }
 }
 
 #[test]
