@@ -12,6 +12,7 @@ fn through_random_troubles_no_number_is_wrong_and_each_spell_is_recovered_from()
         seed: 20,
         interval: Duration::from_millis(250),
         tour: 0,
+        warm_up: 0,
         end: End::Spells(6),
     };
     let mut said = Vec::new();

@@ -56,6 +56,7 @@ fn settings() -> Result<Settings, String> {
         seed,
         interval: Duration::from_secs(1),
         tour: usize::MAX,
+        warm_up: 20,
         end: End::Time(Duration::from_secs(60) * minutes),
     })
 }

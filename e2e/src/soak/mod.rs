@@ -8,7 +8,7 @@
 //! | calm | where nothing is wrong no scrape fails, whatever tokens rotate |
 //! | memory, threads, files | never more than while warming up, but for a little |
 //!
-//! It warms up by a tour: every trouble once, alone. In scope: what is above. Out of
+//! It warms up by a tour, every trouble once and alone, and some random spells. In scope: what is above. Out of
 //! scope: troubles on the exporter's own port, and kubelets that lie credibly.
 
 use std::fmt::Write;
@@ -61,7 +61,9 @@ pub struct Settings {
     pub interval: Duration,
     /// How many spells of the tour to begin with.
     pub tour: usize,
-    /// When to end, after the tour.
+    /// Random spells after it, before memory is held against what it was.
+    pub warm_up: u32,
+    /// When to end, after that.
     pub end: End,
 }
 
@@ -207,14 +209,13 @@ impl Soak {
     fn run(&mut self, say: &mut dyn FnMut(&str)) -> Outcome {
         self.recover(say);
         let tour: Vec<Spell> = plan::tour().into_iter().take(self.settings.tour).collect();
-        let length = tour.len();
         for (index, spell) in tour.iter().enumerate() {
-            say(&format!(
-                "tour {}/{length}: {}",
-                index + 1,
-                spell.troubles[0]
-            ));
-            self.spell(spell, say);
+            let place = format!("tour {} of {}", index + 1, tour.len());
+            self.spell(&place, spell, say);
+        }
+        for index in 0..self.settings.warm_up {
+            let spell = self.plan.spell();
+            self.spell(&format!("warming up {}", index + 1), &spell, say);
         }
         self.is_warm = true;
         let (start, mut spells, mut troubles) = (Instant::now(), 0, 0);
@@ -229,8 +230,14 @@ impl Soak {
             let spell = self.plan.spell();
             spells += 1;
             troubles += spell.troubles.len();
-            say(&self.describe(start.elapsed(), spells, &spell));
-            self.spell(&spell, say);
+            let seconds = start.elapsed().as_secs();
+            let place = format!(
+                "{:02}:{:02}:{:02} spell {spells}",
+                seconds / 3600,
+                seconds / 60 % 60,
+                seconds % 60
+            );
+            self.spell(&place, &spell, say);
         }
         Outcome {
             settings: self.settings.clone(),
@@ -248,35 +255,37 @@ impl Soak {
         }
     }
 
-    /// One line: the time, what goes wrong now, and how it stands.
-    fn describe(&self, elapsed: Duration, spells: u32, spell: &Spell) -> String {
+    /// One line: where we are, how it stands, what goes wrong now.
+    fn describe(&self, place: &str, spell: &Spell) -> String {
         let troubles: Vec<String> = spell.troubles.iter().map(ToString::to_string).collect();
         let wrongs: u64 = self.watches.iter().map(|watch| watch.wrongs).sum();
-        let seconds = elapsed.as_secs();
+        let rounds = spell.rounds;
         format!(
-            "{:02}:{:02}:{:02} {wrongs} wrong; spell {spells}, {} rounds: {}",
-            seconds / 3600,
-            seconds / 60 % 60,
-            seconds % 60,
-            spell.rounds,
+            "{place}: {wrongs} wrong; for {rounds} rounds: {}",
             troubles.join(", ")
         )
     }
 
     /// Lets it go wrong for a while, waits until all is well again, and enjoys the calm.
-    fn spell(&mut self, spell: &Spell, say: &mut dyn FnMut(&str)) {
+    fn spell(&mut self, place: &str, spell: &Spell, say: &mut dyn FnMut(&str)) {
+        say(&self.describe(place, spell));
         self.calm_since = None;
         for trouble in &spell.troubles {
             trouble.begin(&self.cluster);
         }
         self.pass(spell.rounds);
         plan::end_all(spell, &self.cluster);
-        if self.is_warm && self.plan.once_in(6) {
+        if self.plan.once_in(6) {
             self.visit();
         }
         self.calm_since = Some(SystemTime::now());
         self.recover(say);
         self.calm();
+        for watch in &mut self.watches {
+            for what in watch.untold() {
+                say(&format!("WRONG, {}: {what}", watch.name));
+            }
+        }
     }
 
     /// A node joins, or the one that has joined leaves again.
@@ -400,14 +409,13 @@ impl Outcome {
     pub fn table(&self) -> String {
         let minutes = self.took.as_secs_f64() / 60.0;
         let mut text = format!(
-            "Seed {}: {minutes:.1} min at rounds of {:?} after a tour of {} troubles; {} spells with {} troubles, \
+            "Seed {}: {minutes:.1} min at rounds of {:?}; {} spells with {} troubles, \
              {} token rotations in calm, {} nodes that came; {} scrapes of kubelets; \
              slowest recovery {:.0?}.\n\n\
-             | exporter | values checked | wrong | token reloads | resident: warm, most after, growth | threads | files |\n\
+             | exporter | values checked | wrong | token reloads | resident at most: warming up, after, more | threads | files |\n\
              |---|---|---|---|---|---|---|\n",
             self.settings.seed,
             self.settings.interval,
-            self.settings.tour,
             self.spells,
             self.troubles,
             self.rotations,

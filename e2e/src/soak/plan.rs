@@ -4,7 +4,8 @@
 //! lead to, and when the next spell may begin. Pure, but for [`Trouble::begin`].
 //!
 //! Only what can be told from the truth is among them: a kubelet whose counter or clock
-//! is wrong by a little that could be true is believed by everybody.
+//! is wrong by a little that could be true is believed by everybody. Where timestamps
+//! are missing, the times of the requests stand in, which is no exact rate either.
 
 use std::fmt;
 use std::time::Duration;
@@ -160,10 +161,7 @@ fn effects() -> Vec<(&'static str, Effect)> {
     // Year 2100: no clock is that fast.
     let far_future = Timestamp::Is(4_102_444_800_000);
     let mut effects = vec![
-        (
-            "late by 400 ms",
-            Effect::Latency(Duration::from_millis(400)),
-        ),
+        ("late", Effect::Latency(Duration::from_millis(950))),
         ("reset", Effect::Reset),
         ("hangup", Effect::Hangup),
         ("429", retry_after(429, "1")),
@@ -206,10 +204,6 @@ fn effects() -> Vec<(&'static str, Effect)> {
         ("negative", value("-5")),
         ("1e300", value("1e300")),
         ("zero", value("0")),
-        (
-            "no timestamp beside others",
-            stamp(Rows::Node, Timestamp::Missing),
-        ),
         ("timestamp 0", stamp(Rows::Node, Timestamp::Is(0))),
         ("negative timestamps", stamp(Rows::All, Timestamp::Is(-1))),
         ("timestamps of 2100", stamp(Rows::All, far_future)),

@@ -57,6 +57,8 @@ pub struct Watch {
     pub wrong: Vec<String>,
     /// How many were wrong.
     pub wrongs: u64,
+    /// How many of `wrong` have been told on the way.
+    told: usize,
     /// What the process takes: while it warms up, and afterwards.
     pub before: Taken,
     /// As `before`.
@@ -113,6 +115,7 @@ impl Watch {
             checked: 0,
             wrong: Vec::new(),
             wrongs: 0,
+            told: 0,
             before: Taken::default(),
             after: Taken::default(),
         }
@@ -254,6 +257,13 @@ impl Watch {
         self.wrongs += wrong.len() as u64;
         let room = TOLD.saturating_sub(self.wrong.len());
         self.wrong.extend(wrong.into_iter().take(room));
+    }
+
+    /// What was found wrong since this was asked last.
+    pub fn untold(&mut self) -> Vec<String> {
+        let new = self.wrong[self.told..].to_vec();
+        self.told = self.wrong.len();
+        new
     }
 
     /// Whether everything is published again since then. Where an endpoint has answered
