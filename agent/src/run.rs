@@ -2,25 +2,19 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::num::NonZeroUsize;
-use std::thread;
-use std::time::{Instant, SystemTime};
 
 use commandline::Environment;
 
-use crate::args::{self, Command, Config, PROGRAM, Reports};
-use crate::assess::{Basis, assess};
-use crate::collect::{Source, collect};
-use crate::connection::UnusableFile;
+use crate::args::{self, Command};
 use crate::exit::Exit;
-use crate::fleet::{self, Scope};
-use crate::report::text::printable;
-use crate::report::{Report, ShardReport, Style};
-use crate::sink::{Delivery, Sinks};
-use crate::{previous, source, termination, whole_file};
-use quantity::Timestamp;
+use crate::report::Style;
+use crate::round::{complain, report, tell, write_files};
+use crate::serve::serve;
+use crate::sink::Sinks;
+use crate::termination;
 
-/// Runs the program: the report goes to `out`, in one piece, all else to `err`.
+/// Runs the program: the report goes to `out`, in one piece, all else to `err`. A
+/// service prints no report, and returns only if it cannot begin.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
     environment: Environment<'_>,
@@ -39,6 +33,9 @@ pub fn run(
         Ok(sinks) => sinks,
         Err(error) => return complain(&error, Exit::Usage, err),
     };
+    if let Some(service) = &config.service {
+        return serve(&config, service, sinks, err);
+    }
     if let Err(error) = termination::leave_on_signals() {
         // The report is still worth having.
         complain(
@@ -47,7 +44,7 @@ pub fn run(
             err,
         );
     }
-    let (report, exit) = match report(&config) {
+    let (report, exit) = match report(&config, None) {
         Ok(report) => report,
         Err(error) => return complain(&error, Exit::Usage, err),
     };
@@ -64,83 +61,7 @@ pub fn run(
     };
     let format = config.reports.format;
     let exit = write_out(|out| report.write(format, style, out), exit, out, err);
-    deliver(&sinks, &report, exit, err)
-}
-
-/// Sends the report to all sinks. One that fails makes a run partial.
-fn deliver(sinks: &Sinks, report: &Report, mut exit: Exit, err: &mut dyn Write) -> Exit {
-    for Delivery { sink, result } in sinks.deliver(report) {
-        if let Err(problem) = result {
-            exit = complain(&format!("{sink}: {problem}"), exit.undelivered(), err);
-        }
-    }
-    exit
-}
-
-/// Writes every file that is asked for. One that cannot be written makes a run
-/// partial, and keeps none of the others.
-fn write_files(report: &Report, reports: &Reports, exit: Exit, err: &mut dyn Write) -> Exit {
-    let style = Style {
-        color: false,
-        explain: reports.explain,
-    };
-    reports.outputs.iter().fold(exit, |exit, output| {
-        let file = &output.file;
-        match whole_file::write(file, |out| report.write(output.format, style, out)) {
-            Ok(()) => exit,
-            Err(error) => {
-                let problem = format!("cannot write to {}: {error}", file.display());
-                complain(&problem, exit.undelivered(), err)
-            }
-        }
-    })
-}
-
-fn report(config: &Config) -> Result<(Report, Exit), UnusableFile> {
-    let started = Instant::now();
-    let (source, window) = source::open(config, Timestamp::from(SystemTime::now()))?;
-    let mut measurements = collect(source.as_ref(), &config.backend.queries, &window);
-    let refused = measurements.usage_query_failed;
-    let before = config.judgement.previous.as_deref();
-    let previous = previous::recall(before, source.as_ref(), &window, &mut measurements);
-    let generated_at = Timestamp::from(SystemTime::now());
-    let others_have_data = measurements.others_have_data;
-    let mut report = assess(
-        measurements,
-        Basis {
-            window: &window,
-            forecasts: config.forecasts,
-            thresholds: config.judgement.thresholds,
-            previous: previous.as_ref(),
-        },
-        thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        generated_at,
-    );
-    let scope = scope(config, source.as_ref());
-    fleet::look(&scope, &mut report, &config.judgement, &window);
-    report.took = started.elapsed();
-    report.shard = (!config.shard.is_whole()).then_some(ShardReport {
-        shard: config.shard,
-        others_have_data,
-    });
-    let exit = match report.exit(config.judgement.fail_on) {
-        Exit::NoData if refused => Exit::Backend,
-        exit => exit,
-    };
-    Ok((report, exit))
-}
-
-/// From what the view of the fleet is to be drawn.
-fn scope<'a>(config: &Config, source: &'a dyn Source) -> Scope<'a> {
-    if !config.judgement.fleet {
-        Scope::Off("--fleet is off")
-    } else if !config.shard.is_whole() {
-        Scope::Off("one of several shards sees only its part")
-    } else if !config.inputs.is_empty() {
-        Scope::Usage("saved answers hold none of it")
-    } else {
-        Scope::Ask(source)
-    }
+    tell(&sinks.deliver(&report), exit, err)
 }
 
 /// Prints a whole text.
@@ -163,10 +84,4 @@ fn write_out(
         }
         _ => exit,
     }
-}
-
-/// One line to standard error. That nobody may read it changes nothing.
-fn complain(problem: &dyn std::fmt::Display, exit: Exit, err: &mut dyn Write) -> Exit {
-    let _ = writeln!(err, "{PROGRAM}: {}", printable(&problem.to_string()));
-    exit
 }

@@ -30,16 +30,38 @@ const BETWEEN_CHECKS: Duration = Duration::from_millis(50);
 /// # Errors
 /// When the operating system refuses the handlers or the thread.
 pub fn leave_on_signals() -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            if let Some(signal) = signals.forever().next() {
-                let _no_report_begins = wait_for_report();
-                process::exit(SIGNAL_BASE + signal);
-            }
-        })?;
-    Ok(())
+    Awaited::signals()?.leave(|signal| SIGNAL_BASE + signal)
+}
+
+/// Signals that are caught, and kept until somebody acts on them.
+#[derive(Debug)]
+pub struct Awaited(Signals);
+
+impl Awaited {
+    /// From here on SIGTERM and SIGINT do nothing by themselves.
+    ///
+    /// # Errors
+    /// When the operating system refuses the handlers.
+    pub fn signals() -> io::Result<Self> {
+        Signals::new([SIGTERM, SIGINT]).map(Self)
+    }
+
+    /// Ends the process on the first signal with the exit code that `farewell` says,
+    /// when a report that is just being written is done, a second later at most.
+    ///
+    /// # Errors
+    /// When the operating system refuses the thread.
+    pub fn leave(mut self, farewell: impl FnOnce(i32) -> i32 + Send + 'static) -> io::Result<()> {
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                if let Some(signal) = self.0.forever().next() {
+                    let _no_report_begins = wait_for_report();
+                    process::exit(farewell(signal));
+                }
+            })?;
+        Ok(())
+    }
 }
 
 fn wait_for_report() -> Option<MutexGuard<'static, ()>> {

@@ -10,7 +10,6 @@ use publish::{Format, Published, render};
 use crate::args::Config;
 use crate::credentials::Credentials;
 use crate::history::History;
-use crate::process;
 use crate::scrape::{interval_of, lock};
 use crate::snapshot::NodeState;
 

@@ -19,7 +19,6 @@ pub mod credentials;
 pub mod history;
 pub mod http;
 pub mod logging;
-pub mod process;
 pub mod reading;
 pub mod run;
 pub mod scrape;

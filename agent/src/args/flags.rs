@@ -15,6 +15,9 @@ nothing. Reports once to standard output; changes nothing in the cluster.",
 A flag wins over its variable, which wins over the default.",
     note = "What is missing from a report is also said on standard error. Where several
 exit codes apply, the first of the list below counts.",
+    note = "Once it is printed, the report goes to all sinks (Slack, webhook, Grafana,
+Pushgateway) at once. One that fails is named on standard error and spoils no other.
+Without a report, exit codes 2 and 3, nothing is sent.",
     example = "Ask the exporter of a small cluster that has no Prometheus:
 $ {command_name} --prometheus-url http://k8s-ai-exporter.monitoring.svc:9100",
     example = "Look back a day and ahead six hours, as JSON, and fail a pipeline on findings:
@@ -22,6 +25,9 @@ $ {command_name} --lookback 24h --step 5m --forecast 6h --format json \\
     --fail-on warning",
     example = "Report as of Monday morning from what curl saved of range queries:
 $ {command_name} --input cpu.json --input memory.json --at 2026-11-23T09:00:00Z",
+    example = "Stay, report every ten minutes, serve the newest report, tell Slack of findings:
+$ {command_name} --serve :9101 --every 10m \\
+    --slack-webhook-url-file /etc/k8s-ai-agent/slack-url",
     error_code(2, "usage: a flag, a variable or a file named by one is of no use"),
     error_code(3, "the backend cannot be reached, or refuses the queries"),
     error_code(4, "the backend, or the input, has no data at all"),
@@ -34,7 +40,8 @@ $ {command_name} --input cpu.json --input memory.json --at 2026-11-23T09:00:00Z"
     error_code(0, "the report is complete, also if every node has too few points yet"),
     error_code(
         143,
-        "stopped by SIGTERM, or 130 by SIGINT: no report, or no sink has it"
+        "stopped by SIGTERM, or 130 by SIGINT: no report, or no sink has it; with --serve
+    both are a success: 0"
     )
 )]
 // The doc comments are the help text, where a URL stands bare.
@@ -244,6 +251,17 @@ pub(super) struct Args {
     /// PEM file (SINK_CA_FILE)
     #[argh(option, arg_name = "file")]
     pub(super) sink_ca_file: Option<String>,
+
+    // Again and again.
+    /// stay, report again and again, and serve the newest report on this address:
+    /// :9101, 127.0.0.1:9101 or [::1]:9101. Nothing is printed: --format, --color
+    /// and --fail-on have no effect
+    #[argh(option, arg_name = "address")]
+    pub(super) serve: Option<String>,
+
+    /// with --serve: time from one report to the next, 1s to 1d (default 10m)
+    #[argh(option, arg_name = "duration")]
+    pub(super) every: Option<String>,
 
     // Instead of a report.
     /// print the resolved configuration and exit

@@ -11,12 +11,14 @@ mod forecast;
 mod input;
 mod judgement;
 mod reports;
+mod service;
 mod sinks;
 mod time;
 
 pub use backend::{Backend, IdentityFiles, Login, TypedHeader};
 pub use judgement::Judgement;
 pub use reports::{Color, Output, Reports};
+pub use service::Service;
 pub use sinks::{Grafana, Occasion, Pushgateway, Sinks, Slack, Webhook};
 pub use time::{Time, USUAL_STEP_SECONDS};
 
@@ -53,6 +55,8 @@ pub struct Config {
     pub reports: Reports,
     /// Whom it is sent to.
     pub sinks: Sinks,
+    /// Whether the program stays, and reports again and again.
+    pub service: Option<Service>,
 }
 
 /// What the command line asks for.
@@ -144,6 +148,7 @@ impl Config {
             judgement: Judgement::resolve(args, environment)?,
             reports: Reports::resolve(args, environment)?,
             sinks: Sinks::resolve(args, environment)?,
+            service: Service::resolve(args)?,
         })
     }
 }
@@ -165,6 +170,7 @@ impl fmt::Display for Config {
             writeln!(f, "--shard={}", self.shard)?;
         }
         forecast::print(&self.forecasts, f)?;
-        write!(f, "{}{}{}", self.judgement, self.reports, self.sinks)
+        write!(f, "{}{}{}", self.judgement, self.reports, self.sinks)?;
+        self.service.iter().try_for_each(|service| service.fmt(f))
     }
 }

@@ -53,6 +53,30 @@ impl Format {
         }
     }
 
+    /// What names of files in it end in.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Text => "txt",
+            Self::Json => "json",
+            Self::Markdown => "md",
+            Self::Html => "html",
+            Self::Csv => "csv",
+            Self::Prometheus => "prom",
+        }
+    }
+
+    /// Its `Content-Type`.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Markdown => "text/markdown; charset=utf-8",
+            Self::Html => "text/html; charset=utf-8",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Prometheus => publish::Format::Text.content_type(),
+        }
+    }
+
     /// The form that flags name so.
     pub fn parse(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.label() == label)

@@ -8,24 +8,30 @@ pub mod kube_state;
 pub mod kubelet;
 pub mod report;
 pub mod series;
+pub mod service;
 
 pub use series::{Kind, Series};
 
 /// Port on which the exporter serves, on every address.
 pub const EXPORTER_PORT: u16 = 9100;
 
-/// Paths that the exporter serves.
+/// Port on which the manifests have a long-running agent serve.
+pub const AGENT_PORT: u16 = 9101;
+
+/// Paths that the programs serve.
 pub mod path {
     /// The exposition.
     pub const METRICS: &str = "/metrics";
     /// 200 as long as the program runs.
     pub const LIVEZ: &str = "/livez";
-    /// 200 while a core series is published.
+    /// 200 while there is something to publish: a core series, a report.
     pub const READYZ: &str = "/readyz";
     /// Range queries: Prometheus's own path, so that the agent can ask either.
     pub const QUERY_RANGE: &str = "/api/v1/query_range";
     /// Instant queries: Prometheus's own path, which the exporter does not serve.
     pub const QUERY: &str = "/api/v1/query";
+    /// The agent's newest report, with the form behind a dot: `/report.json`.
+    pub const REPORT: &str = "/report";
 }
 
 /// Label names of our series.
@@ -48,6 +54,8 @@ pub mod label {
     pub const MODEL: &str = "model";
     /// What to do: one of the actions of a report.
     pub const ACTION: &str = "action";
+    /// Whom reports are sent to: `slack`, `webhook`, `grafana` or `pushgateway`.
+    pub const SINK: &str = "sink";
     /// `high` or `low`.
     pub const THRESHOLD: &str = "threshold";
     /// Release of the program.

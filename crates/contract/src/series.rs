@@ -107,13 +107,13 @@ table! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report;
+    use crate::{report, service};
     use std::collections::HashSet;
 
     #[test]
     fn names_are_distinct_and_end_as_their_type_demands() {
         let mut seen = HashSet::new();
-        for series in ALL.iter().chain(report::ALL) {
+        for series in ALL.iter().chain(report::ALL).chain(service::ALL) {
             assert!(seen.insert(series.name), "{} twice", series.name);
             assert_eq!(
                 series.kind == Kind::Counter,

@@ -180,7 +180,10 @@ fn tls_problem(error: &rustls::Error) -> String {
             | AlertDescription::UnknownCA
             | AlertDescription::AccessDenied
             | AlertDescription::DecryptError),
-        ) => format!("the server does not accept the client certificate ({alert:?})"),
+        ) => {
+            // Go's servers say of a certificate that is missing that it is bad.
+            format!("the server turns the client certificate down, or the lack of one ({alert:?})")
+        }
         other => other.to_string(),
     }
 }

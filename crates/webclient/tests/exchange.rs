@@ -246,7 +246,7 @@ fn a_client_certificate_opens_what_is_closed_without_one() {
         ),
         (
             with(identity(&other, "other")),
-            "the server does not accept the client certificate (UnknownCA)",
+            "the server turns the client certificate down, or the lack of one (UnknownCA)",
         ),
     ] {
         match get(&settings).expect_err("closed") {

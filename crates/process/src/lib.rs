@@ -1,5 +1,7 @@
-//! The process's own figures, from `/proc`, under the names that Prometheus's
+//! A process's own figures, from `/proc`, under the names that Prometheus's
 //! client libraries use. A figure that cannot be read is left out.
+//!
+//! Out of scope: figures of other processes, and systems without `/proc`.
 
 use std::fs;
 use std::time::Duration;
