@@ -9,7 +9,7 @@ use augurs_prophet::{
 
 use crate::ascent::Optimum;
 use crate::interval::{Moment, Uncertainty, bounds};
-use crate::optimizer::MaximumPosterior;
+use crate::optimizer::{FixedOrder, MaximumPosterior};
 use crate::trend::{Trend, level};
 use crate::{Error, Growth, Options, Prediction, REACH, Seasonality};
 
@@ -19,7 +19,7 @@ const LEAST_CHANGE: f64 = 1e-8;
 /// A series with its model.
 #[derive(Debug)]
 pub struct Fitted {
-    model: Prophet<MaximumPosterior>,
+    model: Prophet<FixedOrder<MaximumPosterior>>,
     found: MaximumPosterior,
     options: Options,
     /// Moment of the first point, in unix seconds.
@@ -78,7 +78,7 @@ pub fn fit(points: &[(i64, f64)], options: &Options) -> Result<Fitted, Error> {
         }
     }
     let found = MaximumPosterior::default();
-    let mut model = Prophet::new(prepared, found.clone());
+    let mut model = Prophet::new(prepared, FixedOrder(found.clone()));
     model
         .fit(training, OptimizeOpts::default())
         .map_err(Error::Augurs)?;

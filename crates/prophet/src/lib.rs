@@ -15,14 +15,16 @@ mod fitted;
 mod interval;
 mod lasso;
 mod optimizer;
+mod parameters;
 mod posterior;
 mod trend;
 
 pub use ascent::Optimum;
 pub use error::Error;
 pub use fitted::{Components, Fitted, fit};
-pub use optimizer::MaximumPosterior;
-pub use posterior::{Parameters, Posterior};
+pub use optimizer::{FixedOrder, MaximumPosterior};
+pub use parameters::Parameters;
+pub use posterior::Posterior;
 
 /// How many times the window's length from its start a moment may lie.
 pub const REACH: u64 = 100;

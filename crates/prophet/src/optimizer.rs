@@ -9,8 +9,9 @@ use augurs_prophet::optimizer::{
     Data, Error, InitialParams, OptimizeOpts, OptimizedParams, Optimizer,
 };
 
-use crate::ascent::{Optimum, climb};
-use crate::posterior::{Parameters, Posterior, check};
+use crate::ascent::{Optimum, highest};
+use crate::parameters::Parameters;
+use crate::posterior::{Posterior, check};
 
 /// Finds the parameters of highest posterior density. Clones share what was found.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +20,7 @@ pub struct MaximumPosterior {
 }
 
 impl MaximumPosterior {
-    /// The prepared data of the first fit, and their optimum. The features are in the
-    /// order of [`Parameters::beta`].
+    /// The prepared data of the first fit, and their optimum.
     #[must_use]
     pub fn found(&self) -> Option<(&Data, &Optimum)> {
         self.found.get().map(|(data, optimum)| (data, optimum))
@@ -35,44 +35,68 @@ impl Optimizer for MaximumPosterior {
         data: &Data,
         opts: &OptimizeOpts,
     ) -> Result<OptimizedParams, Error> {
-        check(data).map_err(Error::static_str)?;
-        let order = fixed_order(data);
-        if init.delta.len() != data.t_change.len() || init.beta.len() != order.len() {
+        let posterior = Posterior::new(data, opts.jacobian.unwrap_or(false));
+        let posterior = posterior.map_err(Error::static_str)?;
+        if init.delta.len() != data.t_change.len() || init.beta.len() != data.sigmas.len() {
             return Err(Error::static_str(
                 "the initial parameters do not fit the data",
             ));
         }
-        let data = in_order(data, &order);
-        let posterior = Posterior::new(&data, opts.jacobian.unwrap_or(false));
-        let posterior = posterior.map_err(Error::static_str)?;
-        let beta: Vec<f64> = order.iter().map(|&j| init.beta[j]).collect();
-        let start = Parameters::new(init.k, init.m, &init.delta, &beta, *init.sigma_obs);
-
-        let optimum = climb(&posterior, start);
-
+        let start = Parameters::new(init.k, init.m, &init.delta, &init.beta, *init.sigma_obs);
+        let optimum = highest(&posterior, start);
         let Optimum { parameters, .. } = &optimum;
-        let mut beta = vec![0.0; order.len()];
-        for (&j, &weight) in order.iter().zip(parameters.beta()) {
-            beta[j] = weight;
-        }
         let answer = OptimizedParams {
             k: parameters.k(),
             m: parameters.m(),
             sigma_obs: parameters.sigma.try_into().map_err(Error::custom)?,
             delta: parameters.delta().to_vec(),
-            beta,
+            beta: parameters.beta().to_vec(),
             trend: posterior.trend(parameters),
         };
         // Set already where an optimizer is used twice: the first stays.
-        let _ = self.found.set((data, optimum));
+        let _ = self.found.set((data.clone(), optimum));
         Ok(answer)
     }
 }
 
-/// The features in an order that depends on nothing but themselves. augurs keeps
-/// seasonalities in a `HashMap`, so its order differs from run to run, and with the order
-/// of a sum its last digits.
-fn fixed_order(data: &Data) -> Vec<usize> {
+/// Hands the data to an optimizer with the features in an order that depends on nothing
+/// but themselves. augurs keeps seasonalities in a `HashMap`, so its order differs from
+/// run to run, and with the order of a sum its last digits.
+#[derive(Debug, Clone)]
+pub struct FixedOrder<O>(
+    /// The optimizer.
+    pub O,
+);
+
+impl<O: Optimizer> Optimizer for FixedOrder<O> {
+    fn optimize(
+        &self,
+        init: &InitialParams,
+        data: &Data,
+        opts: &OptimizeOpts,
+    ) -> Result<OptimizedParams, Error> {
+        check(data).map_err(Error::static_str)?;
+        let order = order(data);
+        // A wrong number of initial weights is for the optimizer to refuse.
+        let beta = order
+            .iter()
+            .filter_map(|&j| init.beta.get(j).copied())
+            .collect();
+        let init = InitialParams {
+            beta,
+            ..init.clone()
+        };
+        let mut answer = self.0.optimize(&init, &in_order(data, &order), opts)?;
+        let weights = std::mem::replace(&mut answer.beta, vec![0.0; order.len()]);
+        for (j, weight) in order.into_iter().zip(weights) {
+            answer.beta[j] = weight;
+        }
+        Ok(answer)
+    }
+}
+
+/// By the features' values, point after point.
+fn order(data: &Data) -> Vec<usize> {
     let features = data.sigmas.len();
     let feature = |j: usize| data.X.iter().skip(j).step_by(features);
     let mut order: Vec<usize> = (0..features).collect();

@@ -21,6 +21,7 @@
 use augurs_prophet::TrendIndicator;
 use augurs_prophet::optimizer::Data;
 
+use crate::parameters::Parameters;
 use crate::trend::{Trend, level, steepness};
 
 /// Precision of the priors of `k` and `m`: 1 / 5².
@@ -33,62 +34,6 @@ const NOISE_PRECISION: f64 = 4.0;
 /// sigma goes to zero; below this share of the largest value there is only rounding.
 /// Python Prophet gives the same sigma to a constant series.
 const LEAST_SIGMA: f64 = 1e-9;
-
-/// A point of the posterior.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parameters {
-    /// `k`, `m`, each `delta`, each `beta`.
-    pub(crate) coefficients: Vec<f64>,
-    changepoints: usize,
-    /// Standard deviation of the noise, as a share of the largest value; positive.
-    pub sigma: f64,
-}
-
-impl Parameters {
-    /// The growth rate `k`, the offset `m`, the changes of rate, the weights of the
-    /// features and the noise.
-    #[must_use]
-    pub fn new(k: f64, m: f64, delta: &[f64], beta: &[f64], sigma: f64) -> Self {
-        let coefficients = [&[k, m], delta, beta].concat();
-        Self {
-            coefficients,
-            changepoints: delta.len(),
-            sigma,
-        }
-    }
-
-    /// The same with other coefficients.
-    pub(crate) fn with(&self, coefficients: Vec<f64>) -> Self {
-        Self {
-            coefficients,
-            ..*self
-        }
-    }
-
-    /// Growth rate up to the first changepoint, for the whole of the history.
-    #[must_use]
-    pub fn k(&self) -> f64 {
-        self.coefficients[0]
-    }
-
-    /// Offset: the trend's value at the start, or the middle of logistic growth.
-    #[must_use]
-    pub fn m(&self) -> f64 {
-        self.coefficients[1]
-    }
-
-    /// Change of the growth rate at each changepoint.
-    #[must_use]
-    pub fn delta(&self) -> &[f64] {
-        &self.coefficients[2..2 + self.changepoints]
-    }
-
-    /// Weight of each feature.
-    #[must_use]
-    pub fn beta(&self) -> &[f64] {
-        &self.coefficients[2 + self.changepoints..]
-    }
-}
 
 /// The posterior of one series.
 #[derive(Debug)]
@@ -178,6 +123,15 @@ impl<'a> Posterior<'a> {
     pub(crate) fn is_linear(&self) -> bool {
         self.data.trend_indicator != TrendIndicator::Logistic
             && self.data.s_m.iter().all(|&marked| marked == 0)
+    }
+
+    /// Where the curve of logistic growth lies when the trend stays at the mean of y;
+    /// `None` for other growths.
+    pub(crate) fn logistic_rest(&self) -> Option<f64> {
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let share = (mean(&self.data.y) / mean(&self.data.cap)).clamp(0.01, 0.99);
+        let logistic = self.data.trend_indicator == TrendIndicator::Logistic;
+        logistic.then(|| (share / (1.0 - share)).ln())
     }
 
     /// The log density, up to a constant.
