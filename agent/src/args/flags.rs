@@ -44,8 +44,8 @@ $ {command_name} --serve :9101 --every 10m \\
     both are a success: 0"
     )
 )]
-// The doc comments are the help text, where a URL stands bare.
-#[allow(rustdoc::bare_urls)]
+// The doc comments are the help text, where a URL stands bare and an address in brackets.
+#[allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links)]
 pub(super) struct Args {
     // Which backend, how it is reached, what it is asked.
     /// where to ask, with a path prefix if there is one; the path
