@@ -48,6 +48,8 @@ pub mod label {
     pub const MODEL: &str = "model";
     /// What to do: one of the actions of a report.
     pub const ACTION: &str = "action";
+    /// What something is drawn from.
+    pub const BASIS: &str = "basis";
     /// `high` or `low`.
     pub const THRESHOLD: &str = "threshold";
     /// Release of the program.

@@ -41,8 +41,12 @@ table! {
         "Whether the action is the one recommended for the node (1) or not (0)";
     NODE_SEVERITY: Gauge "k8s_node_recommendation_severity" [label::NODE]
         "How urgent the recommendation for the node is: 0 none, 1 info, 2 warning, 3 critical";
+    REMOVABLE: Gauge "k8s_node_removable" [label::NODE]
+        "Whether the node could be removed, what is on it fitting on the others (1), or not (0); absent if nobody looked";
     THRESHOLD: Gauge "k8s_ai_agent_threshold_ratio" [label::THRESHOLD]
         "Share of allocatable, 0 to 1, above which a forecast maximum is high or under which a forecast mean is low";
+    PLAN: Info "k8s_ai_agent_fleet_view_info" [label::BASIS]
+        "What the view of the fleet is drawn from: requests, usage, or none";
     LOOKBACK: Gauge "k8s_ai_agent_lookback_seconds" []
         "Length of the window that was looked back on";
     HORIZON: Gauge "k8s_ai_agent_horizon_seconds" []
