@@ -56,6 +56,8 @@ pub mod label {
     pub const ACTION: &str = "action";
     /// Whom reports are sent to: `slack`, `webhook`, `grafana` or `pushgateway`.
     pub const SINK: &str = "sink";
+    /// What something is drawn from.
+    pub const BASIS: &str = "basis";
     /// `high` or `low`.
     pub const THRESHOLD: &str = "threshold";
     /// Release of the program.
