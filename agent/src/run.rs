@@ -15,7 +15,7 @@ use crate::fleet::{self, Scope};
 use crate::report::text::printable;
 use crate::report::{Report, ShardReport, Style};
 use crate::sink::{Delivery, Sinks};
-use crate::{previous, source, termination, whole_file};
+use crate::{doctor, previous, source, termination, whole_file};
 use quantity::Timestamp;
 
 /// Runs the program: the report goes to `out`, in one piece, all else to `err`.
@@ -27,6 +27,7 @@ pub fn run(
 ) -> Exit {
     let config = match args::parse(args, environment) {
         Ok(Command::Report(config)) => config,
+        Ok(Command::Doctor(config)) => return examine(&config, out, err),
         Ok(Command::PrintConfig(config)) => {
             return print(&config.to_string(), Exit::Complete, out, err);
         }
@@ -37,14 +38,7 @@ pub fn run(
         Ok(sinks) => sinks,
         Err(error) => return complain(&error, Exit::Usage, err),
     };
-    if let Err(error) = termination::leave_on_signals() {
-        // The report is still worth having.
-        complain(
-            &format!("cannot listen for signals: {error}"),
-            Exit::Complete,
-            err,
-        );
-    }
+    listen_for_signals(err);
     let (report, exit) = match report(&config) {
         Ok(report) => report,
         Err(error) => return complain(&error, Exit::Usage, err),
@@ -73,6 +67,29 @@ fn deliver(sinks: &Sinks, report: &Report, mut exit: Exit, err: &mut dyn Write) 
         }
     }
     exit
+}
+
+/// Examines the backend, and prints what was found.
+fn examine(config: &Config, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    listen_for_signals(err);
+    match doctor::examine(config, Timestamp::from(SystemTime::now())) {
+        Ok(diagnosis) => {
+            let text = match config.reports.format {
+                Format::Json => doctor::show::json(&diagnosis),
+                _ => doctor::show::text(&diagnosis),
+            };
+            print(&text, diagnosis.exit, out, err)
+        }
+        Err(error) => complain(&error, Exit::Usage, err),
+    }
+}
+
+fn listen_for_signals(err: &mut dyn Write) {
+    if let Err(error) = termination::leave_on_signals() {
+        // The report is still worth having.
+        let problem = format!("cannot listen for signals: {error}");
+        complain(&problem, Exit::Complete, err);
+    }
 }
 
 /// Writes every file that is asked for. One that cannot be written makes a run

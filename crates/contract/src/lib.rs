@@ -26,6 +26,8 @@ pub mod path {
     pub const QUERY_RANGE: &str = "/api/v1/query_range";
     /// Instant queries: Prometheus's own path, which the exporter does not serve.
     pub const QUERY: &str = "/api/v1/query";
+    /// What a Prometheus says of its version.
+    pub const BUILD_INFO: &str = "/api/v1/status/buildinfo";
 }
 
 /// Label names of our series.
