@@ -166,12 +166,12 @@ pub(super) struct Args {
 
     // How it judges.
     /// percent of allocatable above which the upper end of a forecast is a finding
-    /// (default 80)
+    /// (HIGH_PERCENT; default 80)
     #[argh(option, arg_name = "percent")]
     pub(super) high: Option<String>,
 
     /// percent of allocatable under which a forecast mean is a finding
-    /// (default 20)
+    /// (LOW_PERCENT; default 20)
     #[argh(option, arg_name = "percent")]
     pub(super) low: Option<String>,
 

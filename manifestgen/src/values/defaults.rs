@@ -4,9 +4,9 @@ use contract::series;
 use serde_json::{Value, json};
 
 use super::{
-    AdmissionPolicy, Agent, AgentMode, Alerts, Exporter, Format, GrafanaDashboard, Image, Images,
-    LogLevel, Model, NetworkPolicy, Object, Phase, PrometheusRule, PullPolicy, Rbac, Service,
-    ServiceAccount, ServiceAccounts, ServiceMonitor, Strings, Values,
+    AdmissionPolicy, Agent, AgentMode, Alerts, Exporter, FleetView, Format, GrafanaDashboard,
+    Image, Images, LogLevel, Model, NetworkPolicy, Object, Phase, PrometheusRule, PullPolicy, Rbac,
+    Service, ServiceAccount, ServiceAccounts, ServiceMonitor, Strings, Values,
 };
 
 /// An object literal.
@@ -208,6 +208,11 @@ impl Default for Agent {
             cpu_query: series::CPU_USAGE.name.to_owned(),
             memory_query: series::MEMORY_USAGE.name.to_owned(),
             model: Model::Auto,
+            interval_percent: 80,
+            high_percent: 80,
+            low_percent: 20,
+            fleet: FleetView::Auto,
+            keep_nodes: 1,
             format: Format::Text,
             extra_args: Vec::new(),
             volumes: Vec::new(),
