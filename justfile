@@ -46,7 +46,7 @@ release:
 
 # Build the static programs and hold them to their size budgets.
 size: release
-    scripts/size target/{{ musl }}/release/k8s-ai-exporter 2200000
+    scripts/size target/{{ musl }}/release/k8s-ai-exporter 2400000
     scripts/size target/{{ musl }}/release/k8s-ai-agent 3500000
 
 # What the exporter costs, against named peers in the same run.
@@ -54,6 +54,15 @@ bench: release
     scripts/setup python
     cargo build --release -p bench --bin bench --target {{ musl }}
     BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
+
+# What one exporter for 5,000 nodes takes, some four minutes.
+bench-fleet: release
+    cargo build --release -p bench --bin bench --target {{ musl }}
+    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter target/{{ musl }}/release/bench fleet
+
+# What a cluster's API server has to bear, from measured bodies.
+bench-load:
+    cargo run --quiet -p bench --bin bench -- load
 
 # How good the agent's forecasts are and what they cost, against named peers in the same run.
 bench-agent: release

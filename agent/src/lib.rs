@@ -35,7 +35,6 @@ mod round;
 mod run;
 pub mod series;
 mod serve;
-pub mod shard;
 pub mod sink;
 pub mod source;
 pub mod termination;

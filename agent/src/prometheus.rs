@@ -20,8 +20,8 @@ pub use matrix::{Answer, Defect, Labels, Refusal, Remarks, Row, Table};
 
 use crate::collect::Source;
 use crate::series::Series;
-use crate::shard::Shard;
 use crate::window::Window;
+use shard::Shard;
 
 /// Most bytes of an answer. 5,000 nodes with a point a minute for a day are some 200 MB.
 const CAPS: Caps = Caps {

@@ -469,7 +469,7 @@ fn the_exporter_takes_the_arguments_of_every_rendering() {
         let k8s_ai_exporter::args::Command::Run(config) = command else {
             panic!("{command:?}")
         };
-        assert_eq!(config.nodes[0].as_str(), "node-1");
+        assert_eq!(config.nodes.to_string(), "node node-1");
         assert_eq!(
             config.once.is_some(),
             object["kind"] == "Pod",

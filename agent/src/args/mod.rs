@@ -31,8 +31,8 @@ use argh::FromArgs;
 use commandline::{BadValue, Environment, normalise, parse_bool, setting};
 
 use crate::input::InputFile;
-use crate::shard::Shard;
 use flags::{Args, BOOLEANS};
+use shard::Shard;
 
 /// The program's name in messages.
 pub const PROGRAM: &str = "k8s-ai-agent";

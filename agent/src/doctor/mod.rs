@@ -15,7 +15,7 @@ use crate::args::Config;
 use crate::connection::{UnusableFile, client};
 use crate::exit::Exit;
 use crate::prometheus::Prometheus;
-use crate::shard::Shard;
+use shard::Shard;
 
 /// What one check has found.
 #[derive(Debug, Clone, PartialEq, Eq)]

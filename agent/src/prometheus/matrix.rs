@@ -21,8 +21,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use webclient::Failure;
 
 use crate::series::Series;
-use crate::shard::Shard;
 use crate::window::Window;
+use shard::Shard;
 
 /// A complete, successful answer, by node.
 #[derive(Debug, Default, PartialEq)]
