@@ -55,6 +55,13 @@ bench: release
     cargo build --release -p bench --bin bench --target {{ musl }}
     BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
 
+# The exporter's open port among thousands of hostile clients, each kind for a while: takes some nine times the seconds.
+siege seconds="60":
+    scripts/setup build musl
+    cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
+    cargo build --release -p e2e --bin siege
+    sh -c 'ulimit -n 8192; exec target/release/siege "$@"' siege target/{{ musl }}/release/k8s-ai-exporter {{ seconds }}
+
 # What one exporter for 5,000 nodes takes, some four minutes.
 bench-fleet: release
     cargo build --release -p bench --bin bench --target {{ musl }}

@@ -14,7 +14,8 @@ fn main() -> ExitCode {
         std::env::args_os().skip(1),
         &commandline::process_environment,
         &mut std::io::stdout().lock(),
-        &mut std::io::stderr().lock(),
+        // Not locked: with --serve, other threads have something to say, too.
+        &mut std::io::stderr(),
     );
     ExitCode::from(exit.code())
 }

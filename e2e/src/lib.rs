@@ -4,6 +4,8 @@
 //! waiting for a condition with a deadline. Out of scope: what is right; that is
 //! each test's.
 
+pub mod crowd;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use argh::FromArgs;
 use commandline::{BadValue, Environment, parse_bool, parse_text, setting};
 use quantity::{Interval, parse_duration, parse_quantity};
 use webclient::BaseUrl;
-use webserver::ListenAddress;
+use webserver::{ListenAddress, ProtectionFiles};
 
 mod nodes;
 
@@ -48,6 +48,14 @@ struct Typed {
     /// address and port to serve on; without an address: every one, IPv6 included [default: :9100]
     #[argh(option, arg_name = "address")]
     listen_address: Option<String>,
+    /// web configuration in the form of Prometheus's own exporters: TLS, users with passwords,
+    /// headers; read again when it or what it names changes; also --web.config.file
+    /// [default: plain HTTP without login]
+    #[argh(option, arg_name = "file")]
+    web_config_file: Option<String>,
+    /// bearer token that lets in who sends it, read again when it changes
+    #[argh(option, arg_name = "file")]
+    web_bearer_token_file: Option<String>,
     /// time between two rounds of scrapes, 100ms to 1d [default: 30s]
     #[argh(option, arg_name = "duration")]
     scrape_interval: Option<String>,
@@ -154,6 +162,8 @@ const HISTORY_MEMORY: u64 = 64 * 1024 * 1024;
 pub struct Config {
     /// Where to serve.
     pub listen: ListenAddress,
+    /// How the port is protected.
+    pub protection: ProtectionFiles,
     /// Time between two rounds.
     pub scrape_interval: Duration,
     /// Where usage is read from.
@@ -298,7 +308,7 @@ pub fn resolve(
     environment: Environment<'_>,
 ) -> Result<Command, String> {
     let args = commandline::normalise(args, &BOOLEANS).map_err(|error| error.to_string())?;
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let args: Vec<&str> = args.iter().map(|arg| webserver::flag_name(arg)).collect();
     let typed = match Typed::from_args(&["k8s-ai-exporter"], &args) {
         Ok(typed) => typed,
         Err(exit) if exit.status.is_ok() => return Ok(Command::Print(exit.output)),
@@ -420,6 +430,12 @@ impl Typed {
             listen: flag("--listen-address", self.listen_address)
                 .get(str::parse)?
                 .unwrap_or(ListenAddress::Any(contract::EXPORTER_PORT)),
+            protection: ProtectionFiles {
+                web_config_file: flag("--web-config-file", self.web_config_file).get(path)?,
+                bearer_token_file: flag("--web-bearer-token-file", self.web_bearer_token_file)
+                    .get(path)?,
+                open_paths: crate::http::OPEN_PATHS,
+            },
             scrape_interval,
             sources,
             namespaces: flag("--enable-namespace-metrics", self.enable_namespace_metrics)
@@ -587,6 +603,15 @@ impl fmt::Display for Config {
         let phases: Vec<&str> = self.exclude_phases.iter().map(|p| p.name()).collect();
         let cadvisor = self.sources.cadvisor_interval(self.scrape_interval);
         writeln!(f, "--listen-address={}", self.listen)?;
+        let protection = &self.protection;
+        for (flag, path) in [
+            ("--web-config-file", &protection.web_config_file),
+            ("--web-bearer-token-file", &protection.bearer_token_file),
+        ] {
+            if let Some(path) = path {
+                writeln!(f, "{flag}={}", path.display())?;
+            }
+        }
         writeln!(f, "--scrape-interval={}", Interval(self.scrape_interval))?;
         writeln!(f, "--enable-kubelet={}", self.sources.kubelet())?;
         writeln!(f, "--enable-cadvisor={}", cadvisor.is_some())?;

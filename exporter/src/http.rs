@@ -8,19 +8,27 @@ use std::sync::Arc;
 
 use contract::path;
 use publish::Format;
-use webserver::{Limits, Method, Request, Response, Server};
+use webserver::{Limits, Method, Protection, Request, Response, Server};
 
 use crate::board::{Board, lock};
 use crate::history::{Answered, BadQuery, RangeQuery};
 use crate::reading::Millis;
 
-/// Serves `board` on an open port.
+/// Paths that need no login: the kubelet asks for them, and has none. They tell nothing
+/// but how the exporter is.
+pub const OPEN_PATHS: &[&str] = &[path::LIVEZ, path::READYZ];
+
+/// Serves `board` on a port.
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub fn serve(listener: TcpListener, board: &Arc<Board>) -> io::Result<Server> {
+pub fn serve(
+    listener: TcpListener,
+    protection: Protection,
+    board: &Arc<Board>,
+) -> io::Result<Server> {
     let board = Arc::clone(board);
-    Server::start(listener, Limits::default(), move |request| {
+    Server::start(listener, Limits::default(), protection, move |request| {
         answer(request, &board)
     })
 }

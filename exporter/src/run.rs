@@ -14,6 +14,7 @@ use log::{info, warn};
 use publish::Format;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use webserver::Protection;
 
 use crate::args::{Config, Nodes};
 use crate::board::Board;
@@ -63,8 +64,11 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
         }
     });
     let once = config.once;
-    let listener = match once {
-        None => Some(config.listen.bind()?),
+    let port = match once {
+        None => Some((
+            Protection::load(config.protection.clone()).map_err(io::Error::other)?,
+            config.listen.bind()?,
+        )),
         Some(_) => None,
     };
     let workers = match &config.nodes {
@@ -79,9 +83,10 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
         board.config.nodes,
         board.config.api_server
     );
-    let serving = match listener {
-        Some(listener) => {
-            let server = http::serve(listener, &board)?;
+    let serving = match port {
+        Some((protection, listener)) => {
+            info!("the port speaks {}", protection.describe());
+            let server = http::serve(listener, protection, &board)?;
             info!("serving on {}", server.address());
             Some(server)
         }

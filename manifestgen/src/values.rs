@@ -227,6 +227,11 @@ pub struct Exporter {
     pub log_level: LogLevel,
     /// More arguments, as in `["--request-timeout=20s"]`.
     pub extra_args: Vec<String>,
+    /// Volumes of the pods, such as a Secret with a web configuration and a certificate.
+    pub volumes: Vec<Object>,
+    /// Where the container has them. With extraArgs `--web-config-file=/etc/web/web.yml` the
+    /// port speaks TLS; then probes and serviceMonitor have the scheme to follow.
+    pub volume_mounts: Vec<Object>,
     /// More environment variables: name and value.
     #[schemars(extend("properties" = refused(&["NODE_NAME"]), "propertyNames" = json!({"pattern": VARIABLE})))]
     pub env: Strings,
@@ -459,6 +464,17 @@ pub struct ServiceMonitor {
     /// Deadline of a scrape; empty: Prometheus's own.
     #[schemars(regex(pattern = DURATION))]
     pub scrape_timeout: String,
+    /// http or https, which the exporter speaks with a web configuration; empty: http.
+    #[schemars(regex(pattern = "^(https?)?$"))]
+    pub scheme: String,
+    /// Whom Prometheus trusts, and the certificate it shows, in the Operator's form:
+    /// `{ca: {secret: {name: my-secret, key: ca.crt}}, serverName: exporter}`.
+    pub tls_config: Object,
+    /// Keys of Secrets with user and password:
+    /// `{username: {name: my-secret, key: user}, password: {name: my-secret, key: password}}`.
+    pub basic_auth: Object,
+    /// Instead, key of a Secret with a bearer token: `{credentials: {name: my-secret, key: token}}`.
+    pub authorization: Object,
     /// Relabelings of targets.
     pub relabelings: Vec<Object>,
     /// Relabelings of samples.

@@ -272,6 +272,15 @@ pub(super) struct Args {
     #[argh(option, arg_name = "duration")]
     pub(super) every: Option<String>,
 
+    /// with --serve: a web configuration in the form of Prometheus's own exporters, with
+    /// TLS, users and headers; read again as it changes; also --web.config.file
+    #[argh(option, arg_name = "file")]
+    pub(super) web_config_file: Option<String>,
+
+    /// with --serve: a bearer token that lets in who sends it, read again as it changes
+    #[argh(option, arg_name = "file")]
+    pub(super) web_bearer_token_file: Option<String>,
+
     // Instead of a report.
     /// print the resolved configuration and exit
     #[argh(option, arg_name = "true|false")]

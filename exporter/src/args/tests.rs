@@ -55,6 +55,9 @@ fn the_printed_configuration_reads_back_as_the_same() {
     let printed = proxied.to_string();
     assert_eq!(config(&printed.lines().collect::<Vec<_>>()), proxied);
     let first = config(&[
+        "--web.config.file=/etc/web/config.yml",
+        "--web-bearer-token-file",
+        "/etc/web/token",
         "--once",
         "--once-timeout=5s",
         "--history=6h",

@@ -97,7 +97,16 @@ impl Values {
         let exporter = &mut values.exporter;
         exporter.enable_namespace_metrics = true;
         exporter.history = "6h".to_owned();
-        exporter.extra_args = vec!["--request-timeout=20s".to_owned()];
+        exporter.extra_args = vec!["--web-config-file=/etc/web/web.yml".to_owned()];
+        exporter.volumes = vec![object(
+            json!({"name": "web", "secret": {"secretName": "k8s-ai-exporter-web"}}),
+        )];
+        exporter.volume_mounts = vec![object(
+            json!({"name": "web", "mountPath": "/etc/web", "readOnly": true}),
+        )];
+        for probe in [&mut exporter.liveness_probe, &mut exporter.readiness_probe] {
+            probe["httpGet"]["scheme"] = "HTTPS".into();
+        }
         exporter.env = strings(&[("HTTPS_PROXY", "http://proxy:3128"), ("Y", "on")]);
         exporter.priority_class_name = "system-node-critical".to_owned();
         exporter.pod_labels = labels.clone();
@@ -142,6 +151,17 @@ impl Values {
         values.service_monitor.annotations = annotations;
         values.service_monitor.interval = "1m30s".to_owned();
         values.service_monitor.scrape_timeout = "15s".to_owned();
+        let secret = |key| json!({"name": "k8s-ai-exporter-scrape", "key": key});
+        values.service_monitor.scheme = "https".to_owned();
+        values.service_monitor.tls_config = object(json!({
+            "ca": {"secret": secret("ca.crt")},
+            "cert": {"secret": secret("tls.crt")},
+            "keySecret": secret("tls.key"),
+            "serverName": "exporter.example.org",
+        }));
+        values.service_monitor.basic_auth =
+            object(json!({"username": secret("user"), "password": secret("password")}));
+        values.service_monitor.authorization = object(json!({"credentials": secret("token")}));
         values.service_monitor.relabelings = vec![object(
             json!({"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "host"}),
         )];
