@@ -71,18 +71,18 @@ bench-fleet: release
 bench-load:
     cargo run --quiet -p bench --bin bench -- load
 
-# Exporters under random troubles, for so many minutes after a tour of some ten: no number may be wrong, nothing may grow.
+# Exporters under random troubles, for so many minutes after warming up for some twelve: no number may be wrong, nothing may grow.
 soak minutes="60" *seed:
     scripts/setup build musl
     cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
     cargo build --locked -p e2e --bin soak
     BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter target/debug/soak {{ minutes }} {{ seed }}
 
-# What the agent costs, against named peers in the same run.
-bench-agent:
-    scripts/setup build musl prophet
+# How good the agent's forecasts are and what they cost, against named peers in the same run.
+bench-agent: release
+    scripts/setup prometheus prophet
     cargo build --release --locked -p bench --bin bench-agent --target {{ musl }}
-    BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent
+    BINBOTS_AGENT=target/{{ musl }}/release/k8s-ai-agent BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent
 
 # Produce anew the numbers of Python Prophet that the tests of crates/prophet hold ours against.
 prophet-reference:

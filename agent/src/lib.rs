@@ -20,6 +20,7 @@ pub mod args;
 pub mod assess;
 pub mod collect;
 pub mod connection;
+pub mod doctor;
 pub mod evidence;
 pub mod exit;
 pub mod fleet;

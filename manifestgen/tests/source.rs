@@ -159,6 +159,7 @@ fn another(path: &str, value: &Value) -> Value {
         ("agent.format", _) => json!("json"),
         ("agent.mode", _) => json!("deployment"),
         ("agent.model", _) => json!("ets"),
+        ("agent.fleet", _) => json!("off"),
         ("exporter.excludePhases", _) => json!(["Failed"]),
         (_, Value::String(text)) => json!(format!("{text}z")),
         (_, Value::Object(map)) => {

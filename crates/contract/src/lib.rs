@@ -32,6 +32,8 @@ pub mod path {
     pub const QUERY: &str = "/api/v1/query";
     /// The agent's newest report, with the form behind a dot: `/report.json`.
     pub const REPORT: &str = "/report";
+    /// What a Prometheus says of its version.
+    pub const BUILD_INFO: &str = "/api/v1/status/buildinfo";
 }
 
 /// Label names of our series.
@@ -56,6 +58,8 @@ pub mod label {
     pub const ACTION: &str = "action";
     /// Whom reports are sent to: `slack`, `webhook`, `grafana` or `pushgateway`.
     pub const SINK: &str = "sink";
+    /// What something is drawn from.
+    pub const BASIS: &str = "basis";
     /// `high` or `low`.
     pub const THRESHOLD: &str = "threshold";
     /// Release of the program.

@@ -2,11 +2,12 @@
 //!
 //! Each row is one habit of such clients. Meanwhile two well-meaning clients ask for
 //! `/metrics`, one from the crowd's own address and one from another, each request on a
-//! connection of its own. Exits with 1 when a bound is missed.
+//! connection of its own. So does a third of a listener that does nothing but answer: what
+//! is slow there is the machine's doing, not the exporter's. Exits with 1 when a bound is missed.
 
 use std::fmt;
 use std::io::{self, Read, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -45,13 +46,22 @@ fn main() -> ExitCode {
     };
     let mut table = String::from(
         "| clients | descriptors | came | neighbour: failed | slowest | same address: failed | slowest \
-         | threads | MiB | recovered in | MiB | |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+         | idle listener: failed | slowest | threads | MiB | recovered in | MiB | |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let mut held = true;
+    let idle = match idle_listener() {
+        Ok(address) => address,
+        Err(error) => {
+            eprintln!("siege: no port for the idle listener: {error}");
+            return ExitCode::from(2);
+        }
+    };
     for (habit, size, descriptors) in ROWS {
         eprintln!("siege: {size} × {habit:?} for {seconds} s …");
         let row = besiege(
             &exporter,
+            idle,
             habit,
             size,
             descriptors,
@@ -70,7 +80,14 @@ struct Row {
     held: bool,
 }
 
-fn besiege(exporter: &str, habit: Habit, size: usize, descriptors: u32, time: Duration) -> Row {
+fn besiege(
+    exporter: &str,
+    idle: SocketAddr,
+    habit: Habit,
+    size: usize,
+    descriptors: u32,
+    time: Duration,
+) -> Row {
     let cluster = Cluster::new()
         .node(Node::new("node-a"))
         .housekeeping(Duration::from_millis(500))
@@ -96,12 +113,14 @@ fn besiege(exporter: &str, habit: Habit, size: usize, descriptors: u32, time: Du
 
     let calm = figure(process.pid(), "Threads:");
     let crowd = Crowd::start(&address, size, habit, Duration::from_secs(1));
-    let (mut neighbour, mut same) = (Asked::default(), Asked::default());
+    let (mut neighbour, mut same, mut plain) =
+        (Asked::default(), Asked::default(), Asked::default());
     let (mut threads, mut resident) = (0, 0);
     let end = Instant::now() + time;
     while Instant::now() < end {
         neighbour.note(|| ask(NEIGHBOUR, port));
         same.note(|| ask(CROWD, port));
+        plain.note(|| ask_idle(idle));
         threads = threads.max(figure(process.pid(), "Threads:"));
         resident = resident.max(figure(process.pid(), "VmRSS:"));
         std::thread::sleep(Duration::from_millis(50));
@@ -125,7 +144,7 @@ fn besiege(exporter: &str, habit: Habit, size: usize, descriptors: u32, time: Du
     let verdict = if held { "held" } else { "MISSED" };
     Row {
         text: format!(
-            "| {size} × {habit:?} | {descriptors} | {came} | {neighbour} | {same} | {threads} | {:.1} | {recovered} | {:.1} | {verdict} |\n",
+            "| {size} × {habit:?} | {descriptors} | {came} | {neighbour} | {same} | {plain} | {threads} | {:.1} | {recovered} | {:.1} | {verdict} |\n",
             resident as f64 / 1024.0,
             figure(process.pid(), "VmRSS:") as f64 / 1024.0,
         ),
@@ -190,6 +209,26 @@ fn ask(from: Ipv4Addr, port: SocketAddr) -> io::Result<()> {
     } else {
         Err(io::ErrorKind::InvalidData.into())
     }
+}
+
+/// Starts a listener that answers whoever comes with a line, and then hangs up.
+fn idle_listener() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    std::thread::spawn(move || {
+        for mut socket in listener.incoming().flatten() {
+            // Who does not read it counts it as failed.
+            let _ = socket.write_all(b"here\n");
+        }
+    });
+    Ok(address)
+}
+
+/// The same way to the idle listener: a connection, a thread that wakes, an answer.
+fn ask_idle(port: SocketAddr) -> io::Result<()> {
+    let mut socket = connect(NEIGHBOUR, port)?;
+    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+    socket.read_to_string(&mut String::new()).map(drop)
 }
 
 /// A number in the process's status; 0 when it is no more.

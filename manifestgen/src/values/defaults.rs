@@ -4,7 +4,7 @@ use contract::series;
 use serde_json::{Value, json};
 
 use super::{
-    AdmissionPolicy, Agent, AgentMode, Alerts, AllNodes, Exporter, ExporterMode, Format,
+    AdmissionPolicy, Agent, AgentMode, Alerts, AllNodes, Exporter, ExporterMode, FleetView, Format,
     GrafanaDashboard, Image, Images, LogLevel, Model, NetworkPolicy, Object, Phase, PrometheusRule,
     PullPolicy, Rbac, Service, ServiceAccount, ServiceAccounts, ServiceMonitor, Strings, Values,
     Via,
@@ -227,6 +227,11 @@ impl Default for Agent {
             cpu_query: series::CPU_USAGE.name.to_owned(),
             memory_query: series::MEMORY_USAGE.name.to_owned(),
             model: Model::Auto,
+            interval_percent: 80,
+            high_percent: 80,
+            low_percent: 20,
+            fleet: FleetView::Auto,
+            keep_nodes: 1,
             format: Format::Text,
             extra_args: Vec::new(),
             volumes: Vec::new(),

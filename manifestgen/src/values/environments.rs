@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::defaults::{object, resources, strings};
-use super::{AgentMode, ExporterMode, Format, Model, PullPolicy, Values, Via};
+use super::{AgentMode, ExporterMode, FleetView, Format, Model, PullPolicy, Values, Via};
 
 impl Values {
     /// For a cluster in which people try things: seldom, small, the newest image.
@@ -141,6 +141,9 @@ impl Values {
         agent.shards = 4;
         agent.every = "2m".to_owned();
         agent.model = Model::Linear;
+        agent.interval_percent = 95;
+        agent.high_percent = 70;
+        agent.fleet = FleetView::Off;
         agent.format = Format::Json;
         agent.volumes = vec![object(
             json!({"name": "secrets", "secret": {"secretName": "k8s-ai-agent"}}),
@@ -148,7 +151,7 @@ impl Values {
         agent.volume_mounts = vec![object(
             json!({"name": "secrets", "mountPath": "/etc/k8s-ai-agent", "readOnly": true}),
         )];
-        agent.extra_args = vec!["--high=70".to_owned()];
+        agent.extra_args = vec!["--explain".to_owned()];
         agent.env = strings(&[
             ("FAIL_ON", "critical"),
             ("SLACK_WEBHOOK_URL_FILE", "/etc/k8s-ai-agent/slack-url"),
