@@ -18,12 +18,13 @@ demo *options:
 
 # Install what the tests need, then run every test.
 test *options:
-    scripts/setup build prometheus helm
+    scripts/setup build prometheus pushgateway helm chromium
     cargo test --workspace --no-fail-fast {{ options }}
 
 # Formatting, lints and documentation.
 lint:
     cargo fmt --all --check
+    cargo fmt --manifest-path verify-prophet/Cargo.toml --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
@@ -46,13 +47,29 @@ release:
 # Build the static programs and hold them to their size budgets.
 size: release
     scripts/size target/{{ musl }}/release/k8s-ai-exporter 2200000
-    scripts/size target/{{ musl }}/release/k8s-ai-agent 2600000
+    scripts/size target/{{ musl }}/release/k8s-ai-agent 3500000
 
 # What the exporter costs, against named peers in the same run.
 bench: release
     scripts/setup python
-    cargo build --release -p bench --target {{ musl }}
+    cargo build --release -p bench --bin bench --target {{ musl }}
     BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
+
+# What the agent costs, against named peers in the same run.
+bench-agent:
+    scripts/setup build musl prophet
+    cargo build --release --locked -p bench --bin bench-agent --target {{ musl }}
+    BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent
+
+# Produce anew the numbers of Python Prophet that the tests of crates/prophet hold ours against.
+prophet-reference:
+    scripts/setup prophet
+    .cache/prophet/bin/python crates/prophet/reference/produce.py
+
+# Hold crates/prophet against Stan in WebAssembly; builds wasmtime, some minutes when nothing is cached.
+verify-prophet:
+    scripts/setup build
+    CARGO_TARGET_DIR=target/verify-prophet cargo test --quiet --locked --manifest-path verify-prophet/Cargo.toml
 
 # Write deploy/ and helm/ from their typed source.
 generate:
@@ -75,4 +92,4 @@ helm-install environment:
     scripts/cluster helm-install {{ environment }}
 
 # Everything that CI runs.
-ci: lint deny check test size (demo "--seconds 25")
+ci: lint deny check test size (demo "--seconds 25") verify-prophet

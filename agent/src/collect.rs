@@ -1,16 +1,32 @@
 //! Asks for everything a report needs: six range queries, whatever the cluster's size.
 //!
 //! In scope: which queries, what is kept of their answers, what to say about what
-//! is missing from them. Out of scope: HTTP, JSON, and what the numbers mean.
+//! is missing from them. Out of scope: HTTP, JSON, files, and what the numbers mean.
 
 use std::collections::BTreeMap;
 
 use contract::{label, series};
 
-use crate::prometheus::{Answer, Prometheus};
+use crate::prometheus::{Answer, Labels, QueryError, Remarks, Table};
 use crate::recommend::Resource;
 use crate::series::{Series, merge, simultaneous};
 use crate::window::Window;
+
+/// Where points come from.
+pub trait Source {
+    /// The points of `query` at each moment of `window`.
+    ///
+    /// # Errors
+    /// When there is no complete answer.
+    fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError>;
+
+    /// The same, of which only these labels of each series and its newest sample count.
+    ///
+    /// # Errors
+    /// When there is no complete answer.
+    fn query_rows(&self, query: &str, window: &Window, labels: Labels)
+    -> Result<Table, QueryError>;
+}
 
 /// What was measured of one resource, by node.
 #[derive(Debug, Default, PartialEq)]
@@ -36,6 +52,8 @@ pub struct Measurements {
     pub warnings: Vec<String>,
     /// Whether a query for usage failed.
     pub usage_query_failed: bool,
+    /// Whether any series was left to another shard.
+    pub others_have_data: bool,
 }
 
 impl Measurements {
@@ -47,11 +65,12 @@ impl Measurements {
         }
     }
 
-    fn has_no_usage(&self) -> bool {
+    /// Whether no node has any usage.
+    pub fn has_no_usage(&self) -> bool {
         self.cpu.usage.is_empty() && self.memory.usage.is_empty()
     }
 
-    fn of_mut(&mut self, resource: Resource) -> &mut Measured {
+    pub(crate) fn of_mut(&mut self, resource: Resource) -> &mut Measured {
         match resource {
             Resource::Cpu => &mut self.cpu,
             Resource::Memory => &mut self.memory,
@@ -72,7 +91,7 @@ pub struct UsageQueries {
 const SIZE_WINDOW_SECONDS: u64 = 600;
 
 /// How long Prometheus shows the last sample of a series that has ended.
-const LOOK_BACK_SECONDS: u64 = 300;
+pub const LOOK_BACK_SECONDS: u64 = 300;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Quantity {
@@ -91,8 +110,8 @@ impl Quantity {
     }
 }
 
-/// Asks `prometheus` one query after the other: the load it has to bear at a time is one.
-pub fn collect(prometheus: &Prometheus, queries: &UsageQueries, window: &Window) -> Measurements {
+/// Asks one query after the other: the load that `source` has to bear at a time is one.
+pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> Measurements {
     let sizes = window.last(SIZE_WINDOW_SECONDS);
     let (cpu, memory) = (Resource::Cpu, Resource::Memory);
     let (allocatable, capacity) = (Quantity::Allocatable, Quantity::Capacity);
@@ -113,13 +132,15 @@ pub fn collect(prometheus: &Prometheus, queries: &UsageQueries, window: &Window)
             Quantity::Allocatable | Quantity::Capacity => &sizes,
         };
         let subject = format!("{} {}", resource.label(), quantity.label());
-        match prometheus.query_range(query, asked) {
+        match source.query_range(query, asked) {
             Ok(answer) => {
                 measurements.note(&subject, query, &answer);
                 if quantity == Quantity::Usage {
                     measurements.note_overlaps(&subject, query, &answer, window);
                 }
-                if measurements.keep(resource, quantity, answer) == 0 {
+                let of_others = answer.of_other_shards > 0;
+                measurements.others_have_data |= of_others;
+                if measurements.keep(resource, quantity, answer) == 0 && !of_others {
                     measurements.note_nothing(&subject, query, quantity);
                 }
             }
@@ -177,14 +198,14 @@ impl Measurements {
     /// follow one another, and overlap as long as Prometheus looks back.
     fn note_overlaps(&mut self, subject: &str, query: &str, answer: &Answer, window: &Window) {
         let follows = LOOK_BACK_SECONDS / window.step + 1;
-        let nodes = answer
+        let overlapping = answer
             .nodes
             .values()
             .filter(|parts| simultaneous(parts) as u64 > follows)
             .count();
-        if nodes > 0 {
+        if overlapping > 0 {
             self.warnings.push(format!(
-                "{subject}: {query:?} gives several series at the same time for {nodes} of {} nodes, and one of each is used (is a `sum by ({})` missing?)",
+                "{subject}: {query:?} gives several series at the same time for {overlapping} of {} nodes, and one of each is used (is a `sum by ({})` missing?)",
                 answer.nodes.len(),
                 label::NODE,
             ));
@@ -193,25 +214,13 @@ impl Measurements {
 
     /// Notes what is odd about an answer.
     fn note(&mut self, subject: &str, query: &str, answer: &Answer) {
-        for warning in &answer.warnings {
-            let text = format!("{subject}: the backend warns: {warning}");
-            // Remarks on the expression start like this; all others are about
-            // stores that did not answer.
-            if warning.starts_with("PromQL ") {
-                self.warnings.push(text);
-            } else {
-                self.errors.push(text);
-            }
-        }
-        for info in &answer.infos {
-            self.warnings
-                .push(format!("{subject}: the backend remarks: {info}"));
-        }
-        if answer.is_partial {
-            self.errors.push(format!(
-                "{subject}: the backend says that its answer is partial"
-            ));
-        }
+        note_remarks(
+            subject,
+            query,
+            &answer.remarks,
+            &mut self.errors,
+            &mut self.warnings,
+        );
         if answer.without_node > 0 {
             self.warnings.push(format!(
                 "{subject}: {} series of {query:?} left out: they have no label {:?} (aggregate with `by ({})`)",
@@ -220,10 +229,47 @@ impl Measurements {
                 label::NODE,
             ));
         }
-        if answer.rejected_samples > 0 {
-            self.warnings.push(format!(
-                "{subject}: {} samples of {query:?} left out: not a finite number from 0 to 2^53, or not at a moment asked for",
-                answer.rejected_samples
+    }
+}
+
+/// Notes what a backend said beside an answer, and samples that were left out of it.
+pub fn note_remarks(
+    subject: &str,
+    query: &str,
+    remarks: &Remarks,
+    errors: &mut Vec<String>,
+    warnings: &mut Vec<String>,
+) {
+    for warning in &remarks.warnings {
+        let text = format!("{subject}: the backend warns: {warning}");
+        // Remarks on the expression start like this; all others are about
+        // stores that did not answer.
+        if warning.starts_with("PromQL ") {
+            warnings.push(text);
+        } else {
+            errors.push(text);
+        }
+    }
+    for info in &remarks.infos {
+        warnings.push(format!("{subject}: the backend remarks: {info}"));
+    }
+    if remarks.is_partial {
+        errors.push(format!(
+            "{subject}: the backend says that its answer is partial"
+        ));
+    }
+    let rejected = remarks.rejected;
+    for (samples, reason) in [
+        (rejected.implausible, "not a finite number from 0 to 2^53"),
+        (rejected.elsewhen, "not at a moment asked for"),
+        (
+            rejected.out_of_order,
+            "not later than the one before it (the backend sends samples twice or out of order)",
+        ),
+    ] {
+        if samples > 0 {
+            warnings.push(format!(
+                "{subject}: {samples} samples of {query:?} left out: {reason}"
             ));
         }
     }

@@ -11,8 +11,8 @@ pub enum Exit {
     Backend,
     /// The backend answered, and has no data at all.
     NoData,
-    /// Something is missing from the report: a node, a resource, or the report
-    /// could not be written.
+    /// Something is missing from the report: a node, a resource; or the report
+    /// could not be written, or not be delivered to a sink.
     Partial,
     /// A finding is at least as severe as `--fail-on` says.
     Findings,
@@ -21,6 +21,14 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// What it becomes when a part of the report did not reach whom it is for.
+    pub const fn undelivered(self) -> Self {
+        match self {
+            Self::Complete | Self::Findings => Self::Partial,
+            worse => worse,
+        }
+    }
+
     /// The code that the process leaves with.
     pub const fn code(self) -> u8 {
         match self {

@@ -9,20 +9,36 @@
 //!    forecast against the node's allocatable, [`assess`] puts the nodes together. (pure)
 //! 4. [`report`] turns the result into text or JSON (pure), which goes to standard
 //!    output in one piece; [`termination`] sees to it that a signal leaves no half of it.
+//! 5. [`sink`] sends it to those who want to have it sent.
 //!
-//! In scope: reading a Prometheus-compatible range query API and reporting once.
-//! Out of scope: scraping, storing, changing anything in the cluster, running for ever.
+//! With `--serve` the same happens again and again, and the newest report is served.
+//!
+//! In scope: reading a Prometheus-compatible range query API, and reporting.
+//! Out of scope: scraping, storing, changing anything in the cluster.
 
 pub mod args;
 pub mod assess;
 pub mod collect;
+pub mod connection;
+pub mod evidence;
 pub mod exit;
+pub mod fleet;
+pub mod hysteresis;
+pub mod input;
+pub mod previous;
 pub mod prometheus;
+mod random;
 pub mod recommend;
 pub mod report;
+mod round;
 mod run;
 pub mod series;
+mod serve;
+pub mod shard;
+pub mod sink;
+pub mod source;
 pub mod termination;
+pub mod whole_file;
 pub mod window;
 
 pub use run::run;

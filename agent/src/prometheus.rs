@@ -3,17 +3,23 @@
 //! In scope: one query with its attempts, and what a failure means. Out of
 //! scope: which queries to ask, and what their answers are good for.
 
+pub mod instant;
 pub mod matrix;
+pub mod sampling;
 
 use std::fmt;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contract::path;
+use quantity::{Interval, Timestamp};
+use serde::de::DeserializeOwned;
 use webclient::{Caps, Client, Failure, Response};
 
-pub use matrix::{Answer, Defect, Refusal};
+pub use matrix::{Answer, Defect, Labels, Refusal, Remarks, Row, Table};
 
+use crate::collect::Source;
+use crate::shard::Shard;
 use crate::window::Window;
 
 /// Most bytes of an answer. 5,000 nodes with a point a minute for a day are some 200 MB.
@@ -52,6 +58,8 @@ pub enum QueryError {
     },
     /// JSON that is no complete answer.
     Defect(Defect),
+    /// So long after the report began that no more is asked.
+    OutOfTime(Duration),
 }
 
 impl fmt::Display for QueryError {
@@ -76,6 +84,13 @@ impl fmt::Display for QueryError {
             Self::Defect(Defect::Shape(problem)) => {
                 write!(f, "not the answer to a range query: {problem}")
             }
+            Self::OutOfTime(deadline) => {
+                write!(
+                    f,
+                    "not asked: the report began over {} ago (--deadline)",
+                    Interval(*deadline)
+                )
+            }
         }
     }
 }
@@ -95,7 +110,9 @@ fn hint(status: u16) -> &'static str {
         301 | 302 | 303 | 307 | 308 => {
             " (redirects are not followed: give the URL it leads to as --prometheus-url)"
         }
-        401 | 403 => " (the backend wants credentials, or these may not query it)",
+        401 | 403 => {
+            " (the backend wants credentials, a tenant's --header, or these may not query it)"
+        }
         404 | 405 => {
             " (no query API at this path: does --prometheus-url need a prefix such as /prometheus?)"
         }
@@ -109,8 +126,11 @@ impl QueryError {
         matches!(
             self,
             Self::Failure(
-                Failure::Connect { .. } | Failure::NameNotFound { .. } | Failure::Tls { .. }
-            )
+                Failure::Connect { .. }
+                    | Failure::NameNotFound { .. }
+                    | Failure::Tls { .. }
+                    | Failure::Credentials(_)
+            ) | Self::OutOfTime(_)
         )
     }
 
@@ -124,7 +144,7 @@ impl QueryError {
             ),
             Self::Status { status, .. } => *status == 429 || *status >= 500,
             Self::Defect(Defect::Truncated) => true,
-            Self::NotJson { .. } | Self::Defect(_) => false,
+            Self::NotJson { .. } | Self::Defect(_) | Self::OutOfTime(_) => false,
         }
     }
 
@@ -143,33 +163,63 @@ impl QueryError {
 #[derive(Debug)]
 pub struct Prometheus {
     client: Client,
+    shard: Shard,
+    started: Instant,
+    deadline: Duration,
 }
 
 impl Prometheus {
-    /// Asks through `client`; connects to nothing yet.
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    /// Asks through `client` for `deadline` from now, and keeps of the answers what
+    /// is of `shard`; connects to nothing yet.
+    pub fn new(client: Client, shard: Shard, deadline: Duration) -> Self {
+        Self {
+            client,
+            shard,
+            started: Instant::now(),
+            deadline,
+        }
     }
 
-    /// Asks for `query` at each moment of `window`, up to three times.
+    /// Asks for `query` at one moment, once.
     ///
     /// # Errors
-    /// When no attempt brings a complete answer; that of the last attempt.
-    pub fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+    /// When there is no complete answer, or its result is no `T`.
+    pub fn query_instant<T: DeserializeOwned>(
+        &self,
+        query: &str,
+        at: Timestamp,
+    ) -> Result<instant::Instant<T>, QueryError> {
+        let at = at.unix().to_string();
+        let response = self.post(path::QUERY, &[("query", query), ("time", &at)])?;
+        instant::read(response.body).map_err(QueryError::Defect)
+    }
+
+    /// Asks up to three times. An error is that of the last attempt.
+    fn query<T>(
+        &self,
+        query: &str,
+        window: &Window,
+        read: impl Fn(Response) -> Result<T, Defect>,
+    ) -> Result<T, QueryError> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            let error = match self.attempt(query, window) {
+            let error = match self
+                .attempt(query, window)
+                .and_then(|response| read(response).map_err(QueryError::Defect))
+            {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             match pauses.next().and_then(|usual| error.pause(usual)) {
-                Some(pause) => thread::sleep(pause),
-                None => return Err(error),
+                Some(pause) if self.started.elapsed() + pause < self.deadline => {
+                    thread::sleep(pause);
+                }
+                _ => return Err(error),
             }
         }
     }
 
-    fn attempt(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+    fn attempt(&self, query: &str, window: &Window) -> Result<Response, QueryError> {
         let start = window.start.unix().to_string();
         let end = window.end.unix().to_string();
         let step = window.step.to_string();
@@ -180,26 +230,53 @@ impl Prometheus {
             ("end", &end),
             ("step", &step),
         ];
+        self.post(path::QUERY_RANGE, &form)
+    }
+
+    /// A response that is JSON, its body not read yet.
+    fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Response, QueryError> {
+        if self.started.elapsed() >= self.deadline {
+            return Err(QueryError::OutOfTime(self.deadline));
+        }
         let response = self
             .client
-            .post_form(path::QUERY_RANGE, &form, "application/json", None, CAPS)
+            .post_form(path, form, "application/json", &[], CAPS)
             .map_err(QueryError::Failure)?;
         let is_json = response.media_type() == "application/json";
         if response.status != 200 {
-            return Err(refusal(response, is_json, window));
+            return Err(refusal(response, is_json));
         }
         if !is_json {
             return Err(QueryError::NotJson {
                 media_type: matrix::one_line(&response.media_type()),
             });
         }
-        matrix::read(response.body, window).map_err(QueryError::Defect)
+        Ok(response)
     }
 }
 
-fn refusal(mut response: Response, is_json: bool, window: &Window) -> QueryError {
+impl Source for Prometheus {
+    fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+        self.query(query, window, |response| {
+            matrix::read(response.body, window, self.shard)
+        })
+    }
+
+    fn query_rows(
+        &self,
+        query: &str,
+        window: &Window,
+        labels: Labels,
+    ) -> Result<Table, QueryError> {
+        self.query(query, window, |response| {
+            matrix::read_rows(response.body, window, self.shard, labels)
+        })
+    }
+}
+
+fn refusal(mut response: Response, is_json: bool) -> QueryError {
     let body = response.body.read_start(REFUSAL_BYTES);
-    let message = match matrix::read_refusal(&body, window) {
+    let message = match matrix::read_refusal(&body) {
         Some(refusal) => refusal.to_string(),
         // The text of a proxy helps; the source of its HTML page does not.
         None if is_json || response.media_type() == "text/plain" => matrix::one_line(&body),
@@ -215,6 +292,34 @@ fn refusal(mut response: Response, is_json: bool, window: &Window) -> QueryError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::Spans;
+    use webclient::{Authorities, BaseUrl, Credentials, Settings};
+
+    #[test]
+    fn after_the_deadline_nobody_is_asked() {
+        let client = Client::new(Settings {
+            // Nobody listens there, and nobody is to find out.
+            base: BaseUrl::parse("http://127.0.0.1:1").expect("a URL"),
+            authorities: Authorities::none(),
+            identity: None,
+            credentials: Credentials::None,
+            headers: Vec::new(),
+            user_agent: "test",
+            deadline: Duration::from_secs(1),
+            connect_deadline: Duration::from_secs(1),
+            keep_idle: Duration::from_secs(1),
+        });
+        let prometheus = Prometheus::new(client, Shard::WHOLE, Duration::ZERO);
+        let window = Spans::new(60, 60, 60)
+            .expect("fits")
+            .ending_at(Timestamp::from_unix(60));
+        let error = prometheus.query_range("up", &window).expect_err("too late");
+        assert!(matches!(error, QueryError::OutOfTime(_)), "{error}");
+        assert!(
+            error.is_unreachable(),
+            "the next query would fare no better"
+        );
+    }
 
     #[test]
     fn only_what_may_pass_is_asked_again_and_the_pause_is_held_within_bounds() {

@@ -1,29 +1,20 @@
 //! One run from the arguments to the exit code: joins the parts, prints what they say.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::time::{Duration, SystemTime};
+use std::io::{self, IsTerminal, Write};
 
 use commandline::Environment;
-use webclient::{Authorities, AuthorityError, Client, Settings};
 
-use crate::args::{self, Command, Config, Format, PROGRAM};
-use crate::assess::assess;
-use crate::collect::collect;
+use crate::args::{self, Command};
 use crate::exit::Exit;
-use crate::prometheus::Prometheus;
-use crate::report::text::printable;
-use crate::report::{Report, json, text};
+use crate::report::Style;
+use crate::round::{complain, report, tell, write_files};
+use crate::serve::serve;
+use crate::sink::Sinks;
 use crate::termination;
-use quantity::Timestamp;
 
-/// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-
-/// Between two queries of one run a connection is hardly idle.
-const KEEP_IDLE: Duration = Duration::from_secs(15);
-
-/// Runs the program: the report goes to `out`, in one piece, all else to `err`.
+/// Runs the program: the report goes to `out`, in one piece, all else to `err`. A
+/// service prints no report, and returns only if it cannot begin.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
     environment: Environment<'_>,
@@ -38,10 +29,13 @@ pub fn run(
         Ok(Command::Print(text)) => return print(&text, Exit::Complete, out, err),
         Err(error) => return complain(&error, Exit::Usage, err),
     };
-    let authorities = match authorities(&config) {
-        Ok(authorities) => authorities,
+    let sinks = match Sinks::open(&config.sinks) {
+        Ok(sinks) => sinks,
         Err(error) => return complain(&error, Exit::Usage, err),
     };
+    if let Some(service) = &config.service {
+        return serve(&config, service, sinks, err);
+    }
     if let Err(error) = termination::leave_on_signals() {
         // The report is still worth having.
         complain(
@@ -50,75 +44,44 @@ pub fn run(
             err,
         );
     }
-    let (report, exit) = report(&config, authorities);
+    let (report, exit) = match report(&config, None) {
+        Ok(report) => report,
+        Err(error) => return complain(&error, Exit::Usage, err),
+    };
     for error in &report.errors {
         complain(error, exit, err);
     }
     if exit == Exit::Backend {
         return complain(&format!("no usage from {}", config.backend.url), exit, err);
     }
-    let rendered = match config.reports.format {
-        Format::Text => text::render(&report),
-        Format::Json => json::render(&report),
+    let exit = write_files(&report, &config.reports, exit, err);
+    let style = Style {
+        color: config.reports.color.is_on(io::stdout().is_terminal()),
+        explain: config.reports.explain,
     };
-    print(&rendered, exit, out, err)
+    let format = config.reports.format;
+    let exit = write_out(|out| report.write(format, style, out), exit, out, err);
+    tell(&sinks.deliver(&report), exit, err)
 }
 
-fn authorities(config: &Config) -> Result<Authorities, AuthorityError> {
-    config
-        .backend
-        .ca_file
-        .as_deref()
-        .map_or_else(|| Ok(Authorities::public()), Authorities::from_file)
-}
-
-fn report(config: &Config, authorities: Authorities) -> (Report, Exit) {
-    let prometheus = Prometheus::new(Client::new(Settings {
-        base: config.backend.url.clone(),
-        authorities,
-        user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
-        deadline: config.backend.timeout,
-        connect_deadline: CONNECT_DEADLINE.min(config.backend.timeout),
-        keep_idle: KEEP_IDLE,
-    }));
-    let window = config.spans.ending_at(Timestamp::from(SystemTime::now()));
-    let measurements = collect(&prometheus, &config.backend.queries, &window);
-    let refused = measurements.usage_query_failed;
-    let generated_at = Timestamp::from(SystemTime::now());
-    let report = assess(
-        measurements,
-        &window,
-        config.judgement.thresholds,
-        generated_at,
-    );
-    let exit = match report.exit(config.judgement.fail_on) {
-        Exit::NoData if refused => Exit::Backend,
-        exit => exit,
-    };
-    (report, exit)
-}
-
-/// Prints a whole text. One that cannot be written makes a run partial; a reader
-/// that has seen enough and gone does not.
+/// Prints a whole text.
 fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    match termination::write_whole(out, text) {
+    write_out(|out| out.write_all(text.as_bytes()), exit, out, err)
+}
+
+/// Writes to standard output. What cannot be written makes a run partial; a reader
+/// that has seen enough and gone does not.
+fn write_out(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    exit: Exit,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    match termination::write_whole(out, write) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let exit = match exit {
-                Exit::Complete | Exit::Findings => Exit::Partial,
-                worse => worse,
-            };
-            complain(
-                &format!("cannot write to standard output: {error}"),
-                exit,
-                err,
-            )
+            let problem = format!("cannot write to standard output: {error}");
+            complain(&problem, exit.undelivered(), err)
         }
         _ => exit,
     }
-}
-
-/// One line to standard error. That nobody may read it changes nothing.
-fn complain(problem: &dyn std::fmt::Display, exit: Exit, err: &mut dyn Write) -> Exit {
-    let _ = writeln!(err, "{PROGRAM}: {}", printable(&problem.to_string()));
-    exit
 }

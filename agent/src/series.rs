@@ -27,10 +27,28 @@ impl Series {
         &self.points
     }
 
+    /// The same, taken over.
+    pub fn into_points(self) -> Vec<Point> {
+        self.points
+    }
+
     /// The newest point.
     pub fn last(&self) -> Option<Point> {
         self.points.last().copied()
     }
+}
+
+/// How many samples there are behind `points` at the least, if a backend shows each
+/// sample again for `look_back` seconds: equal values in a row within that time may
+/// be one sample. Memory and CPU that are measured anew hardly ever are equal.
+pub fn fewest_samples(points: &[Point], look_back: u64) -> usize {
+    points
+        .chunk_by(|a, b| a.value == b.value)
+        .map(|same| {
+            let spanned = same[same.len() - 1].at.since(same[0].at);
+            1 + (spanned / (look_back + 1) as f64) as usize
+        })
+        .sum()
 }
 
 /// At how many moments more than one of the series has a point.
@@ -137,6 +155,29 @@ pub(crate) mod tests {
         let expected = series(&[(0, 1.0), (60, 2.0), (120, 2.0)]);
         assert_eq!(merge(vec![old.clone(), new.clone()]), expected);
         assert_eq!(merge(vec![new, old]), expected);
+    }
+
+    #[test]
+    fn equal_points_within_the_look_back_count_as_one_sample() {
+        for (points, samples) in [
+            (&[][..], 0),
+            (&[(0, 1.0)], 1),
+            // One sample, shown for five minutes.
+            (
+                &[(0, 1.0), (60, 1.0), (120, 1.0), (240, 1.0), (300, 1.0)],
+                1,
+            ),
+            // It cannot have been shown for longer.
+            (&[(0, 1.0), (60, 1.0), (301, 1.0)], 2),
+            (&[(0, 1.0), (301, 1.0), (602, 1.0), (7200, 1.0)], 24),
+            (&[(0, 1.0), (60, 1.5), (120, 1.0), (180, 1.0)], 3),
+        ] {
+            assert_eq!(
+                fewest_samples(series(points).points(), 300),
+                samples,
+                "{points:?}"
+            );
+        }
     }
 
     #[test]

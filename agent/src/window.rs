@@ -66,6 +66,30 @@ impl Spans {
         })
     }
 
+    /// The same lengths at the finest step that is a multiple of `interval`, the
+    /// time between two samples, at least `least`, and coarse enough for both.
+    /// Where the lookback is shorter than that, the multiple is given up.
+    ///
+    /// # Errors
+    /// When the lookback is shorter than any step that would do.
+    pub fn sampled_every(
+        lookback: u64,
+        horizon: u64,
+        interval: u64,
+        least: u64,
+    ) -> Result<Self, Misfit> {
+        let finest = finest_step(lookback, MAX_POINTS)
+            .max(horizon.div_ceil(MAX_POINTS))
+            .max(least);
+        let multiple = finest.div_ceil(interval) * interval;
+        let step = if multiple <= lookback {
+            multiple
+        } else {
+            finest
+        };
+        Self::new(lookback, step, horizon)
+    }
+
     /// How far to look back, in seconds.
     pub fn lookback(&self) -> u64 {
         self.lookback
@@ -86,10 +110,15 @@ impl Spans {
     pub fn ending_at(&self, now: Timestamp) -> Window {
         let step = self.step as i64;
         let end = now.unix().div_euclid(step) * step;
-        let start = end - (self.lookback as i64).div_euclid(step) * step;
+        self.ending_exactly_at(Timestamp::from_unix(end))
+    }
+
+    /// The window that ends at a moment and begins whole steps before it.
+    pub fn ending_exactly_at(&self, end: Timestamp) -> Window {
+        let start = end.unix() - (self.lookback / self.step * self.step) as i64;
         Window {
             start: Timestamp::from_unix(start),
-            end: Timestamp::from_unix(end),
+            end,
             step: self.step,
             horizon: self.horizon,
         }
@@ -203,6 +232,30 @@ mod tests {
             panic!("accepted");
         };
         assert!(Spans::new(60, step_that_would_do, 11_001).is_ok());
+    }
+
+    #[test]
+    fn the_step_is_a_multiple_of_the_interval_and_coarse_enough() {
+        const HOUR: u64 = 3600;
+        for (lookback, horizon, interval, step) in [
+            (2 * HOUR, HOUR, 15, 60),
+            (2 * HOUR, HOUR, 30, 60),
+            (2 * HOUR, HOUR, 45, 90),
+            (2 * HOUR, HOUR, 60, 60),
+            (2 * HOUR, HOUR, 300, 300),
+            // 43,200 minutes: the finest that would do is 236 s.
+            (30 * 24 * HOUR, HOUR, 60, 240),
+            (2 * HOUR, 365 * 24 * HOUR, 60, 2880),
+            // No multiple fits into the lookback.
+            (HOUR, HOUR, 2 * HOUR, 60),
+        ] {
+            let spans = Spans::sampled_every(lookback, horizon, interval, 60).expect("fits");
+            assert_eq!(spans.step(), step, "{lookback} {horizon} {interval}");
+        }
+        assert_eq!(
+            Spans::sampled_every(59, 60, 15, 60),
+            Err(Misfit::LookbackUnderStep)
+        );
     }
 
     #[test]

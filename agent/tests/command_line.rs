@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::Command as Process;
 
 use k8s_ai_agent::args::{Command, Config, parse};
+use k8s_ai_agent::report::Format;
 use proptest::prelude::*;
 
 fn config(args: &[&str], environment: &[(&str, &str)]) -> Result<Config, String> {
@@ -29,14 +30,22 @@ fn nothing_said_means_the_documented_defaults() {
     insta::assert_snapshot!(printed(&[], &[]), @r"
     --prometheus-url=http://prometheus-operated.monitoring.svc:9090
     --timeout=30s
+    --deadline=3m
     --cpu-query=k8s_node_cpu_usage_cores
     --memory-query=k8s_node_memory_usage_bytes
     --lookback=2h
     --forecast=30m
-    --step=1m
+    --step=auto
+    --model=auto
+    --interval=80%
     --high=80%
     --low=20%
+    --fleet=auto
+    --keep-nodes=1
     --format=text
+    --color=auto
+    --explain=false
+    --sink-timeout=30s
     ");
 }
 
@@ -80,6 +89,63 @@ fn flags_win_over_the_environment_and_variables_have_their_order() {
         ),
         (&[], &[("FAIL_ON", "warning")], "--fail-on=warning"),
         (&[], &[("CA_FILE", "/ca.pem")], "--ca-file=/ca.pem"),
+        (&[], &[("MODEL", "ets")], "--model=ets"),
+        (
+            &["--model=linear"],
+            &[("MODEL", "ets"), ("INTERVAL", "95%")],
+            "--model=linear\n--interval=95%",
+        ),
+        (&[], &[("FORMAT", "csv")], "--format=csv"),
+        (&["--output", "json=a=b"], &[], "--output=json=a=b"),
+        (&[], &[("NO_COLOR", "1")], "--color=never"),
+        (&["--color=auto"], &[("NO_COLOR", "1")], "--color=auto"),
+        (
+            &["--header=X-B: 2", "--header", "X-A: 1"],
+            &[("HEADERS", "X-C: 3")],
+            "--header=X-B: 2\n--header=X-A: 1\n--timeout=30s",
+        ),
+        (
+            &[],
+            &[("HEADERS", "X-C: 3\n\nX-D: 4\n"), ("HEADER_FILE", "/h")],
+            "--header=X-C: 3\n--header=X-D: 4\n--header-file=/h",
+        ),
+        (
+            &["--bearer-token-file=/t"],
+            &[("BEARER_TOKEN_FILE", "/u")],
+            "--bearer-token-file=/t",
+        ),
+        (
+            &[],
+            &[
+                ("BASIC_AUTH_USER", "me"),
+                ("BASIC_AUTH_PASSWORD_FILE", "/p"),
+            ],
+            "--basic-auth-user=me\n--basic-auth-password-file=/p",
+        ),
+        (
+            &["--prometheus-url=https://h"],
+            &[("CLIENT_CERT_FILE", "/c"), ("CLIENT_KEY_FILE", "/k")],
+            "--client-cert-file=/c\n--client-key-file=/k",
+        ),
+        (
+            &["--at=2026-11-22T08:13:08+01:00"],
+            &[],
+            "--at=2026-11-22T07:13:08Z",
+        ),
+        (&["--at", "1795331588.9"], &[], "--at=2026-11-22T07:13:08Z"),
+        (&["--step=auto"], &[("STEP", "30s")], "--step=auto"),
+        (&["--shard=2/8"], &[("SHARDS", "3")], "--shard=2/8"),
+        (&[], &[("SHARD", "2/8")], "--shard=2/8"),
+        (
+            &["--shards=8"],
+            &[("JOB_COMPLETION_INDEX", "7"), ("SHARDS", "banana")],
+            "--shard=7/8",
+        ),
+        (
+            &["--input=a.json", "--input", "-", "--step=5m"],
+            &[("PROMETHEUS_URL", "http://not-asked")],
+            "--input=a.json\n--input=-\n--cpu-query=k8s_node_cpu_usage_cores\n--memory-query=k8s_node_memory_usage_bytes\n--forecast=30m\n--step=5m",
+        ),
         (
             &["--high=90%", "--low", "12.5"],
             &[],
@@ -97,17 +163,27 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
         (
             &["--step", "banana"][..],
             &[][..],
-            "--step: \"banana\" is not a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+            "--step: \"banana\" is not auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+        ),
+        (
+            &["--model", "arima"],
+            &[],
+            "--model: \"arima\" is not auto, prophet, ets, linear or last",
+        ),
+        (
+            &["--interval", "100"],
+            &[],
+            "--interval: \"100\" is not a percentage such as 80 or 80%, from 10 to 99",
         ),
         (
             &["--step", "0s"],
             &[],
-            "--step: \"0s\" is not a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+            "--step: \"0s\" is not auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
         ),
         (
             &["--step", "1500ms"],
             &[],
-            "--step: \"1500ms\" is not a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+            "--step: \"1500ms\" is not auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
         ),
         (
             &[],
@@ -125,7 +201,7 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
             "--lookback: \"30s\" is not at least one --step (1m)",
         ),
         (
-            &["--lookback=14d"],
+            &["--lookback=14d", "--step=1m"],
             &[],
             "--step: \"1m\" is not coarse enough for --lookback 14d: 20161 points a series, of which 11000 are allowed (--step 1m50s would do)",
         ),
@@ -135,9 +211,128 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
             "--step: \"1s\" is not coarse enough for --forecast 1d: at most 11000 steps are allowed (--step 8s would do)",
         ),
         (
+            &["--at=yesterday"],
+            &[],
+            "--at: \"yesterday\" is not a moment such as 2026-11-22T07:13:08Z, or Unix seconds",
+        ),
+        (
+            &["--header", "X-Scope-OrgID"],
+            &[],
+            "--header: \"X-Scope-OrgID\" is not a header such as 'X-Scope-OrgID: team'",
+        ),
+        (
+            &["--header=Authorization: Bearer hunter2"],
+            &[],
+            "--header: \"Authorization\" is not for a command line: it is a secret, and belongs into a --header-file",
+        ),
+        (
+            &[],
+            &[("HEADERS", "X-A: b\nHost: hunter2")],
+            "HEADERS: \"Host\" is not a header that may be set: the client sets it itself",
+        ),
+        (
+            &["--basic-auth-user=me"],
+            &[],
+            "--basic-auth-user: \"me\" is not of use without --basic-auth-password-file",
+        ),
+        (
+            &["--basic-auth-user=me:hunter2"],
+            &[],
+            "--basic-auth-user: \"me\" is not a user's name, without a colon",
+        ),
+        (
+            &["--basic-auth-password-file=/p"],
+            &[],
+            "--basic-auth-password-file: \"/p\" is not of use without --basic-auth-user",
+        ),
+        (
+            &[
+                "--bearer-token-file=/t",
+                "--basic-auth-user=me",
+                "--basic-auth-password-file=/p",
+            ],
+            &[],
+            "--bearer-token-file: \"/t\" is not of use beside --basic-auth-user",
+        ),
+        (
+            &["--client-key-file=/k", "--prometheus-url=https://h"],
+            &[],
+            "--client-key-file: \"/k\" is not of use without --client-cert-file",
+        ),
+        (
+            &["--client-cert-file=/c", "--client-key-file=/k"],
+            &[],
+            "--client-cert-file: \"/c\" is not of use with a --prometheus-url that is not https",
+        ),
+        (
+            &["--shard=8/8"],
+            &[],
+            "--shard: \"8/8\" is not a part such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000",
+        ),
+        (
+            &["--shard=1/8", "--shards=8"],
+            &[],
+            "--shards: \"8\" is not of use beside --shard",
+        ),
+        (
+            &[],
+            &[("SHARDS", "8")],
+            "--shards: \"8\" is not of use without JOB_COMPLETION_INDEX, which an Indexed Job sets: give --shard",
+        ),
+        (
+            &["--shards=8"],
+            &[("JOB_COMPLETION_INDEX", "8")],
+            "JOB_COMPLETION_INDEX: \"8\" is not the index of one of 8 shards, from 0 to 7",
+        ),
+        (
+            &["--input=a", "--prometheus-url=http://h"],
+            &[],
+            "--prometheus-url: \"http://h\" is not of use beside --input",
+        ),
+        (
+            &["--input=-", "--input=-"],
+            &[],
+            "--input: \"-\" is not of use twice",
+        ),
+        (
+            &["--input="],
+            &[],
+            "--input: \"\" is not a file, or - for standard input",
+        ),
+        (
             &["--format", "yaml"],
             &[],
-            "--format: \"yaml\" is not text or json",
+            "--format: \"yaml\" is not text, json, markdown, html, csv or prometheus",
+        ),
+        (
+            &["--output=report.html"],
+            &[],
+            "--output: \"report.html\" is not FORMAT=FILE, the format being text, json, markdown, html, csv or prometheus",
+        ),
+        (
+            &["--output", "pdf=x"],
+            &[],
+            "--output: \"pdf=x\" is not FORMAT=FILE, the format being text, json, markdown, html, csv or prometheus",
+        ),
+        (
+            &["--output=json=-"],
+            &[],
+            "--output: \"json=-\" is not FORMAT=FILE, the format being text, json, markdown, html, csv or prometheus",
+        ),
+        (
+            &["--output=json=a", "--output=csv=a"],
+            &[],
+            "--output: \"csv=a\" is not a file of its own: an earlier one names it too",
+        ),
+        (
+            &["--color=red"],
+            &[],
+            "--color: \"red\" is not auto, always or never",
+        ),
+        (
+            &[],
+            &[("EXPLAIN", "yes")],
+            "EXPLAIN: \"yes\" is not true or false",
         ),
         (
             &["--fail-on=none"],
@@ -196,6 +391,89 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
         ),
     ] {
         assert_eq!(config(args, environment), Err(message.to_owned()));
+    }
+}
+
+#[test]
+fn sinks_are_printed_as_they_are_read_and_half_of_one_is_refused() {
+    for (args, lines) in [
+        (
+            &["--slack-webhook-url-file=/slack"][..],
+            "--slack-webhook-url-file=/slack\n--slack-on=warning\n",
+        ),
+        (
+            &["--webhook-url-file=/url", "--webhook-secret-file=/key"],
+            "--webhook-url-file=/url\n--webhook-secret-file=/key\n",
+        ),
+        (
+            &[
+                "--grafana-token-file=/token",
+                "--grafana-url=https://g/sub/",
+            ],
+            "--grafana-url=https://g/sub\n--grafana-token-file=/token\n",
+        ),
+        (
+            &[
+                "--pushgateway-url=http://p:9091",
+                "--pushgateway-label=cluster=a=b",
+                "--pushgateway-label=empty=",
+            ],
+            "--pushgateway-url=http://p:9091\n--pushgateway-label=cluster=a=b\n--pushgateway-label=empty=\n",
+        ),
+        (
+            &["--sink-timeout=5s", "--sink-ca-file=/ca.pem"],
+            "--sink-timeout=5s\n--sink-ca-file=/ca.pem\n",
+        ),
+    ] {
+        let once = printed(args, &[]);
+        assert!(once.contains(lines), "{once}");
+        let again: Vec<&str> = once.lines().collect();
+        assert_eq!(printed(&again, &[]), once);
+    }
+    const LABEL: &str = "is not a label such as cluster=prod (not job, which is k8s-ai-agent)";
+    for (args, message) in [
+        (
+            &["--webhook-secret-file=/key"][..],
+            r#"--webhook-secret-file: "/key" is not of use without --webhook-url-file"#.to_owned(),
+        ),
+        (
+            &["--grafana-url=http://g"],
+            r#"--grafana-url: "http://g" is not of use without --grafana-token-file"#.to_owned(),
+        ),
+        (
+            &["--grafana-token-file=/t"],
+            r#"--grafana-token-file: "/t" is not of use without --grafana-url"#.to_owned(),
+        ),
+        (
+            &["--pushgateway-label=a=b"],
+            r#"--pushgateway-label: "a=b" is not of use without --pushgateway-url"#.to_owned(),
+        ),
+        (
+            &["--pushgateway-label=a=b", "--pushgateway-label=a=c"],
+            r#"--pushgateway-label: "a=c" is not a label that was not given before"#.to_owned(),
+        ),
+        (
+            &["--pushgateway-label=job=x"],
+            format!(r#"--pushgateway-label: "job=x" {LABEL}"#),
+        ),
+        (
+            &["--pushgateway-label=a-b=x"],
+            format!(r#"--pushgateway-label: "a-b=x" {LABEL}"#),
+        ),
+        (
+            &["--pushgateway-label=a"],
+            format!(r#"--pushgateway-label: "a" {LABEL}"#),
+        ),
+        (
+            &["--grafana-url=http://u:hunter2@g"],
+            r#"--grafana-url: "http://[hidden]@g" is not a URL without a user name or password (they would end up in logs)"#.to_owned(),
+        ),
+        (
+            &["--slack-on=none"],
+            r#"--slack-on: "none" is not always, change, info, warning or critical"#.to_owned(),
+        ),
+    ] {
+        assert_eq!(config(args, &[]), Err(message));
     }
 }
 
@@ -265,7 +543,10 @@ proptest! {
         high in 501..1000u32,
         url in "http://[a-z]{1,9}:[1-9][0-9]{0,3}(/[a-z]{1,5})?",
         query in "[a-z_]{1,9}(\\{[a-z]=\"[ -~&&[^\"]]{0,9}\"\\})?",
-        json in any::<bool>(),
+        format in 0..Format::ALL.len(),
+        explain in any::<bool>(),
+        at in 0..253_402_300_799u64,
+        shards in 1..100u32,
     ) {
         let args = [
             format!("--lookback={lookback}s"),
@@ -275,9 +556,19 @@ proptest! {
             format!("--high={}", f64::from(high) / 10.0),
             format!("--prometheus-url={url}"),
             format!("--cpu-query={query}"),
-            format!("--format={}", if json { "json" } else { "text" }),
+            format!("--format={}", Format::ALL[format].label()),
+            format!("--explain={explain}"),
+            "--output=json=a b".to_owned(),
+            "--output=csv=c=d".to_owned(),
+            "--color=never".to_owned(),
             "--fail-on=info".to_owned(),
             "--ca-file=a b".to_owned(),
+            "--header=X-Scope-OrgID: a|b".to_owned(),
+            "--header=X-A: b = c".to_owned(),
+            "--basic-auth-user=a b".to_owned(),
+            "--basic-auth-password-file=p".to_owned(),
+            format!("--at={at}"),
+            format!("--shard={}/{shards}", shards - 1),
         ];
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let first = config(&args, &[]).expect("a usable command line");

@@ -4,22 +4,22 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 /// One line of the table.
-pub(crate) struct Figure {
+pub struct Figure {
     /// The work.
-    pub(crate) work: &'static str,
+    pub work: String,
     /// What we took.
-    pub(crate) ours: String,
+    pub ours: String,
     /// What the peer took, and which peer.
-    pub(crate) peer: String,
+    pub peer: String,
     /// The ratio or size that has a bound.
-    pub(crate) value: f64,
+    pub value: f64,
     /// Its bound.
-    pub(crate) bound: Bound,
+    pub bound: Bound,
 }
 
 /// What a figure must hold.
 #[derive(Clone, Copy)]
-pub(crate) enum Bound {
+pub enum Bound {
     /// At least this.
     AtLeast(f64),
     /// At most this.
@@ -28,7 +28,7 @@ pub(crate) enum Bound {
 
 impl Figure {
     /// Whether the bound is held.
-    pub(crate) fn holds(&self) -> bool {
+    pub fn holds(&self) -> bool {
         match self.bound {
             Bound::AtLeast(bound) => self.value >= bound,
             Bound::AtMost(bound) => self.value <= bound,
@@ -38,7 +38,7 @@ impl Figure {
 
 /// The median times of two pieces of work that take turns, so that whatever
 /// else the machine does meets both.
-pub(crate) fn side_by_side(
+pub fn side_by_side(
     turns: usize,
     mut first: impl FnMut(),
     mut second: impl FnMut(),
@@ -58,23 +58,23 @@ fn timed(work: &mut impl FnMut()) -> Duration {
 }
 
 /// The middle one.
-pub(crate) fn median(times: &mut [Duration]) -> Duration {
+pub fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
 }
 
 /// Milliseconds with as many digits as matter.
-pub(crate) fn millis(time: Duration) -> String {
+pub fn millis(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
 
 /// How many times the second is the first.
-pub(crate) fn ratio(ours: Duration, peer: Duration) -> f64 {
+pub fn ratio(ours: Duration, peer: Duration) -> f64 {
     peer.as_secs_f64() / ours.as_secs_f64()
 }
 
 /// The figures as a Markdown table.
-pub(crate) fn table(figures: &[Figure]) -> String {
+pub fn table(figures: &[Figure]) -> String {
     let mut text =
         String::from("| work | ours | peer | value | bound | |\n|---|---|---|---|---|---|\n");
     for figure in figures {

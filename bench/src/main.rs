@@ -5,7 +5,6 @@
 //! with 1 when a ratio misses its bound. Times are medians and depend on the
 //! machine; the ratios are what is promised.
 
-mod figures;
 mod parsing;
 mod python;
 mod round;
@@ -13,7 +12,7 @@ mod round;
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
-use figures::{Figure, table};
+use bench::figures::{Figure, table};
 
 fn main() -> ExitCode {
     match run() {

@@ -7,7 +7,7 @@ use exposition::{Consumer, Problem, Reader, Sample};
 use k8s_ai_exporter::apiserver::CHUNK_BYTES;
 use k8s_ai_exporter::reading::{Collector, Source};
 
-use crate::figures::{Bound, Figure, millis, ratio, side_by_side};
+use bench::figures::{Bound, Figure, millis, ratio, side_by_side};
 
 const TURNS: usize = 15;
 
@@ -69,14 +69,14 @@ pub(crate) fn figures(text: &[u8]) -> [Figure; 2] {
     let (whole, theirs_again) = side_by_side(TURNS, || read_everything(text), || peer(as_text));
     [
         Figure {
-            work: "extract the families we publish from 5 MB of cAdvisor",
+            work: "extract the families we publish from 5 MB of cAdvisor".to_owned(),
             ours: millis(extracted),
             peer: format!("prometheus-parse, whole page: {}", millis(theirs)),
             value: ratio(extracted, theirs),
             bound: Bound::AtLeast(50.0),
         },
         Figure {
-            work: "read every line of it by the whole grammar",
+            work: "read every line of it by the whole grammar".to_owned(),
             ours: millis(whole),
             peer: format!("prometheus-parse: {}", millis(theirs_again)),
             value: ratio(whole, theirs_again),

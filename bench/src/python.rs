@@ -5,8 +5,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::figures::{Bound, Figure, median, millis, ratio};
 use crate::parsing::extract;
+use bench::figures::{Bound, Figure, median, millis, ratio};
 
 /// Times the parser alone, not the interpreter's start.
 const SCRIPT: &str = "
@@ -50,7 +50,7 @@ pub(crate) fn figure(text: &[u8]) -> Result<Figure, String> {
         .collect();
     let (ours, theirs) = (median(&mut ours), Duration::from_secs_f64(seconds));
     Ok(Figure {
-        work: "extract the families we publish from 5 MB of cAdvisor",
+        work: "extract the families we publish from 5 MB of cAdvisor".to_owned(),
         ours: millis(ours),
         peer: format!("Python prometheus_client, whole page: {}", millis(theirs)),
         value: ratio(ours, theirs),

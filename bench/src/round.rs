@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use k8s_ai_exporter::apiserver::CHUNK_BYTES;
 use testbed::{Cluster, Replay};
 
-use crate::figures::{Bound, Figure, median, millis};
+use bench::figures::{Bound, Figure, median, millis};
 
 /// Rounds that are measured, after two that are not.
 const ROUNDS: usize = 15;
@@ -74,7 +74,7 @@ pub(crate) fn figures(
 
     Ok([
         Figure {
-            work: "one round, 99 pods, cAdvisor on: CPU",
+            work: "one round, 99 pods, cAdvisor on: CPU".to_owned(),
             ours: millis(cpu),
             peer: format!(
                 "gunzip of its body alone between the rounds, same crate and profile: {}",
@@ -84,7 +84,7 @@ pub(crate) fn figures(
             bound: Bound::AtMost(1.5),
         },
         Figure {
-            work: "peak resident memory over these rounds, MiB",
+            work: "peak resident memory over these rounds, MiB".to_owned(),
             ours: format!("{:.2} MiB", peak as f64 / 1_048_576.0),
             peer: String::new(),
             value: peak as f64 / 1_048_576.0,

@@ -19,7 +19,16 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 fn programs() -> &'static Path {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
-        let status = Command::new(env!("CARGO"))
+        let mut cargo = Command::new(env!("CARGO"));
+        // What cargo tells this test about itself would make a build script that looks
+        // at it, and all that stands on it, build anew each time.
+        for (name, _) in std::env::vars_os() {
+            let shown = name.to_string_lossy();
+            if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") {
+                cargo.env_remove(name);
+            }
+        }
+        let status = cargo
             .args([
                 "build",
                 "--quiet",
@@ -312,6 +321,34 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts Debian's Prometheus with a configuration, and waits until it is ready.
     pub fn start(directory: &Path, configuration: &str) -> Self {
+        let prometheus = Self::launch(directory, configuration, &[]);
+        eventually("Prometheus is ready", || {
+            let answer = request(&prometheus.address, "GET", "/-/ready", &[], "");
+            (answer.status == 200).then_some(())
+        });
+        prometheus
+    }
+
+    /// The same behind a door: `web` is its web configuration (TLS, users), and
+    /// everything is below `prefix`.
+    pub fn start_closed(directory: &Path, web: &str, prefix: &str) -> Self {
+        let file = directory.join("web.yml");
+        std::fs::write(&file, web).expect("a configuration");
+        let flags = [
+            format!("--web.config.file={}", file.display()),
+            format!("--web.route-prefix={prefix}"),
+        ];
+        let prometheus = Self::launch(directory, "global: {}\n", &flags);
+        prometheus
+            .process
+            .line_with("ready to receive web requests");
+        Self {
+            url: format!("https://{}{prefix}", prometheus.address),
+            ..prometheus
+        }
+    }
+
+    fn launch(directory: &Path, configuration: &str, flags: &[String]) -> Self {
         let file = directory.join("prometheus.yml");
         std::fs::write(&file, configuration).expect("a configuration");
         let address = format!("127.0.0.1:{}", free_port());
@@ -323,17 +360,56 @@ impl Prometheus {
                     directory.join("data").display()
                 ))
                 .arg("--storage.tsdb.retention.time=10y")
-                .arg(format!("--web.listen-address={address}")),
+                .arg(format!("--web.listen-address={address}"))
+                .args(flags),
         );
         eventually("Prometheus answers", || TcpStream::connect(&address).ok());
-        eventually("Prometheus is ready", || {
-            (request(&address, "GET", "/-/ready", &[], "").status == 200).then_some(())
-        });
         Self {
             process,
             url: format!("http://{address}"),
             address,
         }
+    }
+}
+
+/// Makes blocks of these samples where a Prometheus that starts in `directory` finds
+/// them. OpenMetrics, without its last line.
+pub fn backfill(directory: &Path, openmetrics: &str) {
+    let file = directory.join("samples.om");
+    std::fs::write(&file, format!("{openmetrics}# EOF\n")).expect("a file");
+    let (code, _, err) = run(
+        Command::new("promtool")
+            .args(["tsdb", "create-blocks-from", "openmetrics"])
+            .arg(&file)
+            .arg(directory.join("data")),
+        "",
+    );
+    assert_eq!(code, Some(0), "{err}");
+}
+
+/// A running Pushgateway.
+#[derive(Debug)]
+pub struct Pushgateway {
+    /// Its process.
+    pub process: Process,
+    /// Host and port.
+    pub address: String,
+}
+
+impl Pushgateway {
+    /// Starts Debian's Pushgateway and waits until it is ready.
+    pub fn start() -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        let process = Process::start(
+            Command::new("prometheus-pushgateway").arg(format!("--web.listen-address={address}")),
+        );
+        eventually("the Pushgateway answers", || {
+            TcpStream::connect(&address).ok()
+        });
+        eventually("the Pushgateway is ready", || {
+            (request(&address, "GET", "/-/ready", &[], "").status == 200).then_some(())
+        });
+        Self { process, address }
     }
 }
 

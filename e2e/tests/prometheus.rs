@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use e2e::{Exporter, Prometheus, Scratch, eventually, program, request, run};
+use e2e::{Exporter, Prometheus, Scratch, backfill, eventually, program, request, run};
 use serde_json::Value;
 use testbed::{Cluster, Node, Shape};
 
@@ -160,18 +160,8 @@ fn the_same_samples_in_prometheus_and_in_the_history_give_the_same_numbers() {
             }
         }
     }
-    openmetrics.push_str("# EOF\n");
     let scratch = Scratch::new("backfill");
-    let file = scratch.path().join("history.om");
-    std::fs::write(&file, &openmetrics).expect("a file");
-    let (code, _, err) = run(
-        Command::new("promtool")
-            .args(["tsdb", "create-blocks-from", "openmetrics"])
-            .arg(&file)
-            .arg(scratch.path().join("data")),
-        "",
-    );
-    assert_eq!(code, Some(0), "{err}");
+    backfill(scratch.path(), &openmetrics);
     let prometheus = Prometheus::start(scratch.path(), "global: {}\n");
 
     let flags = ["--lookback=20s", "--forecast=10s"];

@@ -12,7 +12,7 @@ use contract::Reason;
 use log::debug;
 use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use webclient::{Caps, Failure, Response};
+use webclient::{Caps, Failure, Header, Response};
 
 use crate::args::{NodeName, Phase};
 use crate::credentials::Credentials;
@@ -84,6 +84,7 @@ impl std::error::Error for ScrapeError {}
 impl From<Failure> for ScrapeError {
     fn from(failure: Failure) -> Self {
         let reason = match &failure {
+            Failure::Credentials(_) => Reason::Credentials,
             Failure::NameNotFound { .. } | Failure::Connect { .. } => Reason::Connect,
             Failure::Tls { .. } => Reason::Tls,
             Failure::Timeout { .. } => Reason::Timeout,
@@ -276,9 +277,8 @@ impl<'a> ApiServer<'a> {
                 .current()
                 .map_err(|missing| ScrapeError::new(Reason::Credentials, missing.to_string()))?;
             debug!("GET {}", current.client.base().join(url));
-            let mut response = current
-                .client
-                .get(url, accept, current.token.as_ref(), caps)?;
+            let bearer = current.token.as_ref().map(Header::bearer);
+            let mut response = current.client.get(url, accept, bearer.as_slice(), caps)?;
             if response.status == 200 {
                 return Ok(response);
             }

@@ -5,7 +5,6 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use argh::FromArgs;
 use commandline::{BadValue, Environment, parse_bool, parse_text, setting};
 use quantity::{Interval, parse_duration};
 use webclient::BaseUrl;
+use webserver::ListenAddress;
 
 /// Serves a Kubernetes node's CPU, memory and active pods to Prometheus.
 ///
@@ -265,24 +265,6 @@ impl fmt::Display for NodeName {
     }
 }
 
-/// Where to serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListenAddress {
-    /// Every address, IPv6 included where the machine has it.
-    Any(u16),
-    /// One address.
-    One(SocketAddr),
-}
-
-impl fmt::Display for ListenAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Any(port) => write!(f, ":{port}"),
-            Self::One(address) => address.fmt(f),
-        }
-    }
-}
-
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -372,7 +354,7 @@ impl Typed {
             .unwrap_or(Duration::from_secs(60));
         let config = Config {
             listen: flag("--listen-address", self.listen_address)
-                .get(parse_listen)?
+                .get(str::parse)?
                 .unwrap_or(ListenAddress::Any(contract::EXPORTER_PORT)),
             scrape_interval,
             sources,
@@ -478,16 +460,6 @@ fn parse_history(text: &str) -> Result<Duration, &'static str> {
         .ok()
         .filter(|history| *history <= MAX_HISTORY)
         .ok_or("0 or a duration up to 7d, such as 6h")
-}
-
-fn parse_listen(text: &str) -> Result<ListenAddress, &'static str> {
-    const EXPECTED: &str = "an address such as :9100, 127.0.0.1:9100 or [::1]:9100";
-    match text.strip_prefix(':') {
-        Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => {
-            port.parse().map(ListenAddress::Any).map_err(|_| EXPECTED)
-        }
-        _ => text.parse().map(ListenAddress::One).map_err(|_| EXPECTED),
-    }
 }
 
 fn parse_phases(text: &str) -> Result<Vec<Phase>, &'static str> {

@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use contract::series;
+use publish::{Format, Published, render};
 
 use crate::args::Config;
 use crate::credentials::Credentials;
 use crate::history::History;
-use crate::process;
 use crate::scrape::{interval_of, lock};
-use crate::snapshot::{Format, NodeState, Published, render};
+use crate::snapshot::NodeState;
 
 /// Everything that is shared between threads.
 #[derive(Debug)]
@@ -81,6 +81,6 @@ impl Board {
             value: 1.0,
         });
         process::samples(&mut samples);
-        render(&samples, format)
+        render(series::ALL, &samples, format)
     }
 }

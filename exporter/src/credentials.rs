@@ -6,15 +6,16 @@
 //! that is for a moment empty, half-written or gone does not lose what was good.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use log::{info, warn};
-use webclient::{Authorities, BaseUrl, Client, Secret, Settings};
+use webclient::{
+    Authorities, BaseUrl, Client, Credentials as Authorization, Secret, Settings, read_file,
+    read_token,
+};
 
 /// Why there are no credentials to send a request with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +131,10 @@ impl Credentials {
         Client::new(Settings {
             base: self.api_server.clone(),
             authorities,
+            identity: None,
+            // The token goes with each request, so that a new one needs no new client.
+            credentials: Authorization::None,
+            headers: Vec::new(),
             user_agent: USER_AGENT,
             deadline: self.deadline,
             connect_deadline: CONNECT_DEADLINE.min(self.deadline),
@@ -146,7 +151,8 @@ impl Credentials {
 impl Held {
     /// Reads the token again. True where a new one has replaced an old one.
     fn refresh_token(&mut self, path: &Path) -> Result<bool, Missing> {
-        match read_token(path) {
+        let read = read_token(path).map_err(|error| Missing(format!("token file {error}")));
+        match read {
             Ok(token) if self.token.as_ref() != Some(&token) => {
                 let changed = self.token.replace(token).is_some();
                 if changed {
@@ -188,40 +194,6 @@ impl Held {
         warn!("{problem}; keeping the last good authorities");
         Ok(None)
     }
-}
-
-/// Reads a regular file of a sensible size. Anything else might block the reader,
-/// such as a pipe that nobody writes to.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("expected a regular file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(MAX_FILE_BYTES)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// A bundle of all public authorities has 250 KB.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
-
-fn read_token(path: &Path) -> Result<Secret, Missing> {
-    let say =
-        |problem: &dyn fmt::Display| Missing(format!("token file {}: {problem}", path.display()));
-    let bytes = read_file(path).map_err(|error| say(&error))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let token = text.trim();
-    if token.is_empty() {
-        return Err(say(&"empty, expected a bearer token"));
-    }
-    // It goes into a header line as it is.
-    if !token.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(say(
-            &"expected a bearer token in one word of printable ASCII",
-        ));
-    }
-    Ok(Secret::new(token.to_owned()))
 }
 
 #[cfg(test)]

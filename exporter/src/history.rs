@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use publish::Published;
+
 use crate::reading::Millis;
-use crate::snapshot::Published;
 
 mod query;
 

@@ -5,7 +5,7 @@
 //! [`args`] what the user typed → [`credentials`] token, authority, client →
 //! [`apiserver`] bounded GETs → crate [`exposition`], bytes to samples →
 //! [`reading`] samples to one reading → [`usage`] readings to rates →
-//! [`snapshot`] what is known to text → [`history`] the same over time →
+//! [`snapshot`] what is known to samples of our series, and crate [`publish`] those to text → [`history`] the same over time →
 //! [`http`] who asks for it. [`scrape`] is the loop that joins them, [`board`]
 //! the state between its threads, [`run`] their start and end.
 //!
@@ -19,7 +19,6 @@ pub mod credentials;
 pub mod history;
 pub mod http;
 pub mod logging;
-pub mod process;
 pub mod reading;
 pub mod run;
 pub mod scrape;

@@ -8,13 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{info, warn};
+use publish::Format;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::args::{Config, NodeName};
 use crate::board::Board;
 use crate::scrape::NodeScraper;
-use crate::snapshot::Format;
 use crate::{http, logging};
 
 /// How long answers under way may take after a signal.
@@ -53,7 +53,7 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     });
     let once = config.once;
     let listener = match once {
-        None => Some(http::listen(config.listen)?),
+        None => Some(config.listen.bind()?),
         Some(_) => None,
     };
     let board = Arc::new(Board::new(config));
@@ -67,8 +67,9 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     );
     let serving = match listener {
         Some(listener) => {
-            info!("serving on {}", listener.local_addr()?);
-            Some(http::serve(listener, &board)?)
+            let server = http::serve(listener, &board)?;
+            info!("serving on {}", server.address());
+            Some(server)
         }
         None => None,
     };
@@ -84,8 +85,7 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
             }
         }
         if let Some(serving) = serving {
-            serving.stop();
-            thread::sleep(GRACE);
+            serving.stop(GRACE);
         }
         return Ok(ExitCode::SUCCESS);
     };

@@ -30,6 +30,7 @@ fn truth(condition: &Condition) -> String {
     };
     match condition {
         Condition::Value(path) => format!(".Values.{path}"),
+        Condition::Is(path, text) => format!("(eq .Values.{path} {})", yaml::quoted(text)),
         Condition::All(parts) => call("and", parts),
         Condition::Any(parts) => call("or", parts),
     }

@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use askama::Template;
-use serde_json::Value;
 
 use crate::documents::{self, Row};
 use crate::objects::{self, Object, Place, dashboard};
@@ -65,12 +64,10 @@ pub fn files() -> Result<Files, Vec<String>> {
     let entries = documents::described(&defaults).map_err(one)?;
     let json = documents::json(&defaults).map_err(one)?;
     let objects = objects::all(&defaults).map_err(|error| one(error.to_string()))?;
-    let ci = Values::ci();
-    let full = ci
+    let full = Values::full_ci()
         .iter()
-        .find(|(name, _)| *name == "full")
-        .map(|(_, values)| documents::json(values))
-        .unwrap_or(Ok(Value::Null))
+        .map(documents::json)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(one)?;
     overlay::check(&objects, &json, &full, &documents::free_maps(&entries))
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
@@ -149,7 +146,7 @@ pub fn files() -> Result<Files, Vec<String>> {
             documents::overrides_yaml(purpose, &values).map_err(one)?,
         );
     }
-    for (name, values) in &ci {
+    for (name, values) in &Values::ci() {
         put(
             &format!("ci/{name}-values.yaml"),
             documents::overrides_yaml("Values with which the chart is tested.", values)

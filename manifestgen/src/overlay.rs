@@ -85,6 +85,8 @@ pub fn text(pattern: &str, parts: Vec<Expr>) -> Expr {
 pub enum Condition {
     /// The value is neither false nor empty.
     Value(Path),
+    /// The value is this text.
+    Is(Path, &'static str),
     /// All of these hold.
     All(Vec<Condition>),
     /// One of these holds.
@@ -242,6 +244,7 @@ impl<'a> Context<'a> {
     pub fn holds(self, condition: &Condition) -> Result<bool, Problem> {
         match condition {
             Condition::Value(path) => Ok(!is_empty(self.value(path)?)),
+            Condition::Is(path, text) => Ok(self.text(path)? == *text),
             Condition::All(all) => all
                 .iter()
                 .try_fold(true, |truth, one| Ok(truth & self.holds(one)?)),
@@ -274,7 +277,7 @@ impl Expr {
 impl Condition {
     fn reads(&self, into: &mut BTreeSet<Path>) {
         match self {
-            Self::Value(path) => {
+            Self::Value(path) | Self::Is(path, _) => {
                 into.insert(path);
             }
             Self::All(parts) | Self::Any(parts) => {

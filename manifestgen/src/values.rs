@@ -78,7 +78,7 @@ pub struct Values {
     pub image: Images,
     /// The exporter, a DaemonSet: one pod on each node.
     pub exporter: Exporter,
-    /// The agent, a CronJob.
+    /// The agent, a CronJob or a Deployment.
     pub agent: Agent,
     /// Service accounts, one for each program.
     pub service_account: ServiceAccounts,
@@ -163,6 +163,32 @@ pub enum Phase {
 pub enum Format {
     Text,
     Json,
+    Markdown,
+    Html,
+    Csv,
+    Prometheus,
+}
+
+/// How the agent runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentMode {
+    /// A report on a schedule, in the log of its job.
+    Cronjob,
+    /// One pod that stays, reports again and again, and serves the newest report.
+    Deployment,
+}
+
+/// What continues the series.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the words of --model")]
+pub enum Model {
+    Auto,
+    Prophet,
+    Ets,
+    Linear,
+    Last,
 }
 
 /// The exporter.
@@ -238,7 +264,17 @@ pub struct Exporter {
 pub struct Agent {
     /// Run the agent.
     pub enabled: bool,
-    /// When it runs, in cron's five fields.
+    /// cronjob: a report on a schedule, in the job's log. deployment: one pod that stays,
+    /// reports every `every`, and serves the newest report to Prometheus and to browsers.
+    pub mode: AgentMode,
+    /// With mode deployment: time from one report to the next.
+    #[schemars(regex(pattern = DURATION), length(min = 2))]
+    pub every: String,
+    /// With mode cronjob: pods among which the nodes are divided, for fleets larger than
+    /// one process should hold. Each reports on its share; the fleet view needs 1.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub shards: i32,
+    /// With mode cronjob: when it runs, in cron's five fields.
     #[schemars(regex(pattern = SCHEDULE))]
     pub schedule: String,
     /// Time zone of the schedule, such as Europe/Berlin; empty: that of the cluster's controller.
@@ -265,12 +301,18 @@ pub struct Agent {
     /// PromQL for the bytes used, with a label node.
     #[schemars(length(min = 1))]
     pub memory_query: String,
-    /// Form of the report.
+    /// What continues the series; auto: whichever did best on the series itself.
+    pub model: Model,
+    /// Form of the report in the log.
     pub format: Format,
     /// More arguments, as in `["--high=70"]`.
     pub extra_args: Vec<String>,
+    /// Volumes of the pods, such as a Secret with the URL of a Slack webhook.
+    pub volumes: Vec<Object>,
+    /// Where the container has them: arguments and variables name files, never secrets.
+    pub volume_mounts: Vec<Object>,
     /// More environment variables: name and value.
-    #[schemars(extend("properties" = refused(&["PROMETHEUS_URL", "LOOKBACK_MINUTES", "FORECAST_MINUTES", "STEP", "CPU_QUERY", "MEM_QUERY", "FORMAT"]), "propertyNames" = json!({"pattern": VARIABLE})))]
+    #[schemars(extend("properties" = refused(&["PROMETHEUS_URL", "LOOKBACK_MINUTES", "FORECAST_MINUTES", "STEP", "CPU_QUERY", "MEM_QUERY", "MODEL", "FORMAT", "SHARDS"]), "propertyNames" = json!({"pattern": VARIABLE})))]
     pub env: Strings,
     /// Seconds after its time in which a missed run may still start.
     #[schemars(range(min = 10, max = 2_147_483_647))]

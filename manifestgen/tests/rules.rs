@@ -206,6 +206,18 @@ fn the_agent_alert_knows_late_never_and_not_there() {
                 fires: None,
             },
             Case {
+                name: "it stays, and serves a fresh report",
+                series: vec![("k8s_ai_agent_report_timestamp_seconds", "0+60x60")],
+                at: "55m",
+                fires: None,
+            },
+            Case {
+                name: "it stays, and its report is old",
+                series: vec![("k8s_ai_agent_report_timestamp_seconds", "0x60")],
+                at: "55m",
+                fires: late(),
+            },
+            Case {
                 name: "there is no such job, or nothing that knows of it",
                 series: vec![],
                 at: "5m",

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
 
-use contract::series;
+use contract::{report, series, service};
 use manifestgen::documents;
 use manifestgen::objects::{self, Object, Place, dashboard, rules};
 use manifestgen::output;
@@ -17,12 +17,9 @@ fn defaults() -> Value {
     documents::json(&Values::default()).expect("values are JSON")
 }
 
-fn full() -> Value {
-    let (_, full) = Values::ci()
-        .into_iter()
-        .find(|(name, _)| *name == "full")
-        .expect("there are full values");
-    documents::json(&full).expect("values are JSON")
+fn full() -> Vec<Value> {
+    let json = |values: &Values| documents::json(values).expect("values are JSON");
+    Values::full_ci().iter().map(json).collect()
 }
 
 fn all() -> Vec<Object> {
@@ -156,6 +153,8 @@ fn another(path: &str, value: &Value) -> Value {
         (path, _) if path.ends_with("pullPolicy") => json!("Never"),
         ("exporter.logLevel", _) => json!("debug"),
         ("agent.format", _) => json!("json"),
+        ("agent.mode", _) => json!("deployment"),
+        ("agent.model", _) => json!("ets"),
         ("exporter.excludePhases", _) => json!(["Failed"]),
         (_, Value::String(text)) => json!(format!("{text}z")),
         (_, Value::Object(map)) => {
@@ -176,6 +175,8 @@ fn each_value_changes_in_the_chart_what_it_changes_in_the_typed_objects() {
     let free = documents::free_maps(&entries);
     let objects = all();
     let defaults = defaults();
+    let mut service = defaults.clone();
+    service["agent"]["mode"] = json!("deployment");
     // The typed objects leave these out: a field that is there only with a value
     // is proven by the full values.
     let only_in_the_chart: BTreeSet<&str> = objects
@@ -197,33 +198,36 @@ fn each_value_changes_in_the_chart_what_it_changes_in_the_typed_objects() {
         if only_in_the_chart.contains(path.as_str()) || path == "global" {
             continue;
         }
-        let mut values = defaults.clone();
-        let pointer = format!("/{}", path.replace('.', "/"));
-        let slot = values.pointer_mut(&pointer).expect("it exists");
-        *slot = another(&path, slot);
-        let typed: Values = serde_json::from_value(values.clone()).expect("it is of its type");
-        let typed = objects::all(&typed).expect("they fit their types");
-        let context = Context {
-            values: &values,
-            release: manifestgen::chart::NAME,
-        };
         let mut differs = false;
-        for (default, typed) in objects.iter().zip(&typed) {
-            match overlay::render(default, context).expect("it renders") {
-                Some(rendered) => {
-                    // Entries that a condition leaves out, the typed objects keep.
-                    if !path.starts_with("prometheusRule.alerts") && !path.ends_with("ownNodeOnly")
-                    {
-                        assert_eq!(
-                            without_optional(&rendered),
-                            without_optional(&typed.tree),
-                            "{path}: {}",
-                            typed.place()
-                        );
-                    }
-                    differs |= rendered != default.tree;
+        for base in [&defaults, &service] {
+            let mut values = base.clone();
+            let pointer = format!("/{}", path.replace('.', "/"));
+            let slot = values.pointer_mut(&pointer).expect("it exists");
+            *slot = another(&path, slot);
+            let typed: Values = serde_json::from_value(values.clone()).expect("it is of its type");
+            let typed = objects::all(&typed).expect("they fit their types");
+            for (object, typed) in objects.iter().zip(&typed) {
+                let render = |values| {
+                    let context = Context {
+                        values,
+                        release: manifestgen::chart::NAME,
+                    };
+                    overlay::render(object, context).expect("it renders")
+                };
+                let rendered = render(&values);
+                differs |= rendered != render(base);
+                // Entries that a condition leaves out, the typed objects keep.
+                if let Some(rendered) = rendered
+                    && !path.starts_with("prometheusRule.alerts")
+                    && !path.ends_with("ownNodeOnly")
+                {
+                    assert_eq!(
+                        without_optional(&rendered),
+                        without_optional(&typed.tree),
+                        "{path}: {}",
+                        typed.place()
+                    );
                 }
-                None => differs = true,
             }
         }
         assert!(differs, "{path} changes nothing");
@@ -419,6 +423,8 @@ fn environment(variables: Vec<(String, String)>) -> impl Fn(&str) -> Option<Stri
         let added = match name {
             "KUBERNETES_SERVICE_HOST" => Some("10.96.0.1".to_owned()),
             "KUBERNETES_SERVICE_PORT" => Some("443".to_owned()),
+            // Set in the pods of an Indexed Job.
+            "JOB_COMPLETION_INDEX" => Some("0".to_owned()),
             _ => None,
         };
         variables
@@ -477,10 +483,12 @@ fn the_exporter_takes_the_arguments_of_every_rendering() {
 fn the_agent_takes_the_environment_of_every_rendering() {
     let mut seen = 0;
     for object in every_rendering() {
-        if object["kind"] != "CronJob" {
-            continue;
-        }
-        let container = &object["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+        let pod = match object["kind"].as_str() {
+            Some("CronJob") => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+            Some("Deployment") => &object["spec"]["template"]["spec"],
+            _ => continue,
+        };
+        let container = &pod["containers"][0];
         let (args, variables) = command_line(container);
         let url = variables
             .iter()
@@ -493,9 +501,10 @@ fn the_agent_takes_the_environment_of_every_rendering() {
             panic!("{command:?}")
         };
         assert_eq!(config.backend.url.to_string(), url);
+        assert_eq!(config.service.is_some(), object["kind"] == "Deployment");
         seen += 1;
     }
-    assert!(seen >= 6, "{seen}");
+    assert!(seen >= 7, "{seen}");
 }
 
 #[test]
@@ -553,7 +562,7 @@ fn the_admission_policy_follows_contract_namespace_and_account() {
 fn pods_meet_the_restricted_standard_and_need_nothing_of_the_host() {
     for object in every_rendering() {
         let pod = match object["kind"].as_str() {
-            Some("DaemonSet") => &object["spec"]["template"]["spec"],
+            Some("DaemonSet" | "Deployment") => &object["spec"]["template"]["spec"],
             Some("CronJob") => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
             Some("Pod") => &object["spec"],
             _ => continue,
@@ -570,8 +579,12 @@ fn pods_meet_the_restricted_standard_and_need_nothing_of_the_host() {
         assert_eq!(security["readOnlyRootFilesystem"], true);
         assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
         assert!(container["resources"]["limits"]["memory"].is_string());
-        for host in ["hostNetwork", "hostPID", "hostIPC", "volumes"] {
+        for host in ["hostNetwork", "hostPID", "hostIPC"] {
             assert!(pod.get(host).is_none(), "{host}");
+        }
+        // Those of the user's own values: the ci values mount a Secret.
+        for volume in pod["volumes"].as_array().into_iter().flatten() {
+            assert!(volume.get("secret").is_some(), "{volume}");
         }
     }
 }
@@ -613,7 +626,8 @@ fn asked(expr: &str) -> HashSet<String> {
 
 #[test]
 fn every_expression_parses_and_asks_for_series_that_exist() {
-    let mut known: BTreeSet<&str> = series::ALL.iter().map(|series| series.name).collect();
+    let published = series::ALL.iter().chain(report::ALL).chain(service::ALL);
+    let mut known: BTreeSet<&str> = published.map(|series| series.name).collect();
     known.extend(rules::FOREIGN);
     known.extend([rules::USAGE, rules::PREDICTED]);
 
@@ -772,7 +786,11 @@ fn only_the_chart_has_what_is_of_use_to_helm_alone() {
     assert_eq!(
         chart_only,
         [
+            "Deployment k8s-ai-agent",
+            "Service k8s-ai-agent",
+            "ServiceMonitor k8s-ai-agent",
             "NetworkPolicy k8s-ai-exporter",
+            "NetworkPolicy k8s-ai-agent",
             "NetworkPolicy k8s-ai-agent",
             "Pod k8s-ai-exporter-test"
         ]

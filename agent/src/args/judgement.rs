@@ -1,20 +1,30 @@
-//! How a report judges: thresholds, and what makes the exit code 10.
+//! How a report judges: thresholds, the report before, the view of the fleet, what
+//! makes the exit code 10.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use commandline::{BadValue, Environment, flag, setting};
+use commandline::{BadValue, Environment, flag, parse_text, setting};
 
 use super::flags::Args;
-use crate::recommend::{Severity, Thresholds, percent};
+use crate::hysteresis::Thresholds;
+use crate::recommend::{Severity, percent};
 
 const DEFAULT_HIGH: f64 = 0.8;
 const DEFAULT_LOW: f64 = 0.2;
+const DEFAULT_KEEP_NODES: usize = 1;
 
 /// What counts as a finding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     /// What counts as high and low.
     pub thresholds: Thresholds,
+    /// The JSON report of the run before; if there is none, the backend is asked.
+    pub previous: Option<PathBuf>,
+    /// Whether there is to be a view of the fleet.
+    pub fleet: bool,
+    /// How many nodes that view leaves at least; above 0.
+    pub keep_nodes: usize,
     /// Least severity that makes the exit code 10.
     pub fail_on: Option<Severity>,
 }
@@ -23,6 +33,27 @@ impl Judgement {
     pub(super) fn resolve(args: &Args, environment: Environment<'_>) -> Result<Self, BadValue> {
         let low = flag("--low", args.low.clone(), parse_percent)?;
         let high = flag("--high", args.high.clone(), parse_percent)?;
+        let previous = setting(
+            environment,
+            "--previous",
+            args.previous.clone(),
+            &["PREVIOUS"],
+            parse_text,
+        )?;
+        let fleet = setting(
+            environment,
+            "--fleet",
+            args.fleet.clone(),
+            &["FLEET"],
+            parse_fleet,
+        )?;
+        let keep_nodes = setting(
+            environment,
+            "--keep-nodes",
+            args.keep_nodes.clone(),
+            &["KEEP_NODES"],
+            parse_count,
+        )?;
         let fail_on = setting(
             environment,
             "--fail-on",
@@ -32,6 +63,9 @@ impl Judgement {
         )?;
         Ok(Self {
             thresholds: order(low.unwrap_or(DEFAULT_LOW), high.unwrap_or(DEFAULT_HIGH))?,
+            previous: previous.map(PathBuf::from),
+            fleet: fleet.unwrap_or(true),
+            keep_nodes: keep_nodes.unwrap_or(DEFAULT_KEEP_NODES),
             fail_on,
         })
     }
@@ -43,6 +77,11 @@ impl fmt::Display for Judgement {
         let exact = |share: f64| (share * 1e8).round() / 1e6;
         writeln!(f, "--high={}%", exact(self.thresholds.high()))?;
         writeln!(f, "--low={}%", exact(self.thresholds.low()))?;
+        if let Some(path) = &self.previous {
+            writeln!(f, "--previous={}", path.display())?;
+        }
+        writeln!(f, "--fleet={}", if self.fleet { "auto" } else { "off" })?;
+        writeln!(f, "--keep-nodes={}", self.keep_nodes)?;
         if let Some(severity) = self.fail_on {
             writeln!(f, "--fail-on={}", severity.label())?;
         }
@@ -74,4 +113,19 @@ fn parse_severity(text: &str) -> Result<Severity, &'static str> {
         .into_iter()
         .find(|severity| severity.label() == text)
         .ok_or("info, warning or critical")
+}
+
+fn parse_fleet(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "auto" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("auto or off"),
+    }
+}
+
+fn parse_count(text: &str) -> Result<usize, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|count| (1..=100_000).contains(count))
+        .ok_or("a number of nodes from 1 to 100000")
 }

@@ -6,22 +6,31 @@
 
 mod backend;
 mod flags;
+mod fleet;
+mod forecast;
+mod input;
 mod judgement;
 mod reports;
+mod service;
+mod sinks;
 mod time;
 
-pub use backend::Backend;
+pub use backend::{Backend, IdentityFiles, Login, TypedHeader};
 pub use judgement::Judgement;
-pub use reports::{Format, Reports};
+pub use reports::{Color, Output, Reports};
+pub use service::Service;
+pub use sinks::{Grafana, Occasion, Pushgateway, Sinks, Slack, Webhook};
+pub use time::{Time, USUAL_STEP_SECONDS};
 
 use std::ffi::OsString;
 use std::fmt;
 
+use ::forecast::Settings;
 use argh::FromArgs;
 use commandline::{BadValue, Environment, normalise, parse_bool, setting};
 
-use crate::recommend::interval;
-use crate::window::Spans;
+use crate::input::InputFile;
+use crate::shard::Shard;
 use flags::{Args, BOOLEANS};
 
 /// The program's name in messages.
@@ -30,14 +39,24 @@ pub const PROGRAM: &str = "k8s-ai-agent";
 /// Everything a run needs to know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Where the points come from.
+    /// The files that the points come from; none if the backend is asked.
+    pub inputs: Vec<InputFile>,
+    /// The backend that is asked otherwise.
     pub backend: Backend,
-    /// Lookback, step and horizon.
-    pub spans: Spans,
+    /// Which time the report is about.
+    pub time: Time,
+    /// Which part of the fleet it is about.
+    pub shard: Shard,
+    /// How forecasts are made.
+    pub forecasts: Settings,
     /// What counts as a finding.
     pub judgement: Judgement,
     /// What becomes of the report.
     pub reports: Reports,
+    /// Whom it is sent to.
+    pub sinks: Sinks,
+    /// Whether the program stays, and reports again and again.
+    pub service: Option<Service>,
 }
 
 /// What the command line asks for.
@@ -119,11 +138,17 @@ fn help(full: &str) -> String {
 
 impl Config {
     fn resolve(args: &Args, environment: Environment<'_>) -> Result<Self, BadValue> {
+        let inputs = input::resolve(args)?;
         Ok(Self {
             backend: Backend::resolve(args, environment)?,
-            spans: time::resolve(args, environment)?,
+            time: Time::resolve(args, environment, !inputs.is_empty())?,
+            inputs,
+            shard: fleet::resolve(args, environment)?,
+            forecasts: forecast::resolve(args, environment)?,
             judgement: Judgement::resolve(args, environment)?,
             reports: Reports::resolve(args, environment)?,
+            sinks: Sinks::resolve(args, environment)?,
+            service: Service::resolve(args)?,
         })
     }
 }
@@ -132,10 +157,20 @@ impl fmt::Display for Config {
     /// One flag a line, in the form that [`parse`] reads. Nothing in it is secret:
     /// a URL with credentials is refused.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.backend)?;
-        writeln!(f, "--lookback={}", interval(self.spans.lookback()))?;
-        writeln!(f, "--forecast={}", interval(self.spans.horizon()))?;
-        writeln!(f, "--step={}", interval(self.spans.step()))?;
-        write!(f, "{}{}", self.judgement, self.reports)
+        if self.inputs.is_empty() {
+            write!(f, "{}", self.backend)?;
+        } else {
+            for file in &self.inputs {
+                writeln!(f, "--input={file}")?;
+            }
+            write!(f, "{}", self.backend.queries)?;
+        }
+        write!(f, "{}", self.time)?;
+        if !self.shard.is_whole() {
+            writeln!(f, "--shard={}", self.shard)?;
+        }
+        forecast::print(&self.forecasts, f)?;
+        write!(f, "{}{}{}", self.judgement, self.reports, self.sinks)?;
+        self.service.iter().try_for_each(|service| service.fmt(f))
     }
 }

@@ -1,41 +1,112 @@
 //! The answer to a range query, decoded as it streams. Pure: reads any `Read`.
 //!
 //! Format: <https://prometheus.io/docs/prometheus/latest/querying/api/>. Of each
-//! series only its `node` label and the points of the window are kept. Labels of
-//! other names, native histograms, statistics and unknown fields are passed over.
+//! series a [`Consumer`] keeps the labels and points that it wants: all points by
+//! node ([`read`]), or the newest of each series ([`read_rows`]). Other labels,
+//! native histograms, statistics and unknown fields are passed over.
 //!
-//! Memory: the kept points, 16 bytes each. A series has at most as many as the
-//! window, and each of them took at least as many bytes of the answer, so the cap
-//! on the answer bounds them all.
+//! Memory: the kept points, 16 bytes each, and labels. Each point took at least as
+//! many bytes of the answer, so the cap on the answer bounds them all.
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufReader, Read};
+use std::ops::AddAssign;
 
 use contract::label;
 use forecast::Point;
+use quantity::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use webclient::Failure;
 
 use crate::series::Series;
+use crate::shard::Shard;
 use crate::window::Window;
 
-/// A complete, successful answer.
+/// A complete, successful answer, by node.
 #[derive(Debug, Default, PartialEq)]
 pub struct Answer {
     /// Series by node; several where an exporter pod replaced another.
     pub nodes: BTreeMap<String, Vec<Series>>,
+    /// Series left out because they have no `node` label.
+    pub without_node: u64,
+    /// Series left out because their node is in another shard.
+    pub of_other_shards: u64,
+    /// What else there is to say about it.
+    pub remarks: Remarks,
+}
+
+/// A complete, successful answer, one row a series.
+#[derive(Debug, Default, PartialEq)]
+pub struct Table {
+    /// The series in the order of the answer. Those without a sample are left out,
+    /// and those of nodes in another shard, if the label `node` was asked for.
+    pub rows: Vec<Row>,
+    /// What else there is to say about it.
+    pub remarks: Remarks,
+}
+
+/// One series: the labels that were asked for, and its newest sample.
+#[derive(Debug, PartialEq)]
+pub struct Row {
+    names: Labels,
+    values: Vec<Option<String>>,
+    /// Finite, from 0 to 2^53.
+    pub value: f64,
+}
+
+impl Row {
+    /// A row with the values of these labels, in their order.
+    pub(crate) fn new(names: Labels, values: Vec<Option<String>>, value: f64) -> Self {
+        Self {
+            names,
+            values,
+            value,
+        }
+    }
+
+    /// The value of a label that was asked for; `None` where it is absent or
+    /// empty, which are the same to Prometheus.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let index = self.names.iter().position(|known| *known == name)?;
+        self.values[index].as_deref()
+    }
+}
+
+/// Names of the labels to keep of each series.
+pub type Labels = &'static [&'static str];
+
+/// What an answer says besides its series.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Remarks {
     /// What the backend itself warned of.
     pub warnings: Vec<String>,
     /// What the backend remarked about the query.
     pub infos: Vec<String>,
     /// Whether the backend said that the answer lacks something (`isPartial`).
     pub is_partial: bool,
-    /// Series left out because they have no `node` label.
-    pub without_node: u64,
-    /// Samples left out: NaN, infinite, negative, above 2^53, outside the window or
-    /// out of order.
-    pub rejected_samples: u64,
+    /// Samples left out.
+    pub rejected: Rejected,
+}
+
+/// Samples left out, by reason.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Rejected {
+    /// NaN, infinite, negative, above 2^53, or no number.
+    pub implausible: u64,
+    /// At a moment that was not asked for.
+    pub elsewhen: u64,
+    /// Not later than the sample before it.
+    pub out_of_order: u64,
+}
+
+impl AddAssign for Rejected {
+    fn add_assign(&mut self, more: Self) {
+        self.implausible += more.implausible;
+        self.elsewhen += more.elsewhen;
+        self.out_of_order += more.out_of_order;
+    }
 }
 
 /// Why a body is not a complete, successful answer.
@@ -79,39 +150,207 @@ const MAX_REMARKS: usize = 10;
 /// Most characters kept of one text of the backend's.
 const MAX_TEXT_CHARS: usize = 500;
 
-/// Reads an answer to its end.
+/// What becomes of the series of an answer, one after the other.
+pub trait Consumer {
+    /// Where the value of this label of the present series goes; `None` if nowhere.
+    /// An empty value arrives as `None`, since to Prometheus it is no label.
+    fn label(&mut self, name: &str) -> Option<&mut Option<String>>;
+
+    /// Whether the samples of the present series are of use, as far as its labels
+    /// are known: they mostly come first.
+    fn wants_samples(&self) -> bool;
+
+    /// The moment that a sample at these Unix seconds belongs to, if any.
+    fn moment(&self, unix: f64) -> Option<Timestamp>;
+
+    /// Takes the points of the present series, which ends it, and what was left out.
+    fn end_series(&mut self, points: Series, rejected: Rejected);
+}
+
+/// Reads an answer to its end, by node.
 ///
 /// # Errors
 /// When it reports an error, is not a matrix, or ends early.
-pub fn read(body: impl Read, window: &Window) -> Result<Answer, Defect> {
-    let mut json =
-        serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER_BYTES, body));
-    let envelope = Envelope { window }
-        .deserialize(&mut json)
-        .and_then(|envelope| json.end().map(|()| envelope))
-        .map_err(defect)?;
-    match envelope.status.as_str() {
-        "success" if envelope.result_type == "matrix" => Ok(envelope.answer),
-        "success" => Err(Defect::Shape(format!(
-            "a matrix was expected, the result type is {:?}",
-            envelope.result_type
-        ))),
-        "error" => Err(Defect::Refused(envelope.refusal)),
-        other => Err(Defect::Shape(format!(
-            "the status {other:?} is neither success nor error"
-        ))),
+pub fn read(body: impl Read, window: &Window, shard: Shard) -> Result<Answer, Defect> {
+    let mut nodes = Nodes {
+        window,
+        shard,
+        node: None,
+        answer: Answer::default(),
+    };
+    let remarks = read_series(body, &mut nodes)?;
+    Ok(Answer {
+        remarks,
+        ..nodes.answer
+    })
+}
+
+/// The consumer of [`read`].
+struct Nodes<'a> {
+    window: &'a Window,
+    shard: Shard,
+    node: Option<String>,
+    answer: Answer,
+}
+
+impl Consumer for Nodes<'_> {
+    fn label(&mut self, name: &str) -> Option<&mut Option<String>> {
+        (name == label::NODE).then_some(&mut self.node)
+    }
+
+    fn wants_samples(&self) -> bool {
+        let node = self.node.as_deref();
+        node.is_none_or(|node| self.shard.has(node))
+    }
+
+    fn moment(&self, unix: f64) -> Option<Timestamp> {
+        self.window.nearest(unix)
+    }
+
+    fn end_series(&mut self, points: Series, _: Rejected) {
+        match self.node.take() {
+            Some(node) if self.shard.has(&node) => {
+                self.answer.nodes.entry(node).or_default().push(points);
+            }
+            Some(_) => self.answer.of_other_shards += 1,
+            None => self.answer.without_node += 1,
+        }
     }
 }
 
+/// Reads an answer to its end: of each series these labels and the newest sample.
+///
+/// # Errors
+/// When it reports an error, is not a matrix, or ends early.
+pub fn read_rows(
+    body: impl Read,
+    window: &Window,
+    shard: Shard,
+    names: Labels,
+) -> Result<Table, Defect> {
+    let mut table = Rows {
+        window,
+        shard,
+        names,
+        values: vec![None; names.len()],
+        rows: Vec::new(),
+    };
+    let remarks = read_series(body, &mut table)?;
+    Ok(Table {
+        rows: table.rows,
+        remarks,
+    })
+}
+
+/// The consumer of [`read_rows`].
+struct Rows<'a> {
+    window: &'a Window,
+    shard: Shard,
+    names: Labels,
+    values: Vec<Option<String>>,
+    rows: Vec<Row>,
+}
+
+impl Rows<'_> {
+    fn is_of_shard(&self) -> bool {
+        let named = self.names.iter().zip(&self.values);
+        let node = named
+            .filter(|(name, _)| **name == label::NODE)
+            .find_map(|(_, value)| value.as_deref());
+        node.is_none_or(|node| self.shard.has(node))
+    }
+}
+
+impl Consumer for Rows<'_> {
+    fn label(&mut self, name: &str) -> Option<&mut Option<String>> {
+        let index = self.names.iter().position(|known| *known == name)?;
+        Some(&mut self.values[index])
+    }
+
+    fn wants_samples(&self) -> bool {
+        self.is_of_shard()
+    }
+
+    fn moment(&self, unix: f64) -> Option<Timestamp> {
+        self.window.nearest(unix)
+    }
+
+    fn end_series(&mut self, points: Series, _: Rejected) {
+        let wanted = self.is_of_shard();
+        let empty = vec![None; self.names.len()];
+        let values = std::mem::replace(&mut self.values, empty);
+        if let Some(newest) = points.last().filter(|_| wanted) {
+            self.rows.push(Row::new(self.names, values, newest.value));
+        }
+    }
+}
+
+/// Reads an answer to its end; its series go to `consumer`, which has to be given
+/// up where this fails.
+///
+/// # Errors
+/// When it reports an error, is not a matrix, or ends early.
+pub fn read_series(body: impl Read, consumer: &mut dyn Consumer) -> Result<Remarks, Defect> {
+    let mut json = deserializer(body);
+    let envelope = Envelope(consumer)
+        .deserialize(&mut json)
+        .and_then(|parts| json.end().map(|()| parts))
+        .map_err(defect)?;
+    envelope.remarks()
+}
+
+/// Reads one answer after the other to the end of `body`, at least one; otherwise
+/// as [`read_series`].
+///
+/// # Errors
+/// When one of them reports an error, is not a matrix, or ends early.
+pub fn read_all(body: impl Read, consumer: &mut dyn Consumer) -> Result<Remarks, Defect> {
+    let mut json = deserializer(body);
+    let mut all = Remarks::default();
+    loop {
+        let parts = Envelope(consumer).deserialize(&mut json).map_err(defect)?;
+        let remarks = parts.remarks()?;
+        all.warnings.extend(remarks.warnings);
+        all.infos.extend(remarks.infos);
+        all.is_partial |= remarks.is_partial;
+        all.rejected += remarks.rejected;
+        match json.end() {
+            Ok(()) => return Ok(all),
+            // Something follows, which is another answer or a defect of its own.
+            Err(error) if error.is_syntax() => {}
+            Err(error) => return Err(defect(error)),
+        }
+    }
+}
+
+fn deserializer<R: Read>(
+    body: R,
+) -> serde_json::Deserializer<serde_json::de::IoRead<BufReader<R>>> {
+    serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER_BYTES, body))
+}
+
 /// Reads the error object out of the body of a refusal, if it is one.
-pub fn read_refusal(body: &str, window: &Window) -> Option<Refusal> {
-    match read(body.as_bytes(), window) {
+pub fn read_refusal(body: &str) -> Option<Refusal> {
+    struct Nobody;
+    impl Consumer for Nobody {
+        fn label(&mut self, _: &str) -> Option<&mut Option<String>> {
+            None
+        }
+        fn wants_samples(&self) -> bool {
+            false
+        }
+        fn moment(&self, _: f64) -> Option<Timestamp> {
+            None
+        }
+        fn end_series(&mut self, _: Series, _: Rejected) {}
+    }
+    match read_series(body.as_bytes(), &mut Nobody) {
         Err(Defect::Refused(refusal)) => Some(refusal),
         _ => None,
     }
 }
 
-fn defect(error: serde_json::Error) -> Defect {
+pub(super) fn defect(error: serde_json::Error) -> Defect {
     if error.is_eof() {
         return Defect::Truncated;
     }
@@ -143,13 +382,27 @@ struct EnvelopeParts {
     status: String,
     result_type: String,
     refusal: Refusal,
-    answer: Answer,
+    remarks: Remarks,
+}
+
+impl EnvelopeParts {
+    fn remarks(self) -> Result<Remarks, Defect> {
+        match self.status.as_str() {
+            "success" if self.result_type == "matrix" => Ok(self.remarks),
+            "success" => Err(Defect::Shape(format!(
+                "a matrix was expected, the result type is {:?}",
+                self.result_type
+            ))),
+            "error" => Err(Defect::Refused(self.refusal)),
+            other => Err(Defect::Shape(format!(
+                "the status {other:?} is neither success nor error"
+            ))),
+        }
+    }
 }
 
 /// The outermost object.
-struct Envelope<'a> {
-    window: &'a Window,
-}
+struct Envelope<'a>(&'a mut dyn Consumer);
 
 impl<'de> DeserializeSeed<'de> for Envelope<'_> {
     type Value = EnvelopeParts;
@@ -169,21 +422,14 @@ impl<'de> Visitor<'de> for Envelope<'_> {
         let mut parts = EnvelopeParts::default();
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
-                "status" => parts.status = map.next_value::<Text<'_>>()?.owned(),
-                "errorType" => {
-                    parts.refusal.error_type = one_line(&map.next_value::<Text<'_>>()?.0);
-                }
-                "error" => parts.refusal.error = one_line(&map.next_value::<Text<'_>>()?.0),
-                "isPartial" => parts.answer.is_partial = map.next_value()?,
-                "warnings" => {
-                    parts.answer.warnings =
-                        map.next_value::<Option<Remarks>>()?.unwrap_or_default().0;
-                }
-                "infos" => {
-                    parts.answer.infos = map.next_value::<Option<Remarks>>()?.unwrap_or_default().0;
-                }
+                "status" => parts.status = line(&mut map)?,
+                "errorType" => parts.refusal.error_type = line(&mut map)?,
+                "error" => parts.refusal.error = line(&mut map)?,
+                "isPartial" => parts.remarks.is_partial = or_default(&mut map)?,
+                "warnings" => parts.remarks.warnings = or_default::<_, Texts>(&mut map)?.0,
+                "infos" => parts.remarks.infos = or_default::<_, Texts>(&mut map)?.0,
                 "data" => map.next_value_seed(Nullable(Data {
-                    window: self.window,
+                    consumer: &mut *self.0,
                     parts: &mut parts,
                 }))?,
                 _ => {
@@ -195,9 +441,21 @@ impl<'de> Visitor<'de> for Envelope<'_> {
     }
 }
 
+/// A value, or its type's default in place of `null`: some backends write absent ones so.
+fn or_default<'de, A: MapAccess<'de>, T: serde::Deserialize<'de> + Default>(
+    map: &mut A,
+) -> Result<T, A::Error> {
+    Ok(map.next_value::<Option<T>>()?.unwrap_or_default())
+}
+
+/// A text in one short line; empty for `null`.
+fn line<'de, A: MapAccess<'de>>(map: &mut A) -> Result<String, A::Error> {
+    Ok(one_line(&or_default::<_, Text<'_>>(map)?.0))
+}
+
 /// `data`: the result type and the series.
 struct Data<'a> {
-    window: &'a Window,
+    consumer: &'a mut dyn Consumer,
     parts: &'a mut EnvelopeParts,
 }
 
@@ -211,10 +469,10 @@ impl<'de> Visitor<'de> for Data<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
-                "resultType" => self.parts.result_type = one_line(&map.next_value::<Text<'_>>()?.0),
+                "resultType" => self.parts.result_type = line(&mut map)?,
                 "result" => map.next_value_seed(Nullable(ResultList {
-                    window: self.window,
-                    answer: &mut self.parts.answer,
+                    consumer: &mut *self.consumer,
+                    rejected: &mut self.parts.remarks.rejected,
                 }))?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -227,8 +485,8 @@ impl<'de> Visitor<'de> for Data<'_> {
 
 /// `result`: the list of series.
 struct ResultList<'a> {
-    window: &'a Window,
-    answer: &'a mut Answer,
+    consumer: &'a mut dyn Consumer,
+    rejected: &'a mut Rejected,
 }
 
 impl<'de> Visitor<'de> for ResultList<'_> {
@@ -239,16 +497,11 @@ impl<'de> Visitor<'de> for ResultList<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some((node, series)) = list.next_element_seed(OneSeries {
-            window: self.window,
-            rejected: &mut self.answer.rejected_samples,
+        while let Some((points, rejected)) = list.next_element_seed(OneSeries {
+            consumer: &mut *self.consumer,
         })? {
-            match node {
-                Some(node) if !node.is_empty() => {
-                    self.answer.nodes.entry(node).or_default().push(series);
-                }
-                _ => self.answer.without_node += 1,
-            }
+            *self.rejected += rejected;
+            self.consumer.end_series(points, rejected);
         }
         Ok(())
     }
@@ -256,56 +509,52 @@ impl<'de> Visitor<'de> for ResultList<'_> {
 
 /// One element of `result`: `{"metric": {…}, "values": [[time, "value"], …]}`.
 struct OneSeries<'a> {
-    window: &'a Window,
-    rejected: &'a mut u64,
+    consumer: &'a mut dyn Consumer,
 }
 
 impl<'de> DeserializeSeed<'de> for OneSeries<'_> {
-    type Value = (Option<String>, Series);
+    type Value = (Series, Rejected);
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for OneSeries<'_> {
-    type Value = (Option<String>, Series);
+    type Value = (Series, Rejected);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a series with metric and values")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut node = None;
-        let mut series = Series::default();
+        let mut points = Series::default();
+        let mut rejected = Rejected::default();
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
-                "metric" => node = map.next_value::<NodeLabel>()?.0,
-                "values" => map.next_value_seed(Values {
-                    window: self.window,
-                    series: &mut series,
-                    rejected: self.rejected,
-                })?,
+                "metric" => map.next_value_seed(Nullable(Metric(&mut *self.consumer)))?,
+                "values" if self.consumer.wants_samples() => {
+                    map.next_value_seed(Nullable(Values {
+                        consumer: &*self.consumer,
+                        points: &mut points,
+                        rejected: &mut rejected,
+                        newest: f64::NEG_INFINITY,
+                    }))?;
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Ok((node, series))
+        Ok((points, rejected))
     }
 }
 
 /// `values`: pairs of Unix seconds and a number as text.
 struct Values<'a> {
-    window: &'a Window,
-    series: &'a mut Series,
-    rejected: &'a mut u64,
-}
-
-impl<'de> DeserializeSeed<'de> for Values<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_seq(self)
-    }
+    consumer: &'a dyn Consumer,
+    points: &'a mut Series,
+    rejected: &'a mut Rejected,
+    newest: f64,
 }
 
 impl<'de> Visitor<'de> for Values<'_> {
@@ -315,24 +564,35 @@ impl<'de> Visitor<'de> for Values<'_> {
         f.write_str("a list of samples")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
         while let Some((unix, Number(value))) = list.next_element::<(f64, Number)>()? {
-            let kept = self
-                .window
-                .nearest(unix)
-                // The rule for cores holds for bytes as well: finite, 0 to 2^53.
-                .zip(value.and_then(quantity::Cores::new))
-                .is_some_and(|(at, value)| {
-                    self.series.push(Point {
-                        at,
-                        value: value.get(),
-                    })
-                });
-            if !kept {
-                *self.rejected += 1;
-            }
+            self.take(unix, value);
         }
         Ok(())
+    }
+}
+
+impl Values<'_> {
+    fn take(&mut self, unix: f64, value: Option<f64>) {
+        // The rule for cores holds for bytes as well: finite, 0 to 2^53.
+        let Some(value) = value.and_then(quantity::Cores::new) else {
+            self.rejected.implausible += 1;
+            return;
+        };
+        if unix <= self.newest {
+            self.rejected.out_of_order += 1;
+            return;
+        }
+        self.newest = unix;
+        let kept = self.consumer.moment(unix).is_some_and(|at| {
+            self.points.push(Point {
+                at,
+                value: value.get(),
+            })
+        });
+        if !kept {
+            self.rejected.elsewhen += 1;
+        }
     }
 }
 
@@ -366,32 +626,29 @@ impl<'de, V: Visitor<'de, Value = ()>> Visitor<'de> for Nullable<V> {
     }
 }
 
-/// `metric`: the labels, of which one is of interest.
-struct NodeLabel(Option<String>);
+/// `metric`: the labels, of which some are of interest.
+struct Metric<'a>(&'a mut dyn Consumer);
 
-impl<'de> serde::Deserialize<'de> for NodeLabel {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Labels;
-        impl<'de> Visitor<'de> for Labels {
-            type Value = NodeLabel;
+impl<'de> Visitor<'de> for Metric<'_> {
+    type Value = ();
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("labels")
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("labels")
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeLabel, A::Error> {
-                let mut node = None;
-                while let Some(Text(name)) = map.next_key()? {
-                    if name == label::NODE {
-                        node = Some(map.next_value::<Text<'_>>()?.owned());
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Text(name)) = map.next_key()? {
+            match self.0.label(&name) {
+                Some(place) => {
+                    let value = map.next_value::<Text<'_>>()?.0.into_owned();
+                    *place = (!value.is_empty()).then_some(value);
                 }
-                Ok(NodeLabel(node))
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
             }
         }
-        json.deserialize_map(Labels)
+        Ok(())
     }
 }
 
@@ -406,38 +663,32 @@ impl<'de> serde::Deserialize<'de> for Number {
 }
 
 /// A string that need not be copied if the reader still holds it.
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl Text<'_> {
-    fn owned(self) -> String {
-        self.0.into_owned()
-    }
-}
-
 /// A list of texts, cut to [`MAX_REMARKS`].
 #[derive(Default)]
-struct Remarks(Vec<String>);
+struct Texts(Vec<String>);
 
-impl<'de> serde::Deserialize<'de> for Remarks {
+impl<'de> serde::Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         struct List;
         impl<'de> Visitor<'de> for List {
-            type Value = Remarks;
+            type Value = Texts;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list of texts")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Remarks, A::Error> {
-                let mut remarks = Vec::new();
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Texts, A::Error> {
+                let mut texts = Vec::new();
                 while let Some(Text(text)) = list.next_element()? {
-                    if remarks.len() < MAX_REMARKS {
-                        remarks.push(one_line(&text));
+                    if texts.len() < MAX_REMARKS {
+                        texts.push(one_line(&text));
                     }
                 }
-                Ok(Remarks(remarks))
+                Ok(Texts(texts))
             }
         }
         json.deserialize_seq(List)
@@ -445,192 +696,4 @@ impl<'de> serde::Deserialize<'de> for Remarks {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::series::tests::series;
-    use crate::window::Spans;
-    use proptest::prelude::*;
-    use quantity::Timestamp;
-
-    fn window() -> Window {
-        Spans::new(240, 60, 60)
-            .expect("fits")
-            .ending_at(Timestamp::from_unix(1_795_331_580))
-    }
-
-    const START: i64 = 1_795_331_340;
-
-    /// As Prometheus 2.53 answers, with line breaks for reading.
-    const REAL: &str = r#"{"status":"success","data":{"resultType":"matrix","result":[
-        {"metric":{"__name__":"k8s_node_cpu_usage_cores","instance":"10.0.0.7:9100","node":"a","pod":"x-1"},
-         "values":[[1795331340,"0.5"],[1795331400,"0.53"],[1795331460.000,"6.1e-1"]]},
-        {"metric":{"node":"a","pod":"x-2"},"values":[[1795331520,"0.7"],[1795331580,"0.71"]]},
-        {"metric":{"node":"b"},"values":[[1795331580,"1"]]}]}}"#;
-
-    #[test]
-    fn the_answer_of_a_prometheus_is_read_by_node() {
-        let answer = read(REAL.as_bytes(), &window()).expect("a matrix");
-        assert_eq!(
-            answer.nodes["a"],
-            [
-                series(&[(START, 0.5), (START + 60, 0.53), (START + 120, 0.61)]),
-                series(&[(START + 180, 0.7), (START + 240, 0.71)]),
-            ]
-        );
-        assert_eq!(answer.nodes["b"], [series(&[(START + 240, 1.0)])]);
-        assert_eq!((answer.without_node, answer.rejected_samples), (0, 0));
-    }
-
-    #[test]
-    fn samples_that_no_node_can_have_are_left_out_and_counted() {
-        for bad in [
-            r#"[1795331400,"NaN"]"#,
-            r#"[1795331400,"+Inf"]"#,
-            r#"[1795331400,"-Inf"]"#,
-            r#"[1795331400,"-0.1"]"#,
-            r#"[1795331400,"1e300"]"#,
-            r#"[1795331400,"banana"]"#,
-            r#"[1795331340,"2"]"#, // repeated
-            r#"[1795331280,"2"]"#, // before the window
-            r#"[1795331640,"2"]"#, // after it
-            r#"[1e300,"2"]"#,
-        ] {
-            let body = format!(
-                r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"node":"a"}},"values":[[1795331340,"1"],{bad},[1795331580,"3"]]}}]}}}}"#
-            );
-            let answer = read(body.as_bytes(), &window()).expect(bad);
-            assert_eq!(
-                answer.nodes["a"],
-                [series(&[(START, 1.0), (START + 240, 3.0)])]
-            );
-            assert_eq!(answer.rejected_samples, 1, "{bad}");
-        }
-    }
-
-    #[test]
-    fn order_of_keys_unknown_fields_and_nulls_do_not_matter() {
-        let body = r#"{"warnings":["w1","w2"],"infos":["i"],"isPartial":true,"stats":{"x":[1,{}]},
-            "data":{"result":[{"values":[[1795331580,"1"]],"histograms":[[1795331580,{"count":"1"}]],"metric":{"node":"\u0061"}},
-                              {"metric":{"pod":"p"},"values":[[1795331580,"1"]]},
-                              {"metric":{"node":""},"values":[]}],
-                    "resultType":"matrix"},"status":"success"}"#;
-        let answer = read(body.as_bytes(), &window()).expect("a matrix");
-        assert_eq!(answer.nodes.keys().collect::<Vec<_>>(), ["a"]);
-        assert_eq!(answer.warnings, ["w1", "w2"]);
-        assert_eq!(answer.infos, ["i"]);
-        assert!(answer.is_partial);
-        assert_eq!(answer.without_node, 2);
-
-        let empty =
-            r#"{"status":"success","warnings":null,"data":{"resultType":"matrix","result":null}}"#;
-        assert_eq!(
-            read(empty.as_bytes(), &window()).expect("empty"),
-            Answer::default()
-        );
-    }
-
-    #[test]
-    fn an_error_object_is_a_refusal_in_its_own_words() {
-        let body = r#"{"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries.\nTry decreasing the query resolution (?step=XX)"}"#;
-        let Err(Defect::Refused(refusal)) = read(body.as_bytes(), &window()) else {
-            panic!("accepted");
-        };
-        assert_eq!(
-            refusal.to_string(),
-            "bad_data: exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"
-        );
-        let null_data = r#"{"status":"error","data":null,"errorType":"","error":""}"#;
-        let refusal = read_refusal(null_data, &window()).expect("an error object");
-        assert_eq!(refusal.to_string(), "no reason given");
-        assert_eq!(read_refusal(REAL, &window()), None);
-        assert_eq!(read_refusal("<html>", &window()), None);
-    }
-
-    #[test]
-    fn what_is_no_matrix_is_refused_with_a_reason() {
-        for (body, reason) in [
-            (
-                r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"node":"a"},"value":[1,"1"]}]}}"#,
-                "a matrix was expected, the result type is \"vector\"",
-            ),
-            ("{}", "the status \"\" is neither success nor error"),
-            (
-                r#"{"status":"ok"}"#,
-                "the status \"ok\" is neither success nor error",
-            ),
-        ] {
-            match read(body.as_bytes(), &window()) {
-                Err(Defect::Shape(problem)) => assert_eq!(problem, reason),
-                other => panic!("{body}: {other:?}"),
-            }
-        }
-        for body in ["[]", "<html>", "{} {}", r#"{"status":1}"#, "\u{feff}{}"] {
-            assert!(
-                matches!(read(body.as_bytes(), &window()), Err(Defect::Shape(_))),
-                "{body}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_answer_cut_anywhere_is_never_taken_for_a_whole_one() {
-        for end in 0..REAL.len() {
-            let cut = read(&REAL.as_bytes()[..end], &window());
-            assert!(
-                matches!(cut, Err(Defect::Truncated)),
-                "cut at {end}: {cut:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_series_never_has_more_points_than_the_window() {
-        let samples: Vec<String> = (0..2400)
-            .map(|k| format!("[{},\"1\"]", START as f64 + f64::from(k) / 10.0))
-            .collect();
-        let body = format!(
-            r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"node":"a"}},"values":[{}]}}]}}}}"#,
-            samples.join(",")
-        );
-        let answer = read(body.as_bytes(), &window()).expect("a matrix");
-        assert_eq!(
-            answer.nodes["a"][0].points().len(),
-            window().points_expected()
-        );
-    }
-
-    #[test]
-    fn a_foreign_text_becomes_one_short_line() {
-        assert_eq!(one_line("a\n\tb\u{1b}[31m  c"), "a b[31m c");
-        let long = one_line(&"x".repeat(10_000));
-        assert_eq!(long.chars().count(), MAX_TEXT_CHARS + 1);
-        assert!(long.ends_with('…'));
-    }
-
-    /// Hands out a few bytes at a time.
-    struct Dripping<'a>(&'a [u8], usize);
-
-    impl Read for Dripping<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = self.1.min(buffer.len()).min(self.0.len());
-            let (now, later) = self.0.split_at(count);
-            buffer[..count].copy_from_slice(now);
-            self.0 = later;
-            Ok(count)
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_chunking_gives_the_same_answer(size in 1..200usize) {
-            let whole = read(REAL.as_bytes(), &window()).expect("a matrix");
-            let dripped = read(Dripping(REAL.as_bytes(), size), &window()).expect("a matrix");
-            prop_assert_eq!(dripped, whole);
-        }
-
-        #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read(bytes.as_slice(), &window());
-        }
-    }
-}
+mod tests;

@@ -1,16 +1,34 @@
-//! The report: what it holds, and its two forms. Pure.
+//! The report: what it holds, and its forms. Pure.
 //!
 //! `report.schema.json` beside this crate's manifest describes the JSON form;
 //! a test holds real reports against it.
 
+pub mod csv;
+#[cfg(test)]
+pub(crate) mod example;
+pub mod fleet;
+mod format;
+pub mod html;
 pub mod json;
+pub mod markdown;
+pub mod prometheus;
+pub mod summary;
 pub mod text;
+
+use std::time::Duration;
+
+pub use format::{Format, Style};
+
 use forecast::{Backtest, Candidate, Outcome, Point, Prediction};
 use quantity::Timestamp;
 use serde::Serialize;
 
+use self::fleet::FleetReport;
 use crate::exit::Exit;
-use crate::recommend::{Action, Recommendation, Resource, Severity, Thresholds};
+use crate::hysteresis::{Thresholds, Verdict};
+use crate::previous::Origin;
+use crate::recommend::{Action, Recommendation, Resource, Severity};
+use crate::shard::Shard;
 use crate::window::Window;
 
 /// Everything a report says.
@@ -22,12 +40,22 @@ pub struct Report {
     pub program_version: &'static str,
     /// When the report was made.
     pub generated_at: Timestamp,
+    /// How long asking for the points and judging them took; not part of the
+    /// JSON form, which is the same for the same points.
+    #[serde(skip)]
+    pub took: Duration,
     /// What time it is about.
     pub window: WindowReport,
+    /// Which part of the fleet it is about, if not the whole.
+    pub shard: Option<ShardReport>,
     /// What it judged by.
     pub thresholds: ThresholdsReport,
+    /// Where the verdicts of the report before came from; `None` if there was none.
+    pub previous: Option<Origin>,
     /// Worst first, then by name.
     pub nodes: Vec<NodeReport>,
+    /// Which of them could be removed.
+    pub fleet: FleetReport,
     /// What is missing from the report, one sentence each; empty if it is complete.
     pub errors: Vec<String>,
     /// What else is worth knowing, one sentence each.
@@ -58,6 +86,17 @@ impl From<&Window> for WindowReport {
     }
 }
 
+/// A part of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ShardReport {
+    /// Which.
+    #[serde(flatten)]
+    pub shard: Shard,
+    /// Whether there are nodes in other parts; then none in this one is no failure.
+    #[serde(skip)]
+    pub others_have_data: bool,
+}
+
 /// Shares of allocatable, 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ThresholdsReport {
@@ -85,8 +124,20 @@ pub struct NodeReport {
     pub action: Action,
     /// How urgent that is.
     pub severity: Severity,
+    /// The verdict of the report before, if its severity was another one.
+    pub changed_from: Option<Verdict>,
     /// CPU and memory.
     pub resources: Vec<ResourceReport>,
+}
+
+impl NodeReport {
+    /// What to do with it and how urgent that is.
+    pub fn verdict(&self) -> Verdict {
+        Verdict {
+            action: self.action,
+            severity: self.severity,
+        }
+    }
 }
 
 /// One resource of one node.
@@ -117,6 +168,8 @@ pub struct ResourceReport {
     pub capacity: Option<f64>,
     /// What to do.
     pub recommendation: Recommendation,
+    /// Why, one fact a line, the decisive one first.
+    pub evidence: Vec<String>,
 }
 
 /// What is ahead of one resource.
@@ -178,7 +231,10 @@ impl From<Prediction> for PredictionReport {
 pub struct BacktestReport {
     /// Moments of the past at which it was tried.
     pub folds: usize,
-    /// Its mean absolute scaled error at this horizon.
+    /// How far ahead it was tried: the horizon, or a third of the time that the
+    /// points span where that is shorter.
+    pub horizon_seconds: u64,
+    /// Its mean absolute scaled error at that horizon.
     pub mase: f64,
     /// The same error of the newest value carried forward.
     pub naive_mase: f64,
@@ -190,12 +246,14 @@ impl From<Backtest> for BacktestReport {
     fn from(backtest: Backtest) -> Self {
         let Backtest {
             folds,
+            horizon,
             mase,
             naive_mase,
             coverage,
         } = backtest;
         Self {
             folds,
+            horizon_seconds: horizon,
             mase,
             naive_mase,
             coverage,
@@ -243,7 +301,8 @@ impl Report {
     /// The exit code that this report deserves.
     pub fn exit(&self, fail_on: Option<Severity>) -> Exit {
         let found = |least| self.nodes.iter().any(|node| node.severity >= least);
-        if !self.has_data() {
+        let others = self.shard.is_some_and(|shard| shard.others_have_data);
+        if !self.has_data() && !others {
             Exit::NoData
         } else if !self.errors.is_empty() {
             Exit::Partial

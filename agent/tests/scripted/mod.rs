@@ -1,25 +1,45 @@
 //! A backend of a few lines: answers each POST as the test's closure says, and a
 //! way to run the real program against it.
 
+#![allow(dead_code, reason = "each test program uses its part of it")]
+
+pub(crate) mod receiver;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-/// One range query as it arrived.
-#[derive(Debug, Clone)]
+/// One query as it arrived.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Query {
     /// Request line without the version: `POST /api/v1/query_range`.
     pub(crate) line: String,
+    /// Headers as they came.
+    pub(crate) headers: Vec<String>,
     /// PromQL, decoded.
     pub(crate) query: String,
-    /// Unix seconds.
+    /// Unix seconds; of an instant query its time.
     pub(crate) start: i64,
-    /// Unix seconds.
+    /// Unix seconds; of an instant query its time.
     pub(crate) end: i64,
-    /// Seconds.
+    /// Seconds; 0 for an instant query.
     pub(crate) step: i64,
+}
+
+impl Query {
+    /// Whether it is about a range.
+    pub(crate) fn is_range(&self) -> bool {
+        self.line.ends_with("/api/v1/query_range")
+    }
+
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.headers.iter().filter_map(|line| line.split_once(':'));
+        let found = pairs.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim())
+    }
 }
 
 /// One response, byte by byte as the test wants it.
@@ -76,16 +96,64 @@ pub(crate) fn series(query: &Query, node: &str, points: i64, value: impl Fn(i64)
     )
 }
 
+/// Bytes.
+pub(crate) const GIB: f64 = 1_073_741_824.0;
+
+/// A cluster of three nodes: `busy` grows out of its CPU, `calm` is fine, `idle` can go.
+pub(crate) fn cluster(query: &Query) -> Answer {
+    let all = |values: [f64; 3]| {
+        let nodes = ["busy", "calm", "idle"];
+        let one = |(node, value)| series(query, node, 121, move |_| value);
+        Answer::matrix(&nodes.into_iter().zip(values).map(one).collect::<Vec<_>>())
+    };
+    match query.query.as_str() {
+        "k8s_node_cpu_usage_cores" => Answer::matrix(&[
+            series(query, "busy", 121, |k| 2.0 + 0.015 * k as f64),
+            series(query, "calm", 121, |_| 2.0),
+            series(query, "idle", 121, |_| 0.125),
+        ]),
+        "k8s_node_memory_usage_bytes" => all([8.0 * GIB, 8.0 * GIB, GIB]),
+        "k8s_node_cpu_allocatable_cores" => all([4.0; 3]),
+        "k8s_node_memory_allocatable_bytes" => all([16.0 * GIB; 3]),
+        "k8s_node_cpu_capacity_cores" => all([4.5; 3]),
+        "k8s_node_memory_capacity_bytes" => all([17.0 * GIB; 3]),
+        // Nobody publishes reports here.
+        "k8s_node_resource_recommendation_severity" => Answer::matrix(&[]),
+        // Nor is there a kube-state-metrics.
+        query if query.contains("kube_") => Answer::matrix(&[]),
+        other => Answer::json(
+            "400 Bad Request",
+            &format!(r#"{{"status":"error","errorType":"bad_data","error":"unknown {other}"}}"#),
+        ),
+    }
+}
+
 /// A running backend. Its thread ends with the test's process.
 pub(crate) struct Backend {
     /// `http://127.0.0.1:<port>`.
     pub(crate) url: String,
     queries: Receiver<Query>,
+    only_ranges: bool,
 }
 
 impl Backend {
-    /// Answers each query with what `answer` returns for it.
+    /// Answers each range query with what `answer` returns for it, and knows no other,
+    /// as the history of the exporter. The others are not among [`Self::queries`].
     pub(crate) fn start(mut answer: impl FnMut(&Query) -> Answer + Send + 'static) -> Self {
+        let mut backend = Self::start_whole(move |query| match query.is_range() {
+            true => answer(query),
+            false => Answer::new(
+                "404 Not Found",
+                "Content-Type: text/plain\r\n",
+                "no such path",
+            ),
+        });
+        backend.only_ranges = true;
+        backend
+    }
+
+    /// Answers each request with what `answer` returns for it.
+    pub(crate) fn start_whole(mut answer: impl FnMut(&Query) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let (sender, queries) = channel();
@@ -99,12 +167,19 @@ impl Backend {
                 let _ = stream.write_all(&answer.0);
             }
         });
-        Self { url, queries }
+        Self {
+            url,
+            queries,
+            only_ranges: false,
+        }
     }
 
     /// The queries answered so far.
     pub(crate) fn queries(&self) -> Vec<Query> {
-        self.queries.try_iter().collect()
+        let queries = self.queries.try_iter();
+        queries
+            .filter(|query| !self.only_ranges || query.is_range())
+            .collect()
     }
 }
 
@@ -130,19 +205,24 @@ fn read_query(stream: &TcpStream) -> Query {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).expect("the form");
     let body = String::from_utf8(body).expect("a form");
-    let field = |name: &str| {
+    let field = |name: &'static str| {
         body.split('&')
             .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
             .map(decode)
             .unwrap_or_default()
     };
-    let number = |name: &str| field(name).parse().expect(name);
+    let number = |names: [&'static str; 2]| {
+        let texts = names.map(field);
+        let text = texts.iter().find(|text| !text.is_empty());
+        text.map_or(0, |text| text.parse().expect(names[0]))
+    };
     Query {
-        line: lines[0].trim_end_matches(" HTTP/1.1").to_owned(),
+        line: lines.remove(0).trim_end_matches(" HTTP/1.1").to_owned(),
+        headers: lines,
         query: field("query"),
-        start: number("start"),
-        end: number("end"),
-        step: number("step"),
+        start: number(["start", "time"]),
+        end: number(["end", "time"]),
+        step: number(["step", ""]),
     }
 }
 

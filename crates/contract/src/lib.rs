@@ -1,27 +1,37 @@
 //! The names that everything agrees on: the exporter emits them, the agent
-//! asks for them, manifests draw and alert on them.
+//! asks for them and emits its own, manifests draw and alert on them.
 //!
 //! A series name, a label, a port or a path is written here and nowhere else.
 //! Data only: no I/O, no logic beyond lookups, no dependency.
 
+pub mod kube_state;
 pub mod kubelet;
+pub mod report;
 pub mod series;
+pub mod service;
 
 pub use series::{Kind, Series};
 
 /// Port on which the exporter serves, on every address.
 pub const EXPORTER_PORT: u16 = 9100;
 
-/// Paths that the exporter serves.
+/// Port on which the manifests have a long-running agent serve.
+pub const AGENT_PORT: u16 = 9101;
+
+/// Paths that the programs serve.
 pub mod path {
     /// The exposition.
     pub const METRICS: &str = "/metrics";
     /// 200 as long as the program runs.
     pub const LIVEZ: &str = "/livez";
-    /// 200 while a core series is published.
+    /// 200 while there is something to publish: a core series, a report.
     pub const READYZ: &str = "/readyz";
     /// Range queries: Prometheus's own path, so that the agent can ask either.
     pub const QUERY_RANGE: &str = "/api/v1/query_range";
+    /// Instant queries: Prometheus's own path, which the exporter does not serve.
+    pub const QUERY: &str = "/api/v1/query";
+    /// The agent's newest report, with the form behind a dot: `/report.json`.
+    pub const REPORT: &str = "/report";
 }
 
 /// Label names of our series.
@@ -38,6 +48,16 @@ pub mod label {
     pub const RESOURCE: &str = "resource";
     /// `waiting` (some tasks stall) or `stalled` (all of them do).
     pub const KIND: &str = "kind";
+    /// Which end of an interval: one of [`super::Bound::ALL`].
+    pub const BOUND: &str = "bound";
+    /// Name of a forecasting model.
+    pub const MODEL: &str = "model";
+    /// What to do: one of the actions of a report.
+    pub const ACTION: &str = "action";
+    /// Whom reports are sent to: `slack`, `webhook`, `grafana` or `pushgateway`.
+    pub const SINK: &str = "sink";
+    /// `high` or `low`.
+    pub const THRESHOLD: &str = "threshold";
     /// Release of the program.
     pub const VERSION: &str = "version";
     /// Source revision the program was built from.
@@ -68,6 +88,31 @@ impl Endpoint {
             Self::Cadvisor => "cadvisor",
             Self::Pods => "pods",
             Self::Node => "node",
+        }
+    }
+}
+
+/// Which end of a forecast's interval, as the label `bound` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bound {
+    /// The lower end.
+    Lower,
+    /// What is expected: between the two ends.
+    Expected,
+    /// The upper end.
+    Upper,
+}
+
+impl Bound {
+    /// All of them, in rising order.
+    pub const ALL: [Self; 3] = [Self::Lower, Self::Expected, Self::Upper];
+
+    /// The label value.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Lower => "lower",
+            Self::Expected => "expected",
+            Self::Upper => "upper",
         }
     }
 }

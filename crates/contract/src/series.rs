@@ -1,4 +1,5 @@
 //! Every series that the exporter publishes: name, type, help text, labels.
+//! Those of a report are in [`crate::report`].
 
 use crate::label;
 
@@ -26,25 +27,27 @@ pub struct Series {
     pub labels: &'static [&'static str],
 }
 
-/// Declares the series and the list of them all in one table.
-macro_rules! series {
+/// Declares series and the list of them all in one table.
+macro_rules! table {
     ($($const:ident: $kind:ident $name:literal [$($label:expr),*] $help:literal;)+) => {
         $(
             #[doc = $help]
-            pub const $const: Series = Series {
+            pub const $const: $crate::Series = $crate::Series {
                 name: $name,
-                kind: Kind::$kind,
+                kind: $crate::Kind::$kind,
                 help: $help,
                 labels: &[$($label),*],
             };
         )+
 
         /// Every series, in the order of the exposition.
-        pub const ALL: &[&Series] = &[$(&$const),+];
+        pub const ALL: &[&$crate::Series] = &[$(&$const),+];
     };
 }
 
-series! {
+pub(crate) use table;
+
+table! {
     CPU_USAGE: Gauge "k8s_node_cpu_usage_cores" [label::NODE]
         "CPU used by the node, in cores: the rate of its CPU seconds between its two newest samples";
     MEMORY_USAGE: Gauge "k8s_node_memory_usage_bytes" [label::NODE]
@@ -104,12 +107,13 @@ series! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{report, service};
     use std::collections::HashSet;
 
     #[test]
     fn names_are_distinct_and_end_as_their_type_demands() {
         let mut seen = HashSet::new();
-        for series in ALL {
+        for series in ALL.iter().chain(report::ALL).chain(service::ALL) {
             assert!(seen.insert(series.name), "{} twice", series.name);
             assert_eq!(
                 series.kind == Kind::Counter,

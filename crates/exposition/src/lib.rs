@@ -10,6 +10,10 @@
 //! passes through it: it alone is compiled for speed in programs that are
 //! otherwise compiled for size.
 
+mod selector;
+
+pub use selector::Selector;
+
 use memchr::arch::all::is_prefix;
 use memchr::{memchr, memchr2};
 

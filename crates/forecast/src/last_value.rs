@@ -13,7 +13,8 @@ impl Model for LastValue {
         "last_value"
     }
 
-    fn predict(&self, points: &[Point], times: &[Timestamp]) -> Vec<f64> {
-        vec![points.last().map_or(0.0, |p| p.value); times.len()]
+    fn continue_from(&self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
+        let newest = points.last().map_or(0.0, |p| p.value);
+        Ok(vec![newest; times.len()])
     }
 }

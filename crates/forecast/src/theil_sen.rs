@@ -23,9 +23,9 @@ impl Model for TheilSen {
         "theil_sen"
     }
 
-    fn predict(&self, points: &[Point], times: &[Timestamp]) -> Vec<f64> {
+    fn continue_from(&self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
         let Some(newest) = points.last() else {
-            return vec![0.0; times.len()];
+            return Ok(vec![0.0; times.len()]);
         };
         // Times count from the newest point: small numbers, so no precision is
         // lost, and the same ones whenever the series was recorded.
@@ -35,10 +35,8 @@ impl Model for TheilSen {
             .collect();
         let slope = slope(&middles(&xy));
         let level = median(xy.iter().map(|(x, y)| y - slope * x).collect());
-        times
-            .iter()
-            .map(|time| level + slope * time.since(newest.at))
-            .collect()
+        let at = |time: &Timestamp| level + slope * time.since(newest.at);
+        Ok(times.iter().map(at).collect())
     }
 }
 
@@ -67,7 +65,7 @@ fn slope(xy: &[(f64, f64)]) -> f64 {
 }
 
 /// The middle value, or the mean of the two middle ones; 0 of nothing.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     let middle = values.len() / 2;
     if values.is_empty() {
         return 0.0;
@@ -85,6 +83,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::{ahead, spaced};
+    use proptest::prelude::*;
 
     #[test]
     fn the_median_is_the_middle_or_between_the_two_middle_values() {
@@ -120,5 +120,25 @@ mod tests {
             slope(&[(0.0, 0.0), (1.0, 1.0), (2.0, 8.0), (3.0, 3.0)]),
             1.0
         );
+    }
+
+    proptest! {
+        #[test]
+        fn one_outlier_in_twenty_hardly_moves_a_line(
+            at in 0..20usize,
+            outlier in 0.0..1e6f64,
+            slope in 0.0..0.1f64,
+        ) {
+            let end = |values: &[f64]| {
+                let points = spaced(values);
+                let line = TheilSen.continue_from(&points, &ahead(&points, 30));
+                line.expect("a line through anything")[29]
+            };
+            let mut values: Vec<f64> = (0..20).map(|k| 10.0 + slope * f64::from(k)).collect();
+            let clean = end(&values);
+            values[at] = outlier;
+            let dirty = end(&values);
+            prop_assert!((dirty - clean).abs() <= 0.1 * clean, "{} {}", clean, dirty);
+        }
     }
 }

@@ -11,7 +11,7 @@ mod timestamp;
 
 pub use duration::{Interval, parse_duration};
 pub use kubernetes::parse_quantity;
-pub use timestamp::Timestamp;
+pub use timestamp::{Timestamp, parse_time};
 
 use std::fmt;
 

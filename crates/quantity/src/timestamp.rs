@@ -27,6 +27,62 @@ impl Timestamp {
     }
 }
 
+/// Reads a moment as people and programs write it, in seconds since the Unix epoch
+/// with a fraction: Unix seconds (`1795331588.5`), or RFC 3339 with an offset
+/// (`2026-11-22T07:13:08Z`, `2026-11-22T08:13:08.5+01:00`).
+///
+/// `None` for anything else, and beyond the year 9999.
+pub fn parse_time(text: &str) -> Option<f64> {
+    let seconds = match text.parse::<f64>() {
+        Ok(seconds) => seconds,
+        Err(_) => parse_rfc_3339(text)?,
+    };
+    (seconds.abs() <= MAX_SECONDS).then_some(seconds)
+}
+
+/// The last second of the year 9999, far from any overflow.
+const MAX_SECONDS: f64 = 253_402_300_799.0;
+
+fn parse_rfc_3339(text: &str) -> Option<f64> {
+    let (date, rest) = text.split_once(['T', 't'])?;
+    let (time, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-'])?);
+    let mut date = date.splitn(3, '-').map(|part| number(part, part.len()));
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let (hour_minute, second) = time.rsplit_once(':')?;
+    let minutes = clock(hour_minute)?;
+    let (whole, fraction) = second.split_once('.').unwrap_or((second, "0"));
+    // A leap second is the first of the next minute.
+    let whole = number(whole, 2).filter(|second| *second <= 60)?;
+    let digits = fraction.bytes().all(|b| b.is_ascii_digit());
+    let fraction: f64 = digits.then(|| format!("0.{fraction}").parse().ok())??;
+    let ahead = match offset.split_at(1) {
+        ("Z" | "z", "") => 0,
+        ("+", behind) => clock(behind)?,
+        ("-", behind) => -clock(behind)?,
+        _ => return None,
+    };
+    let days = days_since_epoch(year, month, day);
+    // What is no day of the calendar would be another one.
+    if civil(days) != (year, month, day) {
+        return None;
+    }
+    let seconds = days * SECONDS_PER_DAY + (minutes - ahead) * 60 + whole;
+    Some(seconds as f64 + fraction)
+}
+
+/// Minutes since midnight for `07:13`.
+fn clock(text: &str) -> Option<i64> {
+    let (hour, minute) = text.split_once(':')?;
+    let hour = number(hour, 2).filter(|hour| *hour < 24)?;
+    let minute = number(minute, 2).filter(|minute| *minute < 60)?;
+    Some(hour * 60 + minute)
+}
+
+/// A number of so many digits and nothing else.
+fn number(text: &str, digits: usize) -> Option<i64> {
+    (text.len() == digits && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
 impl From<SystemTime> for Timestamp {
     /// The second that `time` falls into. A clock set before 1970 counts as 1970.
     fn from(time: SystemTime) -> Self {
@@ -68,6 +124,14 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
+/// The inverse of [`civil`], for any month from 1 to 12.
+fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let month_from_march = (month + 9) % 12;
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leap_days + (153 * month_from_march + 2) / 5 + day - 1 - 719_468
+}
+
 /// As RFC 3339 text.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Timestamp {
@@ -90,6 +154,60 @@ mod tests {
             (1_795_331_588, "2026-11-22T07:13:08Z"),
         ] {
             assert_eq!(Timestamp(unix).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_unix_seconds_or_rfc_3339() {
+        for (text, seconds) in [
+            ("0", 0.0),
+            ("-1", -1.0),
+            ("1795330653.39", 1_795_330_653.39),
+            ("1.79533065339e9", 1_795_330_653.39),
+            ("2026-11-22T06:57:33.390Z", 1_795_330_653.39),
+            ("2026-11-22T07:57:33+01:00", 1_795_330_653.0),
+            ("2026-11-22t01:27:33-05:30", 1_795_330_653.0),
+            ("1970-01-01T00:00:00Z", 0.0),
+            ("1969-12-31T23:59:59Z", -1.0),
+            ("2000-02-29T12:00:00Z", 951_825_600.0),
+            ("2016-12-31T23:59:60Z", 1_483_228_800.0),
+        ] {
+            let read = parse_time(text).expect(text);
+            assert!((read - seconds).abs() < 1e-6, "{text}: {read}");
+        }
+        for text in [
+            "",
+            "now",
+            "NaN",
+            "inf",
+            "1e300",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-11-22",
+            "2026-11-22T07:13:08",
+            "2026-11-22 07:13:08Z",
+            "2026-11-22T7:13:08Z",
+            "2026-11-22T07:13:8Z",
+            "2026-11-22T24:00:00Z",
+            "2026-11-22T07:60:00Z",
+            "2026-11-22T07:13:61Z",
+            "2026-11-22T07:13:08.Zx",
+            "2026-11-22T07:13:08.-5Z",
+            "2026-11-22T07:13:08+1",
+            "2026-11-22T07:13:08\u{2212}01:00",
+            "+2026-11-22T07:13:08Z",
+        ] {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back_as_the_same_moment() {
+        // Every 1,000,003rd second of four centuries meets each day of the calendar.
+        for unix in (-2_208_988_800..10_413_792_000).step_by(1_000_003) {
+            let text = Timestamp(unix).to_string();
+            assert_eq!(parse_time(&text), Some(unix as f64), "{text}");
         }
     }
 }

@@ -25,7 +25,8 @@
 //! `cgroup` (its samples), `exposition`, `objects`, `selector` and `list` (their
 //! text), `replay`, `status`; `api` (which path means what); `faults` and
 //! `hostile` (trouble); `http`, `tls` and `credentials` (the wire and the files);
-//! `server` (the connections), `cluster` and `running` (start, steer, stop).
+//! `server` (the connections), `cluster` and `running` (start, steer, stop). Apart from
+//! all these, `specimens`: whole series with what came after them.
 
 mod api;
 mod cgroup;
@@ -44,6 +45,7 @@ mod running;
 mod selector;
 mod server;
 mod shape;
+mod specimens;
 mod status;
 mod tls;
 
@@ -56,6 +58,7 @@ pub use replay::Replay;
 pub use requests::{Asked, Endpoint, Requests};
 pub use running::Running;
 pub use shape::Shape;
+pub use specimens::{Specimen, VIEWS, View, specimens};
 pub use tls::Certificate;
 
 use std::path::PathBuf;

@@ -4,11 +4,15 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::BaseUrl;
+use rustls::AlertDescription;
+
+use crate::{BaseUrl, SecretError};
 
 /// Why no complete response arrived.
 #[derive(Debug)]
 pub enum Failure {
+    /// The file of a token or password is of no use.
+    Credentials(SecretError),
     /// The host name has no address.
     NameNotFound {
         /// The name that was looked up.
@@ -53,6 +57,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Credentials(error) => error.fmt(f),
             Self::NameNotFound { host } => write!(f, "no address found for host {host:?}"),
             Self::Connect { to, source } => write!(f, "no connection to {to}: {source}"),
             Self::Tls { to, problem } => write!(f, "TLS with {to}: {problem}"),
@@ -72,9 +77,17 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            // Shown as it is, so its source is ours.
+            Self::Credentials(error) => error.source(),
             Self::Connect { source, .. } => Some(source),
             _ => None,
         }
+    }
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
+        Self::Credentials(error)
     }
 }
 
@@ -109,6 +122,8 @@ impl Failure {
                 to,
                 source: io::Error::from(io::ErrorKind::NotConnected),
             },
+            // Its text is the URL, whose path may be a secret.
+            ureq::Error::BadUri(_) => Self::Protocol("the path cannot be part of a URL".into()),
             other => Self::Protocol(other.to_string()),
         }
     }
@@ -152,6 +167,22 @@ fn tls_problem(error: &rustls::Error) -> String {
         }
         rustls::Error::InvalidMessage(_) => {
             format!("the peer does not speak TLS ({error})")
+        }
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "the server asks for a client certificate, and none was given".to_owned()
+        }
+        rustls::Error::AlertReceived(
+            alert @ (AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::DecryptError),
+        ) => {
+            // Go's servers say of a certificate that is missing that it is bad.
+            format!("the server turns the client certificate down, or the lack of one ({alert:?})")
         }
         other => other.to_string(),
     }

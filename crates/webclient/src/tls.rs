@@ -21,7 +21,7 @@ use ureq::unversioned::transport::{
     TransportAdapter,
 };
 
-use crate::{BaseUrl, Failure, name};
+use crate::{BaseUrl, Failure, Identity, name, read_file};
 
 /// Whom to trust: the authorities of one CA file, or the public ones.
 #[derive(Clone)]
@@ -127,11 +127,23 @@ impl Authorities {
     /// # Errors
     /// When the file cannot be read or holds no certificate.
     pub fn from_file(path: &Path) -> Result<Self, AuthorityError> {
-        let pem = std::fs::read(path).map_err(|source| AuthorityError::Read {
+        let pem = read_file(path).map_err(|source| AuthorityError::Read {
             path: path.to_owned(),
             source,
         })?;
         Self::from_pem(&pem, path)
+    }
+
+    /// Both these and `others`.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        let roots = self.roots.roots.iter().chain(&others.roots.roots);
+        Self {
+            roots: Arc::new(RootCertStore {
+                roots: roots.cloned().collect(),
+            }),
+            origin: format!("{} and {}", self.origin, others.origin),
+        }
     }
 }
 
@@ -239,15 +251,24 @@ pub(crate) struct TlsConnector {
 }
 
 impl TlsConnector {
-    pub(crate) fn new(base: &BaseUrl, authorities: &Authorities) -> Self {
+    pub(crate) fn new(
+        base: &BaseUrl,
+        authorities: &Authorities,
+        identity: Option<&Identity>,
+    ) -> Self {
         Self {
             base: base.clone(),
-            config: base.is_https().then(|| client_config(authorities)),
+            config: base
+                .is_https()
+                .then(|| client_config(authorities, identity)),
         }
     }
 }
 
-fn client_config(authorities: &Authorities) -> Result<Arc<ClientConfig>, String> {
+fn client_config(
+    authorities: &Authorities,
+    identity: Option<&Identity>,
+) -> Result<Arc<ClientConfig>, String> {
     let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::ring::default_provider());
     let inner =
         WebPkiServerVerifier::builder_with_provider(authorities.roots.clone(), provider.clone())
@@ -258,15 +279,16 @@ fn client_config(authorities: &Authorities) -> Result<Arc<ClientConfig>, String>
         .map_err(|error| error.to_string())?;
     // "Dangerous" is rustls's word for any verifier but its own; ours only
     // rewords the refusals of that one.
-    Ok(Arc::new(
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(ExplainingVerifier {
-                inner,
-                authorities: authorities.origin.clone(),
-            }))
-            .with_no_client_auth(),
-    ))
+    let builder = builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(ExplainingVerifier {
+            inner,
+            authorities: authorities.origin.clone(),
+        }));
+    Ok(Arc::new(match identity {
+        Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
+        None => builder.with_no_client_auth(),
+    }))
 }
 
 impl fmt::Debug for TlsConnector {

@@ -3,6 +3,9 @@
 use std::fmt;
 
 use ureq::http::Uri;
+use ureq::http::uri::PathAndQuery;
+
+use crate::Secret;
 
 /// A checked `http://` or `https://` URL without credentials, query or
 /// fragment, and without a trailing slash.
@@ -78,6 +81,31 @@ impl BaseUrl {
                 .to_owned(),
             port,
         })
+    }
+
+    /// Takes the URL of a webhook apart: its origin, and its path with the query,
+    /// which are the secret of it. Paths in requests to the origin are shown nowhere.
+    ///
+    /// # Errors
+    /// As [`BaseUrl::parse`], but a query is welcome.
+    pub fn parse_webhook(text: &str) -> Result<(Self, Secret), BadUrl> {
+        let text = text.trim();
+        let path = text
+            .find("://")
+            .map(|scheme| scheme + 3)
+            .and_then(|host| Some(host + text[host..].find(['/', '?', '#'])?))
+            .unwrap_or(text.len());
+        let (origin, path) = text.split_at(path);
+        if path.contains('#') {
+            return Err(BadUrl("a URL without a fragment (#)"));
+        }
+        let path = match path.starts_with('/') {
+            true => path.to_owned(),
+            false => format!("/{path}"),
+        };
+        // What a request would refuse is better refused here.
+        path.parse::<PathAndQuery>().map_err(|_| EXPECTED)?;
+        Ok((Self::parse(origin)?, Secret::new(path)))
     }
 
     /// The URL of a path below this one. `path_and_query` starts with `/`.
@@ -165,6 +193,33 @@ mod tests {
             "unix:///run/x",
         ] {
             let error = BaseUrl::parse(text).expect_err(text).to_string();
+            assert!(error.starts_with("a URL"), "{text}: {error}");
+            assert!(!error.contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_webhook_is_kept_apart_as_a_secret() {
+        for (text, origin, path) in [
+            (
+                "https://hooks.example/services/T0/B0/xyz\n",
+                "https://hooks.example",
+                "/services/T0/B0/xyz",
+            ),
+            ("http://h:8080?token=xyz", "http://h:8080", "/?token=xyz"),
+            ("https://h", "https://h", "/"),
+        ] {
+            let (base, secret) = BaseUrl::parse_webhook(text).expect(text);
+            assert_eq!((base.to_string().as_str(), secret.reveal()), (origin, path));
+        }
+        for text in [
+            "hooks.example/services/hunter2",
+            "https://u:hunter2@h/x",
+            "https://h/x#hunter2",
+            "https://h/a b/hunter2",
+            "",
+        ] {
+            let error = BaseUrl::parse_webhook(text).expect_err(text).to_string();
             assert!(error.starts_with("a URL"), "{text}: {error}");
             assert!(!error.contains("hunter2"));
         }

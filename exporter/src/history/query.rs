@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use exposition::Selector;
+use quantity::parse_time;
+
 use super::Identity;
 use crate::reading::Millis;
 
@@ -14,8 +17,7 @@ const MAX_POINTS: Millis = 11_000;
 /// A range query: a selector and the steps to evaluate it at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RangeQuery {
-    name: String,
-    matchers: Vec<(String, String)>,
+    selector: Selector,
     start: Millis,
     end: Millis,
     step: Millis,
@@ -52,12 +54,15 @@ impl RangeQuery {
         };
         let time = |name: &str| {
             get(name).and_then(|text| {
-                parse_time(text).ok_or_else(|| {
+                let seconds = parse_time(text).ok_or_else(|| {
                     bad(
                         name,
-                        &format!("cannot parse {text:?} to a valid timestamp (Unix seconds or RFC 3339 in UTC)"),
+                        &format!(
+                            "cannot parse {text:?} to a valid timestamp (Unix seconds or RFC 3339)"
+                        ),
                     )
-                })
+                })?;
+                Ok(millis(seconds))
             })
         };
         let (start, end) = (time("start")?, time("end")?);
@@ -78,15 +83,14 @@ impl RangeQuery {
             ));
         }
         let text = get("query")?;
-        let (name, matchers) = parse_selector(text).ok_or_else(|| {
+        let selector = Selector::parse(text).ok_or_else(|| {
             bad(
                 "query",
-                &format!("{text:?}: this history answers only name{{label=\"value\",...}}; for PromQL ask a Prometheus"),
+                &format!("this history answers only name{{label=\"value\",...}}, for PromQL ask a Prometheus: {text:?}"),
             )
         })?;
         Ok(Self {
-            name,
-            matchers,
+            selector,
             start,
             end,
             step,
@@ -103,77 +107,26 @@ impl RangeQuery {
 
     /// Whether a series is asked for.
     pub fn selects(&self, identity: &Identity) -> bool {
-        identity.name == self.name
-            && self.matchers.iter().all(|(label, value)| {
-                let found = identity.labels.iter().find(|(name, _)| name == label);
-                // As in PromQL, a label that is not there is an empty one.
-                found.map_or("", |(_, found)| found.as_str()) == value
-            })
+        self.selector.selects(identity.name, |name| {
+            let mut labels = identity.labels.iter();
+            let found = labels.find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.as_str())
+        })
     }
-}
-
-/// Latest second that is read: the year 9999, far from any overflow.
-const MAX_SECONDS: f64 = 253_402_300_799.0;
-
-/// Unix seconds with a fraction, or RFC 3339 in UTC (`2026-11-22T07:13:05.5Z`).
-fn parse_time(text: &str) -> Option<Millis> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return (seconds.abs() <= MAX_SECONDS).then(|| (seconds * 1000.0).round() as Millis);
-    }
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let mut date = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
-    let mut time = time.splitn(3, ':');
-    let hour: i64 = time.next()?.parse().ok()?;
-    let minute: i64 = time.next()?.parse().ok()?;
-    let second: f64 = time.next()?.parse().ok()?;
-    let in_range = (1970..=9999).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && (0..24).contains(&hour)
-        && (0..60).contains(&minute)
-        && (0.0..61.0).contains(&second);
-    let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3_600 + minute * 60;
-    in_range.then(|| seconds * 1000 + (second * 1000.0).round() as Millis)
-}
-
-/// Days from 1970-01-01 in the Gregorian calendar, by counting from March, so
-/// that the leap day is a year's last.
-fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let month_from_march = (month + 9) % 12;
-    let leap_days = year / 4 - year / 100 + year / 400;
-    // 153 days in each five months from March; 719 468 days from 0000-03-01 to the epoch.
-    year * 365 + leap_days + (153 * month_from_march + 2) / 5 + day - 1 - 719_468
 }
 
 /// Seconds with a fraction, or a duration such as `1m`.
 fn parse_step(text: &str) -> Option<Millis> {
     let millis = match text.parse::<f64>() {
-        Ok(seconds) if seconds.abs() <= MAX_SECONDS => (seconds * 1000.0).round() as Millis,
-        Ok(_) => return None,
+        // Held to the same bounds as a moment.
+        Ok(_) => millis(parse_time(text)?),
         Err(_) => Millis::try_from(quantity::parse_duration(text).ok()?.as_millis()).ok()?,
     };
     (millis > 0).then_some(millis)
 }
 
-/// `name`, `name{}` or `name{label="value",…}`.
-fn parse_selector(text: &str) -> Option<(String, Vec<(String, String)>)> {
-    // The exposition's grammar of names and labels is PromQL's: a selector is a
-    // sample without its value.
-    let line = format!("{} 0", text.trim());
-    let sample = exposition::parse_line(line.as_bytes()).ok()??;
-    let owned = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
-    // A value of its own (`up 1`) would have become the sample's timestamp.
-    if sample.timestamp_ms.is_some() {
-        return None;
-    }
-    let matchers = sample
-        .labels
-        .iter()
-        .map(|label| Some((owned(label.name)?, owned(&label.unescaped())?)))
-        .collect::<Option<Vec<_>>>()?;
-    Some((owned(sample.name)?, matchers))
+fn millis(seconds: f64) -> Millis {
+    (seconds * 1000.0).round() as Millis
 }
 
 #[cfg(test)]
@@ -192,46 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn selectors_of_one_name_and_equal_labels_are_read() {
-        for (text, name, matchers) in [
-            ("up", "up", vec![]),
-            (" up{} ", "up", vec![]),
-            (r#"up{node="a"}"#, "up", vec![("node", "a")]),
-            (
-                r#"up { node = "a\"b" , x="y", }"#,
-                "up",
-                vec![("node", "a\"b"), ("x", "y")],
-            ),
-        ] {
-            let query = parse(text, "0", "0", "1").expect(text);
-            assert_eq!(query.name, name);
-            let found: Vec<_> = query
-                .matchers
-                .iter()
-                .map(|(k, v)| (k.as_str(), v.as_str()))
-                .collect();
-            assert_eq!(found, matchers);
-        }
-    }
-
-    #[test]
-    fn the_rest_of_promql_is_refused_in_words() {
-        for text in [
-            "",
-            "rate(up[5m])",
-            "up+1",
-            "up 1",
-            "up > 1",
-            r#"up{a!="b"}"#,
-            r#"up{a=~"b"}"#,
-            "up[5m]",
-            "sum by (node) (up)",
-            "up offset 5m",
-            "{__name__=\"up\"}",
-            "up{a='b'}",
-            "# up",
-            "up # x",
-        ] {
+    fn promql_beyond_a_selector_is_refused_in_words() {
+        for text in ["", "rate(up[5m])", r#"up{a=~"b"}"#] {
             let error = parse(text, "0", "0", "1").expect_err(text);
             assert!(
                 error.contains("answers only name{label=\"value\",...}"),
@@ -241,27 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn times_are_unix_seconds_or_rfc_3339() {
-        for (text, millis) in [
-            ("0", 0),
-            ("1795330653.39", 1_795_330_653_390),
-            ("1.79533065339e9", 1_795_330_653_390),
-            ("2026-11-22T06:57:33.390Z", 1_795_330_653_390),
-            ("1970-01-01T00:00:00Z", 0),
-            ("2000-02-29T12:00:00Z", 951_825_600_000),
-        ] {
-            assert_eq!(parse_time(text), Some(millis), "{text}");
-        }
-        for text in [
-            "",
-            "now",
-            "NaN",
-            "inf",
-            "1e300",
-            "2026-13-01T00:00:00Z",
-            "2026-11-22",
-        ] {
-            assert_eq!(parse_time(text), None, "{text}");
+    fn times_are_read_to_the_millisecond() {
+        let query = parse("up", "1795330653.39", "2026-11-22T06:57:34.5Z", "1").expect("times");
+        assert_eq!(
+            (query.start, query.end),
+            (1_795_330_653_390, 1_795_330_654_500)
+        );
+        for text in ["", "now", "1e300", "2026-11-22"] {
+            assert!(parse("up", text, "0", "1").is_err(), "{text}");
         }
     }
 

@@ -1,59 +1,22 @@
-//! The agent: a job on a schedule, without a token and without permissions.
+//! The agent as a job on a schedule: one report each time, in the job's log.
 
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, JobSpec, JobTemplateSpec};
-use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::api::core::v1::Container;
 
-use super::{AGENT_APP, Component, Names, Object, PodPaths, image, labels, metadata, typed, word};
-use crate::overlay::{Condition, Expr, Helper, Rule, text};
+use super::agent::{Variables, in_mode, template};
+use super::{Component, Names, Object, metadata, word};
+use crate::overlay::{Expr, Helper, Rule, text};
 use crate::values::Values;
 
-const PATHS: PodPaths = PodPaths {
-    node_selector: "agent.nodeSelector",
-    tolerations: "agent.tolerations",
-    affinity: "agent.affinity",
-    priority_class: "agent.priorityClassName",
-    labels: &["agent.podLabels"],
-    annotations: "agent.podAnnotations",
-    pod_security: "agent.podSecurityContext",
-    security: "agent.securityContext",
-    resources: "agent.resources",
-    env: "agent.env",
-};
-
-/// The agent's environment: name, text with these values, how the chart writes it.
-fn environment(values: &Values) -> serde_json::Result<Vec<(&'static str, String, Expr)>> {
+fn variables(values: &Values) -> serde_json::Result<Variables> {
     let agent = &values.agent;
-    let url = match agent.prometheus_url.as_str() {
-        "" => format!("http://prometheus-operated.{}.svc:9090", values.namespace),
-        url => url.to_owned(),
-    };
-    // Variables are strings: a number on its own would be refused.
-    let number = |path| text("{}", vec![Expr::Int(path)]);
     Ok(vec![
-        ("PROMETHEUS_URL", url, Expr::Helper(Helper::PrometheusUrl)),
-        (
-            "LOOKBACK_MINUTES",
-            agent.lookback_minutes.to_string(),
-            number("agent.lookbackMinutes"),
-        ),
-        (
-            "FORECAST_MINUTES",
-            agent.forecast_minutes.to_string(),
-            number("agent.forecastMinutes"),
-        ),
-        ("STEP", agent.step.clone(), Expr::Value("agent.step")),
-        (
-            "CPU_QUERY",
-            agent.cpu_query.clone(),
-            Expr::Value("agent.cpuQuery"),
-        ),
-        (
-            "MEM_QUERY",
-            agent.memory_query.clone(),
-            Expr::Value("agent.memoryQuery"),
-        ),
         ("FORMAT", word(&agent.format)?, Expr::Value("agent.format")),
+        (
+            "SHARDS",
+            agent.shards.to_string(),
+            text("{}", vec![Expr::Int("agent.shards")]),
+        ),
     ])
 }
 
@@ -61,36 +24,10 @@ fn environment(values: &Values) -> serde_json::Result<Vec<(&'static str, String,
 pub fn agent(values: &Values) -> serde_json::Result<Object> {
     let names = Names::of(values);
     let agent = &values.agent;
-    let environment = environment(values)?;
-    let container = Container {
-        name: "agent".to_owned(),
-        image: Some(image(&values.image.agent)),
-        image_pull_policy: Some(word(&values.image.agent.pull_policy)?),
-        env: Some(
-            environment
-                .iter()
-                .map(|(name, value, _)| EnvVar {
-                    name: (*name).to_owned(),
-                    value: Some(value.clone()),
-                    ..EnvVar::default()
-                })
-                .collect(),
-        ),
-        resources: typed(&agent.resources)?,
-        security_context: typed(&agent.security_context)?,
-        ..Container::default()
-    };
-    let spec = PodSpec {
-        service_account_name: Some(names.agent_account.clone()),
-        automount_service_account_token: Some(false),
-        restart_policy: Some("Never".to_owned()),
-        security_context: typed(&agent.pod_security_context)?,
-        node_selector: typed(&agent.node_selector)?,
-        tolerations: typed(&agent.tolerations)?,
-        affinity: typed(&agent.affinity)?,
-        containers: vec![container],
-        ..PodSpec::default()
-    };
+    let mut template = template(values, &variables(values)?, Container::default())?;
+    if let Some(spec) = &mut template.spec {
+        spec.restart_policy = Some("Never".to_owned());
+    }
     let cronjob = CronJob {
         metadata: metadata(values, Component::Agent, &names.agent),
         spec: Some(CronJobSpec {
@@ -105,13 +42,10 @@ pub fn agent(values: &Values) -> serde_json::Result<Object> {
                     active_deadline_seconds: Some(agent.active_deadline_seconds),
                     backoff_limit: Some(agent.backoff_limit),
                     ttl_seconds_after_finished: Some(agent.ttl_seconds_after_finished),
-                    template: PodTemplateSpec {
-                        metadata: Some(ObjectMeta {
-                            labels: Some(labels(&[("app", AGENT_APP)])),
-                            ..ObjectMeta::default()
-                        }),
-                        spec: Some(spec),
-                    },
+                    completion_mode: Some("Indexed".to_owned()),
+                    completions: Some(agent.shards),
+                    parallelism: Some(agent.shards),
+                    template,
                     ..JobSpec::default()
                 }),
                 ..JobTemplateSpec::default()
@@ -122,11 +56,9 @@ pub fn agent(values: &Values) -> serde_json::Result<Object> {
     };
 
     let job = "/spec/jobTemplate/spec";
-    let template = format!("{job}/template");
-    let first = format!("{template}/spec/containers/0");
-    let mut object = Object::new("cronjob-ai-agent.yaml", &cronjob)?
+    Object::new("cronjob-ai-agent.yaml", &cronjob)?
         .follows(Expr::Helper(Helper::AgentName))
-        .with("", Rule::When(Condition::Value("agent.enabled")))
+        .with("", Rule::When(in_mode("cronjob")))
         .set("/spec/schedule", Expr::Value("agent.schedule"))
         .with("/spec/timeZone", Rule::Optional("agent.timeZone"))
         .set("/spec/suspend", Expr::Bool("agent.suspend"))
@@ -154,23 +86,19 @@ pub fn agent(values: &Values) -> serde_json::Result<Object> {
             format!("{job}/ttlSecondsAfterFinished"),
             Expr::Int("agent.ttlSecondsAfterFinished"),
         )
-        .set(
-            format!("{template}/spec/serviceAccountName"),
-            Expr::Helper(Helper::AgentAccount),
+        .set(format!("{job}/completions"), Expr::Int("agent.shards"))
+        .set(format!("{job}/parallelism"), Expr::Int("agent.shards"))
+        .with(
+            format!("{job}/template/spec/containers/0/args"),
+            Rule::Block("agent.extraArgs"),
         )
-        .set(format!("{first}/image"), Expr::Helper(Helper::AgentImage))
-        .set(
-            format!("{first}/imagePullPolicy"),
-            Expr::Value("image.agent.pullPolicy"),
-        )
-        .with(format!("{first}/args"), Rule::Block("agent.extraArgs"))
-        .pod(&template, &PATHS)
         .comment(
             "/spec/concurrencyPolicy",
             "A run that takes too long is not joined by a second one.",
-        );
-    for (index, (_, _, expr)) in environment.into_iter().enumerate() {
-        object = object.set(format!("{first}/env/{index}/value"), expr);
-    }
-    Ok(object)
+        )
+        .comment(
+            format!("{job}/completionMode"),
+            "Each pod learns its index, and reports on its share of the nodes.",
+        )
+        .agent_pod(&format!("{job}/template"), values, variables(values)?)
 }

@@ -3,7 +3,7 @@
 //! The same JSON is imported by hand: it asks for its data source through a
 //! variable, not through an input of the import form.
 
-use contract::{Series, label, series};
+use contract::{Bound, Series, label, report, series};
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -117,6 +117,16 @@ fn drafts() -> Vec<Draft> {
             n = label::NODE
         )
     };
+    let forecast = |upper: &Series, allocatable| {
+        format!(
+            "max by ({n}) ({}{{{n}=~\"$node\",{}=\"{}\"}}) / {}",
+            upper.name,
+            label::BOUND,
+            Bound::Upper.label(),
+            by_node(allocatable),
+            n = label::NODE
+        )
+    };
     let own = |series: &Series| format!("{}{{{}=~\"$node\"}}", series.name, label::NODE);
     vec![
         one(
@@ -184,6 +194,26 @@ fn drafts() -> Vec<Draft> {
             "A straight line through the last two hours, read 30 minutes ahead.",
             "bytes",
             ahead(&series::MEMORY_USAGE),
+        ),
+        one(
+            "CPU expected at most",
+            "Upper end of the agent's forecast, of allocatable; needs its report in Prometheus: \
+             agent.mode deployment, or a Pushgateway.",
+            "percentunit",
+            forecast(&report::CPU_MAX, &series::CPU_ALLOCATABLE),
+        ),
+        one(
+            "Memory expected at most",
+            "Upper end of the agent's forecast, of allocatable; needs its report in Prometheus: \
+             agent.mode deployment, or a Pushgateway.",
+            "percentunit",
+            forecast(&report::MEMORY_MAX, &series::MEMORY_ALLOCATABLE),
+        ),
+        one(
+            "Severity of the recommendation",
+            "0 none, 1 info, 2 warning, 3 critical; needs the agent's report in Prometheus.",
+            "short",
+            by_node(&report::NODE_SEVERITY),
         ),
         Draft {
             title: "Exporters that answer",

@@ -5,6 +5,8 @@
 //! the default values *are* deploy/.
 
 pub mod admission;
+mod agent;
+pub mod agent_service;
 pub mod cronjob;
 pub mod daemonset;
 pub mod dashboard;
@@ -386,6 +388,7 @@ pub fn all(values: &Values) -> serde_json::Result<Vec<Object>> {
     objects.push(monitoring::service_monitor(values)?);
     objects.push(rules::prometheus_rule(values)?);
     objects.push(cronjob::agent(values)?);
+    objects.extend(agent_service::objects(values)?);
     objects.push(dashboard::config_map(values)?);
     objects.extend(network::policies(values)?);
     objects.push(probe_job::test_pod(values)?);

@@ -7,13 +7,14 @@ use k8s_openapi::api::networking::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::agent::in_mode;
 use super::{AGENT_APP, Component, EXPORTER_APP, Names, Object, PORT_NAME, labels, metadata};
 use crate::overlay::{Condition, Expr, Helper, Rule};
 use crate::values::Values;
 
 const FILE: &str = "networkpolicy.yaml";
 
-/// Ingress to the exporter's port; none to the agent. Egress stays open: the API
+/// Ingress to the programs' ports, of which an agent on a schedule opens none. Egress stays open: the API
 /// server and Prometheus have no address that a policy could name everywhere.
 pub fn policies(values: &Values) -> serde_json::Result<Vec<Object>> {
     let names = Names::of(values);
@@ -41,24 +42,30 @@ pub fn policies(values: &Values) -> serde_json::Result<Vec<Object>> {
         Component::Exporter,
         &names.exporter,
         EXPORTER_APP,
-        Some(vec![port]),
+        Some(vec![port.clone()]),
     );
-    let agent = policy(Component::Agent, &names.agent, AGENT_APP, None);
+    let scheduled = policy(Component::Agent, &names.agent, AGENT_APP, None);
+    let staying = policy(Component::Agent, &names.agent, AGENT_APP, Some(vec![port]));
+    let on = |mode| {
+        Rule::When(Condition::All(vec![
+            in_mode(mode),
+            Condition::Value("networkPolicy.enabled"),
+        ]))
+    };
     Ok(vec![
         Object::new(FILE, &exporter)?
             .follows(Expr::Helper(Helper::ExporterName))
             .with("/spec/ingress/0/from", Rule::Block("networkPolicy.from"))
             .with("", Rule::When(Condition::Value("networkPolicy.enabled")))
             .chart_only(),
-        Object::new(FILE, &agent)?
+        Object::new(FILE, &scheduled)?
             .follows(Expr::Helper(Helper::AgentName))
-            .with(
-                "",
-                Rule::When(Condition::All(vec![
-                    Condition::Value("agent.enabled"),
-                    Condition::Value("networkPolicy.enabled"),
-                ])),
-            )
+            .with("", on("cronjob"))
+            .chart_only(),
+        Object::new(FILE, &staying)?
+            .follows(Expr::Helper(Helper::AgentName))
+            .with("/spec/ingress/0/from", Rule::Block("networkPolicy.from"))
+            .with("", on("deployment"))
             .chart_only(),
     ])
 }

@@ -1,7 +1,7 @@
 //! Recording rules and alerts. Thresholds come from the values, names from
 //! `contract`; each alert's runbook is the anchor of its name in lower case.
 
-use contract::{Reason, label, series};
+use contract::{Reason, label, report, series};
 use serde_json::Value;
 
 use super::monitoring::{PrometheusRule, PrometheusRuleEntry, PrometheusRuleSpec, RuleGroup};
@@ -86,6 +86,12 @@ fn health(values: &Values) -> Vec<Draft> {
     let rule = &values.prometheus_rule;
     let namespace = || (values.namespace.clone(), Expr::Value("namespace"));
     let cronjob = || (Names::of(values).agent, Expr::Helper(Helper::AgentName));
+    let threshold = || {
+        (
+            rule.agent_not_run_threshold_seconds.to_string(),
+            Expr::Int("prometheusRule.agentNotRunThresholdSeconds"),
+        )
+    };
     let exporters = format!("up{{job=\"{EXPORTER_APP}\",namespace=\"{{}}\"}}");
     let agent = "{namespace=\"{}\",cronjob=\"{}\"}";
     vec![
@@ -108,7 +114,8 @@ fn health(values: &Values) -> Vec<Draft> {
         Alert {
             name: "BinbotsAgentNotRun",
             // A job that never succeeded has no time of success: then its creation
-            // counts. No such CronJob at all (or no kube-state-metrics) counts too.
+            // counts. No such CronJob at all (or no kube-state-metrics) counts too,
+            // unless an agent that stays serves a fresh report instead.
             pattern: format!(
                 "time() - max by (namespace, cronjob) (\n  \
                  kube_cronjob_status_last_successful_time{agent}\n  \
@@ -118,27 +125,29 @@ fn health(values: &Values) -> Vec<Draft> {
                  unless on (namespace, cronjob)\n\
                  kube_cronjob_spec_suspend{agent} == 1\n\
                  or\n\
-                 absent_over_time(kube_cronjob_created{agent}[10m])"
+                 absent_over_time(kube_cronjob_created{agent}[10m])\n\
+                 unless on ()\n\
+                 time() - max({reported}) <= {{}}",
+                reported = report::REPORT_TIMESTAMP.name,
             ),
             parts: vec![
                 namespace(),
                 cronjob(),
                 namespace(),
                 cronjob(),
-                (
-                    rule.agent_not_run_threshold_seconds.to_string(),
-                    Expr::Int("prometheusRule.agentNotRunThresholdSeconds"),
-                ),
+                threshold(),
                 namespace(),
                 cronjob(),
                 namespace(),
                 cronjob(),
+                threshold(),
             ],
             hold: ("2m".to_owned(), None),
             severity: "warning",
             summary: "k8s-ai-agent has not run successfully for too long.",
             description: "The CronJob has no successful run within the threshold, never had one, \
-                          or kube-state-metrics does not know it.",
+                          or kube-state-metrics does not know it; or, where the agent stays, it \
+                          serves no report that is as fresh.",
             when: Some(Condition::All(vec![
                 Condition::Value("agent.enabled"),
                 Condition::Value("prometheusRule.alerts.agentNotRun"),

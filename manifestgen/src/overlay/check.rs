@@ -32,9 +32,10 @@ pub fn leaves(values: &Value, free: &BTreeSet<String>) -> Vec<String> {
 
 /// Holds objects and overlays against the values.
 ///
-/// `defaults` are the values the objects were built from; `full` has something
-/// for every value that is empty by default, which shows that a field that is
-/// usually missing is one that the typed object knows. `free` are the values
+/// `defaults` are the values the objects were built from; those of `ci` have
+/// something for every value that is empty by default, which shows that a field
+/// that is usually missing is one that the typed object knows. An object is held
+/// against the first of them that renders it. `free` are the values
 /// that are maps of free form.
 ///
 /// # Errors
@@ -42,7 +43,7 @@ pub fn leaves(values: &Value, free: &BTreeSet<String>) -> Vec<String> {
 pub fn check(
     objects: &[Object],
     defaults: &Value,
-    full: &Value,
+    ci: &[Value],
     free: &BTreeSet<String>,
 ) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
@@ -50,7 +51,7 @@ pub fn check(
     for object in objects {
         for overlay in &object.overlays {
             overlay.rule.reads(&mut used);
-            if let Err(error) = fits(object, overlay, defaults, full) {
+            if let Err(error) = fits(object, overlay, defaults, ci) {
                 problems.push(Problem {
                     place: object.place(),
                     pointer: overlay.pointer.clone(),
@@ -58,7 +59,7 @@ pub fn check(
                 });
             }
         }
-        if let Err(error) = keeps_its_type(object, full) {
+        if let Err(error) = keeps_its_type(object, ci) {
             problems.push(Problem {
                 place: object.place(),
                 ..error
@@ -87,7 +88,7 @@ pub fn check(
     }
 }
 
-fn fits(object: &Object, overlay: &Overlay, defaults: &Value, full: &Value) -> Result<(), Problem> {
+fn fits(object: &Object, overlay: &Overlay, defaults: &Value, ci: &[Value]) -> Result<(), Problem> {
     let context = Context {
         values: defaults,
         release: chart::NAME,
@@ -109,10 +110,10 @@ fn fits(object: &Object, overlay: &Overlay, defaults: &Value, full: &Value) -> R
         Rule::Append(paths) => paths,
         Rule::Set(_) | Rule::When(_) => &[],
     };
-    if let Some(path) = absent
-        .iter()
-        .find(|path| lookup(full, path).is_none_or(is_empty))
-    {
+    if let Some(path) = absent.iter().find(|path| {
+        ci.iter()
+            .all(|full| lookup(full, path).is_none_or(is_empty))
+    }) {
         return Err(problem(format!("the ci values leave {path} empty")));
     }
     let mut tree = object.tree.clone();
@@ -133,12 +134,15 @@ fn fits(object: &Object, overlay: &Overlay, defaults: &Value, full: &Value) -> R
 }
 
 /// With all values set, the object must still be one of its type, field for field.
-fn keeps_its_type(object: &Object, full: &Value) -> Result<(), Problem> {
-    let context = Context {
-        values: full,
-        release: chart::NAME,
+fn keeps_its_type(object: &Object, ci: &[Value]) -> Result<(), Problem> {
+    let rendered = |values: &Value| {
+        let context = Context {
+            values,
+            release: chart::NAME,
+        };
+        render(object, context).transpose()
     };
-    let Some(tree) = render(object, context)? else {
+    let Some(tree) = ci.iter().find_map(rendered).transpose()? else {
         return Err(problem("with the full ci values it is not rendered"));
     };
     let again = (object.read_again)(tree.clone()).map_err(|error| problem(error.to_string()))?;

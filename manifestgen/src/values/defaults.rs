@@ -4,9 +4,9 @@ use contract::series;
 use serde_json::{Value, json};
 
 use super::{
-    AdmissionPolicy, Agent, Alerts, Exporter, Format, GrafanaDashboard, Image, Images, LogLevel,
-    NetworkPolicy, Object, Phase, PrometheusRule, PullPolicy, Rbac, Service, ServiceAccount,
-    ServiceAccounts, ServiceMonitor, Strings, Values,
+    AdmissionPolicy, Agent, AgentMode, Alerts, Exporter, Format, GrafanaDashboard, Image, Images,
+    LogLevel, Model, NetworkPolicy, Object, Phase, PrometheusRule, PullPolicy, Rbac, Service,
+    ServiceAccount, ServiceAccounts, ServiceMonitor, Strings, Values,
 };
 
 /// An object literal.
@@ -195,6 +195,9 @@ impl Default for Agent {
     fn default() -> Self {
         Self {
             enabled: true,
+            mode: AgentMode::Cronjob,
+            every: "10m".to_owned(),
+            shards: 1,
             schedule: "*/10 * * * *".to_owned(),
             time_zone: String::new(),
             suspend: false,
@@ -204,8 +207,11 @@ impl Default for Agent {
             step: "60s".to_owned(),
             cpu_query: series::CPU_USAGE.name.to_owned(),
             memory_query: series::MEMORY_USAGE.name.to_owned(),
+            model: Model::Auto,
             format: Format::Text,
             extra_args: Vec::new(),
+            volumes: Vec::new(),
+            volume_mounts: Vec::new(),
             env: Strings::new(),
             starting_deadline_seconds: 120,
             active_deadline_seconds: 240,

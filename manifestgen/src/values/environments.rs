@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::defaults::{object, resources, strings};
-use super::{Format, PullPolicy, Values};
+use super::{AgentMode, Format, Model, PullPolicy, Values};
 
 impl Values {
     /// For a cluster in which people try things: seldom, small, the newest image.
@@ -62,12 +62,21 @@ impl Values {
         existing.prometheus_rule.alerts.agent_not_run = false;
         existing.prometheus_rule.alerts.scrape_errors = false;
 
+        let [full, service] = Self::full_ci();
         vec![
+            ("agent-deployment", service),
             ("default", Self::default()),
             ("existing-accounts", existing),
-            ("full", Self::full()),
+            ("full", full),
             ("minimal", minimal),
         ]
+    }
+
+    /// Those of them with everything set: the agent on a schedule, and as a service.
+    pub fn full_ci() -> [Self; 2] {
+        let mut service = Self::full();
+        service.agent.mode = AgentMode::Deployment;
+        [Self::full(), service]
     }
 
     /// Every value that is empty or off by default is set.
@@ -96,9 +105,21 @@ impl Values {
         let agent = &mut values.agent;
         agent.time_zone = "Europe/Berlin".to_owned();
         agent.prometheus_url = "https://prometheus.example.org/prefix".to_owned();
+        agent.shards = 4;
+        agent.every = "2m".to_owned();
+        agent.model = Model::Linear;
         agent.format = Format::Json;
+        agent.volumes = vec![object(
+            json!({"name": "secrets", "secret": {"secretName": "k8s-ai-agent"}}),
+        )];
+        agent.volume_mounts = vec![object(
+            json!({"name": "secrets", "mountPath": "/etc/k8s-ai-agent", "readOnly": true}),
+        )];
         agent.extra_args = vec!["--high=70".to_owned()];
-        agent.env = strings(&[("FAIL_ON", "critical")]);
+        agent.env = strings(&[
+            ("FAIL_ON", "critical"),
+            ("SLACK_WEBHOOK_URL_FILE", "/etc/k8s-ai-agent/slack-url"),
+        ]);
         agent.tolerations = vec![object(
             json!({"key": "spot", "operator": "Exists", "effect": "NoSchedule"}),
         )];

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use testbed::Running;
-use webclient::{Authorities, BaseUrl, Caps, Client, Failure, Secret, Settings};
+use webclient::{
+    Authorities, BaseUrl, Caps, Client, Credentials, Failure, Header, Secret, Settings,
+};
 
 pub(crate) const RESOURCE: &str = "/api/v1/nodes/node-a/proxy/metrics/resource";
 pub(crate) const CADVISOR: &str = "/api/v1/nodes/node-a/proxy/metrics/cadvisor";
@@ -62,6 +64,9 @@ pub(crate) fn client_of(url: &str, ca_file: &Path, deadline: Duration) -> Client
     Client::new(Settings {
         base: BaseUrl::parse(url).expect("a URL"),
         authorities,
+        identity: None,
+        credentials: Credentials::None,
+        headers: Vec::new(),
         user_agent: "testbed-test",
         deadline,
         connect_deadline: deadline,
@@ -90,7 +95,8 @@ pub(crate) fn ask(
     accept: &str,
     token: Option<&Secret>,
 ) -> Result<Answer, Failure> {
-    let mut response = client.get(path, accept, token, CAPS)?;
+    let bearer = token.map(Header::bearer);
+    let mut response = client.get(path, accept, bearer.as_slice(), CAPS)?;
     let mut body = Vec::new();
     response
         .body

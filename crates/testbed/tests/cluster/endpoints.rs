@@ -4,6 +4,7 @@ use std::io::Read;
 
 use serde_json::json;
 use testbed::{Cluster, Endpoint, Framing, Node, Running};
+use webclient::Header;
 
 use crate::client::{
     Answer, CADVISOR, CAPS, RESOURCE, ask, client, connect, exchange, get, get_as, token,
@@ -241,7 +242,13 @@ fn what_cannot_be_answered_is_refused_with_a_status_object() {
     }
     let token = token(cluster.token_file());
     let posted = client(&cluster)
-        .post_form("/api/v1/pods", &[("a", "b")], "*/*", Some(&token), CAPS)
+        .post_form(
+            "/api/v1/pods",
+            &[("a", "b")],
+            "*/*",
+            &[Header::bearer(&token)],
+            CAPS,
+        )
         .expect("an answer");
     assert_eq!(posted.status, 405);
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::{path, series};
 use serde_json::Value;
-use webclient::{Authorities, BaseUrl, Caps, Client, Settings};
+use webclient::{Authorities, BaseUrl, Caps, Client, Credentials, Settings};
 
 use crate::interrupt::Interrupt;
 use crate::service::Service;
@@ -36,6 +36,9 @@ impl Origin {
             client: Client::new(Settings {
                 base,
                 authorities: Authorities::none(),
+                identity: None,
+                credentials: Credentials::None,
+                headers: Vec::new(),
                 user_agent: "k8s-ai-demo",
                 deadline: Duration::from_secs(5),
                 connect_deadline: Duration::from_secs(5),
@@ -56,7 +59,7 @@ impl Origin {
             compressed: MAX_BYTES,
             inflated: MAX_BYTES,
         };
-        let mut response = self.client.get(path_and_query, "*/*", None, caps).ok()?;
+        let mut response = self.client.get(path_and_query, "*/*", &[], caps).ok()?;
         (response.status == 200).then(|| response.body.read_start(MAX_BYTES))
     }
 

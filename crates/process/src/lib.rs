@@ -1,12 +1,13 @@
-//! The process's own figures, from `/proc`, under the names that Prometheus's
+//! A process's own figures, from `/proc`, under the names that Prometheus's
 //! client libraries use. A figure that cannot be read is left out.
+//!
+//! Out of scope: figures of other processes, and systems without `/proc`.
 
 use std::fs;
 use std::time::Duration;
 
 use contract::{Series, series};
-
-use crate::snapshot::Published;
+use publish::Published;
 
 /// Ticks a second in `/proc/self/stat`: `USER_HZ`, which Linux fixes at 100 on
 /// every architecture it gives to programs.

@@ -1,0 +1,55 @@
+//! How forecasts are made: which model, and how wide its interval.
+
+use std::fmt;
+
+use commandline::{BadValue, Environment, setting};
+use forecast::{Choice, DEFAULT_COVERAGE, Settings};
+
+use super::flags::Args;
+use crate::recommend::percent;
+
+pub(super) fn resolve(args: &Args, environment: Environment<'_>) -> Result<Settings, BadValue> {
+    let model = setting(
+        environment,
+        "--model",
+        args.model.clone(),
+        &["MODEL"],
+        parse_model,
+    )?;
+    let coverage = setting(
+        environment,
+        "--interval",
+        args.interval.clone(),
+        &["INTERVAL"],
+        parse_coverage,
+    )?;
+    Ok(Settings {
+        model: model.unwrap_or_default(),
+        coverage: coverage.unwrap_or(DEFAULT_COVERAGE),
+    })
+}
+
+/// Prints the settings as their flags.
+pub(super) fn print(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(f, "--model={}", settings.model.label())?;
+    writeln!(f, "--interval={}", percent(settings.coverage))
+}
+
+fn parse_model(text: &str) -> Result<Choice, &'static str> {
+    Choice::ALL
+        .into_iter()
+        .find(|choice| choice.label() == text)
+        .ok_or("auto, prophet, ets, linear or last")
+}
+
+/// `80` or `80%`, as a share. Tails that a handful of errors could not show are
+/// refused.
+fn parse_coverage(text: &str) -> Result<f64, &'static str> {
+    text.strip_suffix('%')
+        .unwrap_or(text)
+        .parse::<f64>()
+        .ok()
+        .filter(|percent| (10.0..=99.0).contains(percent))
+        .map(|percent| percent / 100.0)
+        .ok_or("a percentage such as 80 or 80%, from 10 to 99")
+}

@@ -1,0 +1,284 @@
+//! What kube-state-metrics tells of nodes, pods and PodDisruptionBudgets.
+//!
+//! In scope: asking, and rows becoming facts. Out of scope: what the facts mean for
+//! a node, and the texts of the queries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contract::kube_state::{self, label as kube};
+use contract::label;
+
+use super::packing::Amounts;
+use super::queries;
+use crate::collect::{Source, note_remarks};
+use crate::prometheus::{Defect, Labels, QueryError, Row};
+use crate::recommend::Resource;
+use crate::window::Window;
+
+/// One node, as far as the series tell.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct NodeState {
+    /// `kubectl cordon` was here.
+    pub cordoned: bool,
+    /// Whether it is ready; `None` if that is not told.
+    pub ready: Option<bool>,
+    /// Whether it has the role of a control plane.
+    pub control_plane: bool,
+    /// Taints that keep pods away, as kubectl writes them.
+    pub taints: BTreeSet<String>,
+    /// How many pods it takes; `None` if that is not told.
+    pub most_pods: Option<u64>,
+    /// How many it has that have not ended.
+    pub pods: u64,
+    /// What they request.
+    pub requested: Amounts,
+}
+
+/// Every node that the series know.
+pub type NodeStates = BTreeMap<String, NodeState>;
+
+/// A pod that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What created it.
+    pub controller: Controller,
+    /// What it requests; 0 if it requests nothing.
+    pub requested: Amounts,
+}
+
+/// What created a pod, as far as it matters when its node goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Controller {
+    /// It goes with the node and is not missed: of a DaemonSet, or static.
+    OfTheNode,
+    /// Nothing would create it again.
+    None,
+    /// Something that creates it elsewhere.
+    Other,
+}
+
+/// The pods of some nodes, and which PodDisruptionBudgets allow no eviction.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Pods {
+    /// By node.
+    pub of: BTreeMap<String, Vec<Pod>>,
+    /// Names by namespace. Which pods they cover is not told.
+    pub exhausted_budgets: BTreeMap<String, BTreeSet<String>>,
+    /// Whether any PodDisruptionBudget is told of.
+    pub budgets_known: bool,
+}
+
+/// Asks for facts and keeps what went wrong.
+pub struct Inquiry<'a> {
+    source: &'a dyn Source,
+    moment: Window,
+    /// What makes the report incomplete, one sentence each.
+    pub errors: Vec<String>,
+    /// What does not, and is worth knowing.
+    pub warnings: Vec<String>,
+}
+
+impl<'a> Inquiry<'a> {
+    /// Asks `source` about the end of `window`.
+    pub fn new(source: &'a dyn Source, window: &Window) -> Self {
+        Self {
+            source,
+            moment: Window {
+                start: window.end,
+                ..*window
+            },
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// What is known of each node.
+    ///
+    /// # Errors
+    /// Why nothing is.
+    pub fn nodes(&mut self) -> Result<NodeStates, String> {
+        let mut states = NodeStates::new();
+        let labels = &[
+            label::NODE,
+            label::RESOURCE,
+            kube::EFFECT,
+            kube::KEY,
+            kube::VALUE,
+            kube::ROLE,
+            kube::CONDITION,
+        ];
+        let rows = self.ask("nodes", &queries::nodes(), labels)?;
+        for row in &rows {
+            if let Some(node) = row.label(label::NODE) {
+                note_fact(states.entry(node.to_owned()).or_default(), row);
+            }
+        }
+        if states.is_empty() {
+            return Err(format!(
+                "the backend has no series {} or its like of kube-state-metrics",
+                kube_state::NODE_UNSCHEDULABLE
+            ));
+        }
+        let rows = self.ask(
+            "pods by node",
+            &queries::totals(),
+            &[label::NODE, label::RESOURCE],
+        )?;
+        for row in &rows {
+            let Some(state) = row.label(label::NODE).and_then(|node| states.get_mut(node)) else {
+                continue;
+            };
+            match row.label(label::RESOURCE) {
+                Some(resource) => set_request(&mut state.requested, resource, row.value),
+                None => state.pods = row.value as u64,
+            }
+        }
+        if states.values().all(|state| state.pods == 0) {
+            return Err(format!(
+                "the backend has no series {} of kube-state-metrics",
+                kube_state::POD_INFO
+            ));
+        }
+        Ok(states)
+    }
+
+    /// The pods of these nodes, and the budgets that allow no eviction.
+    ///
+    /// # Errors
+    /// Why they are not known.
+    pub fn pods(&mut self, nodes: &[&str]) -> Result<Pods, String> {
+        let labels = &[
+            label::NODE,
+            label::NAMESPACE,
+            kube::POD,
+            kube::CREATED_BY_KIND,
+            label::RESOURCE,
+        ];
+        let mut found: BTreeMap<(String, String, String), Pod> = BTreeMap::new();
+        let mut requests = Vec::new();
+        for row in self.ask("pods", &queries::pods_of(nodes), labels)? {
+            let of = |name| row.label(name).unwrap_or_default().to_owned();
+            let key = (of(label::NODE), of(label::NAMESPACE), of(kube::POD));
+            match row.label(label::RESOURCE) {
+                Some(resource) => requests.push((key, resource.to_owned(), row.value)),
+                None => {
+                    let pod = Pod {
+                        namespace: key.1.clone(),
+                        name: key.2.clone(),
+                        controller: controller(row.label(kube::CREATED_BY_KIND)),
+                        requested: Amounts::default(),
+                    };
+                    found.insert(key, pod);
+                }
+            }
+        }
+        for (key, resource, value) in requests {
+            if let Some(pod) = found.get_mut(&key) {
+                set_request(&mut pod.requested, &resource, value);
+            }
+        }
+        let mut pods = Pods::default();
+        for ((node, ..), pod) in found {
+            pods.of.entry(node).or_default().push(pod);
+        }
+        let labels = &[label::NAMESPACE, kube::BUDGET];
+        for row in self.ask("budgets", &queries::budgets(), labels)? {
+            match (row.label(label::NAMESPACE), row.label(kube::BUDGET)) {
+                (Some(namespace), Some(budget)) => {
+                    let budgets = pods.exhausted_budgets.entry(namespace.to_owned());
+                    budgets.or_default().insert(budget.to_owned());
+                }
+                _ => pods.budgets_known = true,
+            }
+        }
+        Ok(pods)
+    }
+
+    /// Asks one query. What fails for good reason, since the backend cannot evaluate
+    /// PromQL, leaves the view of the fleet poorer; anything else is an error.
+    fn ask(&mut self, what: &str, query: &str, labels: Labels) -> Result<Vec<Row>, String> {
+        let subject = format!("fleet, {what}");
+        match self.source.query_rows(query, &self.moment, labels) {
+            Ok(table) => {
+                note_remarks(
+                    &subject,
+                    "kube-state-metrics",
+                    &table.remarks,
+                    &mut self.errors,
+                    &mut self.warnings,
+                );
+                Ok(table.rows)
+            }
+            Err(error) if is_beyond_it(&error) => Err(format!(
+                "the backend cannot evaluate the queries for it ({})",
+                beginning(&error.to_string())
+            )),
+            Err(error) => {
+                self.errors.push(format!("{subject}: {error}"));
+                Err(format!("the query for {what} failed"))
+            }
+        }
+    }
+}
+
+/// As much of a refusal as fits a sentence: it may repeat the query.
+fn beginning(refusal: &str) -> String {
+    const MOST_CHARS: usize = 120;
+    match refusal.char_indices().nth(MOST_CHARS) {
+        Some((end, _)) => format!("{}…", &refusal[..end]),
+        None => refusal.to_owned(),
+    }
+}
+
+/// Whether the backend refuses the query as one it cannot read, as the exporter's
+/// history does with all PromQL but selectors.
+fn is_beyond_it(error: &QueryError) -> bool {
+    match error {
+        QueryError::Status { status, .. } => *status == 400,
+        QueryError::Defect(Defect::Refused(refusal)) => refusal.error_type == "bad_data",
+        _ => false,
+    }
+}
+
+/// Notes one row of [`queries::nodes`].
+fn note_fact(state: &mut NodeState, row: &Row) {
+    if let Some(effect) = row.label(kube::EFFECT) {
+        let key = row.label(kube::KEY).unwrap_or_default();
+        let taint = match row.label(kube::VALUE) {
+            Some(value) => format!("{key}={value}:{effect}"),
+            None => format!("{key}:{effect}"),
+        };
+        state.taints.insert(taint);
+    } else if row.label(kube::ROLE).is_some() {
+        state.control_plane = true;
+    } else if row.label(kube::CONDITION).is_some() {
+        // Where two replicas disagree, the cautious one counts.
+        state.ready = Some(row.value == 1.0 && state.ready != Some(false));
+    } else if row.label(label::RESOURCE).is_some() {
+        state.most_pods = Some(row.value as u64);
+    } else {
+        state.cordoned |= row.value == 1.0;
+    }
+}
+
+fn set_request(requested: &mut Amounts, resource: &str, value: f64) {
+    // Requests are whole in these units; only sums of fractions are not quite.
+    if resource == Resource::Cpu.label() {
+        requested.millicores = (value * 1000.0).round() as u64;
+    } else if resource == Resource::Memory.label() {
+        requested.bytes = value.round() as u64;
+    }
+}
+
+fn controller(kind: Option<&str>) -> Controller {
+    match kind {
+        // Mirror pods of static ones are owned by their node.
+        Some("DaemonSet" | "Node") => Controller::OfTheNode,
+        None | Some("<none>") => Controller::None,
+        Some(_) => Controller::Other,
+    }
+}

@@ -1,0 +1,133 @@
+//! The queries behind the view of a fleet: four, whatever the number of nodes. Pure.
+//!
+//! All are asked of kube-state-metrics's series at one moment. Where two replicas of
+//! it are scraped, or one twice, `max by` counts each thing once. Rows of different
+//! kinds come in one answer, joined by `or` and told apart by their labels.
+
+use contract::kube_state::{
+    BUDGET_ALLOWED, BUDGET_PODS, CONTAINER_REQUESTS, INIT_CONTAINER_INFO, INIT_CONTAINER_REQUESTS,
+    NODE_ALLOCATABLE, NODE_CONDITION, NODE_ROLE, NODE_TAINT, NODE_UNSCHEDULABLE, POD_INFO,
+    POD_PHASE,
+};
+
+/// Pods that have a node.
+const BOUND: &str = r#"node!="""#;
+
+/// What stands between each node and pods: rows with the label `effect` are taints,
+/// with `role` roles of a control plane, with `condition` whether it is ready, with
+/// `resource` how many pods it takes, with none of them whether it is cordoned.
+pub fn nodes() -> String {
+    [
+        NODE_UNSCHEDULABLE.to_owned(),
+        format!(r#"{NODE_TAINT}{{effect=~"NoSchedule|NoExecute"}}"#),
+        format!(r#"{NODE_ROLE}{{role=~"control-plane|master"}}"#),
+        format!(r#"{NODE_CONDITION}{{condition="Ready",status="true"}}"#),
+        format!(r#"{NODE_ALLOCATABLE}{{resource="pods"}}"#),
+    ]
+    .join(" or ")
+}
+
+/// What each node has to bear already: rows with the label `resource` are what its
+/// pods request, without it how many they are.
+pub fn totals() -> String {
+    format!(
+        "sum by (node, resource) ({}) or count by (node) ({})",
+        requests(BOUND),
+        pods(BOUND)
+    )
+}
+
+/// The pods of these nodes: rows with the label `resource` are what a pod requests,
+/// without it a pod and the kind of its controller.
+pub fn pods_of(nodes: &[&str]) -> String {
+    let names: Vec<String> = nodes.iter().map(|name| escape(name)).collect();
+    // An empty list selects the pods without a node, of which BOUND leaves none.
+    let matcher = format!(r#"{BOUND},node=~"{}""#, names.join("|"));
+    format!("{} or {}", pods(&matcher), requests(&matcher))
+}
+
+/// PodDisruptionBudgets that allow nothing now, though they cover pods; and, in a row
+/// without labels, how many there are at all.
+pub fn budgets() -> String {
+    format!(
+        "({BUDGET_ALLOWED} == 0 unless on (namespace, poddisruptionbudget) ({BUDGET_PODS} == 0)) or count({BUDGET_ALLOWED})"
+    )
+}
+
+/// Pods that have not ended, by the nodes that `matcher` selects.
+fn pods(matcher: &str) -> String {
+    format!(
+        "(max by (node, namespace, pod, created_by_kind) ({POD_INFO}{{{matcher}}}) unless on (namespace, pod) {})",
+        ended()
+    )
+}
+
+/// What each pod that has not ended requests, as the scheduler counts it: its
+/// containers and sidecars together, or its largest init container, if that is more.
+/// A pod's overhead (of a RuntimeClass) is not counted.
+fn requests(matcher: &str) -> String {
+    let select = format!(r#"{{resource=~"cpu|memory",{matcher}}}"#);
+    let by_container = "max by (node, namespace, pod, container, resource)";
+    let sidecars = format!(
+        r#"{by_container} ({INIT_CONTAINER_REQUESTS}{select}) and on (namespace, pod, container) {INIT_CONTAINER_INFO}{{restart_policy="Always"}}"#
+    );
+    let running = format!(
+        "sum by (node, namespace, pod, resource) ({by_container} ({CONTAINER_REQUESTS}{select}) or {sidecars})"
+    );
+    // The label keeps `or` from taking one for the other.
+    format!(
+        r#"(max by (node, namespace, pod, resource) (label_replace({running}, "phase", "running", "", "") or {INIT_CONTAINER_REQUESTS}{select}) unless on (namespace, pod) {})"#,
+        ended()
+    )
+}
+
+fn ended() -> String {
+    format!(r#"({POD_PHASE}{{phase=~"Succeeded|Failed"}} == 1)"#)
+}
+
+/// A name as a regular expression in a PromQL string that matches it alone.
+fn escape(name: &str) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '/' | ':' => escaped.push(c),
+            // One backslash for the expression, doubled for the string.
+            '!'..='~' if c != '"' && c != '\\' => {
+                escaped.push_str(r"\\");
+                escaped.push(c);
+            }
+            // Any other by its number, in which nothing is special.
+            _ => escaped.push_str(&format!(r"\\x{{{:x}}}", u32::from(c))),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_escaped_for_the_expression_and_for_the_string() {
+        for (name, escaped) in [
+            ("node-1", "node-1"),
+            ("ip-10-0-0-7.ec2.internal", r"ip-10-0-0-7\\.ec2\\.internal"),
+            ("a|b", r"a\\|b"),
+            (r#"a"b\c"#, r"a\\x{22}b\\x{5c}c"),
+            ("ü\n", r"\\x{fc}\\x{a}"),
+        ] {
+            assert_eq!(super::escape(name), escaped, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_pods_of_some_nodes_are_selected_by_name_in_every_part() {
+        let query = pods_of(&["a.1", "b"]);
+        assert_eq!(
+            query.matches(r#"node!="",node=~"a\\.1|b""#).count(),
+            4,
+            "{query}"
+        );
+        assert!(pods_of(&[]).contains(r#"node!="",node=~"""#));
+    }
+}

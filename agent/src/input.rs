@@ -1,0 +1,369 @@
+//! Saved answers to range queries, in place of a backend.
+//!
+//! In scope: which series a file holds, the window that they span, and the answer
+//! to a query over it. Series are told apart by their name, so only plain selectors
+//! are answered. Out of scope: what the numbers mean.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use contract::label;
+use exposition::Selector;
+use forecast::Point;
+use quantity::Timestamp;
+
+use crate::args::Time;
+use crate::collect::{Source, UsageQueries};
+use crate::connection::UnusableFile;
+use crate::prometheus::matrix::{Consumer, Rejected, Row, read_all};
+use crate::prometheus::{Answer, Defect, Labels, QueryError, Remarks, Table};
+use crate::series::Series;
+use crate::shard::Shard;
+use crate::window::{MAX_POINTS, MAX_SPAN_SECONDS, Misfit, Window};
+
+/// A file to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputFile {
+    /// Standard input.
+    Standard,
+    /// A file, or a pipe.
+    Path(PathBuf),
+}
+
+impl fmt::Display for InputFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Standard => f.write_str("-"),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl InputFile {
+    fn open(&self) -> io::Result<Box<dyn Read>> {
+        Ok(match self {
+            Self::Standard => Box::new(io::stdin()),
+            Self::Path(path) => Box::new(File::open(path)?),
+        })
+    }
+}
+
+/// Everything that the files hold.
+#[derive(Debug, Default)]
+pub struct Recording {
+    series: Vec<Recorded>,
+    /// What each file says besides its series.
+    remarks: Vec<Remarks>,
+}
+
+/// One series of a file.
+#[derive(Debug)]
+struct Recorded {
+    /// Place of the file in `remarks`.
+    file: usize,
+    labels: Vec<(String, String)>,
+    /// Every sample; none where the node is in another shard.
+    points: Series,
+    is_of_shard: bool,
+    rejected: Rejected,
+}
+
+impl Recorded {
+    fn label(&self, name: &str) -> Option<&str> {
+        value(&self.labels, name)
+    }
+
+    fn is_selected(&self, selector: &Selector) -> bool {
+        let name = self.label(NAME).unwrap_or_default();
+        selector.selects(name, |label| self.label(label))
+    }
+}
+
+/// The label in which Prometheus writes a series's name.
+const NAME: &str = "__name__";
+
+fn value<'a>(labels: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let mut labels = labels.iter();
+    labels
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.as_str())
+}
+
+impl Recording {
+    /// Reads files to their end; of nodes in other shards not the samples.
+    ///
+    /// # Errors
+    /// When one cannot be read, or holds anything but complete answers.
+    pub fn read(files: &[InputFile], shard: Shard) -> Result<Self, UnusableFile> {
+        let mut recording = Self::default();
+        for file in files {
+            let unusable =
+                |problem: &dyn fmt::Display| UnusableFile::new(&format!("input {file}:"), problem);
+            let bytes = file.open().map_err(|error| unusable(&error))?;
+            recording
+                .append(bytes, shard)
+                .map_err(|defect| unusable(&problem(&defect)))?;
+        }
+        Ok(recording)
+    }
+
+    fn append(&mut self, bytes: impl Read, shard: Shard) -> Result<(), Defect> {
+        let mut recorder = Recorder {
+            shard,
+            file: self.remarks.len(),
+            labels: Vec::new(),
+            series: &mut self.series,
+        };
+        let remarks = read_all(bytes, &mut recorder)?;
+        self.remarks.push(remarks);
+        Ok(())
+    }
+
+    fn names(&self) -> BTreeSet<&str> {
+        self.series
+            .iter()
+            .filter_map(|one| one.label(NAME))
+            .collect()
+    }
+
+    /// The window that `time` asks for, as far as the samples of usage go. It ends with
+    /// the newest of them, or at the last moment on their grid before the one asked
+    /// for; where there are none, at `now`.
+    ///
+    /// # Errors
+    /// When the queries are none that files can answer, or the lengths do not fit
+    /// each other.
+    pub fn window(
+        &self,
+        time: &Time,
+        queries: &UsageQueries,
+        now: Timestamp,
+    ) -> Result<Window, UnusableFile> {
+        let mut selectors = Vec::new();
+        for query in [&queries.cpu, &queries.memory] {
+            selectors.push(Selector::parse(query).ok_or_else(|| {
+                let expected = "expected the name of a series, with labels at most: files hold no answers to other PromQL";
+                UnusableFile::new(&format!("input: query {query:?}:"), &expected)
+            })?);
+        }
+        let usage: Vec<&[Point]> = self
+            .series
+            .iter()
+            .filter(|one| selectors.iter().any(|selector| one.is_selected(selector)))
+            .map(|one| one.points.points())
+            .collect();
+        if usage.is_empty() {
+            let names: Vec<_> = self.names().into_iter().take(MAX_NAMES).collect();
+            let expected = format!(
+                "expected series of {:?} or {:?}, there are: {}",
+                queries.cpu,
+                queries.memory,
+                if names.is_empty() {
+                    "none with a name".to_owned()
+                } else {
+                    names.join(", ")
+                }
+            );
+            return Err(UnusableFile::new("input:", &expected));
+        }
+        let is_past = |point: &&Point| time.at.is_none_or(|at| point.at <= at);
+        let times = || {
+            usage
+                .iter()
+                .copied()
+                .flatten()
+                .filter(is_past)
+                .map(|p| p.at)
+        };
+        let newest = times().max().or(time.at).unwrap_or(now);
+        let asked = time.at.unwrap_or(newest);
+        let held = times()
+            .min()
+            .map_or(0, |oldest| asked.unix().abs_diff(oldest.unix()));
+        let spacing = spacing(&usage);
+        let step = time.step.unwrap_or(spacing);
+        // As much as the files hold, but at least a step and not too many of them.
+        let most = match time.step {
+            Some(step) => step.saturating_mul(MAX_POINTS - 1),
+            None => MAX_SPAN_SECONDS,
+        };
+        let lookback = time.lookback.unwrap_or(held.clamp(step, most.max(step)));
+        let spans = time
+            .spans(lookback, spacing, spacing)
+            .map_err(|misfit| UnusableFile::new("input:", &too_short(misfit)))?;
+        let step = spans.step() as i64;
+        let steps_after = (asked.unix() - newest.unix()).div_euclid(step);
+        let end = Timestamp::from_unix(newest.unix() + steps_after * step);
+        Ok(spans.ending_exactly_at(end))
+    }
+}
+
+fn too_short(misfit: Misfit) -> &'static str {
+    match misfit {
+        Misfit::LookbackUnderStep => "expected samples over at least one step",
+        Misfit::TooManyPoints { .. } | Misfit::HorizonTooFine { .. } => {
+            "expected a --step that is coarse enough"
+        }
+    }
+}
+
+/// Most names of series that a message lists.
+const MAX_NAMES: usize = 10;
+
+/// Seconds between two samples, as most of them are; a minute where there are none.
+fn spacing(usage: &[&[Point]]) -> u64 {
+    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    for pair in usage.iter().flat_map(|points| points.windows(2)) {
+        *counts
+            .entry(pair[1].at.unix() - pair[0].at.unix())
+            .or_default() += 1;
+    }
+    // Of equals the first, which is the shortest.
+    let most = counts.iter().rev().max_by_key(|(_, count)| **count);
+    most.map_or(crate::args::USUAL_STEP_SECONDS, |(seconds, _)| {
+        seconds.unsigned_abs()
+    })
+}
+
+/// What is wrong with a file that is no answer, in words for people who saved it.
+fn problem(defect: &Defect) -> String {
+    const EXPECTED: &str = "expected the JSON answer to a range query";
+    match defect {
+        Defect::Refused(refusal) => format!("{EXPECTED}, this is a refusal: {refusal}"),
+        Defect::Truncated => format!("{EXPECTED}, this ends early"),
+        Defect::Shape(problem) => format!("{EXPECTED}: {problem}"),
+        Defect::Body(failure) => failure.to_string(),
+    }
+}
+
+/// Takes the series of one file down.
+struct Recorder<'a> {
+    shard: Shard,
+    file: usize,
+    labels: Vec<(String, Option<String>)>,
+    series: &'a mut Vec<Recorded>,
+}
+
+impl Consumer for Recorder<'_> {
+    fn label(&mut self, name: &str) -> Option<&mut Option<String>> {
+        self.labels.push((name.to_owned(), None));
+        self.labels.last_mut().map(|(_, value)| value)
+    }
+
+    fn wants_samples(&self) -> bool {
+        let node = self.labels.iter().find(|(name, _)| name == label::NODE);
+        node.and_then(|(_, value)| value.as_deref())
+            .is_none_or(|node| self.shard.has(node))
+    }
+
+    fn moment(&self, unix: f64) -> Option<Timestamp> {
+        // Far from any overflow, and from any real time.
+        (unix.abs() <= 1e12).then(|| Timestamp::from_unix(unix.round() as i64))
+    }
+
+    fn end_series(&mut self, points: Series, rejected: Rejected) {
+        let is_of_shard = self.wants_samples();
+        self.series.push(Recorded {
+            file: self.file,
+            labels: self
+                .labels
+                .drain(..)
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect(),
+            points: if is_of_shard {
+                points
+            } else {
+                Series::default()
+            },
+            is_of_shard,
+            rejected,
+        });
+    }
+}
+
+impl Source for Recording {
+    fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+        let mut answer = Answer::default();
+        self.select(query, &mut answer.remarks, |series| {
+            match series.label(label::NODE) {
+                Some(_) if !series.is_of_shard => answer.of_other_shards += 1,
+                Some(node) => {
+                    let points = evaluate(series.points.points(), window);
+                    answer
+                        .nodes
+                        .entry(node.to_owned())
+                        .or_default()
+                        .push(points);
+                }
+                None => answer.without_node += 1,
+            }
+        });
+        Ok(answer)
+    }
+
+    fn query_rows(
+        &self,
+        query: &str,
+        window: &Window,
+        labels: Labels,
+    ) -> Result<Table, QueryError> {
+        let mut table = Table::default();
+        self.select(query, &mut table.remarks, |series| {
+            let points = evaluate(series.points.points(), window);
+            let values = labels
+                .iter()
+                .map(|name| series.label(name).map(str::to_owned));
+            let row = |newest: Point| Row::new(labels, values.collect(), newest.value);
+            table.rows.extend(points.last().map(row));
+        });
+        Ok(table)
+    }
+}
+
+impl Recording {
+    /// Hands each series that `query` selects to `take`, and adds up what is to say of
+    /// them. A query that is more than a selector selects none.
+    fn select(&self, query: &str, remarks: &mut Remarks, mut take: impl FnMut(&Recorded)) {
+        let Some(selector) = Selector::parse(query) else {
+            return;
+        };
+        let mut files = BTreeSet::new();
+        for series in self.series.iter().filter(|one| one.is_selected(&selector)) {
+            files.insert(series.file);
+            remarks.rejected += series.rejected;
+            take(series);
+        }
+        for file in files {
+            let said = &self.remarks[file];
+            remarks.warnings.extend_from_slice(&said.warnings);
+            remarks.infos.extend_from_slice(&said.infos);
+            remarks.is_partial |= said.is_partial;
+        }
+    }
+}
+
+/// The newest sample at or before each moment of the window, and after the moment
+/// before it: a gap stays one, and nothing comes from the future.
+fn evaluate(points: &[Point], window: &Window) -> Series {
+    let (start, step) = (window.start.unix(), window.step as i64);
+    let mut series = Series::default();
+    let mut points = points.iter().peekable();
+    while let Some(point) = points.next() {
+        let moment = |point: &Point| {
+            let steps = (point.at.unix() - start + step - 1).div_euclid(step);
+            Timestamp::from_unix(start + steps * step)
+        };
+        let at = moment(point);
+        let has_newer = points.peek().is_some_and(|next| moment(next) == at);
+        if !has_newer && (window.start..=window.end).contains(&at) {
+            series.push(Point {
+                at,
+                value: point.value,
+            });
+        }
+    }
+    series
+}

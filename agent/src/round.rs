@@ -1,0 +1,122 @@
+//! One report, from the configuration to files and sinks: what a single run and
+//! each round of a service have in common.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::{Instant, SystemTime};
+
+use quantity::Timestamp;
+
+use crate::args::{Config, PROGRAM, Reports};
+use crate::assess::{Basis, assess};
+use crate::collect::{Source, collect};
+use crate::connection::UnusableFile;
+use crate::exit::Exit;
+use crate::fleet::{self, Scope};
+use crate::previous::Previous;
+use crate::report::text::printable;
+use crate::report::{Report, ShardReport, Style};
+use crate::sink::Delivery;
+use crate::{previous, source, whole_file};
+
+/// Asks for the points as of now and judges them. Without a `memory` of the report
+/// before, whatever remembers it is asked.
+///
+/// # Errors
+/// When a file that is needed is of no use.
+pub(crate) fn report(
+    config: &Config,
+    memory: Option<&Previous>,
+) -> Result<(Report, Exit), UnusableFile> {
+    let started = Instant::now();
+    let (source, window) = source::open(config, Timestamp::from(SystemTime::now()))?;
+    let mut measurements = collect(source.as_ref(), &config.backend.queries, &window);
+    let refused = measurements.usage_query_failed;
+    let recalled = match memory {
+        Some(_) => None,
+        None => {
+            let file = config.judgement.previous.as_deref();
+            previous::recall(file, source.as_ref(), &window, &mut measurements)
+        }
+    };
+    let generated_at = Timestamp::from(SystemTime::now());
+    let others_have_data = measurements.others_have_data;
+    let mut report = assess(
+        measurements,
+        Basis {
+            window: &window,
+            forecasts: config.forecasts,
+            thresholds: config.judgement.thresholds,
+            previous: memory.or(recalled.as_ref()),
+        },
+        thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        generated_at,
+    );
+    let scope = scope(config, source.as_ref());
+    fleet::look(&scope, &mut report, &config.judgement, &window);
+    report.took = started.elapsed();
+    report.shard = (!config.shard.is_whole()).then_some(ShardReport {
+        shard: config.shard,
+        others_have_data,
+    });
+    let exit = match report.exit(config.judgement.fail_on) {
+        Exit::NoData if refused => Exit::Backend,
+        exit => exit,
+    };
+    Ok((report, exit))
+}
+
+/// From what the view of the fleet is to be drawn.
+fn scope<'a>(config: &Config, source: &'a dyn Source) -> Scope<'a> {
+    if !config.judgement.fleet {
+        Scope::Off("--fleet is off")
+    } else if !config.shard.is_whole() {
+        Scope::Off("one of several shards sees only its part")
+    } else if !config.inputs.is_empty() {
+        Scope::Usage("saved answers hold none of it")
+    } else {
+        Scope::Ask(source)
+    }
+}
+
+/// Writes every file that is asked for. One that cannot be written makes a run
+/// partial, and keeps none of the others.
+pub(crate) fn write_files(
+    report: &Report,
+    reports: &Reports,
+    exit: Exit,
+    err: &mut dyn Write,
+) -> Exit {
+    let style = Style {
+        color: false,
+        explain: reports.explain,
+    };
+    reports.outputs.iter().fold(exit, |exit, output| {
+        let file = &output.file;
+        match whole_file::write(file, |out| report.write(output.format, style, out)) {
+            Ok(()) => exit,
+            Err(error) => {
+                let problem = format!("cannot write to {}: {error}", file.display());
+                complain(&problem, exit.undelivered(), err)
+            }
+        }
+    })
+}
+
+/// Says which sinks do not have the report. One that has not makes a run partial.
+pub(crate) fn tell(deliveries: &[Delivery], mut exit: Exit, err: &mut dyn Write) -> Exit {
+    for Delivery { sink, result } in deliveries {
+        if let Err(problem) = result {
+            exit = complain(&format!("{sink}: {problem}"), exit.undelivered(), err);
+        }
+    }
+    exit
+}
+
+/// One line to standard error. That nobody may read it changes nothing.
+pub(crate) fn complain(problem: &dyn Display, exit: Exit, err: &mut dyn Write) -> Exit {
+    let _ = writeln!(err, "{PROGRAM}: {}", printable(&problem.to_string()));
+    exit
+}

@@ -1,0 +1,167 @@
+//! What the thread that reports and those that answer requests share: the newest
+//! report, and how the runs go.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use contract::{Series, report, series, service};
+use publish::{Format, Published};
+
+use crate::report::{Report, prometheus};
+use crate::sink::Delivery;
+
+/// Intervals after which a report says nothing about now any more.
+const STALE_INTERVALS: u32 = 3;
+
+/// The state of a long-running agent.
+#[derive(Debug)]
+pub(super) struct Board {
+    every: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    newest: Option<Newest>,
+    /// Whether the last run made a report; `None` before the first.
+    up: Option<bool>,
+    took: Duration,
+    runs: u64,
+    failed_runs: u64,
+    sinks: Vec<SinkHealth>,
+}
+
+#[derive(Debug)]
+struct Newest {
+    report: Arc<Report>,
+    at: Instant,
+}
+
+#[derive(Debug)]
+struct SinkHealth {
+    name: &'static str,
+    /// `None` before the first report.
+    up: Option<bool>,
+    failures: u64,
+}
+
+impl Board {
+    /// Nothing is known yet; a report is expected `every` so often.
+    pub(super) fn new(every: Duration, sinks: impl Iterator<Item = &'static str>) -> Self {
+        let sinks = sinks.map(|name| SinkHealth {
+            name,
+            up: None,
+            failures: 0,
+        });
+        Self {
+            every,
+            state: Mutex::new(State {
+                sinks: sinks.collect(),
+                ..State::default()
+            }),
+        }
+    }
+
+    /// A run made a report.
+    pub(super) fn publish(&self, report: Arc<Report>, now: Instant) {
+        let mut state = self.lock();
+        state.newest = Some(Newest { report, at: now });
+        state.up = Some(true);
+    }
+
+    /// A run made none. The one before stays until it is too old.
+    pub(super) fn fail(&self) {
+        let mut state = self.lock();
+        state.up = Some(false);
+        state.failed_runs += 1;
+    }
+
+    /// A run has ended, well or not.
+    pub(super) fn end(&self, took: Duration) {
+        let mut state = self.lock();
+        state.took = took;
+        state.runs += 1;
+    }
+
+    /// A report reached its sinks, or not.
+    pub(super) fn note(&self, deliveries: &[Delivery]) {
+        let mut state = self.lock();
+        for delivery in deliveries {
+            let health = state.sinks.iter_mut().find(|s| s.name == delivery.sink);
+            if let Some(health) = health {
+                health.up = Some(delivery.result.is_ok());
+                health.failures += u64::from(delivery.result.is_err());
+            }
+        }
+    }
+
+    /// The newest report, while it says something about now.
+    pub(super) fn report(&self, now: Instant) -> Option<Arc<Report>> {
+        let oldest = self.every.saturating_mul(STALE_INTERVALS);
+        let state = self.lock();
+        let newest = state.newest.as_ref()?;
+        (now.saturating_duration_since(newest.at) <= oldest).then(|| Arc::clone(&newest.report))
+    }
+
+    /// The report and the agent's own figures, as Prometheus scrapes them.
+    pub(super) fn exposition(&self, format: Format, now: Instant) -> String {
+        let report = self.report(now);
+        let mut samples = report
+            .as_deref()
+            .map(prometheus::samples)
+            .unwrap_or_default();
+        if report.is_none() {
+            let version = Cow::Borrowed(env!("CARGO_PKG_VERSION"));
+            samples.push(Published {
+                series: &report::BUILD_INFO,
+                labels: vec![version],
+                value: 1.0,
+            });
+        }
+        self.lock().samples(self.every, &mut samples);
+        process::samples(&mut samples);
+        let tables = [report::ALL, service::ALL, series::ALL];
+        let families: Vec<&Series> = tables.into_iter().flatten().copied().collect();
+        publish::render(&families, &samples, format)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing is left half-changed under this lock, whatever happened.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn samples(&self, every: Duration, out: &mut Vec<Published<'_>>) {
+        let mut put = |series, sink: Option<&'static str>, value| {
+            out.push(Published {
+                series,
+                labels: sink.into_iter().map(Cow::Borrowed).collect(),
+                value,
+            });
+        };
+        if let Some(up) = self.up {
+            put(&service::UP, None, f64::from(up));
+            put(&service::RUN_DURATION, None, self.took.as_secs_f64());
+        }
+        if let Some(newest) = &self.newest {
+            let at = newest.report.generated_at.unix();
+            put(&service::LAST_SUCCESS, None, at as f64);
+        }
+        put(&service::INTERVAL, None, every.as_secs_f64());
+        // Counts are far under 2^53, where f64 is exact.
+        put(&service::RUNS, None, self.runs as f64);
+        put(&service::FAILED_RUNS, None, self.failed_runs as f64);
+        for sink in &self.sinks {
+            if let Some(up) = sink.up {
+                put(&service::SINK_UP, Some(sink.name), f64::from(up));
+            }
+            put(
+                &service::SINK_FAILURES,
+                Some(sink.name),
+                sink.failures as f64,
+            );
+        }
+    }
+}

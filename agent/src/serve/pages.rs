@@ -1,0 +1,83 @@
+//! What is served on the open port. Everything comes from the board: no request
+//! causes one to the backend or to a sink.
+
+use std::fmt::Write;
+use std::time::Instant;
+
+use contract::path;
+use webserver::{Request, Response};
+
+use super::board::Board;
+use crate::report::summary::summary;
+use crate::report::{Format, Report, Style};
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// Pages hold no script, and nothing from elsewhere.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+
+/// Answers a request as of now.
+pub(super) fn answer(request: &Request, board: &Board, style: Style) -> Response {
+    if !request.reads() {
+        const READING: &str = "GET, HEAD";
+        return Response::text(405, format!("expected one of: {READING}\n")).with("Allow", READING);
+    }
+    let report = board.report(Instant::now());
+    match request.path.as_str() {
+        path::METRICS => {
+            let accept = request.header("accept").unwrap_or_default();
+            let format = publish::Format::negotiate(accept);
+            let exposition = board.exposition(format, Instant::now());
+            Response::new(200, format.content_type(), exposition).with("Vary", "Accept")
+        }
+        path::LIVEZ => Response::text(200, "ok\n"),
+        path::READYZ if report.is_some() => Response::text(200, "ok\n"),
+        path::READYZ => no_report(),
+        "/" => page(index(report.as_deref())),
+        other => match format_at(other) {
+            Some(format) => report.map_or_else(no_report, |report| {
+                let text = report.render(format, style);
+                match format.media_type() {
+                    HTML => page(text),
+                    media_type => Response::new(200, media_type, text),
+                }
+            }),
+            None => Response::text(404, format!("not here; see {} or /\n", path::METRICS)),
+        },
+    }
+}
+
+fn no_report() -> Response {
+    Response::text(503, "no report yet, or the last one is too old\n")
+}
+
+fn page(html: String) -> Response {
+    Response::new(200, HTML, html).with("Content-Security-Policy", POLICY)
+}
+
+/// The form of the report at a path: `/report.json`.
+fn format_at(path: &str) -> Option<Format> {
+    let extension = path.strip_prefix(path::REPORT)?.strip_prefix('.')?;
+    Format::ALL
+        .into_iter()
+        .find(|format| format.extension() == extension)
+}
+
+fn index(report: Option<&Report>) -> String {
+    // Only numbers: nothing in it has a meaning in HTML.
+    let summary = report.map_or("no report yet".to_owned(), summary);
+    let mut links = String::new();
+    let reports = Format::ALL.map(|format| format!("{}.{}", path::REPORT, format.extension()));
+    let others = [path::METRICS, path::LIVEZ, path::READYZ].map(str::to_owned);
+    for link in reports.iter().chain(&others) {
+        // Writing to a String cannot fail.
+        let _ = write!(links, "<li><a href=\"{}\">{link}</a></li>", &link[1..]);
+    }
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\">\
+         <title>k8s-ai-agent</title><h1>k8s-ai-agent {}</h1>\
+         <p>{summary}.</p><ul>{links}</ul></html>\n",
+        env!("CARGO_PKG_VERSION"),
+    )
+}

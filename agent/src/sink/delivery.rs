@@ -1,0 +1,401 @@
+//! One message to one receiver: attempts, pauses, and why it did not arrive.
+//!
+//! A message may arrive twice: where the answer was lost, nobody knows whether the
+//! message was.
+
+use std::fmt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use webclient::{
+    Authorities, BadUrl, BaseUrl, Caps, Client, Content, Credentials, Failure, Header, Secret,
+    SecretError, Settings,
+};
+
+use crate::random;
+use crate::report::text::printable;
+
+/// Attempts at one message.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// Pause before the second attempt, half of it to one and a half: each further one
+/// is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Most bytes of an answer: of a good one none is read, of a refusal its start.
+const CAPS: Caps = Caps {
+    compressed: 64 << 10,
+    inflated: 64 << 10,
+};
+
+/// How much of a refusal is read, and how much of that is shown.
+const REFUSAL_BYTES: u64 = 4 * 1024;
+const REMARK_CHARS: usize = 200;
+
+/// Who takes messages.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    /// Where it is.
+    pub(super) base: BaseUrl,
+    /// Whom to trust over TLS.
+    pub(super) authorities: Authorities,
+    /// What each request is authorized by.
+    pub(super) credentials: Credentials,
+    /// Whether the path of its URL is a secret. Servers like to repeat paths in
+    /// their refusals.
+    pub(super) has_secret_path: bool,
+}
+
+/// How a message is sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Method {
+    Post,
+    Put,
+}
+
+/// Until when a report has to be delivered, all attempts included.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    at: Instant,
+    /// Counted from the first attempt.
+    after: Duration,
+}
+
+impl Deadline {
+    /// `after` from now.
+    pub(super) fn after(after: Duration) -> Self {
+        Self {
+            at: Instant::now() + after,
+            after,
+        }
+    }
+
+    fn left(self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+}
+
+/// What is sent.
+pub(super) struct Message<'a> {
+    pub(super) method: Method,
+    /// With the query, if there is one; below the receiver's base.
+    pub(super) path: &'a str,
+    pub(super) media_type: &'a str,
+    pub(super) body: &'a [u8],
+    /// Headers of an attempt that begins now.
+    pub(super) headers: &'a dyn Fn() -> Vec<Header>,
+}
+
+/// Why a message did not arrive.
+#[derive(Debug)]
+pub enum Undelivered {
+    /// The file of a secret is of no use.
+    Secret(SecretError),
+    /// A file does not hold a URL.
+    Url {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What was expected.
+        expected: BadUrl,
+    },
+    /// No answer.
+    Failure {
+        /// Why.
+        failure: Failure,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// An answer that says no.
+    Refused {
+        /// HTTP status code.
+        status: u16,
+        /// `host:port` of the receiver.
+        by: String,
+        /// What the answer says about it, in one line; may be empty.
+        remark: String,
+        /// How long the receiver asks to wait.
+        retry_after: Option<Duration>,
+        /// How often it was tried.
+        attempts: u32,
+    },
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attempts = match self {
+            Self::Secret(error) => return error.fmt(f),
+            Self::Url { path, expected } => {
+                return write!(f, "{}: expected {expected}", path.display());
+            }
+            Self::Failure { failure, attempts } => {
+                failure.fmt(f)?;
+                attempts
+            }
+            Self::Refused {
+                status,
+                by,
+                remark,
+                retry_after,
+                attempts,
+            } => {
+                write!(f, "HTTP status {status} from {by}")?;
+                if !remark.is_empty() {
+                    write!(f, ": {remark}")?;
+                }
+                if let Some(wait) = retry_after {
+                    write!(f, ", which asks to wait {wait:?}")?;
+                }
+                f.write_str(match status {
+                    300..400 => " (redirects are not followed)",
+                    _ => "",
+                })?;
+                attempts
+            }
+        };
+        match attempts {
+            1 => Ok(()),
+            many => write!(f, " ({many} attempts)"),
+        }
+    }
+}
+
+impl std::error::Error for Undelivered {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // Shown as they are, so their sources are ours.
+            Self::Secret(error) => error.source(),
+            Self::Failure { failure, .. } => failure.source(),
+            Self::Url { .. } | Self::Refused { .. } => None,
+        }
+    }
+}
+
+impl From<SecretError> for Undelivered {
+    fn from(error: SecretError) -> Self {
+        Self::Secret(error)
+    }
+}
+
+impl Undelivered {
+    /// How long to wait before the next attempt, if it is worth one. A deadline that
+    /// passed is not: the receiver may be at it still.
+    fn pause(&self, jitter: f64) -> Option<Duration> {
+        let (attempts, asked) = match self {
+            Self::Failure { failure, attempts } => match failure {
+                Failure::Connect { .. } | Failure::NameNotFound { .. } | Failure::Truncated => {
+                    (*attempts, None)
+                }
+                _ => return None,
+            },
+            Self::Refused {
+                status,
+                retry_after,
+                attempts,
+                ..
+            } if *status == 429 || *status >= 500 => (*attempts, *retry_after),
+            Self::Refused { .. } | Self::Secret(_) | Self::Url { .. } => return None,
+        };
+        let usual = FIRST_PAUSE.mul_f64(f64::from(1_u32 << (attempts - 1)) * (0.5 + jitter));
+        (attempts < MAX_ATTEMPTS).then(|| asked.map_or(usual, |asked| asked.max(usual)))
+    }
+}
+
+impl Receiver {
+    /// Sends a message, again and again while that may help and `deadline` allows it.
+    ///
+    /// # Errors
+    /// When it did not arrive; how the last attempt ended.
+    pub(super) fn send(
+        &self,
+        message: &Message<'_>,
+        deadline: Deadline,
+    ) -> Result<(), Undelivered> {
+        let mut attempts = 1;
+        loop {
+            let problem = match self.attempt(message, deadline, attempts) {
+                Ok(()) => return Ok(()),
+                Err(problem) => problem,
+            };
+            match problem.pause(random::share()) {
+                Some(pause) if pause < deadline.left() => thread::sleep(pause),
+                _ => return Err(problem),
+            }
+            attempts += 1;
+        }
+    }
+
+    fn attempt(
+        &self,
+        message: &Message<'_>,
+        deadline: Deadline,
+        attempts: u32,
+    ) -> Result<(), Undelivered> {
+        // Some clocks count in milliseconds, and a deadline of none is none at all.
+        let left = deadline.left().max(Duration::from_millis(1));
+        let client = Client::new(Settings {
+            base: self.base.clone(),
+            authorities: self.authorities.clone(),
+            identity: None,
+            credentials: self.credentials.clone(),
+            headers: Vec::new(),
+            user_agent: concat!("k8s-ai-agent/", env!("CARGO_PKG_VERSION")),
+            deadline: left,
+            connect_deadline: CONNECT_DEADLINE.min(left),
+            // Messages are minutes apart.
+            keep_idle: Duration::ZERO,
+        });
+        let content = Content {
+            media_type: message.media_type,
+            bytes: message.body,
+        };
+        let headers = (message.headers)();
+        let answer = match message.method {
+            Method::Post => client.post(message.path, content, &headers, CAPS),
+            Method::Put => client.put(message.path, content, &headers, CAPS),
+        };
+        let mut answer = answer.map_err(|failure| Undelivered::Failure {
+            failure: match failure {
+                // People know the whole time, not what earlier attempts left of it.
+                Failure::Timeout { to, .. } => Failure::Timeout {
+                    to,
+                    after: deadline.after,
+                },
+                other => other,
+            },
+            attempts,
+        })?;
+        if (200..300).contains(&answer.status) {
+            return Ok(());
+        }
+        Err(Undelivered::Refused {
+            status: answer.status,
+            by: self.base.authority(),
+            remark: self.remark(&answer.body.read_start(REFUSAL_BYTES), message.path),
+            retry_after: answer.retry_after,
+            attempts,
+        })
+    }
+
+    /// What of a refusal may be shown. One that repeats a secret is not; and as there
+    /// are many ways to write a path, beside a secret one only a word such as
+    /// Slack's `no_service` is shown.
+    fn remark(&self, body: &str, path: &str) -> String {
+        let body = body.trim();
+        let repeats_token = self
+            .token()
+            .is_some_and(|token| body.contains(token.reveal()));
+        let is_word = body.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        if repeats_token || self.has_secret_path && (!is_word || path.contains(body)) {
+            return String::new();
+        }
+        printable(body).chars().take(REMARK_CHARS).collect()
+    }
+
+    fn token(&self) -> Option<Secret> {
+        match &self.credentials {
+            Credentials::Bearer(file) => file.current().ok(),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, retry_after: Option<Duration>, attempts: u32) -> Undelivered {
+        Undelivered::Refused {
+            status,
+            by: "hooks.example:443".to_owned(),
+            remark: String::new(),
+            retry_after,
+            attempts,
+        }
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again_ever_later_and_never_sooner_than_asked() {
+        let millis = Duration::from_millis;
+        let seconds = Duration::from_secs;
+        for (problem, jitter, pause) in [
+            (refused(503, None, 1), 0.5, Some(millis(500))),
+            (refused(500, None, 2), 0.5, Some(seconds(1))),
+            (refused(429, None, 3), 0.0, Some(seconds(1))),
+            (refused(429, None, 4), 1.0, Some(seconds(6))),
+            (refused(429, Some(seconds(7)), 1), 0.5, Some(seconds(7))),
+            (refused(503, Some(millis(1)), 1), 0.5, Some(millis(500))),
+            (refused(503, None, MAX_ATTEMPTS), 0.5, None),
+            (refused(400, None, 1), 0.5, None),
+            (refused(404, Some(seconds(1)), 1), 0.5, None),
+            (refused(302, None, 1), 0.5, None),
+        ] {
+            assert_eq!(problem.pause(jitter), pause, "{problem:?}");
+        }
+        let failed = |failure| Undelivered::Failure {
+            failure,
+            attempts: 1,
+        };
+        assert!(failed(Failure::Truncated).pause(0.5).is_some());
+        let to = String::new;
+        for lasting in [
+            Failure::Timeout {
+                to: to(),
+                after: seconds(1),
+            },
+            Failure::Tls {
+                to: to(),
+                problem: String::new(),
+            },
+        ] {
+            assert_eq!(failed(lasting).pause(0.5), None);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_that_says_who_refused_and_how_often() {
+        let seven = Some(Duration::from_secs(7));
+        for (problem, line) in [
+            (
+                refused(404, None, 1),
+                "HTTP status 404 from hooks.example:443",
+            ),
+            (
+                refused(429, seven, 2),
+                "HTTP status 429 from hooks.example:443, which asks to wait 7s (2 attempts)",
+            ),
+            (
+                refused(302, None, 1),
+                "HTTP status 302 from hooks.example:443 (redirects are not followed)",
+            ),
+        ] {
+            assert_eq!(problem.to_string(), line);
+        }
+    }
+
+    #[test]
+    fn beside_a_secret_path_only_a_word_that_is_not_part_of_it_is_shown() {
+        let receiver = |has_secret_path| Receiver {
+            base: BaseUrl::parse("https://hooks.example").expect("a URL"),
+            authorities: Authorities::none(),
+            credentials: Credentials::None,
+            has_secret_path,
+        };
+        const PATH: &str = "/services/T0/hunter";
+        for (body, shown) in [
+            ("no_service", "no_service"),
+            ("invalid_payload\n", "invalid_payload"),
+            ("hunter", ""),
+            ("Cannot POST /services/T0/hunter", ""),
+            ("Cannot POST &#x2F;services&#x2F;T0", ""),
+            ("", ""),
+        ] {
+            assert_eq!(receiver(true).remark(body, PATH), shown, "{body}");
+        }
+        let remark = receiver(false).remark("bad \u{1b}[31m label\n", "/metrics");
+        assert_eq!(remark, "bad [31m label");
+        assert_eq!(receiver(false).remark(&"x".repeat(999), "/").len(), 200);
+    }
+}

@@ -1,0 +1,193 @@
+//! An annotation in Grafana for each recommendation that a report changes.
+//!
+//! In the form of <https://grafana.com/docs/grafana/latest/developers/http_api/annotations/>:
+//! annotations of the organisation, which any dashboard can show by their tags.
+
+use serde_json::{Value, json};
+use webclient::{Authorities, Credentials, SecretFile};
+
+use super::Sink;
+use super::change::{Change, changes};
+use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
+use crate::args::{self, PROGRAM};
+use crate::report::Report;
+use crate::report::text::printable;
+
+/// Annotations of one report. Where a whole fleet changes at once, one more says how
+/// many are left out: as many lines in a graph would hide it, and Grafana limits rates.
+const MAX_ANNOTATIONS: usize = 20;
+
+/// Grafana keeps 100 characters of a tag's value.
+const MAX_TAG_CHARS: usize = 100;
+
+/// A Grafana, and the token of a service account that may write annotations.
+#[derive(Debug)]
+pub(super) struct Grafana {
+    receiver: Receiver,
+    token: SecretFile,
+}
+
+impl Grafana {
+    pub(super) fn new(config: &args::Grafana, authorities: Authorities) -> Self {
+        let token = SecretFile::token(config.token_file.clone());
+        Self {
+            receiver: Receiver {
+                base: config.url.clone(),
+                authorities,
+                credentials: Credentials::Bearer(token.clone()),
+                has_secret_path: false,
+            },
+            token,
+        }
+    }
+}
+
+impl Sink for Grafana {
+    fn name(&self) -> &'static str {
+        "grafana"
+    }
+
+    fn check(&self) -> Result<(), Undelivered> {
+        self.token.current()?;
+        Ok(())
+    }
+
+    fn deliver(&self, report: &Report, deadline: Deadline) -> Result<(), Undelivered> {
+        for annotation in annotations(report) {
+            let body = annotation.to_string();
+            let message = Message {
+                method: Method::Post,
+                path: "/api/annotations",
+                media_type: "application/json",
+                body: body.as_bytes(),
+                headers: &Vec::new,
+            };
+            self.receiver.send(&message, deadline)?;
+        }
+        Ok(())
+    }
+}
+
+/// The changes of a report, worst first.
+fn annotations(report: &Report) -> Vec<Value> {
+    let mut changes: Vec<Change<'_>> = changes(report).collect();
+    // Stable: nodes stay in the order of the report within a severity.
+    changes.sort_by_key(|change| std::cmp::Reverse(change.to.severity));
+    let (shown, rest) = changes.split_at(changes.len().min(MAX_ANNOTATIONS));
+    // Grafana counts in milliseconds.
+    let time = report.generated_at.unix() * 1000;
+    let mut annotations: Vec<Value> = shown
+        .iter()
+        .map(|change| annotation(change, time))
+        .collect();
+    if !rest.is_empty() {
+        annotations.push(json!({
+            "time": time,
+            "tags": [PROGRAM],
+            "text": format!("{} more recommendations changed", rest.len()),
+        }));
+    }
+    annotations
+}
+
+fn annotation(change: &Change<'_>, time: i64) -> Value {
+    let Change {
+        node,
+        resource,
+        from,
+        to,
+    } = change;
+    let tag = |name: &str, value: &str| {
+        let value: String = printable(value).chars().take(MAX_TAG_CHARS).collect();
+        format!("{name}:{value}")
+    };
+    let text = format!(
+        "{node} {}: {} (was {})",
+        resource.label(),
+        to.message,
+        from.state()
+    );
+    json!({
+        "time": time,
+        "tags": [
+            PROGRAM,
+            tag("node", node),
+            tag("resource", resource.label()),
+            tag("action", to.action.name()),
+            tag("severity", to.severity.label()),
+        ],
+        "text": escaped(&printable(&text)),
+    })
+}
+
+/// Grafana shows the text of an annotation as HTML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hysteresis::Verdict;
+    use crate::report::example::{self, HOSTILE};
+
+    /// The example's nodes of these names, as if each resource had been healthy before.
+    fn changed(names: &[&str]) -> Report {
+        let mut report = example::report_of(names);
+        for resource in report.nodes.iter_mut().flat_map(|node| &mut node.resources) {
+            resource.recommendation.changed_from = Some(Verdict::HEALTHY);
+        }
+        report
+    }
+
+    #[test]
+    fn each_change_has_its_annotation_at_the_time_of_the_report_worst_first() {
+        let unchanged = example::report_of(&["calm"]);
+        assert_eq!(annotations(&unchanged), Vec::<Value>::new());
+        let report = changed(&["busy"]);
+        let annotations = annotations(&report);
+        assert_eq!(annotations.len(), 2);
+        let memory = &report.nodes[0].resources[1].recommendation;
+        assert_eq!(
+            annotations[0],
+            json!({
+                "time": 1_795_331_583_000_i64,
+                "tags": ["k8s-ai-agent", "node:busy", "resource:memory", "action:scale_up", "severity:critical"],
+                "text": format!("busy memory: {} (was healthy)", memory.message),
+            })
+        );
+    }
+
+    #[test]
+    fn a_fleet_that_changes_at_once_makes_few_annotations_and_says_how_many_are_left_out() {
+        let mut report = changed(&["busy"]);
+        report.nodes = vec![report.nodes[0].clone(); 1_000];
+        let annotations = annotations(&report);
+        assert_eq!(annotations.len(), MAX_ANNOTATIONS + 1);
+        assert_eq!(
+            annotations[MAX_ANNOTATIONS]["text"],
+            "1980 more recommendations changed"
+        );
+        assert!(
+            annotations[..MAX_ANNOTATIONS]
+                .iter()
+                .all(|a| a["tags"][4] == "severity:critical")
+        );
+    }
+
+    #[test]
+    fn a_name_is_neither_markup_nor_longer_than_a_tag_may_be() {
+        let mut report = changed(&[HOSTILE]);
+        report.nodes[0].node += &"x".repeat(1_000);
+        let annotations = annotations(&report);
+        let text = annotations[0]["text"].as_str().expect("text");
+        assert!(
+            text.starts_with("=1|&lt;b onclick=\"x\"&gt;&amp;`"),
+            "{text}"
+        );
+        let tag = annotations[0]["tags"][1].as_str().expect("a tag");
+        assert_eq!(tag.chars().count(), "node:".len() + MAX_TAG_CHARS);
+    }
+}

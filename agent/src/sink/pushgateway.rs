@@ -1,0 +1,118 @@
+//! A report as series in a Pushgateway, from which Prometheus scrapes them.
+//!
+//! Each report replaces the whole group of the one before (PUT), so that a node that
+//! has gone takes its series along. A group stays until the next report or until it
+//! is deleted: `push_time_seconds` tells its age.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use webclient::{Authorities, Credentials};
+
+use super::Sink;
+use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
+use crate::args::{self, PROGRAM};
+use crate::report::{Report, prometheus};
+
+/// Label that tells parts of a fleet apart, if none of that name was given.
+const SHARD: &str = "shard";
+
+/// A Pushgateway and a group in it.
+#[derive(Debug)]
+pub(super) struct Pushgateway {
+    receiver: Receiver,
+    labels: Vec<(String, String)>,
+}
+
+impl Pushgateway {
+    pub(super) fn new(config: &args::Pushgateway, authorities: Authorities) -> Self {
+        Self {
+            receiver: Receiver {
+                base: config.url.clone(),
+                authorities,
+                credentials: Credentials::None,
+                has_secret_path: false,
+            },
+            labels: config.labels.clone(),
+        }
+    }
+}
+
+impl Sink for Pushgateway {
+    fn name(&self) -> &'static str {
+        "pushgateway"
+    }
+
+    fn check(&self) -> Result<(), Undelivered> {
+        Ok(())
+    }
+
+    fn deliver(&self, report: &Report, deadline: Deadline) -> Result<(), Undelivered> {
+        let series = prometheus::render(report);
+        let message = Message {
+            method: Method::Put,
+            path: &self.path(report),
+            media_type: publish::Format::Text.content_type(),
+            body: series.as_bytes(),
+            headers: &Vec::new,
+        };
+        self.receiver.send(&message, deadline)
+    }
+}
+
+impl Pushgateway {
+    /// The path of the report's group. Parts of a fleet have a group each, or the
+    /// last of them would be the only one.
+    fn path(&self, report: &Report) -> String {
+        let mut path = group_path(&self.labels);
+        if let Some(part) = &report.shard
+            && self.labels.iter().all(|(name, _)| name != SHARD)
+        {
+            path += &format!("/{SHARD}/{}", part.shard.index());
+        }
+        path
+    }
+}
+
+/// The path of a group. What would not be one segment of a path as it is goes in
+/// base64, which the Pushgateway takes since 0.9
+/// (<https://github.com/prometheus/pushgateway#url>).
+fn group_path(labels: &[(String, String)]) -> String {
+    let mut path = format!("/metrics/job/{PROGRAM}");
+    for (name, value) in labels {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+        // Segments of dots alone are directories to some proxies.
+        let is_segment = value.bytes().all(plain) && value.bytes().any(|b| b != b'.');
+        path += &match (is_segment, value.as_str()) {
+            (true, value) => format!("/{name}/{value}"),
+            // Nothing would be no segment; one sign of padding stands for it.
+            (false, "") => format!("/{name}@base64/="),
+            (false, value) => format!("/{name}@base64/{}", URL_SAFE.encode(value)),
+        };
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_value_is_one_segment_of_the_path_whatever_is_in_it() {
+        for (value, segment) in [
+            ("prod-1.example_a~b", "/cluster/prod-1.example_a~b"),
+            ("", "/cluster@base64/="),
+            ("..", "/cluster@base64/Li4="),
+            ("a/b", "/cluster@base64/YS9i"),
+            ("a?b", "/cluster@base64/YT9i"),
+            ("zürich>", "/cluster@base64/esO8cmljaD4="),
+            ("a b", "/cluster@base64/YSBi"),
+        ] {
+            let label = ("cluster".to_owned(), value.to_owned());
+            assert_eq!(
+                group_path(&[label]),
+                format!("/metrics/job/k8s-ai-agent{segment}")
+            );
+        }
+        assert_eq!(group_path(&[]), "/metrics/job/k8s-ai-agent");
+    }
+}

@@ -1,0 +1,335 @@
+//! A report as a message in a channel of Slack, through an incoming webhook.
+//!
+//! Limits and the form of text: <https://docs.slack.dev/reference/block-kit/blocks> and
+//! <https://docs.slack.dev/messaging/formatting-message-text>.
+
+use serde_json::{Value, json};
+use webclient::{Authorities, Credentials, SecretFile};
+
+use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
+use super::{Sink, webhook_url};
+use crate::args::{self, Occasion};
+use crate::hysteresis::Verdict;
+use crate::recommend::{Recommendation, Severity, interval};
+use crate::report::summary::summary;
+use crate::report::text::printable;
+use crate::report::{NodeReport, Report};
+
+/// Most characters of a section's text, and of a header's.
+const MAX_SECTION_CHARS: usize = 3_000;
+const MAX_HEADER_CHARS: usize = 150;
+
+/// Most blocks of a message. Three are not about single nodes, the header among them.
+const MAX_BLOCKS: usize = 50;
+const FRAME_BLOCKS: usize = 3;
+
+/// Most characters of all sections. Slack refuses messages from some 11,000 on, also
+/// where each block is within its limit (`msg_blocks_too_long`).
+const MAX_MESSAGE_CHARS: usize = 8_000;
+
+/// Most characters of a name or a sentence that comes from elsewhere. Real names have
+/// at most 253 (RFC 1123).
+const MAX_NAME_CHARS: usize = 253;
+const MAX_SENTENCE_CHARS: usize = 500;
+
+/// Sentences on what is missing that are shown.
+const MAX_ERRORS: usize = 3;
+
+/// A channel of Slack.
+#[derive(Debug)]
+pub(super) struct Slack {
+    url: SecretFile,
+    on: Occasion,
+    authorities: Authorities,
+}
+
+impl Slack {
+    pub(super) fn new(config: &args::Slack, authorities: Authorities) -> Self {
+        Self {
+            url: SecretFile::password(config.url_file.clone()),
+            on: config.on,
+            authorities,
+        }
+    }
+}
+
+impl Sink for Slack {
+    fn name(&self) -> &'static str {
+        "slack"
+    }
+
+    fn check(&self) -> Result<(), Undelivered> {
+        webhook_url(&self.url).map(|_| ())
+    }
+
+    fn deliver(&self, report: &Report, deadline: Deadline) -> Result<(), Undelivered> {
+        if !is_worth_a_message(report, self.on) {
+            return Ok(());
+        }
+        let (base, path) = webhook_url(&self.url)?;
+        let receiver = Receiver {
+            base,
+            authorities: self.authorities.clone(),
+            credentials: Credentials::None,
+            has_secret_path: true,
+        };
+        let body = message(report).to_string();
+        let message = Message {
+            method: Method::Post,
+            path: path.reveal(),
+            media_type: "application/json",
+            body: body.as_bytes(),
+            headers: &Vec::new,
+        };
+        receiver.send(&message, deadline)
+    }
+}
+
+fn is_worth_a_message(report: &Report, on: Occasion) -> bool {
+    match on {
+        Occasion::Always => true,
+        Occasion::Change => report.nodes.iter().any(|node| node.changed_from.is_some()),
+        Occasion::Severity(least) => report.nodes.iter().any(|node| node.severity >= least),
+    }
+}
+
+/// The message: a header with the summary, a section for each node that is news,
+/// worst first, how many more there are, and what is missing from the report.
+fn message(report: &Report) -> Value {
+    let summary = summary(report);
+    let mut blocks = vec![json!({
+        "type": "header",
+        "text": {"type": "plain_text", "text": cut(&summary, MAX_HEADER_CHARS, Form::Plain)},
+    })];
+    let news: Vec<&NodeReport> = report
+        .nodes
+        .iter()
+        .filter(|node| node.severity > Severity::None || node.changed_from.is_some())
+        .collect();
+    let mut chars = 0;
+    for node in &news {
+        let text = section(node);
+        chars += width(&text);
+        if chars > MAX_MESSAGE_CHARS || blocks.len() + FRAME_BLOCKS > MAX_BLOCKS {
+            break;
+        }
+        blocks.push(json!({"type": "section", "text": mrkdwn(&text)}));
+    }
+    // The header is none of them.
+    let more = news.len() + 1 - blocks.len();
+    let mut window = format!(
+        "Forecast for the {} after {}.",
+        interval(report.window.horizon_seconds),
+        report.window.end
+    );
+    if let Some(part) = &report.shard {
+        window += &format!(" Part {} of the fleet.", part.shard);
+    }
+    let context = match more {
+        0 => window,
+        1 => format!("… and 1 more node. {window}"),
+        many => format!("… and {many} more nodes. {window}"),
+    };
+    if !report.errors.is_empty() {
+        blocks.push(json!({"type": "section", "text": mrkdwn(&missing(&report.errors))}));
+    }
+    blocks.push(json!({"type": "context", "elements": [mrkdwn(&context)]}));
+    json!({
+        // Shown in notifications, where there are no blocks.
+        "text": cut(&summary, MAX_SECTION_CHARS, Form::Mrkdwn),
+        "blocks": blocks,
+    })
+}
+
+/// Text that Slack shows as it is: nothing in it becomes a link or calls anybody.
+fn mrkdwn(text: &str) -> Value {
+    json!({"type": "mrkdwn", "text": text, "verbatim": true})
+}
+
+/// A node and what is news of it. Under [`MAX_SECTION_CHARS`], as each part is bounded.
+fn section(node: &NodeReport) -> String {
+    let name = cut(&node.node, MAX_NAME_CHARS, Form::Mrkdwn);
+    let mut text = format!(
+        "*{name}*: {}{}",
+        node.verdict().state(),
+        before(node.changed_from)
+    );
+    for resource in &node.resources {
+        let Recommendation {
+            message,
+            severity,
+            changed_from,
+            ..
+        } = &resource.recommendation;
+        if *severity == Severity::None && changed_from.is_none() {
+            continue;
+        }
+        text += &format!(
+            "\n• {}{}: {}",
+            resource.resource.label(),
+            before(*changed_from),
+            cut(message, MAX_SENTENCE_CHARS, Form::Mrkdwn)
+        );
+    }
+    text
+}
+
+/// ` (was healthy)`, where it was something else.
+fn before(changed_from: Option<Verdict>) -> String {
+    changed_from.map_or_else(String::new, |before| format!(" (was {})", before.state()))
+}
+
+/// The first few sentences on what is missing, and how many there are beside them.
+fn missing(errors: &[String]) -> String {
+    let mut text = "*Missing from this report*".to_owned();
+    for error in errors.iter().take(MAX_ERRORS) {
+        text += &format!("\n• {}", cut(error, MAX_SENTENCE_CHARS, Form::Mrkdwn));
+    }
+    match errors.len().saturating_sub(MAX_ERRORS) {
+        0 => text,
+        more => format!("{text}\n… and {more} more"),
+    }
+}
+
+/// How a text is written.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// As it is.
+    Plain,
+    /// With Slack's three control characters escaped.
+    Mrkdwn,
+}
+
+/// `text` in the given form, ending in … where it would be wider than `limit`.
+fn cut(text: &str, limit: usize, form: Form) -> String {
+    let text = printable(text);
+    let written = |c: char| match (form, c) {
+        (Form::Mrkdwn, '&') => "&amp;".to_owned(),
+        (Form::Mrkdwn, '<') => "&lt;".to_owned(),
+        (Form::Mrkdwn, '>') => "&gt;".to_owned(),
+        (_, other) => other.to_string(),
+    };
+    let whole: String = text.chars().map(written).collect();
+    if width(&whole) <= limit {
+        return whole;
+    }
+    let mut start = String::new();
+    let mut left = limit - 1;
+    for c in text.chars().map(written) {
+        match left.checked_sub(width(&c)) {
+            Some(rest) => left = rest,
+            None => break,
+        }
+        start += &c;
+    }
+    start + "…"
+}
+
+/// Characters as JavaScript counts them, which is never fewer than others do.
+fn width(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::example::{self, HOSTILE};
+
+    fn texts(message: &Value) -> Vec<&str> {
+        let blocks = message["blocks"].as_array().expect("blocks");
+        let text = |block: &'_ Value| match block["type"].as_str() {
+            Some("context") => "/elements/0/text",
+            _ => "/text/text",
+        };
+        blocks
+            .iter()
+            .map(|block| {
+                block
+                    .pointer(text(block))
+                    .and_then(Value::as_str)
+                    .expect("text")
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nodes_that_are_news_come_worst_first_and_then_what_is_missing() {
+        let message = message(&example::report());
+        let texts = texts(&message);
+        assert_eq!(texts.len(), 6);
+        assert!(
+            texts[1].starts_with("*busy*: critical (was warning)\n• memory (was warning): "),
+            "{}",
+            texts[1]
+        );
+        assert!(
+            texts[2].starts_with("*=1|&lt;b onclick=\"x\"&gt;&amp;`"),
+            "{}",
+            texts[2]
+        );
+        assert!(
+            texts[3].starts_with("*idle*: info\n• cpu: "),
+            "{}",
+            texts[3]
+        );
+        assert_eq!(
+            texts[4],
+            "*Missing from this report*\n• node gone: no memory samples"
+        );
+        assert_eq!(texts[5], "Forecast for the 30m after 2026-11-22T07:13:00Z.");
+    }
+
+    #[test]
+    fn a_message_stays_within_slacks_limits_whatever_there_is_to_say() {
+        let short = example::report_of(&["busy"]);
+        let long = {
+            let mut long = short.clone();
+            long.nodes[0].node = "<".repeat(10_000);
+            for resource in &mut long.nodes[0].resources {
+                resource.recommendation.severity = Severity::Critical;
+                resource.recommendation.message = "😀&".repeat(10_000);
+            }
+            long
+        };
+        for (mut report, count, shown) in [
+            (short.clone(), 1, 1),
+            (short.clone(), 47, 47),
+            (short, 5_000, 47),
+            (long, 5_000, 6),
+        ] {
+            report.nodes = vec![report.nodes[0].clone(); count];
+            report.errors = vec!["&".repeat(10_000); 100];
+            let message = message(&report);
+            let texts = texts(&message);
+            assert_eq!(texts.len(), shown + 3);
+            assert!(texts.len() <= MAX_BLOCKS);
+            assert!(texts.iter().all(|text| width(text) <= MAX_SECTION_CHARS));
+            let all: usize = texts.iter().map(|text| width(text)).sum();
+            assert!(all < 11_000, "{all}");
+            assert!(width(texts[0]) <= MAX_HEADER_CHARS);
+            let more = match count - shown {
+                0 => "Forecast for ".to_owned(),
+                more => format!("… and {more} more nodes. Forecast for "),
+            };
+            assert!(texts[shown + 2].starts_with(&more), "{}", texts[shown + 2]);
+            assert!(texts[shown + 1].ends_with("… and 97 more"));
+        }
+    }
+
+    #[test]
+    fn text_is_escaped_and_cut_between_characters_never_within_one() {
+        for (text, limit, cut_text) in [
+            ("a<b", 6, "a&lt;b"),
+            ("a<b", 5, "a…"),
+            ("a<b&", 6, "a&lt;…"),
+            ("😀😀", 4, "😀😀"),
+            ("😀😀", 3, "😀…"),
+            ("😀😀", 2, "…"),
+            ("a\u{1b}b\n", 9, "ab"),
+        ] {
+            assert_eq!(cut(text, limit, Form::Mrkdwn), cut_text, "{text} {limit}");
+        }
+        assert_eq!(cut("a<b", 3, Form::Plain), "a<b");
+        assert!(!cut(HOSTILE, 300, Form::Mrkdwn).contains(['<', '>']));
+    }
+}

@@ -1,0 +1,132 @@
+//! A report as JSON for any receiver, signed if there is a key.
+//!
+//! Two forms of signature, both HMAC-SHA256 with the bytes of the key file's line:
+//! - `X-Binbots-Signature-256` over the body alone, in the form of GitHub's
+//!   `X-Hub-Signature-256`, for receivers that know that one.
+//! - `webhook-id`, `webhook-timestamp` and `webhook-signature` as the Standard Webhooks
+//!   specification 1.0 has them (<https://www.standardwebhooks.com>): the signature
+//!   covers identifier and time too, so neither can be put on an old message.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use quantity::Timestamp;
+use ring::hmac;
+use webclient::{Authorities, Credentials, Header, Secret, SecretFile};
+
+use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
+use super::{Sink, webhook_url};
+use crate::random::{self, hex};
+use crate::report::Report;
+
+/// A receiver of JSON reports.
+#[derive(Debug)]
+pub(super) struct Webhook {
+    url: SecretFile,
+    key: Option<SecretFile>,
+    authorities: Authorities,
+}
+
+impl Webhook {
+    pub(super) fn new(url: PathBuf, key: Option<PathBuf>, authorities: Authorities) -> Self {
+        Self {
+            url: SecretFile::password(url),
+            key: key.map(SecretFile::password),
+            authorities,
+        }
+    }
+}
+
+impl Sink for Webhook {
+    fn name(&self) -> &'static str {
+        "webhook"
+    }
+
+    fn check(&self) -> Result<(), Undelivered> {
+        webhook_url(&self.url)?;
+        if let Some(key) = &self.key {
+            key.current()?;
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, report: &Report, deadline: Deadline) -> Result<(), Undelivered> {
+        let (base, path) = webhook_url(&self.url)?;
+        let key = self.key.as_ref().map(SecretFile::current).transpose()?;
+        let body = serde_json::to_vec(report)
+            .expect("a report has string keys and writes to memory: nothing can fail");
+        // The same for each attempt: a receiver may have taken one whose answer was lost.
+        let id = random::id();
+        let receiver = Receiver {
+            base,
+            authorities: self.authorities.clone(),
+            credentials: Credentials::None,
+            has_secret_path: true,
+        };
+        let message = Message {
+            method: Method::Post,
+            path: path.reveal(),
+            media_type: "application/json",
+            body: &body,
+            headers: &|| headers(&id, SystemTime::now().into(), &body, key.as_ref()),
+        };
+        receiver.send(&message, deadline)
+    }
+}
+
+fn headers(id: &str, now: Timestamp, body: &[u8], key: Option<&Secret>) -> Vec<Header> {
+    let time = now.unix().to_string();
+    let mut headers = vec![("webhook-id", id.to_owned()), ("webhook-timestamp", time)];
+    if let Some(key) = key {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.reveal().as_bytes());
+        let of_body = hmac::sign(&key, body);
+        let mut of_all = hmac::Context::with_key(&key);
+        of_all.update(format!("{id}.{}.", now.unix()).as_bytes());
+        of_all.update(body);
+        headers.push((
+            "X-Binbots-Signature-256",
+            format!("sha256={}", hex(of_body.as_ref())),
+        ));
+        headers.push((
+            "webhook-signature",
+            format!("v1,{}", STANDARD.encode(of_all.sign())),
+        ));
+    }
+    headers
+        .into_iter()
+        .map(|(name, value)| {
+            Header::new(name, &value).expect("names, digits and signatures are printable ASCII")
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_are_those_that_others_compute() {
+        // Key, body and signature are GitHub's own example; the other signature is
+        // Python's `hmac` over `msg_1.1795331580.Hello, World!`.
+        let key = Secret::new("It's a Secret to Everybody".to_owned());
+        let now = Timestamp::from_unix(1_795_331_580);
+        let signed = headers("msg_1", now, b"Hello, World!", Some(&key));
+        let expected = [
+            ("webhook-id", "msg_1"),
+            ("webhook-timestamp", "1795331580"),
+            (
+                "X-Binbots-Signature-256",
+                "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+            ),
+            (
+                "webhook-signature",
+                "v1,85VZOla11USAmq4jnBJo+eXaokoqEDnNBUqF41J8/sg=",
+            ),
+        ];
+        let expected = expected.map(|(name, value)| Header::new(name, value).expect("a header"));
+        assert!(signed == expected);
+        assert!(headers("msg_1", now, b"", None) == expected[..2]);
+    }
+}

@@ -1,0 +1,169 @@
+//! A text to a file: all of it, or the file stays as it was.
+//!
+//! The text is written beside the file, reaches the disk, and takes the file's
+//! place in one step. Out of scope: what the text is.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use crate::termination;
+
+/// Writes what `fill` has to say to the file at `path`. A signal that arrives
+/// meanwhile waits for it.
+///
+/// A link is followed, and the file it leads to replaced.
+///
+/// # Errors
+/// Whatever the file system reports, and where the path leads to something else
+/// than a file: a device or a pipe would be replaced, not written to.
+pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    termination::uninterrupted(|| {
+        let target = target(path)?;
+        let beside = beside(&target)?;
+        create(&beside, fill)
+            .and_then(|()| fs::rename(&beside, &target))
+            .inspect_err(|_| {
+                let _ = fs::remove_file(&beside);
+            })?;
+        // The new name itself reaches the disk; not every file system can say so.
+        let _ = folder(&target)
+            .and_then(File::open)
+            .and_then(|f| f.sync_all());
+        Ok(())
+    })
+}
+
+/// Where a path leads in the end.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => fs::canonicalize(path),
+        Ok(_) => Err(io::Error::other("not a regular file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
+/// A name in the same folder, so that it can take the file's place, that no other
+/// process writes to.
+fn beside(target: &Path) -> io::Result<PathBuf> {
+    let name = target
+        .file_name()
+        .ok_or_else(|| io::Error::other("not the name of a file"))?;
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{}.new", process::id()));
+    Ok(target.with_file_name(hidden))
+}
+
+fn create(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    // Left by a process of the same number that was killed; every one in a
+    // container has the number 1.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = File::create_new(path)?;
+    let mut buffered = BufWriter::with_capacity(termination::BUFFER_BYTES, file);
+    fill(&mut buffered)?;
+    buffered.into_inner()?.sync_all()
+}
+
+fn folder(target: &Path) -> io::Result<&Path> {
+    let folder = target.parent().ok_or(ErrorKind::InvalidInput)?;
+    Ok(match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, text: &str) -> io::Result<()> {
+        super::write(path, |out| out.write_all(text.as_bytes()))
+    }
+
+    /// An empty folder of the test's own, gone afterwards.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("{name}-{}", process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir(&path).expect("a folder");
+            Self(path)
+        }
+
+        fn names(&self) -> Vec<String> {
+            let entries = fs::read_dir(&self.0).expect("a folder");
+            let mut names: Vec<String> = entries
+                .map(|e| {
+                    e.expect("an entry")
+                        .file_name()
+                        .into_string()
+                        .expect("UTF-8")
+                })
+                .collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_is_made_or_replaced_and_nothing_stays_beside_it() {
+        let folder = Folder::new("whole-file-replaced");
+        let path = folder.0.join("report");
+        for text in ["first", "second, longer", ""] {
+            write(&path, text).expect("written");
+            assert_eq!(fs::read_to_string(&path).expect("a file"), text);
+            assert_eq!(folder.names(), ["report"]);
+        }
+    }
+
+    #[test]
+    fn a_link_stays_and_what_it_leads_to_is_replaced() {
+        let folder = Folder::new("whole-file-link");
+        let (file, link) = (folder.0.join("file"), folder.0.join("link"));
+        fs::write(&file, "old").expect("written");
+        std::os::unix::fs::symlink("file", &link).expect("a link");
+        write(&link, "new").expect("written");
+        assert_eq!(fs::read_to_string(&file).expect("a file"), "new");
+        assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
+    }
+
+    #[test]
+    fn what_an_earlier_process_left_behind_is_no_obstacle() {
+        let folder = Folder::new("whole-file-left");
+        let path = folder.0.join("report");
+        fs::write(beside(&path).expect("a name"), "half a rep").expect("written");
+        write(&path, "whole").expect("written");
+        assert_eq!(folder.names(), ["report"]);
+        assert_eq!(fs::read_to_string(&path).expect("a file"), "whole");
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_everything_as_it_was() {
+        let folder = Folder::new("whole-file-fails");
+        for path in [
+            folder.0.join("missing/report"),
+            folder.0.clone(),
+            PathBuf::from("/dev/null"),
+            PathBuf::from("/proc/report"),
+            PathBuf::from("/"),
+        ] {
+            assert!(write(&path, "text").is_err(), "{path:?}");
+        }
+        assert!(folder.names().is_empty());
+        assert!(!fs::metadata("/dev/null").expect("there").is_file());
+    }
+}

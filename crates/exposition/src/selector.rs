@@ -1,0 +1,113 @@
+//! The simplest PromQL: one metric name, with labels that equal something.
+
+use crate::parse_line;
+
+/// What selects series: `name`, `name{}` or `name{label="value",…}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selector {
+    /// The metric's name.
+    pub name: String,
+    /// Labels and the values that they must have; an empty one is an absent label.
+    pub matchers: Vec<(String, String)>,
+}
+
+impl Selector {
+    /// Reads a selector; `None` for any other PromQL.
+    pub fn parse(text: &str) -> Option<Self> {
+        // The exposition's grammar of names and labels is PromQL's: a selector is a
+        // sample without its value.
+        let line = format!("{} 0", text.trim());
+        let sample = parse_line(line.as_bytes()).ok()??;
+        let owned = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+        // A value of its own (`up 1`) would have become the sample's timestamp.
+        if sample.timestamp_ms.is_some() {
+            return None;
+        }
+        let matchers = sample
+            .labels
+            .iter()
+            .map(|label| Some((owned(label.name)?, owned(&label.unescaped())?)))
+            .collect::<Option<Vec<_>>>()?;
+        Some(Self {
+            name: owned(sample.name)?,
+            matchers,
+        })
+    }
+
+    /// Whether a series is selected, whose label values `label` tells by name; as in
+    /// PromQL, a label that is not there is an empty one.
+    pub fn selects<'a>(&self, name: &str, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+        name == self.name
+            && self
+                .matchers
+                .iter()
+                .all(|(matched, value)| label(matched).unwrap_or_default() == value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_and_equal_labels_are_read() {
+        for (text, name, matchers) in [
+            ("up", "up", vec![]),
+            (" up{} ", "up", vec![]),
+            (r#"up{node="a"}"#, "up", vec![("node", "a")]),
+            (
+                r#"up { node = "a\"b" , x="y", }"#,
+                "up",
+                vec![("node", "a\"b"), ("x", "y")],
+            ),
+        ] {
+            let selector = Selector::parse(text).expect(text);
+            assert_eq!(selector.name, name);
+            let found: Vec<_> = selector
+                .matchers
+                .iter()
+                .map(|(k, v)| (k.as_str(), v.as_str()))
+                .collect();
+            assert_eq!(found, matchers);
+        }
+    }
+
+    #[test]
+    fn the_rest_of_promql_is_none() {
+        for text in [
+            "",
+            "rate(up[5m])",
+            "up+1",
+            "up 1",
+            "up > 1",
+            r#"up{a!="b"}"#,
+            r#"up{a=~"b"}"#,
+            "up[5m]",
+            "sum by (node) (up)",
+            "up offset 5m",
+            "{__name__=\"up\"}",
+            "up{a='b'}",
+            "# up",
+            "up # x",
+        ] {
+            assert_eq!(Selector::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_label_must_match_and_an_absent_one_is_empty() {
+        let label = |name: &str| (name == "node").then_some("a");
+        for (text, selected) in [
+            ("up", true),
+            ("down", false),
+            (r#"up{node="a"}"#, true),
+            (r#"up{node="a",pod=""}"#, true),
+            (r#"up{node="b"}"#, false),
+            (r#"up{node="a",pod="x"}"#, false),
+            (r#"up{node=""}"#, false),
+        ] {
+            let selector = Selector::parse(text).expect(text);
+            assert_eq!(selector.selects("up", label), selected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! How a series ticks: the distance of its points, and the periods it holds twice.
+
+use crate::Point;
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+const WEEK: i64 = 7 * DAY;
+
+/// Periods that clocks and people give to a load, in seconds.
+const PERIODS: [i64; 3] = [HOUR, DAY, WEEK];
+
+/// Fewest points in a period for it to have a shape.
+const MIN_POINTS_PER_PERIOD: i64 = 6;
+
+/// The median distance of neighbours in seconds, at least 1; 1 for a single point.
+pub(crate) fn step(points: &[Point]) -> i64 {
+    let mut gaps: Vec<i64> = points
+        .windows(2)
+        .map(|pair| pair[1].at.unix() - pair[0].at.unix())
+        .collect();
+    if gaps.is_empty() {
+        return 1;
+    }
+    let middle = gaps.len() / 2;
+    let (_, median, _) = gaps.select_nth_unstable(middle);
+    (*median).max(1)
+}
+
+/// The periods that the points span at least twice and show in enough points,
+/// shortest first; in seconds.
+///
+/// A series with more gaps than points shows no period: half of the points of two
+/// periods must be there.
+pub(crate) fn periods(points: &[Point], step: i64) -> Vec<i64> {
+    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+        return Vec::new();
+    };
+    // The last point stands for the step that begins with it.
+    let span = last.at.unix() - first.at.unix() + step;
+    PERIODS
+        .into_iter()
+        .filter(|period| {
+            let per_period = period / step;
+            2 * period <= span
+                && MIN_POINTS_PER_PERIOD <= per_period
+                && per_period <= points.len() as i64
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::series;
+
+    fn ticking(step: i64, count: i64) -> Vec<Point> {
+        series(&(0..count).map(|k| (k * step, 1.0)).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_step_is_the_median_distance_so_that_a_gap_does_not_count() {
+        for (times, expected) in [
+            (vec![5], 1),
+            (vec![0, 60], 60),
+            (vec![0, 60, 120, 9000, 9060], 60),
+            (vec![0, 1, 61, 121], 60),
+        ] {
+            let points = series(&times.iter().map(|at| (*at, 1.0)).collect::<Vec<_>>());
+            assert_eq!(step(&points), expected, "{times:?}");
+        }
+    }
+
+    #[test]
+    fn a_period_counts_from_its_second_time_on() {
+        for (step, count, expected) in [
+            (60, 119, vec![]),
+            (60, 120, vec![HOUR]),
+            (300, 575, vec![HOUR]),
+            (300, 576, vec![HOUR, DAY]),
+            // Two points an hour are no shape of an hour.
+            (1800, 96, vec![DAY]),
+            (3600, 336, vec![DAY, WEEK]),
+            // One point a day shows no day, and seven of them a week.
+            (DAY, 14, vec![WEEK]),
+        ] {
+            assert_eq!(periods(&ticking(step, count), step), expected, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_few_points_over_a_long_time_show_no_period() {
+        let mut points = ticking(1, 30);
+        points.extend(series(&[(10 * WEEK, 1.0)]));
+        assert_eq!(periods(&points, step(&points)), Vec::<i64>::new());
+    }
+}

@@ -1,0 +1,211 @@
+//! How wide an interval must be to hold its share of what comes.
+//!
+//! Split conformal prediction (Vovk, Gammerman and Shafer 2005; Lei and others
+//! 2018): as wide as would have held that share of the errors which the model made
+//! in its backtest. No distribution is assumed, and no model is asked how sure it is.
+//! Errors are first made comparable by a power of the time ahead that they themselves
+//! show: none for noise about a level, near a half for a random walk, up to one for a
+//! slope gone wrong.
+//!
+//! Below and above are as wide as each other: on a series that moves one way, the
+//! errors of its few independent stretches all point there, and say little about
+//! where the next one will point.
+
+use quantity::Timestamp;
+
+use crate::mean::mean;
+
+/// What a prediction was off by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Residual {
+    /// When the value came.
+    pub(crate) at: Timestamp,
+    /// How far ahead it was predicted, in seconds; above 0.
+    pub(crate) ahead: f64,
+    /// The value less its prediction.
+    pub(crate) error: f64,
+}
+
+/// Fewest errors from which their growth with time is judged.
+const MIN_FOR_GROWTH: usize = 8;
+
+/// Into how many groups by time ahead they are put for that.
+const GROUPS: usize = 5;
+
+/// A group without errors counts as one with this share of the mean error.
+const LEAST_SHARE: f64 = 0.05;
+
+/// How wide an interval is: learnt from errors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Interval {
+    /// Power of the time ahead with which errors grow.
+    growth: f64,
+    /// Half the width a second ahead, in the unit of the points.
+    factor: f64,
+}
+
+impl Interval {
+    /// The interval that holds a `coverage` of `residuals`; `None` of nothing.
+    pub(crate) fn of<'a>(
+        residuals: impl Iterator<Item = &'a Residual>,
+        coverage: f64,
+    ) -> Option<Self> {
+        let residuals: Vec<&Residual> = residuals.collect();
+        if residuals.is_empty() {
+            return None;
+        }
+        let growth = growth(&residuals);
+        let mut sizes: Vec<f64> = residuals.iter().map(|r| size(r, growth)).collect();
+        sizes.sort_unstable_by(f64::total_cmp);
+        Some(Self {
+            growth,
+            factor: quantile(&sizes, coverage),
+        })
+    }
+
+    /// How far it goes below and above a value so many seconds ahead, in the unit of
+    /// the points.
+    pub(crate) fn width(&self, ahead: f64) -> f64 {
+        self.factor * ahead.max(0.0).powf(self.growth)
+    }
+
+    /// Whether a value with this error lies within.
+    pub(crate) fn holds(&self, residual: &Residual) -> bool {
+        size(residual, self.growth) <= self.factor
+    }
+}
+
+/// An error as it would have been a second ahead.
+fn size(residual: &Residual, growth: f64) -> f64 {
+    residual.error.abs() / residual.ahead.powf(growth)
+}
+
+/// The power of the time ahead that fits the errors best, 0 to 1: least squares
+/// through the logarithms of mean time and mean error of a few groups.
+fn growth(residuals: &[&Residual]) -> f64 {
+    let mut sizes: Vec<(f64, f64)> = residuals.iter().map(|r| (r.ahead, r.error.abs())).collect();
+    if sizes.len() < MIN_FOR_GROWTH {
+        // As a random walk's.
+        return 0.5;
+    }
+    sizes.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let overall = mean(sizes.iter().map(|(_, error)| *error));
+    if overall == 0.0 {
+        return 0.0;
+    }
+    let groups: Vec<(f64, f64)> = (0..GROUPS)
+        .map(|k| &sizes[k * sizes.len() / GROUPS..(k + 1) * sizes.len() / GROUPS])
+        .map(|group| {
+            let seconds = mean(group.iter().map(|(seconds, _)| *seconds));
+            let error = mean(group.iter().map(|(_, error)| *error));
+            (seconds.ln(), (error / overall).max(LEAST_SHARE).ln())
+        })
+        .collect();
+    let middle = mean(groups.iter().map(|(time, _)| *time));
+    let spread: f64 = groups.iter().map(|(time, _)| (time - middle).powi(2)).sum();
+    let rise: f64 = groups
+        .iter()
+        .map(|(time, error)| (time - middle) * error)
+        .sum();
+    if spread > 0.0 {
+        (rise / spread).clamp(0.0, 1.0)
+    } else {
+        0.0
+    }
+}
+
+/// The value below which a `share` of the sorted values lies, between the two
+/// nearest (definition 5 of Hyndman and Fan 1996, "Sample quantiles in statistical
+/// packages", The American Statistician 50). `values` is not empty.
+fn quantile(values: &[f64], share: f64) -> f64 {
+    let place = (share * values.len() as f64 - 0.5).clamp(0.0, (values.len() - 1) as f64);
+    let (below, above) = (
+        values[place.floor() as usize],
+        values[place.ceil() as usize],
+    );
+    below + (above - below) * place.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ahead(seconds: f64, error: f64) -> Residual {
+        Residual {
+            at: Timestamp::from_unix(0),
+            ahead: seconds,
+            error,
+        }
+    }
+
+    #[test]
+    fn nothing_is_learnt_from_nothing() {
+        assert_eq!(Interval::of([].iter(), 0.8), None);
+    }
+
+    #[test]
+    fn the_quantile_lies_between_the_nearest_values() {
+        let values = [1.0, 2.0, 3.0, 4.0, 5.0];
+        for (share, expected) in [(0.0, 1.0), (0.5, 3.0), (0.8, 4.5), (1.0, 5.0)] {
+            assert_eq!(quantile(&values, share), expected);
+        }
+        assert_eq!(quantile(&[7.0], 0.8), 7.0);
+    }
+
+    #[test]
+    fn errors_that_do_not_grow_make_an_even_interval_and_others_one_that_opens() {
+        for (power, expected) in [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (2.0, 1.0), (-1.0, 0.0)] {
+            let residuals: Vec<Residual> = (1..=100)
+                .map(|k| f64::from(k) * 60.0)
+                .map(|seconds| ahead(seconds, seconds.powf(power)))
+                .collect();
+            let interval = Interval::of(residuals.iter(), 0.8).expect("errors");
+            assert!((interval.growth - expected).abs() < 0.05, "{interval:?}");
+        }
+    }
+
+    #[test]
+    fn cores_and_bytes_are_treated_alike() {
+        for unit in [1e-3, 1.0, 1e12] {
+            let residuals: Vec<Residual> = (1..=50)
+                .map(|k| ahead(60.0 * f64::from(k), unit * f64::from(k % 7)))
+                .collect();
+            let interval = Interval::of(residuals.iter(), 0.8).expect("errors");
+            let width = interval.width(600.0) / unit;
+            assert!((3.0..9.0).contains(&width), "{unit}: {width}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_interval_holds_its_share_of_the_errors_that_it_was_made_from(
+            errors in proptest::collection::vec(-1e9..1e9f64, 20..200),
+            coverage in 0.5..0.95f64,
+        ) {
+            let residuals: Vec<Residual> = errors
+                .iter()
+                .enumerate()
+                .map(|(k, error)| ahead(60.0 * (k + 1) as f64, *error))
+                .collect();
+            let interval = Interval::of(residuals.iter(), coverage).expect("errors");
+            let held = residuals.iter().filter(|r| interval.holds(r)).count() as f64;
+            // Equal errors are held together.
+            let count = residuals.len() as f64;
+            prop_assert!(held / count >= coverage - 1.0 / count, "{} of {}", held, count);
+        }
+
+        #[test]
+        fn a_wider_share_makes_no_narrower_interval(
+            errors in proptest::collection::vec(-1e3..1e3f64, 1..50),
+        ) {
+            let residuals: Vec<Residual> =
+                errors.iter().map(|error| ahead(600.0, *error)).collect();
+            let width = |coverage| {
+                let interval = Interval::of(residuals.iter(), coverage).expect("errors");
+                interval.width(1200.0)
+            };
+            prop_assert!(width(0.5) <= width(0.8) && width(0.8) <= width(0.99));
+        }
+    }
+}

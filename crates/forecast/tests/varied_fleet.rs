@@ -1,0 +1,121 @@
+//! Forecasts of a varied fleet held against what came. A few hundred series of seeds
+//! that nothing was tuned on; `just bench-agent` takes thousands.
+
+use forecast::{
+    Choice, DailyWave, Ets, Forecast, LastValue, Mean, Model, Point, Prophet, Settings, TheilSen,
+    forecast,
+};
+use quantity::Timestamp;
+use testbed::{Specimen, VIEWS, specimens};
+
+const SEEDS: std::ops::Range<u64> = 7000..7004;
+
+fn fleet() -> Vec<Specimen> {
+    SEEDS.flat_map(|seed| specimens(seed, &VIEWS)).collect()
+}
+
+fn history(specimen: &Specimen) -> Vec<Point> {
+    let point = |&(at, value): &(i64, f64)| Point {
+        at: Timestamp::from_unix(at),
+        value,
+    };
+    specimen.history.iter().map(point).collect()
+}
+
+fn times(specimen: &Specimen) -> Vec<Timestamp> {
+    let time = |(at, _): &(i64, f64)| Timestamp::from_unix(*at);
+    specimen.future.iter().map(time).collect()
+}
+
+fn made(specimen: &Specimen, model: Choice) -> Forecast {
+    let settings = Settings {
+        model,
+        ..Settings::default()
+    };
+    let (history, times) = (history(specimen), times(specimen));
+    forecast(&history, &times, Some(specimen.ceiling), &settings).expect("enough points")
+}
+
+fn error(specimen: &Specimen, forecast: &Forecast) -> f64 {
+    specimen.scaled_error(&Vec::from_iter(forecast.path.iter().map(|p| p.value)))
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let values = Vec::from_iter(values);
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[test]
+fn auto_is_no_worse_than_any_model_alone_and_far_better_than_the_newest_value() {
+    let fleet = fleet();
+    let auto = mean(fleet.iter().map(|s| error(s, &made(s, Choice::Auto))));
+    let alone = |model: &dyn Model| {
+        mean(fleet.iter().map(|specimen| {
+            let (history, times) = (history(specimen), times(specimen));
+            // A model that does not fit leaves the newest value.
+            let values = model
+                .continue_from(&history, &times)
+                .or_else(|_| LastValue.continue_from(&history, &times))
+                .expect("the newest value always fits");
+            let held = values
+                .iter()
+                .map(|value| value.clamp(0.0, specimen.ceiling));
+            specimen.scaled_error(&Vec::from_iter(held))
+        }))
+    };
+    let models: [&dyn Model; 6] = [&LastValue, &Mean, &TheilSen, &DailyWave, &Ets, &Prophet];
+    for model in models {
+        let alone = alone(model);
+        assert!(auto <= alone, "{}: {alone}, auto {auto}", model.name());
+    }
+    let newest = alone(&LastValue);
+    assert!(auto <= 0.85 * newest, "auto {auto}, newest value {newest}");
+}
+
+#[test]
+fn four_in_five_of_what_comes_lies_within_the_intervals_whichever_model_makes_them() {
+    let fleet = fleet();
+    for choice in [Choice::Auto, Choice::Ets, Choice::Prophet, Choice::Last] {
+        let covered = mean(fleet.iter().map(|specimen| {
+            let forecast = made(specimen, choice);
+            specimen.covered(&Vec::from_iter(
+                forecast.path.iter().map(|p| (p.lower, p.upper)),
+            ))
+        }));
+        assert!((0.75..=0.85).contains(&covered), "{choice:?}: {covered}");
+    }
+}
+
+#[test]
+fn the_coverage_that_the_backtest_reports_is_about_what_comes_true() {
+    let reported = mean(
+        fleet()
+            .iter()
+            .filter_map(|specimen| made(specimen, Choice::Auto).backtest)
+            .map(|backtest| backtest.coverage),
+    );
+    assert!((0.72..=0.85).contains(&reported), "{reported}");
+}
+
+#[test]
+fn every_model_is_chosen_for_what_it_is_good_at() {
+    let fleet = fleet();
+    let chosen = |family: &str, view: &str| -> Vec<&str> {
+        let of_kind = |s: &&Specimen| s.family == family && s.view.name == view;
+        let of_kind = fleet.iter().filter(of_kind);
+        of_kind
+            .map(|specimen| made(specimen, Choice::Auto).model)
+            .collect()
+    };
+    for (family, view, model) in [
+        ("constant", "2h", "last_value"),
+        ("noise", "2h", "mean"),
+        ("trend", "24h", "theil_sen"),
+        ("testbed wave", "24h", "daily_wave"),
+        ("office hours", "14d", "ets"),
+    ] {
+        let chosen = chosen(family, view);
+        let right = chosen.iter().filter(|name| **name == model).count();
+        assert!(2 * right > chosen.len(), "{family} {view}: {chosen:?}");
+    }
+}

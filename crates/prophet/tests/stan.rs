@@ -1,0 +1,312 @@
+//! Held against Python Prophet, that is against Stan, by numbers that it produced
+//! (`reference/produce.py`).
+
+use std::collections::BTreeMap;
+use std::f64::consts::TAU;
+
+use augurs_prophet::TrendIndicator;
+use augurs_prophet::optimizer::Data;
+use prophet::{Fitted, Growth, Options, Parameters, Posterior, Seasonality};
+use serde_json::Value;
+
+const SECONDS_PER_DAY: f64 = 86_400.0;
+
+/// One series with what Python Prophet made of it.
+struct Reference {
+    name: String,
+    stored: Value,
+    points: Vec<(i64, f64)>,
+    ahead: Vec<i64>,
+    options: Options,
+}
+
+fn references() -> Vec<Reference> {
+    let text = include_str!("../reference/numbers.json");
+    let stored: BTreeMap<String, Value> = serde_json::from_str(text).expect("JSON");
+    let references: Vec<Reference> = stored
+        .into_iter()
+        .map(|(name, stored)| Reference::new(name, stored))
+        .collect();
+    assert!(references.len() >= 12, "{} series", references.len());
+    references
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    let array = value.as_array().expect("an array");
+    array
+        .iter()
+        .map(|number| number.as_f64().expect("a number"))
+        .collect()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().expect("a number")
+}
+
+impl Reference {
+    fn new(name: String, stored: Value) -> Self {
+        let start = stored["start"].as_i64().expect("seconds");
+        let step = stored["step"].as_i64().expect("seconds");
+        let values = stored["values"].as_array().expect("an array");
+        let at = |i: usize| start + step * i as i64;
+        let points = values
+            .iter()
+            .enumerate()
+            .filter_map(|(i, value)| Some((at(i), value.as_f64()?)))
+            .collect();
+        let growth = match stored["growth"].as_str() {
+            Some("linear") => Growth::Linear,
+            Some("flat") => Growth::Flat,
+            Some("logistic") => Growth::Logistic {
+                cap: number(&stored["cap"]),
+            },
+            other => panic!("growth {other:?}"),
+        };
+        let seasonality = match stored["mode"].as_str() {
+            Some("additive") => Seasonality::Additive,
+            Some("multiplicative") => Seasonality::Multiplicative,
+            other => panic!("mode {other:?}"),
+        };
+        let ahead = (0..numbers(&stored["lower"]).len())
+            .map(|i| at(values.len() + i))
+            .collect();
+        let options = Options {
+            growth,
+            seasonality,
+            ..Options::default()
+        };
+        Self {
+            name,
+            stored,
+            points,
+            ahead,
+            options,
+        }
+    }
+
+    fn fit(&self) -> Fitted {
+        prophet::fit(&self.points, &self.options).expect(&self.name)
+    }
+
+    /// Largest value less smallest.
+    fn range(&self) -> f64 {
+        let values = || self.points.iter().map(|(_, value)| *value);
+        values().fold(f64::MIN, f64::max) - values().fold(f64::MAX, f64::min)
+    }
+
+    /// The data as Python Prophet prepares them, made by hand after its documentation.
+    fn prepared(&self) -> Data {
+        let (first, last) = (self.points[0].0, self.points[self.points.len() - 1].0);
+        let scale = self
+            .points
+            .iter()
+            .map(|(_, value)| value.abs())
+            .fold(0.0, f64::max);
+        let scaled = |at: i64| (at - first) as f64 / (last - first) as f64;
+        let early = (self.points.len() as f64 * 0.8) as usize;
+        let t_change: Vec<f64> = (1..=25)
+            .map(|j| (f64::from(j) / 25.0 * (early - 1) as f64).round() as usize)
+            .map(|i| scaled(self.points[i].0))
+            .collect();
+        let mut waves: Vec<(f64, f64)> = Vec::new();
+        // The order in which Python Prophet adds them, which that of its betas follows.
+        for name in ["yearly", "weekly", "daily"] {
+            if let Some(period) = self.stored["periods"].get(name) {
+                for harmonic in 1..=period["order"].as_i64().expect("a number") {
+                    waves.push((number(&period["days"]), harmonic as f64));
+                }
+            }
+        }
+        let row = |at: i64| -> Vec<f64> {
+            let angle = |(days, harmonic)| TAU * harmonic * (at as f64 / SECONDS_PER_DAY) / days;
+            waves
+                .iter()
+                .flat_map(|&wave| [angle(wave).sin(), angle(wave).cos()])
+                .collect()
+        };
+        let features = (2 * waves.len()).max(1);
+        let empty = waves.is_empty();
+        let positive = |x: f64| x.try_into().expect("a positive number");
+        let marked = |marks: Seasonality| {
+            vec![i32::from(!empty && self.options.seasonality == marks); features]
+        };
+        Data {
+            T: self.points.len() as i32,
+            y: self.points.iter().map(|(_, value)| value / scale).collect(),
+            t: self.points.iter().map(|&(at, _)| scaled(at)).collect(),
+            cap: match self.options.growth {
+                Growth::Logistic { cap } => vec![cap / scale; self.points.len()],
+                _ => vec![0.0; self.points.len()],
+            },
+            S: t_change.len() as i32,
+            t_change,
+            trend_indicator: match self.options.growth {
+                Growth::Linear => TrendIndicator::Linear,
+                Growth::Logistic { .. } => TrendIndicator::Logistic,
+                Growth::Flat => TrendIndicator::Flat,
+            },
+            K: features as i32,
+            s_a: marked(Seasonality::Additive),
+            s_m: marked(Seasonality::Multiplicative),
+            X: if empty {
+                vec![0.0; self.points.len()]
+            } else {
+                self.points.iter().flat_map(|&(at, _)| row(at)).collect()
+            },
+            sigmas: vec![positive(if empty { 1.0 } else { 10.0 }); features],
+            tau: positive(0.05),
+        }
+    }
+}
+
+fn parameters(stored: &Value) -> Parameters {
+    Parameters::new(
+        number(&stored["k"]),
+        number(&stored["m"]),
+        &numbers(&stored["delta"]),
+        &numbers(&stored["beta"]),
+        number(&stored["sigma"]),
+    )
+}
+
+fn furthest_apart(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f64::max)
+}
+
+#[test]
+fn density_and_gradient_are_those_of_stan() {
+    for reference in references() {
+        let data = reference.prepared();
+        let probes = reference.stored["probes"]
+            .as_array()
+            .expect("an array")
+            .iter();
+        for probe in probes.chain([&reference.stored["lbfgs"], &reference.stored["newton"]]) {
+            let at = parameters(probe);
+            let jacobian = probe["jacobian"].as_bool().unwrap_or(false);
+            let posterior = Posterior::new(&data, jacobian).expect("prepared data");
+            let (stan, ours) = (number(&probe["log_density"]), posterior.log_density(&at));
+            // Ten digits are stored.
+            let close = |a: f64, b: f64, size: f64| (a - b).abs() <= 1e-8 * size.max(1.0);
+            assert!(
+                close(ours, stan, stan.abs()),
+                "{}: {ours}, Stan {stan}",
+                reference.name
+            );
+            let Some(stans) = probe.get("gradient").map(numbers) else {
+                continue;
+            };
+            let ours = posterior.gradient(&at);
+            assert_eq!(ours.len(), stans.len(), "{}", reference.name);
+            let size = stans.iter().map(|g| g.abs()).fold(0.0, f64::max);
+            for (ours, stan) in ours.iter().zip(&stans) {
+                assert!(
+                    close(*ours, *stan, size),
+                    "{}: {ours}, Stan {stan}",
+                    reference.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn no_point_where_stan_stopped_is_higher_than_our_optimum() {
+    for reference in references() {
+        let fitted = reference.fit();
+        let optimum = fitted.optimum();
+        // Stan's features stand in another order, and the density must not mind.
+        let data = reference.prepared();
+        let posterior = Posterior::new(&data, false).expect("prepared data");
+        for algorithm in ["lbfgs", "newton"] {
+            let stan = posterior.log_density(&parameters(&reference.stored[algorithm]));
+            let margin = optimum.log_density - stan;
+            println!("{}: {margin:.3e} above {algorithm}", reference.name);
+            assert!(
+                margin >= -1e-6,
+                "{}: {margin:e} against {algorithm}",
+                reference.name
+            );
+        }
+        let own = Posterior::new(fitted.data(), false).expect("prepared data");
+        let again = own.log_density(&optimum.parameters);
+        assert!(
+            (again - optimum.log_density).abs() < 1e-8,
+            "{}",
+            reference.name
+        );
+    }
+}
+
+#[test]
+fn forecasts_are_those_of_python_prophet_where_stan_is_of_one_mind() {
+    let mut of_one_mind = 0;
+    for reference in references() {
+        let ours: Vec<f64> = reference
+            .fit()
+            .predict(&reference.ahead)
+            .expect(&reference.name)
+            .iter()
+            .map(|prediction| prediction.value)
+            .collect();
+        let [lbfgs, newton] =
+            ["lbfgs", "newton"].map(|by| numbers(&reference.stored[by]["forecast"]));
+        let slack = 1e-3 * reference.range();
+        let apart = furthest_apart(&lbfgs, &newton);
+        println!(
+            "{}: Stan's algorithms {:.1e} of the range apart, ours from L-BFGS {:.1e}, from Newton {:.1e}",
+            reference.name,
+            apart / reference.range(),
+            furthest_apart(&ours, &lbfgs) / reference.range(),
+            furthest_apart(&ours, &newton) / reference.range(),
+        );
+        of_one_mind += u32::from(apart <= slack);
+        for ((ours, lbfgs), newton) in ours.iter().zip(&lbfgs).zip(&newton) {
+            let (from_lbfgs, from_newton) = ((ours - lbfgs).abs(), (ours - newton).abs());
+            let within = if apart <= slack {
+                from_lbfgs.max(from_newton) <= slack
+            } else {
+                // Both may have stopped short on one side of the optimum, so their spread
+                // is measured from the nearer one.
+                from_lbfgs.min(from_newton) <= (lbfgs - newton).abs() + slack
+            };
+            assert!(
+                within,
+                "{}: {ours}, Stan {lbfgs} and {newton}",
+                reference.name
+            );
+        }
+    }
+    assert!(of_one_mind > 0, "no series tests this");
+}
+
+#[test]
+fn intervals_are_as_wide_as_those_of_python_prophet_where_it_came_near_the_optimum() {
+    let mut compared = 0;
+    for reference in references() {
+        let fitted = reference.fit();
+        let default = reference.stored["default"].as_str().expect("an algorithm");
+        let stan = number(&reference.stored[default]["log_density"]);
+        if fitted.optimum().log_density - stan > 5.0 {
+            continue;
+        }
+        compared += 1;
+        let ours = fitted.predict(&reference.ahead).expect(&reference.name);
+        let [lower, upper] = ["lower", "upper"].map(|bound| numbers(&reference.stored[bound]));
+        let width: f64 = lower
+            .iter()
+            .zip(&upper)
+            .map(|(lower, upper)| upper - lower)
+            .sum();
+        let own: f64 = ours.iter().map(|p| p.upper - p.lower).sum();
+        let ratio = own / width;
+        println!("{}: {ratio:.3} times as wide", reference.name);
+        // Both simulate, each in its own way.
+        assert!((0.9..1.1).contains(&ratio), "{}: {ratio}", reference.name);
+    }
+    assert!(compared >= 12, "{compared} series");
+}

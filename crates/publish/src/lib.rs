@@ -1,0 +1,233 @@
+//! Samples of our series as text that Prometheus reads.
+//!
+//! Formats: Prometheus text 0.0.4
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>) and
+//! OpenMetrics 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
+//! In scope: heads of families, escaping, which format a scraper wants. Out of
+//! scope: which samples there are, and HTTP. Pure.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use contract::{Kind, Series};
+
+/// One sample of a series of ours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Published<'a> {
+    /// The series.
+    pub series: &'static Series,
+    /// Label values, in the order of the series's label names.
+    pub labels: Vec<Cow<'a, str>>,
+    /// The value: finite.
+    pub value: f64,
+}
+
+/// A text format for samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus text format 0.0.4.
+    Text,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// The `Content-Type` of the format.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+
+    /// Chooses by an `Accept` header: OpenMetrics where it is preferred to plain
+    /// text, else text, which every scraper reads.
+    pub fn negotiate(accept: &str) -> Self {
+        let (mut text, mut open_metrics) = (0.0, 0.0);
+        for range in accept.split(',') {
+            let mut parts = range.split(';').map(str::trim);
+            let media_type = parts.next().unwrap_or_default();
+            let mut quality = 1.0_f32;
+            let mut version = None;
+            for parameter in parts {
+                match parameter.split_once('=') {
+                    Some(("q", value)) => quality = value.parse().unwrap_or(0.0),
+                    Some(("version", value)) => version = Some(value),
+                    _ => {}
+                }
+            }
+            if media_type.eq_ignore_ascii_case("application/openmetrics-text") {
+                if version.is_none_or(|version| version == "1.0.0") {
+                    open_metrics = quality.max(open_metrics);
+                }
+            } else if ["text/plain", "text/*", "*/*"]
+                .iter()
+                .any(|t| media_type.eq_ignore_ascii_case(t))
+            {
+                text = quality.max(text);
+            }
+        }
+        if open_metrics > text {
+            Self::OpenMetrics
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// Writes samples family by family, in the order of `families`: one of the
+/// contract's tables, which holds the series of every sample.
+pub fn render(families: &[&Series], samples: &[Published<'_>], format: Format) -> String {
+    let mut text = String::with_capacity(8 * 1024);
+    for series in families {
+        let mut family = samples
+            .iter()
+            .filter(|sample| sample.series.name == series.name)
+            .peekable();
+        if family.peek().is_some() {
+            write_head(&mut text, series, format);
+            for sample in family {
+                write_sample(&mut text, sample);
+            }
+        }
+    }
+    if format == Format::OpenMetrics {
+        text.push_str("# EOF\n");
+    }
+    text
+}
+
+fn write_head(text: &mut String, series: &Series, format: Format) {
+    let (family, kind) = match (format, series.kind) {
+        (_, Kind::Gauge) => (series.name, "gauge"),
+        (Format::Text, Kind::Counter) => (series.name, "counter"),
+        (Format::Text, Kind::Info) => (series.name, "gauge"),
+        // OpenMetrics names the family without the suffix of its samples.
+        (Format::OpenMetrics, Kind::Counter) => (trim_suffix(series.name, "_total"), "counter"),
+        (Format::OpenMetrics, Kind::Info) => (trim_suffix(series.name, "_info"), "info"),
+    };
+    // Help texts are our own: no backslash, no line break (a test holds it).
+    let _ = writeln!(
+        text,
+        "# HELP {family} {}\n# TYPE {family} {kind}",
+        series.help
+    );
+}
+
+fn trim_suffix<'a>(name: &'a str, suffix: &str) -> &'a str {
+    name.strip_suffix(suffix).unwrap_or(name)
+}
+
+fn write_sample(text: &mut String, sample: &Published<'_>) {
+    text.push_str(sample.series.name);
+    for (index, (name, value)) in sample.series.labels.iter().zip(&sample.labels).enumerate() {
+        text.push(if index == 0 { '{' } else { ',' });
+        text.push_str(name);
+        text.push_str("=\"");
+        for c in value.chars() {
+            match c {
+                '\\' => text.push_str("\\\\"),
+                '"' => text.push_str("\\\""),
+                '\n' => text.push_str("\\n"),
+                other => text.push(other),
+            }
+        }
+        text.push('"');
+    }
+    if !sample.labels.is_empty() {
+        text.push('}');
+    }
+    // The shortest digits that read back as the same number; writing to a
+    // String cannot fail.
+    let _ = writeln!(text, " {}", sample.value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::{report, series};
+
+    fn sample(series: &'static Series, labels: &[&'static str], value: f64) -> Published<'static> {
+        Published {
+            series,
+            labels: labels.iter().map(|l| Cow::Borrowed(*l)).collect(),
+            value,
+        }
+    }
+
+    fn some_samples() -> Vec<Published<'static>> {
+        vec![
+            sample(&series::BUILD_INFO, &["0.3.0", "abc"], 1.0),
+            sample(&series::SCRAPE_ERRORS, &["n", "pods", "timeout"], 2.0),
+            sample(&series::CPU_USAGE, &["a"], 1.5),
+            sample(&series::CPU_USAGE, &["q\"b\\s\nn"], 0.1),
+            sample(&series::MEMORY_USAGE, &["a"], 904_564_736.0),
+            sample(&series::PROCESS_CPU, &[], 0.25),
+        ]
+    }
+
+    #[test]
+    fn text_format_groups_families_and_escapes_labels() {
+        insta::assert_snapshot!(render(series::ALL, &some_samples(), Format::Text), @r#"
+        # HELP k8s_node_cpu_usage_cores CPU used by the node, in cores: the rate of its CPU seconds between its two newest samples
+        # TYPE k8s_node_cpu_usage_cores gauge
+        k8s_node_cpu_usage_cores{node="a"} 1.5
+        k8s_node_cpu_usage_cores{node="q\"b\\s\nn"} 0.1
+        # HELP k8s_node_memory_usage_bytes Memory used by the node, in bytes: its working set
+        # TYPE k8s_node_memory_usage_bytes gauge
+        k8s_node_memory_usage_bytes{node="a"} 904564736
+        # HELP k8s_ai_exporter_scrape_errors_total Failed scrapes by reason; reasons ending in _line or _sample count lines or samples left out of a scrape that went on
+        # TYPE k8s_ai_exporter_scrape_errors_total counter
+        k8s_ai_exporter_scrape_errors_total{node="n",endpoint="pods",reason="timeout"} 2
+        # HELP k8s_ai_exporter_build_info Version and source revision of the running exporter
+        # TYPE k8s_ai_exporter_build_info gauge
+        k8s_ai_exporter_build_info{version="0.3.0",revision="abc"} 1
+        # HELP process_cpu_seconds_total Total user and system CPU time spent in seconds
+        # TYPE process_cpu_seconds_total counter
+        process_cpu_seconds_total 0.25
+        "#);
+    }
+
+    #[test]
+    fn openmetrics_names_families_without_their_suffix_and_ends_with_eof() {
+        let text = render(series::ALL, &some_samples(), Format::OpenMetrics);
+        assert!(text.contains("# TYPE k8s_ai_exporter_scrape_errors counter\n"));
+        assert!(text.contains("\nk8s_ai_exporter_scrape_errors_total{"));
+        assert!(text.contains("# TYPE k8s_ai_exporter_build info\n"));
+        assert!(text.ends_with("\n# EOF\n"));
+    }
+
+    #[test]
+    fn the_format_follows_the_accept_header_of_real_scrapers() {
+        for (accept, format) in [
+            ("", Format::Text),
+            ("*/*", Format::Text),
+            ("text/plain", Format::Text),
+            ("text/html,*/*;q=0.8", Format::Text),
+            (
+                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                Format::OpenMetrics,
+            ),
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.5,*/*;q=0.2",
+                Format::OpenMetrics,
+            ),
+            ("application/openmetrics-text;version=0.0.1", Format::Text),
+            (
+                "application/openmetrics-text;q=0.1,text/plain",
+                Format::Text,
+            ),
+            ("application/openmetrics-text", Format::OpenMetrics),
+            (";;;,,q=banana", Format::Text),
+        ] {
+            assert_eq!(Format::negotiate(accept), format, "{accept}");
+        }
+    }
+
+    #[test]
+    fn help_texts_need_no_escaping() {
+        for series in series::ALL.iter().chain(report::ALL) {
+            assert!(!series.help.contains(['\\', '\n']), "{}", series.name);
+        }
+    }
+}

@@ -1,0 +1,619 @@
+//! Series of a varied fleet with what really came after each: to judge forecasts by.
+//!
+//! In scope: a seed in, the history and the future of one series for each family
+//! and each usual window out. Out of scope: forecasting them, and serving them.
+//!
+//! A family says how a share of a machine develops; what a seed decides are levels,
+//! moments and noise. Nothing is tuned to a forecast model: the families are what
+//! nodes do (noise, drifts, days and weeks, cron jobs, deploys, leaks, limits), and
+//! the usual shapes of the simulated cluster as the exporter would report them.
+
+use std::f64::consts::TAU;
+
+use crate::shape::{Shape, mix, mix_text, unit};
+
+/// How a fleet is looked at: points back and points ahead, and their distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// As tables name it.
+    pub name: &'static str,
+    /// Seconds between two points.
+    pub step: i64,
+    /// Points of history, both ends counted.
+    pub points: usize,
+    /// Points ahead.
+    pub ahead: usize,
+}
+
+/// The windows that people ask for: the default two hours with half an hour ahead,
+/// a day with six hours ahead, a fortnight with a day ahead.
+pub const VIEWS: [View; 3] = [
+    View {
+        name: "2h",
+        step: 60,
+        points: 121,
+        ahead: 30,
+    },
+    View {
+        name: "24h",
+        step: 300,
+        points: 289,
+        ahead: 72,
+    },
+    View {
+        name: "14d",
+        step: 3600,
+        points: 337,
+        ahead: 24,
+    },
+];
+
+/// One series: what is known of it, and what came after.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Specimen {
+    /// What kind of series it is.
+    pub family: &'static str,
+    /// How it is looked at.
+    pub view: View,
+    /// Seconds since the Unix epoch and amounts, in order of time; with gaps where
+    /// the family has them.
+    pub history: Vec<(i64, f64)>,
+    /// The same for every moment ahead.
+    pub future: Vec<(i64, f64)>,
+    /// The size of the machine: no amount is above it, or below 0.
+    pub ceiling: f64,
+}
+
+impl Specimen {
+    /// The mean absolute error of `values` at the moments ahead, as a multiple of the
+    /// mean absolute step from one point of the history to the next (MASE, Hyndman and
+    /// Koehler 2006); steps count as a millionth of the greatest value at least.
+    pub fn scaled_error(&self, values: &[f64]) -> f64 {
+        let off = values
+            .iter()
+            .zip(&self.future)
+            .map(|(value, (_, came))| (value - came).abs());
+        let error = off.sum::<f64>() / self.future.len() as f64;
+        if error == 0.0 {
+            return 0.0;
+        }
+        let steps = self
+            .history
+            .windows(2)
+            .map(|pair| (pair[1].1 - pair[0].1).abs());
+        let step = steps.sum::<f64>() / (self.history.len() - 1) as f64;
+        let greatest = self.history.iter().map(|p| p.1).fold(0.0, f64::max);
+        error / step.max(1e-6 * greatest)
+    }
+
+    /// The share of what came that lay between lower and upper ends.
+    pub fn covered(&self, ends: &[(f64, f64)]) -> f64 {
+        let inside = ends
+            .iter()
+            .zip(&self.future)
+            .filter(|((lower, upper), (_, came))| lower <= came && came <= upper);
+        inside.count() as f64 / self.future.len() as f64
+    }
+}
+
+/// One specimen of each family in each of `views`.
+pub fn specimens(seed: u64, views: &[View]) -> Vec<Specimen> {
+    views
+        .iter()
+        .flat_map(|view| FAMILIES.map(|family| specimen(family, *view, seed)))
+        .collect()
+}
+
+type Shares = fn(&mut Chance, &Grid) -> Vec<f64>;
+
+struct Family {
+    name: &'static str,
+    shares: Shares,
+    /// Whether the exporter was away at times.
+    gaps: bool,
+}
+
+const fn family(name: &'static str, shares: Shares) -> Family {
+    Family {
+        name,
+        shares,
+        gaps: false,
+    }
+}
+
+const FAMILIES: [&Family; 25] = [
+    &family("constant", constant),
+    &family("idle", idle),
+    &family("noise", noise),
+    &family("autoregressive", autoregressive),
+    &family("random walk", random_walk),
+    &family("trend", trend),
+    &family("trend that turns", trend_that_turns),
+    &family("step", step),
+    &family("bursts", bursts),
+    &family("lognormal", lognormal),
+    &family("cron", cron),
+    &family("hourly wave", hourly_wave),
+    &family("daily wave", daily_wave),
+    &family("office hours", office_hours),
+    &family("weekdays", weekdays),
+    &family("daily wave that grows", daily_wave_that_grows),
+    &family("saturation", saturation),
+    &family("deploys", deploys),
+    &family("leak with restarts", leak_with_restarts),
+    &family("garbage collection", garbage_collection),
+    &Family {
+        name: "noise with gaps",
+        shares: autoregressive,
+        gaps: true,
+    },
+    &Family {
+        name: "daily wave with gaps",
+        shares: daily_wave,
+        gaps: true,
+    },
+    &family("testbed growing", testbed_growing),
+    &family("testbed wave", testbed_wave),
+    &family("testbed spiky", testbed_spiky),
+];
+
+/// A Monday, 2026-01-05T00:00:00Z; a window begins somewhere in the week after it.
+const MONDAY: i64 = 1_767_571_200;
+const HOUR: f64 = 3600.0;
+const DAY: f64 = 24.0 * HOUR;
+const WEEK: f64 = 7.0 * DAY;
+
+fn specimen(family: &'static Family, view: View, seed: u64) -> Specimen {
+    let mut chance = Chance::new(mix_text(seed, family.name) ^ mix_text(seed, view.name));
+    let offset = chance.below(WEEK) as i64 / view.step * view.step;
+    let grid = Grid {
+        start: MONDAY + offset,
+        step: view.step,
+        count: view.points + view.ahead,
+    };
+    // Cores of a middling node, bytes of another: forecasts must not care.
+    let ceiling = chance.among(&[2.0, 8.0, 64.0, 16_777_216_000.0, 270_000_000_000.0]);
+    let shares = (family.shares)(&mut chance, &grid);
+    let mut history: Vec<(i64, f64)> = grid
+        .times()
+        .zip(shares)
+        .map(|(at, share)| (at, share.clamp(0.0, 1.0) * ceiling))
+        .collect();
+    let future = history.split_off(view.points);
+    if family.gaps {
+        // A tenth of the scrapes failed, and once there was an outage.
+        let from = chance.below(0.6) * view.points as f64;
+        let outage = from as usize..(from + 0.15 * view.points as f64) as usize;
+        let mut index = 0;
+        history.retain(|_| {
+            index += 1;
+            !outage.contains(&index) && chance.share() > 0.1
+        });
+    }
+    Specimen {
+        family: family.name,
+        view,
+        history,
+        future,
+        ceiling,
+    }
+}
+
+/// The moments of one series, history and future.
+struct Grid {
+    start: i64,
+    step: i64,
+    count: usize,
+}
+
+impl Grid {
+    fn times(&self) -> impl Iterator<Item = i64> {
+        (0..self.count as i64).map(|k| self.start + k * self.step)
+    }
+
+    /// Seconds since a Monday's midnight.
+    fn clock(&self) -> impl Iterator<Item = f64> {
+        self.times().map(|at| (at - MONDAY) as f64)
+    }
+
+    /// A share of the window that one point is.
+    fn fraction(&self) -> f64 {
+        1.0 / self.count as f64
+    }
+}
+
+/// Numbers that look random and depend on a seed alone.
+struct Chance {
+    seed: u64,
+    drawn: u64,
+}
+
+impl Chance {
+    fn new(seed: u64) -> Self {
+        Self { seed, drawn: 0 }
+    }
+
+    /// From 0 up to, not including, 1.
+    fn share(&mut self) -> f64 {
+        self.drawn += 1;
+        unit(mix(self.seed, self.drawn))
+    }
+
+    fn below(&mut self, limit: f64) -> f64 {
+        self.share() * limit
+    }
+
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + self.below(high - low)
+    }
+
+    fn among(&mut self, values: &[f64]) -> f64 {
+        values[self.below(values.len() as f64) as usize]
+    }
+
+    /// Normal with deviation 1 (Box and Muller 1958).
+    fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.share()).ln()).sqrt();
+        radius * (TAU * self.share()).cos()
+    }
+}
+
+fn constant(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    vec![chance.between(0.05, 0.9); grid.count]
+}
+
+fn idle(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let level = chance.between(0.0, 0.02);
+    grid.clock()
+        .map(|_| level + 0.004 * chance.normal().abs())
+        .collect()
+}
+
+fn noise(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let level = chance.between(0.2, 0.8);
+    let spread = chance.between(0.01, 0.08);
+    grid.clock()
+        .map(|_| level + spread * chance.normal())
+        .collect()
+}
+
+/// An autoregression of the first order about a level: falls back to it slowly.
+fn autoregressive(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let level = chance.between(0.3, 0.7);
+    let memory = chance.between(0.6, 0.97);
+    let mut away = 0.0;
+    grid.clock()
+        .map(|_| {
+            away = memory * away + 0.03 * chance.normal();
+            level + away
+        })
+        .collect()
+}
+
+fn random_walk(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let mut level = chance.between(0.3, 0.7);
+    grid.clock()
+        .map(|_| {
+            level = (level + 0.012 * chance.normal()).clamp(0.02, 0.98);
+            level
+        })
+        .collect()
+}
+
+/// A straight line: rising or falling by a tenth to a half of the machine.
+fn trend(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let rise = chance.between(0.1, 0.5) * chance.among(&[-1.0, 1.0]);
+    let start = 0.5 - rise / 2.0;
+    let spread = chance.between(0.005, 0.04);
+    (0..grid.count)
+        .map(|k| start + rise * k as f64 * grid.fraction() + spread * chance.normal())
+        .collect()
+}
+
+/// Two straight lines that meet in the middle third of the window.
+fn trend_that_turns(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let turn = chance.between(0.3, 0.65);
+    let (before, after) = (chance.between(-0.4, 0.4), chance.between(-0.5, 0.5));
+    let level = chance.between(0.35, 0.65);
+    let spread = chance.between(0.005, 0.03);
+    (0..grid.count)
+        .map(|k| {
+            let away = k as f64 * grid.fraction() - turn;
+            let slope = if away < 0.0 { before } else { after };
+            level + slope * away + spread * chance.normal()
+        })
+        .collect()
+}
+
+/// A few sudden moves to another level, as when a deployment is scaled.
+fn step(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let mut level = chance.between(0.2, 0.7);
+    let spread = chance.between(0.004, 0.03);
+    (0..grid.count)
+        .map(|_| {
+            if chance.share() < 3.0 * grid.fraction() {
+                level = chance.between(0.1, 0.9);
+            }
+            level + spread * chance.normal()
+        })
+        .collect()
+}
+
+/// Now and then a batch of work that lasts a few points.
+fn bursts(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let level = chance.between(0.1, 0.3);
+    let mut left = 0.0;
+    let mut height = 0.0;
+    grid.clock()
+        .map(|_| {
+            if left <= 0.0 && chance.share() < 0.05 {
+                left = chance.between(1.0, 9.0);
+                height = chance.between(0.2, 0.6);
+            }
+            left -= 1.0;
+            let burst = if left > 0.0 { height } else { 0.0 };
+            level + burst + 0.01 * chance.normal()
+        })
+        .collect()
+}
+
+/// Noise that is skewed upwards, as requests arrive.
+fn lognormal(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let level = chance.between(0.1, 0.3);
+    let spread = chance.between(0.2, 0.7);
+    grid.clock()
+        .map(|_| level * (spread * chance.normal()).exp())
+        .collect()
+}
+
+/// A spike at a fixed distance: every 15 minutes, hour, six hours or day.
+fn cron(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let period = match grid.step {
+        60 => chance.among(&[900.0, HOUR]),
+        300 => chance.among(&[HOUR, 6.0 * HOUR]),
+        _ => chance.among(&[6.0 * HOUR, DAY]),
+    };
+    let phase = chance.below(period);
+    let lasts = chance.between(1.0, 4.0) * grid.step as f64;
+    let level = chance.between(0.05, 0.4);
+    let height = chance.between(0.2, 0.5);
+    grid.clock()
+        .map(|clock| {
+            let spike = (clock + phase).rem_euclid(period) < lasts;
+            level + if spike { height } else { 0.0 } + 0.01 * chance.normal()
+        })
+        .collect()
+}
+
+/// A wave of `period` seconds with noise.
+fn wave(chance: &mut Chance, grid: &Grid, period: f64, growth: f64) -> Vec<f64> {
+    let level = chance.between(0.35, 0.5);
+    let height = chance.between(0.1, 0.3);
+    let second = chance.between(0.0, 0.08);
+    let phase = chance.below(TAU);
+    let spread = chance.between(0.005, 0.04);
+    grid.clock()
+        .zip(0..)
+        .map(|(clock, k)| {
+            let angle = TAU * clock / period + phase;
+            let grown = growth * f64::from(k) * grid.fraction();
+            level
+                + grown
+                + height * angle.sin()
+                + second * (2.0 * angle).cos()
+                + spread * chance.normal()
+        })
+        .collect()
+}
+
+fn hourly_wave(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    // At one point an hour nothing of an hour can be seen: there half a day.
+    let period = if grid.step < 3600 { HOUR } else { DAY / 2.0 };
+    wave(chance, grid, period, 0.0)
+}
+
+fn daily_wave(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    wave(chance, grid, DAY, 0.0)
+}
+
+fn daily_wave_that_grows(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let growth = chance.between(0.1, 0.3);
+    wave(chance, grid, DAY, growth)
+}
+
+/// Busy from morning to evening, each day a little different.
+fn office_hours(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    busy(chance, grid, |_| true)
+}
+
+/// The same, and quiet at the weekend.
+fn weekdays(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    busy(chance, grid, |clock| clock.rem_euclid(WEEK) < 5.0 * DAY)
+}
+
+fn busy(chance: &mut Chance, grid: &Grid, works: fn(f64) -> bool) -> Vec<f64> {
+    let level = chance.between(0.08, 0.2);
+    let height = chance.between(0.3, 0.6);
+    let spread = chance.between(0.01, 0.03);
+    let seed = chance.share().to_bits();
+    grid.clock()
+        .map(|clock| {
+            let hour = clock.rem_euclid(DAY) / HOUR;
+            // Up around eight, down around eighteen.
+            let rises = 1.0 / (1.0 + (-(hour - 8.0) * 2.0).exp());
+            let falls = 1.0 / (1.0 + ((hour - 18.0) * 1.5).exp());
+            let day = (clock / DAY) as u64;
+            let today = 0.9 + 0.2 * unit(mix(seed, day));
+            let busy = if works(clock) {
+                height * today * rises * falls
+            } else {
+                0.0
+            };
+            level + busy + spread * chance.normal()
+        })
+        .collect()
+}
+
+/// Grows towards the machine and stays there.
+fn saturation(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let middle = chance.between(0.3, 0.9);
+    let steepness = chance.between(6.0, 14.0);
+    let limit = chance.between(0.85, 1.05);
+    (0..grid.count)
+        .map(|k| {
+            let away = k as f64 * grid.fraction() - middle;
+            limit / (1.0 + (-steepness * away).exp()) + 0.01 * chance.normal()
+        })
+        .collect()
+}
+
+/// Memory that each deployment frees, and that then fills a cache again.
+fn deploys(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let mut level = chance.between(0.3, 0.6);
+    let mut since = chance.below(50.0);
+    (0..grid.count)
+        .map(|_| {
+            since += 1.0;
+            if chance.share() < 5.0 * grid.fraction() {
+                since = 0.0;
+                level += 0.05 * chance.normal();
+            }
+            level + 0.15 * (1.0 - (-since / 12.0).exp()) + 0.004 * chance.normal()
+        })
+        .collect()
+}
+
+/// A leak that ends at a limit, where the container is killed and begins anew.
+fn leak_with_restarts(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let base = chance.between(0.2, 0.4);
+    let limit = base + chance.between(0.2, 0.5);
+    let growth = (limit - base) * grid.fraction() * chance.between(1.5, 5.0);
+    let mut leaked = chance.below(limit - base);
+    (0..grid.count)
+        .map(|_| {
+            leaked += growth * chance.between(0.6, 1.4);
+            if base + leaked > limit {
+                leaked = 0.0;
+            }
+            base + leaked + 0.004 * chance.normal()
+        })
+        .collect()
+}
+
+/// A quick sawtooth: a heap that fills within some ten points.
+fn garbage_collection(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let base = chance.between(0.3, 0.6);
+    let height = chance.between(0.05, 0.2);
+    let mut filled = 0.0;
+    (0..grid.count)
+        .map(|_| {
+            filled += chance.between(0.05, 0.17);
+            if filled > 1.0 {
+                filled = chance.below(0.1);
+            }
+            base + height * filled + 0.004 * chance.normal()
+        })
+        .collect()
+}
+
+/// What the exporter reports of the daily wave: cores are a rate between two
+/// scrapes, and the simulated machine's counters are exact.
+fn testbed_wave(_: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let step = grid.step as f64;
+    let counted = |clock| Shape::WAVE.cpu_integral(0, clock);
+    grid.clock()
+        .map(|clock| (counted(clock + step) - counted(clock)) / step)
+        .collect()
+}
+
+/// The same of the spiky shape, whose levels are independent of one another.
+fn testbed_spiky(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let step = grid.step as f64;
+    grid.clock()
+        .map(|_| Shape::SPIKY.cpu_integral(chance.share().to_bits(), step) / step)
+        .collect()
+}
+
+/// The leak of a machine with 64 GiB that began some time within the window.
+fn testbed_growing(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    let began = chance.below(0.5) * (grid.count as i64 * grid.step) as f64;
+    grid.times()
+        .map(|at| Shape::GROWING.memory(0, 64 << 30, (at - grid.start) as f64 - began))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_decides_all_of_a_specimen() {
+        assert_eq!(specimens(7, &VIEWS), specimens(7, &VIEWS));
+        let (one, other) = (specimens(7, &VIEWS), specimens(8, &VIEWS));
+        for (a, b) in one.iter().zip(&other) {
+            assert_ne!(a.history, b.history, "{} {}", a.family, a.view.name);
+        }
+    }
+
+    #[test]
+    fn specimens_lie_on_their_grid_and_within_their_machine() {
+        for specimen in specimens(3, &VIEWS) {
+            let Specimen {
+                family,
+                view,
+                history,
+                future,
+                ceiling,
+            } = specimen;
+            let kind = format!("{family} {}", view.name);
+            assert_eq!(future.len(), view.ahead, "{kind}");
+            let all: Vec<_> = history.iter().chain(&future).collect();
+            assert!(
+                all.iter().all(|(_, v)| (0.0..=ceiling).contains(v)),
+                "{kind}"
+            );
+            assert!(all.windows(2).all(|w| w[0].0 < w[1].0), "{kind}");
+            assert!(all.iter().all(|(at, _)| at % view.step == 0), "{kind}");
+            assert_eq!(
+                history.len() < view.points,
+                family.ends_with("gaps"),
+                "{kind}"
+            );
+            assert!(history.len() > view.points / 2, "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_a_multiple_of_the_mean_step() {
+        let specimen = Specimen {
+            family: "by hand",
+            view: VIEWS[0],
+            history: vec![(0, 1.0), (60, 3.0), (120, 2.0)],
+            future: vec![(180, 2.0), (240, 4.0)],
+            ceiling: 4.0,
+        };
+        assert_eq!(specimen.scaled_error(&[2.0, 4.0]), 0.0);
+        assert_eq!(specimen.scaled_error(&[2.0, 1.0]), 1.0);
+        assert_eq!(specimen.covered(&[(1.0, 3.0), (1.0, 3.0)]), 0.5);
+    }
+
+    #[test]
+    fn families_differ_in_what_they_are_known_for() {
+        let of = |name: &str| -> Specimen {
+            specimens(5, &VIEWS[..1])
+                .into_iter()
+                .find(|s| s.family == name)
+                .expect("a family of that name")
+        };
+        let values = |s: &Specimen| s.history.iter().map(|p| p.1).collect::<Vec<_>>();
+        let constant = values(&of("constant"));
+        assert!(constant.iter().all(|v| *v == constant[0]));
+        let idle = of("idle");
+        assert!(values(&idle).iter().all(|v| *v < 0.1 * idle.ceiling));
+        let leak = values(&of("leak with restarts"));
+        let falls = leak.windows(2).filter(|w| w[1] < 0.8 * w[0]).count();
+        assert!((1..=6).contains(&falls), "{falls} restarts");
+        let growing = values(&of("testbed growing"));
+        assert!(growing.windows(2).all(|w| w[1] >= w[0]));
+    }
+}

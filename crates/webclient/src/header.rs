@@ -1,0 +1,143 @@
+//! Extra request headers, such as `X-Scope-OrgID: team`.
+
+use std::fmt;
+
+use ureq::http::{HeaderName, HeaderValue};
+
+use crate::Secret;
+
+/// A request header. Its value may be a secret, and is shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header {
+    name: String,
+    value: Secret,
+}
+
+/// Why a text is no header that can be sent. Does not repeat the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadHeader(&'static str);
+
+impl fmt::Display for BadHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for BadHeader {}
+
+/// Headers that belong to the exchange itself: two of them, or another value,
+/// would break it.
+const OWN: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
+
+impl Header {
+    /// Checks a name and a value; blanks around the value are not part of it.
+    ///
+    /// # Errors
+    /// When the name is no token of RFC 9110 or is one that the client sets itself,
+    /// or the value is empty or not printable ASCII.
+    pub fn new(name: &str, value: &str) -> Result<Self, BadHeader> {
+        let name = HeaderName::try_from(name)
+            .map_err(|_| BadHeader("a header such as 'X-Scope-OrgID: team'"))?;
+        if OWN.contains(&name.as_str()) {
+            return Err(BadHeader(
+                "a header that may be set: the client sets it itself",
+            ));
+        }
+        let value = value.trim();
+        let printable = HeaderValue::from_str(value).is_ok() && value.is_ascii();
+        if value.is_empty() || !printable {
+            return Err(BadHeader("a header with a value in printable ASCII"));
+        }
+        Ok(Self {
+            name: name.as_str().to_owned(),
+            value: Secret::new(value.to_owned()),
+        })
+    }
+
+    /// Reads `Name: value`.
+    ///
+    /// # Errors
+    /// As [`Header::new`], or when there is no colon.
+    pub fn parse(text: &str) -> Result<Self, BadHeader> {
+        let (name, value) = text
+            .split_once(':')
+            .ok_or(BadHeader("a header such as 'X-Scope-OrgID: team'"))?;
+        Self::new(name.trim(), value)
+    }
+
+    /// `Authorization` with a bearer token, which [`crate::read_token`] has checked:
+    /// with any other the request fails.
+    pub fn bearer(token: &Secret) -> Self {
+        Self {
+            name: "authorization".to_owned(),
+            value: Secret::new(format!("Bearer {}", token.reveal())),
+        }
+    }
+
+    /// The name, in lower case.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn value(&self) -> &str {
+        self.value.reveal()
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_and_its_value_not_shown() {
+        let header = Header::parse("X-Scope-OrgID:  team-a|team-b ").expect("a header");
+        assert_eq!(
+            (header.name(), header.value()),
+            ("x-scope-orgid", "team-a|team-b")
+        );
+        assert_eq!(format!("{header:?}"), "x-scope-orgid: [secret]");
+        let colons = Header::parse("X-Time: 12:30").expect("a header");
+        assert_eq!(colons.value(), "12:30");
+    }
+
+    #[test]
+    fn what_would_break_the_exchange_is_refused_without_repeating_it() {
+        for text in [
+            "",
+            "hunter2",
+            ": hunter2",
+            "X Y: hunter2",
+            "X-Y: ",
+            "X-Y: hunter2\r\nHost: evil",
+            "X-Y: hünter2",
+            "Host: hunter2",
+            "content-LENGTH: 0",
+            "Transfer-Encoding: chunked",
+        ] {
+            let error = Header::parse(text).expect_err(text).to_string();
+            assert!(error.starts_with("a header "), "{text}: {error}");
+            assert!(!error.contains("hunter2"));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The client's own certificate, for servers that ask for one (mutual TLS).
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::ResolvesClientCert;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{Error, InconsistentKeys};
+
+use crate::read_file;
+
+/// A certificate chain and the key that belongs to it.
+#[derive(Clone)]
+pub struct Identity {
+    key: Arc<CertifiedKey>,
+    /// For debug output, which must not come near the key.
+    certificate_file: PathBuf,
+}
+
+/// Why a client certificate or its key is of no use.
+#[derive(Debug)]
+pub enum IdentityError {
+    /// A file could not be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The file holds nothing of what was expected.
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// The key belongs to another certificate.
+    Mismatch {
+        /// The file with the certificate.
+        certificate: PathBuf,
+        /// The file with the key.
+        key: PathBuf,
+    },
+}
+
+impl fmt::Display for IdentityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Unfit { path, expected } => write!(f, "{}: expected {expected}", path.display()),
+            Self::Mismatch { certificate, key } => write!(
+                f,
+                "{}: expected the key of the certificate in {}, this is another's",
+                key.display(),
+                certificate.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for IdentityError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. } => Some(source),
+            Self::Unfit { .. } | Self::Mismatch { .. } => None,
+        }
+    }
+}
+
+const EXPECTED_CERTIFICATE: &str =
+    "a certificate in PEM form (BEGIN CERTIFICATE), the client's own first";
+const EXPECTED_KEY: &str =
+    "a private key in PEM form (BEGIN PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY)";
+
+impl Identity {
+    /// Reads a certificate with what it was issued by, and its private key.
+    ///
+    /// # Errors
+    /// When a file cannot be read, holds none, or the two do not belong together.
+    pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
+        let read = |path: &Path| {
+            read_file(path).map_err(|source| IdentityError::Read {
+                path: path.to_owned(),
+                source,
+            })
+        };
+        let unfit = |path: &Path, expected| IdentityError::Unfit {
+            path: path.to_owned(),
+            expected,
+        };
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(&read(certificate)?)
+            .collect::<Result<_, _>>()
+            .ok()
+            .filter(|chain: &Vec<_>| !chain.is_empty())
+            .ok_or_else(|| unfit(certificate, EXPECTED_CERTIFICATE))?;
+        let pem = read(key)?;
+        let private = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
+            let encrypted = pem.windows(9).any(|word| word == b"ENCRYPTED");
+            let expected = match encrypted {
+                true => "a private key without a passphrase",
+                false => EXPECTED_KEY,
+            };
+            unfit(key, expected)
+        })?;
+        let provider = rustls::crypto::ring::default_provider();
+        let certified = CertifiedKey::from_der(chain, private, &provider);
+        Ok(Self {
+            key: Arc::new(certified.map_err(|error| match error {
+                Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => IdentityError::Mismatch {
+                    certificate: certificate.to_owned(),
+                    key: key.to_owned(),
+                },
+                Error::InvalidCertificate(_) => unfit(certificate, EXPECTED_CERTIFICATE),
+                _ => unfit(key, "an RSA, ECDSA or Ed25519 key"),
+            })?),
+            certificate_file: certificate.to_owned(),
+        })
+    }
+
+    pub(crate) fn resolver(&self) -> Arc<dyn ResolvesClientCert> {
+        Arc::new(SingleCertAndKey::from(Arc::clone(&self.key)))
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Identity")
+            .field(&self.certificate_file)
+            .finish()
+    }
+}

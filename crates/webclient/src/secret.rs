@@ -1,0 +1,234 @@
+//! Secrets, and the files they are read from.
+//!
+//! A secret comes from a file, never from an argument, and the file is read before
+//! each request: it is small, often a projected volume in memory, and nothing else
+//! tells of a change as surely.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A text that must not show up in logs, errors or debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a secret over.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret itself: to be sent, never to be shown.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Why the file of a secret is of no use. Says nothing of its content.
+#[derive(Debug)]
+pub struct SecretError {
+    path: PathBuf,
+    problem: Problem,
+}
+
+#[derive(Debug)]
+enum Problem {
+    Unreadable(io::Error),
+    Unfit { expected: &'static str },
+}
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path.display())?;
+        match &self.problem {
+            Problem::Unreadable(error) => error.fmt(f),
+            Problem::Unfit { expected } => write!(f, "expected {expected}"),
+        }
+    }
+}
+
+impl std::error::Error for SecretError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.problem {
+            Problem::Unreadable(error) => Some(error),
+            Problem::Unfit { .. } => None,
+        }
+    }
+}
+
+/// A file with a secret in it, which may change at any time. One that is for a
+/// moment empty, half-written or gone does not lose what was good.
+#[derive(Debug, Clone)]
+pub struct SecretFile {
+    path: PathBuf,
+    read: fn(&Path) -> Result<Secret, SecretError>,
+    last_good: Arc<Mutex<Option<Secret>>>,
+}
+
+impl SecretFile {
+    /// A file with a bearer token, as [`read_token`] takes it. Nothing is read yet.
+    pub fn token(path: PathBuf) -> Self {
+        Self::new(path, read_token)
+    }
+
+    /// A file with a password: one line of text. Nothing is read yet.
+    pub fn password(path: PathBuf) -> Self {
+        Self::new(path, read_line)
+    }
+
+    fn new(path: PathBuf, read: fn(&Path) -> Result<Secret, SecretError>) -> Self {
+        Self {
+            path,
+            read,
+            last_good: Arc::default(),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The secret as of now.
+    ///
+    /// # Errors
+    /// When the file has never held one.
+    pub fn current(&self) -> Result<Secret, SecretError> {
+        let read = (self.read)(&self.path);
+        // Nothing is left half-changed under this lock, whatever happened.
+        let mut last_good = self
+            .last_good
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match read {
+            Ok(secret) => Ok(last_good.insert(secret).clone()),
+            Err(error) => last_good.clone().ok_or(error),
+        }
+    }
+}
+
+/// Reads a bearer token: one word of printable ASCII, since it goes into a header
+/// line as it is.
+///
+/// # Errors
+/// When the file cannot be read or holds anything else.
+pub fn read_token(path: &Path) -> Result<Secret, SecretError> {
+    let expected = "a bearer token in one word of printable ASCII";
+    read_text(path, expected, |text| {
+        let word = text.trim();
+        word.bytes().all(|b| b.is_ascii_graphic()).then_some(word)
+    })
+}
+
+fn read_line(path: &Path) -> Result<Secret, SecretError> {
+    read_text(path, "one line of text", |text| {
+        // Blanks may be part of a password, the line break is not.
+        let line = text.trim_end_matches(['\r', '\n']);
+        (!line.chars().any(char::is_control)).then_some(line)
+    })
+}
+
+/// Reads what `part` finds in the text of a file, if that is not empty.
+fn read_text(
+    path: &Path,
+    expected: &'static str,
+    part: impl Fn(&str) -> Option<&str>,
+) -> Result<Secret, SecretError> {
+    let error = |problem| SecretError {
+        path: path.to_owned(),
+        problem,
+    };
+    let bytes = read_file(path).map_err(|e| error(Problem::Unreadable(e)))?;
+    str::from_utf8(&bytes)
+        .ok()
+        .and_then(part)
+        .filter(|text| !text.trim().is_empty())
+        .map(|text| Secret::new(text.to_owned()))
+        .ok_or_else(|| error(Problem::Unfit { expected }))
+}
+
+/// Most bytes of a file that is read: a bundle of all public authorities has 250 KB.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Reads a regular file, at most its first 4 MiB. Anything else might block the
+/// reader, such as a pipe that nobody writes to.
+///
+/// # Errors
+/// When it is not a regular file, or cannot be read.
+pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("expected a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MAX_FILE_BYTES)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_shows_itself_nowhere() {
+        let secret = Secret::new("eyJhbGciOi".to_owned());
+        assert_eq!(format!("{secret} {secret:?}"), "[secret] [secret]");
+    }
+
+    #[test]
+    fn a_changed_file_is_read_again_and_a_broken_one_loses_nothing() {
+        let path = std::env::temp_dir().join(format!("webclient-secret-{}", std::process::id()));
+        let write = |text: &[u8]| std::fs::write(&path, text).expect("a writable file");
+        let now = |file: &SecretFile| file.current().expect("a secret").reveal().to_owned();
+        let (token, password) = (
+            SecretFile::token(path.clone()),
+            SecretFile::password(path.clone()),
+        );
+        write(b"hunter2\r\n");
+        assert_eq!(
+            (now(&token), now(&password)),
+            ("hunter2".into(), "hunter2".into())
+        );
+        write("brücke mit pass\n".as_bytes());
+        assert_eq!(now(&token), "hunter2");
+        assert_eq!(now(&password), "brücke mit pass");
+        for broken in [&b""[..], b" \n", b"two\nlines", b"\xff", b"nul\0"] {
+            write(broken);
+            assert_eq!(now(&token), "hunter2");
+            assert_eq!(now(&password), "brücke mit pass");
+        }
+        let never_good = SecretFile::token(path.clone());
+        assert_eq!(
+            never_good.current().expect_err("broken").to_string(),
+            format!(
+                "{}: expected a bearer token in one word of printable ASCII",
+                path.display()
+            )
+        );
+        std::fs::remove_file(&path).expect("our own file");
+        assert_eq!(now(&password), "brücke mit pass");
+    }
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let error = SecretFile::token("/dev/zero".into())
+            .current()
+            .expect_err("endless");
+        assert_eq!(error.to_string(), "/dev/zero: expected a regular file");
+    }
+}

@@ -1,0 +1,115 @@
+//! Where to listen: as the user writes it, and the socket.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::str::FromStr;
+
+/// Connections that the kernel keeps for us until we accept them. The standard
+/// library's 128 are soon full in a flood, and whoever comes then waits a second.
+const BACKLOG: i32 = 4096;
+
+/// Where to serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// Every address, IPv6 included where the machine has it.
+    Any(u16),
+    /// One address.
+    One(SocketAddr),
+}
+
+impl ListenAddress {
+    /// Opens the port.
+    ///
+    /// # Errors
+    /// When the address cannot be bound; the message names it.
+    pub fn bind(self) -> io::Result<TcpListener> {
+        self.bound()
+            .and_then(|listener| {
+                socket2::SockRef::from(&listener).listen(BACKLOG)?;
+                Ok(listener)
+            })
+            .map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot listen on {self}: {error}"))
+            })
+    }
+
+    fn bound(self) -> io::Result<TcpListener> {
+        match self {
+            Self::One(address) => TcpListener::bind(address),
+            // One IPv6 socket takes IPv4 connections too. Where the machine has no
+            // IPv6 at all, IPv4 alone.
+            Self::Any(port) => TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
+                .or_else(|error| match error.kind() {
+                    io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
+                    _ => TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+                }),
+        }
+    }
+}
+
+impl FromStr for ListenAddress {
+    /// What was expected.
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "an address such as :9100, 127.0.0.1:9100 or [::1]:9100";
+        match text.strip_prefix(':') {
+            Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => {
+                port.parse().map(Self::Any).map_err(|_| EXPECTED)
+            }
+            _ => text.parse().map(Self::One).map_err(|_| EXPECTED),
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any(port) => write!(f, ":{port}"),
+            Self::One(address) => address.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    #[test]
+    fn every_address_is_listened_on_ipv4_through_ipv6() {
+        let listener = ListenAddress::Any(0).bind().expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("IPv4");
+        if listener.local_addr().expect("bound").is_ipv6() {
+            TcpStream::connect((Ipv6Addr::LOCALHOST, port)).expect("IPv6");
+        }
+        let error = ListenAddress::Any(port).bind().expect_err("taken");
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("cannot listen on :{port}: ")),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same_address() {
+        for text in [":9100", ":0", "127.0.0.1:9100", "[::1]:9100"] {
+            let address: ListenAddress = text.parse().expect("an address");
+            assert_eq!(address.to_string(), text);
+        }
+        for text in [
+            "9100",
+            ":",
+            ":65536",
+            ":+1",
+            "localhost:9100",
+            "::1:9100",
+            "",
+        ] {
+            assert!(text.parse::<ListenAddress>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A request, as the handler sees it: whole, and within all limits.
+
+/// A request's method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// GET.
+    Get,
+    /// HEAD. The answer is the same as to GET; its body is not sent.
+    Head,
+    /// POST.
+    Post,
+    /// Another of RFC 9110 and RFC 5789, such as DELETE. Methods beyond those get 501
+    /// and never reach the handler.
+    Other,
+}
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The target up to `?`, as it was sent: `/metrics`.
+    pub path: String,
+    /// The target behind `?`, as it was sent.
+    pub query: String,
+    /// Header lines in their order. Several of one name are one, joined by a comma.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The value of a header, whatever its case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(each, _)| each.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether nothing but reading is asked for: GET or HEAD.
+    pub fn reads(&self) -> bool {
+        matches!(self.method, Method::Get | Method::Head)
+    }
+
+    /// The decoded parameters: of a POST those of its form, otherwise those of the query.
+    /// A broken escape stays as it is.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        match self.method {
+            Method::Post => decode_form(&String::from_utf8_lossy(&self.body)),
+            _ => decode_form(&self.query),
+        }
+    }
+
+    /// Whether the client takes gzip.
+    pub(crate) fn takes_gzip(&self) -> bool {
+        self.header("accept-encoding").is_some_and(accepts_gzip)
+    }
+}
+
+/// Whether an `Accept-Encoding` header allows gzip.
+fn accepts_gzip(accept: &str) -> bool {
+    accept.split(',').any(|coding| {
+        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = parameters.split(';').any(|parameter| {
+            let quality = parameter.trim().to_ascii_lowercase();
+            let quality = quality.strip_prefix("q=").map(str::parse::<f32>);
+            quality.is_some_and(|q| q.is_ok_and(|q| q <= 0.0))
+        });
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+/// Decodes `application/x-www-form-urlencoded` pairs.
+fn decode_form(form: &str) -> Vec<(String, String)> {
+    form.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(key), decode(value))
+        })
+        .collect()
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let hex = rest
+            .get(..2)
+            .and_then(|two| std::str::from_utf8(two).ok())
+            .filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()))
+            .and_then(|two| u8::from_str_radix(two, 16).ok());
+        bytes.push(match (byte, hex) {
+            (b'+', _) => b' ',
+            (b'%', Some(decoded)) => {
+                rest = &rest[2..];
+                decoded
+            }
+            (other, _) => other,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_only_to_those_who_take_it() {
+        for (accept, yes) in [
+            ("gzip", true),
+            ("deflate, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.0", false),
+            ("gzip;a=b;Q=0", false),
+            ("identity", false),
+            ("", false),
+            ("xgzip", false),
+        ] {
+            assert_eq!(accepts_gzip(accept), yes, "{accept}");
+        }
+    }
+
+    #[test]
+    fn forms_are_decoded_and_broken_escapes_stay_as_they_are() {
+        let pairs = decode_form("query=up%7Bnode%3D%22a%22%7D&start=1+2&x&y=%zz%4");
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
+        assert_eq!(
+            pairs,
+            [
+                ("query", "up{node=\"a\"}"),
+                ("start", "1 2"),
+                ("x", ""),
+                ("y", "%zz%4")
+            ]
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! The agent's report on its way through a real Pushgateway into a real Prometheus.
+
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::{Exporter, Prometheus, Pushgateway, Scratch, eventually, program, request, run};
+use testbed::{Cluster, Node, Shape};
+
+fn cluster() -> testbed::Running {
+    Cluster::new()
+        .node(
+            Node::new("idle")
+                .cores(4.0)
+                .memory_gib(16.0)
+                .shape(Shape::Idle),
+        )
+        .node(
+            Node::new("steady")
+                .cores(4.0)
+                .memory_gib(16.0)
+                .shape(Shape::STEADY),
+        )
+        .housekeeping(Duration::from_millis(500))
+        .start()
+        .expect("a cluster")
+}
+
+/// An exporter whose history has enough points for a recommendation.
+fn exporter(cluster: &testbed::Running, nodes: &str) -> Exporter {
+    let exporter = Exporter::start(cluster, nodes, &["--history=1h"]);
+    exporter.value_of(r#"k8s_node_memory_usage_bytes{node="idle"}"#);
+    exporter
+}
+
+/// Reports from the exporter's history to the Pushgateway once there are enough points.
+fn push(exporter: &Exporter, pushgateway: &Pushgateway) {
+    eventually("a report with recommendations", || {
+        let (code, out, err) = run(
+            Command::new(program("k8s-ai-agent")).env_clear().args([
+                &format!("--prometheus-url=http://{}", exporter.address),
+                "--step=1s",
+                "--lookback=10s",
+                "--forecast=10s",
+                "--format=prometheus",
+                &format!("--pushgateway-url=http://{}", pushgateway.address),
+                "--pushgateway-label=cluster=a/b c",
+            ]),
+            "",
+        );
+        assert!(!err.contains("pushgateway"), "{err}");
+        let advice = r#"k8s_node_recommendation{node="idle",action="consolidate"} 1"#;
+        (code == Some(0) && out.contains(advice)).then_some(())
+    });
+}
+
+#[test]
+fn a_report_reaches_prometheus_through_a_pushgateway_and_replaces_the_one_before() {
+    let cluster = cluster();
+    let pushgateway = Pushgateway::start();
+    push(&exporter(&cluster, "idle,steady"), &pushgateway);
+    let scratch = Scratch::new("pushgateway");
+    let prometheus = Prometheus::start(
+        scratch.path(),
+        &format!(
+            "global: {{scrape_interval: 1s}}\n\
+             scrape_configs: [{{job_name: pushgateway, honor_labels: true, static_configs: [{{targets: ['{}']}}]}}]\n",
+            pushgateway.address
+        ),
+    );
+    // Nodes that are to be consolidated, or not, by what Prometheus holds now.
+    let nodes = || -> Vec<String> {
+        let query = "/api/v1/query?query=k8s_node_recommendation\
+             %7Bjob%3D%22k8s-ai-agent%22,cluster%3D%22a/b%20c%22,action%3D%22consolidate%22%7D";
+        let answer = request(&prometheus.address, "GET", query, &[], "").json();
+        let series = answer["data"]["result"].as_array().expect("series");
+        let mut nodes: Vec<String> = series
+            .iter()
+            .map(|series| format!("{}={}", series["metric"]["node"], series["value"][1]))
+            .collect();
+        nodes.sort();
+        nodes
+    };
+    eventually("both nodes in Prometheus", || {
+        (nodes() == [r#""idle"="1""#, r#""steady"="0""#]).then_some(())
+    });
+    // A node that is no longer in the report takes its series along.
+    push(&exporter(&cluster, "idle"), &pushgateway);
+    eventually("one node in Prometheus", || {
+        (nodes() == [r#""idle"="1""#]).then_some(())
+    });
+}
