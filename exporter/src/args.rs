@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use argh::FromArgs;
+use argh::{ArgsInfo as _, CommandInfoWithArgs, FromArgs};
 use commandline::{BadValue, Environment, parse_bool, parse_text, setting};
 use quantity::{Interval, parse_duration};
 use webclient::BaseUrl;
@@ -25,7 +25,7 @@ use webserver::ListenAddress;
 /// false, and alone mean true. Each can be set in the environment instead: the
 /// flag's name in capitals, with _ for - (SCRAPE_INTERVAL). The flag wins.
 /// Durations are written 30s, 1m30s, 6h.
-#[derive(FromArgs, Debug, Default)]
+#[derive(argh::ArgsInfo, FromArgs, Debug, Default)]
 #[argh(
     name = "k8s-ai-exporter",
     example = "In a pod (NODE_NAME comes from the downward API):\n  {command_name} --listen-address=:9100 --scrape-interval=30s",
@@ -274,6 +274,11 @@ pub enum Command {
     PrintConfig(Config),
     /// Print this text and leave.
     Print(String),
+}
+
+/// What `--help` says, in parts: for manual pages and shells.
+pub fn interface() -> CommandInfoWithArgs {
+    Typed::get_args_info()
 }
 
 /// Resolves arguments (without the program's name) over the environment.

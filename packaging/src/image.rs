@@ -4,14 +4,13 @@
 //! Formats: OCI image specification 1.1, <https://github.com/opencontainers/image-spec>.
 //! Out of scope: where images are kept, and how they get there.
 
-use std::io::Write;
-
-use flate2::{Compression, GzBuilder};
 use quantity::Timestamp;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
+use crate::archive::{File, gzip, tar};
 use crate::platform::Platform;
+use crate::program::Program;
 
 /// User and group of the programs: numbers, since a scratch image has no names.
 const USER: &str = "65532:65532";
@@ -22,31 +21,6 @@ pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-
-/// A program that becomes an image.
-#[derive(Debug, Clone, Copy)]
-pub struct Program {
-    /// Its name, which is the image's as well.
-    pub name: &'static str,
-    /// What it does, in one line.
-    pub description: &'static str,
-    /// The port that it listens on unless told otherwise, if it does.
-    pub port: Option<u16>,
-}
-
-/// The programs that are shipped.
-pub const PROGRAMS: [Program; 2] = [
-    Program {
-        name: "k8s-ai-exporter",
-        description: "CPU, memory and active pods of a Kubernetes node as Prometheus metrics",
-        port: Some(contract::EXPORTER_PORT),
-    },
-    Program {
-        name: "k8s-ai-agent",
-        description: "Forecasts CPU and memory of Kubernetes nodes and says what to do",
-        port: None,
-    },
-];
 
 /// What the labels of an image say about its making.
 #[derive(Debug, Clone)]
@@ -118,7 +92,8 @@ pub struct Image {
 impl Image {
     /// Puts `executable` into an image.
     pub fn new(program: Program, platform: Platform, executable: &[u8], origin: &Origin) -> Self {
-        let files = tar_of(program.name, executable);
+        // Of no date: the layer changes when the program does.
+        let files = tar(&[File::executable(program.name, executable)], 0);
         let layer = Blob::new(LAYER, gzip(&files));
         let config = Blob::document(CONFIG, &config(program, platform, &sha256(&files), origin));
         let manifest = Blob::document(
@@ -199,27 +174,4 @@ fn labels(program: Program, origin: &Origin) -> Value {
         labels["org.opencontainers.image.source"] = source.as_str().into();
     }
     labels
-}
-
-/// A tar archive with one file in its root: root's, executable by all, of no date.
-fn tar_of(name: &str, executable: &[u8]) -> Vec<u8> {
-    let mut header = tar::Header::new_ustar();
-    header.set_size(executable.len() as u64);
-    header.set_mode(0o755);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    let mut archive = tar::Builder::new(Vec::new());
-    archive
-        .append_data(&mut header, name, executable)
-        .and_then(|()| archive.into_inner())
-        .expect("writing to memory cannot fail, and the name is short")
-}
-
-/// Compressed as well as it goes; without a name or a date.
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut gzip = GzBuilder::new().write(Vec::new(), Compression::best());
-    gzip.write_all(bytes)
-        .and_then(|()| gzip.finish())
-        .expect("writing to memory cannot fail")
 }

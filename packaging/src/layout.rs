@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::archive::{File, tar};
 use crate::image::{Blob, INDEX, Image, MANIFEST, sha256};
 
 /// The key under which an index notes the tag of an image.
@@ -48,19 +49,11 @@ pub fn write_archive(path: &Path, image: &Image, name: &str, tag: &str) -> io::R
         "RepoTags": [reference],
         "Layers": [blob_path(&image.layer)],
     }]);
-    files.push((
-        PathBuf::from("manifest.json"),
-        docker.to_string().into_bytes(),
-    ));
-    let mut archive = tar::Builder::new(Vec::new());
-    for (name, bytes) in files {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        header.set_mtime(0);
-        archive.append_data(&mut header, name, bytes.as_slice())?;
-    }
-    fs::write(path, archive.into_inner()?)
+    files.push(("manifest.json".to_owned(), docker.to_string().into_bytes()));
+    let files = files
+        .into_iter()
+        .map(|(path, bytes)| File::new(path, bytes));
+    fs::write(path, tar(&files.collect::<Vec<_>>(), 0))
 }
 
 /// The files of a layout whose only entry is `root`.
@@ -68,7 +61,7 @@ fn files<'a>(
     root: &Blob,
     images: impl Iterator<Item = &'a Image>,
     annotations: Value,
-) -> Vec<(PathBuf, Vec<u8>)> {
+) -> Vec<(String, Vec<u8>)> {
     let mut entry = root.descriptor();
     entry["annotations"] = annotations;
     let index = json!({
@@ -77,8 +70,8 @@ fn files<'a>(
         "manifests": [entry],
     });
     let mut files = vec![
-        ("oci-layout".into(), LAYOUT.as_bytes().to_vec()),
-        ("index.json".into(), index.to_string().into_bytes()),
+        ("oci-layout".to_owned(), LAYOUT.as_bytes().to_vec()),
+        ("index.json".to_owned(), index.to_string().into_bytes()),
         (blob_path(root), root.bytes.clone()),
     ];
     for image in images {
@@ -92,8 +85,8 @@ fn files<'a>(
     files
 }
 
-fn blob_path(blob: &Blob) -> PathBuf {
-    Path::new("blobs").join(blob.digest.replace(':', "/"))
+fn blob_path(blob: &Blob) -> String {
+    format!("blobs/{}", blob.digest.replace(':', "/"))
 }
 
 /// An OCI layout to read.

@@ -1,6 +1,8 @@
 //! The platforms that images are made for, and how a program of each is told from the others.
 
 use std::fmt;
+use std::fs;
+use std::path::Path;
 
 /// An operating system with an architecture, as registries name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,18 @@ impl Platform {
     /// As a part of a file name: `linux-arm-v7`.
     pub fn file_part(self) -> String {
         self.to_string().replace('/', "-")
+    }
+
+    /// The program `name` for this platform, from `folder/TARGET/release`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is for another platform.
+    pub fn read(self, folder: &Path, name: &str) -> Result<Vec<u8>, String> {
+        let path = folder.join(self.target).join("release").join(name);
+        let failed = |problem: String| format!("{}: {problem}", path.display());
+        let program = fs::read(&path).map_err(|error| failed(error.to_string()))?;
+        self.accepts(&program).map_err(failed)?;
+        Ok(program)
     }
 
     /// Whether `program` is an ELF file for this platform.

@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 use ::forecast::Settings;
-use argh::FromArgs;
+use argh::{ArgsInfo as _, CommandInfoWithArgs, FromArgs as _};
 use commandline::{BadValue, Environment, normalise, parse_bool, setting};
 
 use crate::input::InputFile;
@@ -94,6 +94,11 @@ impl From<BadValue> for UsageError {
     fn from(bad: BadValue) -> Self {
         Self::BadValue(bad)
     }
+}
+
+/// What `--help` says, in parts: for manual pages and shells.
+pub fn interface() -> CommandInfoWithArgs {
+    Args::get_args_info()
 }
 
 /// Reads the arguments, without the program's name.
