@@ -64,6 +64,15 @@ push registry *options:
 dist:
     scripts/package dist
 
+# Try the programs that `image` or `dist` built for other machines: static, right architecture, they run.
+foreign:
+    scripts/setup qemu
+    scripts/foreign
+
+# Whether another folder and an empty cache give the same images of this commit; builds everything anew.
+reproducible:
+    scripts/reproducible
+
 # Whether crates, chart, manifests and CHANGELOG name one version; with a tag: that one.
 release-check *tag:
     cargo run --quiet --locked -p packaging -- release-check {{ tag }}

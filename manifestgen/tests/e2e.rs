@@ -38,7 +38,7 @@ case "$*" in
     echo "k8s_node_active_pods{node=\"$node\"} 2" ;;
 "get pods --all-namespaces "*) echo one; echo two; ! fault more-pods || echo three ;;
 "wait "*) ! fault agent-fails ;;
-"logs "*) echo "node-a: nothing to do" ;;
+"logs "*) fault agent-silent || echo "node-a: nothing to do" ;;
 "create token "*) echo secret-token ;;
 "get cronjob "*) [ -e "$STAGE/upgraded" ] && ! fault same-schedule && printf '*/5 * * * *' || printf '*/15 * * * *' ;;
 "get clusterroles,"*) ! fault leftover || echo clusterrole/forgotten ;;
@@ -156,7 +156,11 @@ fn whatever_is_wrong_fails_by_name_and_is_cleaned_up() {
         ("no-cores", "cores:  is not the rate"),
         ("stale-bytes", "bytes: 7 is no sample of the kubelet"),
         ("more-pods", "pods: 2, the API server counts 3"),
-        ("agent-fails", "the agent does not finish"),
+        (
+            "agent-fails",
+            "the agent's report: not within 2 s: it does not finish",
+        ),
+        ("agent-silent", "it names 0 nodes of 1"),
         ("open-policy", "proxy/pods is not refused"),
         ("no-rbac", "not by the policy"),
         ("other-node", "node-b/proxy/metrics/resource is not refused"),

@@ -42,7 +42,9 @@ pub fn write(folder: &Path, index: &Blob, images: &[Image], tag: &str) -> io::Re
 /// Whatever the file system reports.
 pub fn write_archive(path: &Path, image: &Image, name: &str, tag: &str) -> io::Result<()> {
     let reference = format!("{name}:{tag}");
-    let names = json!({ "io.containerd.image.name": reference, REF_NAME: tag });
+    // containerd takes the name as it is, and a kubelet asks for the full one.
+    let full = format!("docker.io/library/{reference}");
+    let names = json!({ "io.containerd.image.name": full, REF_NAME: tag });
     let mut files = files(&image.manifest, [image].into_iter(), names);
     let docker = json!([{
         "Config": blob_path(&image.config),

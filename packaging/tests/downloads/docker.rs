@@ -1,5 +1,6 @@
 //! Images in a real Docker engine: one that runs already, or one of the test's own.
 
+use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
@@ -7,8 +8,19 @@ use e2e::{Process, Scratch, eventually, request, run};
 use serde_json::Value;
 use testbed::{Cluster, Node, Shape};
 
-use crate::built::{TAG, archive, platform};
+use crate::built::{TAG, archive, platform, programs, root};
 use crate::registry::Registry;
+
+/// A program that only root may run.
+fn as_root(program: &str) -> Command {
+    let (_, user, _) = run(Command::new("id").arg("-u"), "");
+    if user.trim() == "0" {
+        return Command::new(program);
+    }
+    let mut sudo = Command::new("sudo");
+    sudo.args(["--non-interactive", program]);
+    sudo
+}
 
 /// What every container here may not do, and may not exceed.
 const LIMITS: [&str; 8] = [
@@ -46,7 +58,7 @@ impl Engine {
         let host = format!("unix://{}/docker.sock", folder.display());
         // Networks and firewall stay as they are: the containers use the host's.
         let daemon = Process::start(
-            Command::new("dockerd")
+            as_root("dockerd")
                 .arg(format!("--host={host}"))
                 .arg(format!("--data-root={}", folder.join("data").display()))
                 .arg(format!("--exec-root={}", folder.join("exec").display()))
@@ -71,7 +83,12 @@ impl Engine {
     }
 
     fn docker(&self) -> Command {
-        let mut docker = Command::new("docker");
+        self.client("docker")
+    }
+
+    /// The same engine through another client.
+    fn client(&self, program: &str) -> Command {
+        let mut docker = Command::new(program);
         if let Some(host) = &self.host {
             docker.env("DOCKER_HOST", host);
         }
@@ -222,7 +239,7 @@ fn both_run_without_rights_in_32_mib_and_report_on_a_cluster() {
     assert_eq!(host["ReadonlyRootfs"], true);
     // What the kernel makes of the limits is what counts.
     let pid = described["State"]["Pid"].as_u64().expect("it runs");
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process here");
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process here");
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap_or_else(|| panic!("{name} in {status}")).trim()
@@ -252,6 +269,97 @@ fn both_run_without_rights_in_32_mib_and_report_on_a_cluster() {
 
     let (_, code) = container.process.end_with("TERM");
     assert_eq!(code, Some(0), "{}", container.process.log());
+}
+
+#[test]
+fn docker_alone_makes_the_same_kind_of_image_from_a_program_that_is_there() {
+    let engine = Engine::find("build");
+    for (program, folder) in [("k8s-ai-exporter", "exporter"), ("k8s-ai-agent", "agent")] {
+        // Only what the stages without a base image need; the compiling stage pulls one.
+        let context = Scratch::new(&format!("context-{folder}"));
+        let dockerfile = format!("{folder}/Dockerfile");
+        let built = format!("target/{}/release", platform().1);
+        for folder in [folder, &built] {
+            fs::create_dir_all(context.path().join(folder)).expect("a folder");
+        }
+        for (from, to) in [
+            (root().join(&dockerfile), dockerfile.clone()),
+            (root().join(".dockerignore"), ".dockerignore".to_owned()),
+            (
+                programs().join(platform().1).join("release").join(program),
+                format!("{built}/{program}"),
+            ),
+        ] {
+            fs::copy(from, context.path().join(to)).expect("a file");
+        }
+        let tag = format!("built-{program}:{TAG}");
+        let args = [
+            "build",
+            "--file",
+            &context.path().join(&dockerfile).display().to_string(),
+            "--build-arg=PROGRAM=built",
+            &format!("--build-arg=TARGET={}", platform().1),
+            "--tag",
+            &tag,
+            &context.path().display().to_string(),
+        ]
+        .map(str::to_owned);
+        // Stages that are not needed must not be built, which takes BuildKit: Debian's
+        // client has it, others need the plugin buildx.
+        let clients = ["docker", "/usr/bin/docker"].map(|client| {
+            let mut docker = engine.client(client);
+            run(docker.env("DOCKER_BUILDKIT", "1").args(&args), "")
+        });
+        assert!(
+            clients.iter().any(|(code, _, _)| *code == Some(0)),
+            "{clients:?}"
+        );
+        let image = engine.inspect(&tag);
+        assert_eq!(image["Config"]["User"], "65532:65532");
+        assert_eq!(image["RootFS"]["Layers"].as_array().map(Vec::len), Some(1));
+        let mut args = vec!["run"];
+        args.extend(LIMITS);
+        args.extend([&tag[..], "--version"]);
+        let version = engine.say(&args);
+        assert!(version.starts_with(&format!("{program} ")), "{version}");
+        engine.say(&["rmi", &tag]);
+    }
+}
+
+#[test]
+fn containerd_knows_the_images_by_the_name_that_a_kubelet_asks_for() {
+    let folder = Scratch::new("containerd");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let socket = path("containerd.sock");
+    let configuration = path("config.toml");
+    fs::write(
+        &configuration,
+        format!(
+            "version = 2\nroot = '{}'\nstate = '{}'\n\
+             disabled_plugins = ['io.containerd.grpc.v1.cri']\n[grpc]\naddress = '{socket}'\n",
+            path("root"),
+            path("state"),
+        ),
+    )
+    .expect("a file");
+    let mut containerd = Process::start(as_root("containerd").args(["--config", &configuration]));
+    let ctr = |args: &[&str]| {
+        let mut ctr = as_root("ctr");
+        ctr.args(["--address", &socket, "--namespace", "k8s.io", "images"]);
+        run(ctr.args(args), "")
+    };
+    eventually("containerd answers", || {
+        (ctr(&["list"]).0 == Some(0)).then_some(())
+    });
+    for program in ["k8s-ai-exporter", "k8s-ai-agent"] {
+        let archive = archive(program).display().to_string();
+        let (code, out, err) = ctr(&["import", "--no-unpack", &archive]);
+        assert_eq!(code, Some(0), "{out}{err}");
+        let (_, names, _) = ctr(&["list", "--quiet"]);
+        let name = format!("docker.io/library/{program}:{TAG}");
+        assert!(names.lines().any(|line| line == name), "{name} in {names}");
+    }
+    containerd.end_with("TERM");
 }
 
 #[test]
