@@ -49,7 +49,7 @@ release:
 
 # Build the static programs and hold them to their size budgets.
 size: release
-    scripts/size target/{{ musl }}/release/k8s-ai-exporter 2200000
+    scripts/size target/{{ musl }}/release/k8s-ai-exporter 2400000
     scripts/size target/{{ musl }}/release/k8s-ai-agent 3500000
 
 # Images of both programs in dist/images, without a container engine: PLATFORMS="linux/amd64" TAG=v0.3.0 just image.
@@ -87,11 +87,27 @@ bench: release
     cargo build --release -p bench --bin bench --target {{ musl }}
     BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
 
-# What the agent costs, against named peers in the same run.
-bench-agent:
-    scripts/setup build musl prophet
+# The exporter's open port among thousands of hostile clients, each kind for a while: takes some nine times the seconds.
+siege seconds="60":
+    scripts/setup build musl
+    cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
+    cargo build --release -p e2e --bin siege
+    sh -c 'ulimit -n 8192; exec target/release/siege "$@"' siege target/{{ musl }}/release/k8s-ai-exporter {{ seconds }}
+
+# What one exporter for 5,000 nodes takes, some four minutes.
+bench-fleet: release
+    cargo build --release -p bench --bin bench --target {{ musl }}
+    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter target/{{ musl }}/release/bench fleet
+
+# What a cluster's API server has to bear, from measured bodies.
+bench-load:
+    cargo run --quiet -p bench --bin bench -- load
+
+# How good the agent's forecasts are and what they cost, against named peers in the same run.
+bench-agent: release
+    scripts/setup prometheus prophet
     cargo build --release --locked -p bench --bin bench-agent --target {{ musl }}
-    BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent
+    BINBOTS_AGENT=target/{{ musl }}/release/k8s-ai-agent BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent
 
 # Produce anew the numbers of Python Prophet that the tests of crates/prophet hold ours against.
 prophet-reference:

@@ -21,8 +21,8 @@ use crate::connection::UnusableFile;
 use crate::prometheus::matrix::{Consumer, Rejected, Row, read_all};
 use crate::prometheus::{Answer, Defect, Labels, QueryError, Remarks, Table};
 use crate::series::Series;
-use crate::shard::Shard;
 use crate::window::{MAX_POINTS, MAX_SPAN_SECONDS, Misfit, Window};
+use shard::Shard;
 
 /// A file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,12 +2,20 @@
 
 use std::process::ExitCode;
 
+/// musl's own allocator gives memory back to the kernel after each forecast and asks
+/// for it again in the next: some forty system calls a series, on every thread, and
+/// the threads wait for each other meanwhile.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let exit = k8s_ai_agent::run(
         std::env::args_os().skip(1),
         &commandline::process_environment,
         &mut std::io::stdout().lock(),
-        &mut std::io::stderr().lock(),
+        // Not locked: with --serve, other threads have something to say, too.
+        &mut std::io::stderr(),
     );
     ExitCode::from(exit.code())
 }

@@ -89,6 +89,11 @@ fn flags_win_over_the_environment_and_variables_have_their_order() {
         ),
         (&[], &[("FAIL_ON", "warning")], "--fail-on=warning"),
         (&[], &[("CA_FILE", "/ca.pem")], "--ca-file=/ca.pem"),
+        (
+            &["--high=90"],
+            &[("HIGH_PERCENT", "70"), ("LOW_PERCENT", "10")],
+            "--high=90%\n--low=10%",
+        ),
         (&[], &[("MODEL", "ets")], "--model=ets"),
         (
             &["--model=linear"],
@@ -145,6 +150,15 @@ fn flags_win_over_the_environment_and_variables_have_their_order() {
             &["--input=a.json", "--input", "-", "--step=5m"],
             &[("PROMETHEUS_URL", "http://not-asked")],
             "--input=a.json\n--input=-\n--cpu-query=k8s_node_cpu_usage_cores\n--memory-query=k8s_node_memory_usage_bytes\n--forecast=30m\n--step=5m",
+        ),
+        (
+            &[
+                "--serve=:9101",
+                "--web.config.file=a b",
+                "--web-bearer-token-file=c",
+            ],
+            &[],
+            "--serve=:9101\n--every=10m\n--web-config-file=a b\n--web-bearer-token-file=c",
         ),
         (
             &["--high=90%", "--low", "12.5"],

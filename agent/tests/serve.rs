@@ -51,7 +51,7 @@ impl Service {
         let first = lines.next().expect("a line").expect("UTF-8");
         let address = first
             .strip_prefix("k8s-ai-agent: serving on ")
-            .and_then(|rest| rest.strip_suffix(", a report every 1s"))
+            .and_then(|rest| rest.strip_suffix(", a report every 1s, plain HTTP without login"))
             .unwrap_or_else(|| panic!("{first}"))
             .to_owned();
         let log = Arc::new(Mutex::new(String::new()));
@@ -369,6 +369,18 @@ fn what_cannot_begin_is_one_line_and_a_usage_error() {
         (
             &["--every=1m"],
             "--every: \"1m\" is not of use without --serve".to_owned(),
+        ),
+        (
+            &["--web.config.file=/x"],
+            "--web-config-file: \"/x\" is not of use without --serve".to_owned(),
+        ),
+        (
+            &["--web-bearer-token-file=/x"],
+            "--web-bearer-token-file: \"/x\" is not of use without --serve".to_owned(),
+        ),
+        (
+            &["--serve=127.0.0.1:0", "--web-config-file=/nonexistent"],
+            "/nonexistent: ".to_owned(),
         ),
         (
             &["--serve=:0", "--every=999ms"],

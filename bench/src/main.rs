@@ -4,11 +4,18 @@
 //! The bytes are a real kubelet's cAdvisor page with 99 running pods, 5 MB. Exits
 //! with 1 when a ratio misses its bound. Times are medians and depend on the
 //! machine; the ratios are what is promised.
+//!
+//! `just bench-fleet` (`bench fleet`): one exporter for 5,000 nodes.
+//! `just bench-load` (`bench load`): what a cluster's API server has to bear.
 
+mod exporter;
+mod fleet;
+mod load;
 mod parsing;
 mod python;
 mod round;
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
@@ -16,10 +23,10 @@ use bench::figures::{Figure, table};
 
 fn main() -> ExitCode {
     match run() {
-        Ok(figures) => {
+        Ok((text, holds)) => {
             // A closed pipe is the reader's choice.
-            let _ = std::io::stdout().write_all(table(&figures).as_bytes());
-            ExitCode::from(u8::from(!figures.iter().all(Figure::holds)))
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::from(u8::from(!holds))
         }
         Err(problem) => {
             eprintln!("bench: {problem}");
@@ -28,7 +35,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<Vec<Figure>, String> {
+/// A table, and whether all its bounds are held.
+fn run() -> Result<(String, bool), String> {
+    let exporter = std::env::var_os("BINBOTS_EXPORTER").ok_or(
+        "BINBOTS_EXPORTER is not set: expected the path of the release build of k8s-ai-exporter",
+    );
+    let figures = match std::env::args().nth(1).as_deref() {
+        None => one_node(&exporter?)?,
+        Some("fleet") => fleet::figures(&exporter?)?,
+        Some("load") => return Ok((load::table()?, true)),
+        Some(other) => return Err(format!("{other:?} is not fleet or load")),
+    };
+    Ok((table(&figures), figures.iter().all(Figure::holds)))
+}
+
+fn one_node(exporter: &OsStr) -> Result<Vec<Figure>, String> {
     let captures = testbed::fixtures().join("100-pods");
     let path = captures.join("metrics-cadvisor.0.prom.gz");
     let compressed =
@@ -37,14 +58,11 @@ fn run() -> Result<Vec<Figure>, String> {
     flate2::read::GzDecoder::new(&compressed[..])
         .read_to_end(&mut text)
         .map_err(|error| format!("{}: {error}", path.display()))?;
-    let exporter = std::env::var_os("BINBOTS_EXPORTER").ok_or(
-        "BINBOTS_EXPORTER is not set: expected the path of the release build of k8s-ai-exporter",
-    )?;
     let mut figures = Vec::new();
     figures.extend(parsing::figures(&text));
     eprintln!("bench: reading the same page with Python's prometheus_client …");
     figures.push(python::figure(&text)?);
     eprintln!("bench: rounds of the exporter against the simulated cluster, about a minute …");
-    figures.extend(round::figures(&captures, exporter.as_ref(), &compressed)?);
+    figures.extend(round::figures(&captures, exporter, &compressed)?);
     Ok(figures)
 }

@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,21 +13,13 @@ use testbed::{Cluster, Replay};
 
 use bench::figures::{Bound, Figure, median, millis};
 
+use crate::exporter::Exporter;
+
 /// Rounds that are measured, after two that are not.
 const ROUNDS: usize = 15;
 
 /// So long after a round has begun, none is under way.
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(300);
-
-/// Stops the exporter also where a figure could not be taken.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 pub(crate) fn figures(
     captures: &Path,
@@ -41,20 +32,15 @@ pub(crate) fn figures(
         .replay(replay.looping(true))
         .start()
         .map_err(|error| say("simulated cluster", &error))?;
-    let mut command = Command::new(exporter);
-    command
-        .args(["--listen-address=127.0.0.1:0", "--node-name=node-a"])
-        .args([
+    let child = Exporter::start(
+        exporter,
+        &cluster,
+        &[
+            "--node-name=node-a",
             "--scrape-interval=1s",
             "--cadvisor-interval=1s",
-            "--log-level=warn",
-        ])
-        .arg(format!("--api-server={}", cluster.url()))
-        .arg(format!("--ca-file={}", cluster.ca_file().display()))
-        .arg(format!("--token-file={}", cluster.token_file().display()))
-        .stdin(Stdio::null());
-    let child = Running(command.spawn().map_err(|error| say("exporter", &error))?);
-    let pid = child.0.id();
+        ],
+    )?;
 
     // The first rounds have the handshake and the node object in them.
     wait_for_rounds(&cluster, 2)?;
@@ -62,14 +48,14 @@ pub(crate) fn figures(
     for _ in 0..ROUNDS {
         let begun = cadvisor_rounds(&cluster);
         sleep(BETWEEN_ROUNDS);
-        let before = cpu_time(pid)?;
+        let before = child.cpu_time()?;
         wait_for_rounds(&cluster, begun + 1)?;
         sleep(BETWEEN_ROUNDS);
-        rounds.push(cpu_time(pid)? - before);
+        rounds.push(child.cpu_time()? - before);
         alone.push(gunzip_cpu_time(compressed)?);
     }
     let (cpu, alone) = (median(&mut rounds), median(&mut alone));
-    let peak = peak_resident(pid)?;
+    let peak = child.peak_resident()?;
     drop(child);
 
     Ok([
@@ -108,44 +94,6 @@ fn wait_for_rounds(cluster: &testbed::Running, rounds: u64) -> Result<(), String
         sleep(Duration::from_millis(20));
     }
     Ok(())
-}
-
-/// CPU time of all threads, which the kernel counts in nanoseconds.
-fn cpu_time(pid: u32) -> Result<Duration, String> {
-    let tasks = format!("/proc/{pid}/task");
-    let mut nanos = 0;
-    for task in fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))? {
-        let path = task
-            .map_err(|error| format!("{tasks}: {error}"))?
-            .path()
-            .join("schedstat");
-        // A thread that ended meanwhile has no file any more.
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        nanos += text
-            .split(' ')
-            .next()
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0);
-    }
-    Ok(Duration::from_nanos(nanos))
-}
-
-fn peak_resident(pid: u32) -> Result<u64, String> {
-    let path = format!("/proc/{pid}/status");
-    let status = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|kilobytes| {
-            kilobytes
-                .trim()
-                .strip_suffix(" kB")?
-                .trim()
-                .parse::<u64>()
-                .ok()
-        })
-        .map(|kilobytes| kilobytes * 1024)
-        .ok_or_else(|| format!("{path}: no VmHWM"))
 }
 
 /// CPU time of inflating the body alone, streaming as the exporter does, in a thread

@@ -4,6 +4,8 @@
 //! waiting for a condition with a deadline. Out of scope: what is right; that is
 //! each test's.
 
+pub mod crowd;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -146,11 +148,17 @@ pub struct Exporter {
 impl Exporter {
     /// Starts the exporter for `node` against a simulated cluster, a round a second.
     pub fn start(cluster: &testbed::Running, node: &str, flags: &[&str]) -> Self {
-        let process = Process::start(
-            exporter_command(cluster, node)
-                .args(["--listen-address=127.0.0.1:0", "--log-level=debug"])
-                .args(flags),
-        );
+        Self::with(exporter_command(cluster, node).args(flags))
+    }
+
+    /// Starts the exporter for all nodes of a simulated cluster, a round a second.
+    pub fn of_all(cluster: &testbed::Running, flags: &[&str]) -> Self {
+        Self::with(exporter_of_all(cluster).args(flags))
+    }
+
+    fn with(command: &mut Command) -> Self {
+        let process =
+            Process::start(command.args(["--listen-address=127.0.0.1:0", "--log-level=debug"]));
         let line = process.line_with("serving on ");
         let address = line.rsplit(' ').next().expect("an address").to_owned();
         Self { process, address }
@@ -172,12 +180,24 @@ impl Exporter {
     }
 }
 
-/// The exporter with what it needs to reach a simulated cluster.
+/// The exporter for one node, with what it needs to reach a simulated cluster.
 pub fn exporter_command(cluster: &testbed::Running, node: &str) -> Command {
+    let mut command = exporter_at(cluster);
+    command.arg(format!("--node-name={node}"));
+    command
+}
+
+/// The exporter for all nodes, with what it needs to reach a simulated cluster.
+pub fn exporter_of_all(cluster: &testbed::Running) -> Command {
+    let mut command = exporter_at(cluster);
+    command.arg("--nodes=all");
+    command
+}
+
+fn exporter_at(cluster: &testbed::Running) -> Command {
     let mut command = Command::new(program("k8s-ai-exporter"));
     command
         .env_clear()
-        .arg(format!("--node-name={node}"))
         .arg("--scrape-interval=1s")
         .arg("--cadvisor-interval=1s")
         .arg(format!("--api-server={}", cluster.url()));

@@ -10,14 +10,18 @@ use std::time::Duration;
 
 use argh::{ArgsInfo as _, CommandInfoWithArgs, FromArgs};
 use commandline::{BadValue, Environment, parse_bool, parse_text, setting};
-use quantity::{Interval, parse_duration};
+use quantity::{Interval, parse_duration, parse_quantity};
 use webclient::BaseUrl;
-use webserver::ListenAddress;
+use webserver::{ListenAddress, ProtectionFiles};
+
+mod nodes;
+
+pub use nodes::{NodeName, Nodes, Shard};
 
 /// Serves a Kubernetes node's CPU, memory and active pods to Prometheus.
 ///
-/// Scrapes the node's kubelet through the API server proxy (no host network, no
-/// open port 10250) and serves what it knows on /metrics, in Prometheus's text
+/// Scrapes the kubelet of one node, of several or of all, through the API server
+/// proxy (no host network, no open port 10250) or directly, and serves what it knows on /metrics, in Prometheus's text
 /// format 0.0.4 and in OpenMetrics 1.0. Also: /livez, /readyz and, with
 /// --history, /api/v1/query_range.
 ///
@@ -29,6 +33,7 @@ use webserver::ListenAddress;
 #[argh(
     name = "k8s-ai-exporter",
     example = "In a pod (NODE_NAME comes from the downward API):\n  {command_name} --listen-address=:9100 --scrape-interval=30s",
+    example = "One for the whole cluster, without a Prometheus:\n  {command_name} --nodes=all --enable-cadvisor=false --history=6h",
     example = "On a laptop, beside `kubectl proxy`:\n  {command_name} --api-server http://127.0.0.1:8001 --node-name NODE --once",
     note = "What is not known is not published: no 0 stands for \"unknown\", and a value\nwhose newest sample is older than three intervals (at least 60s) disappears.",
     error_code(0, "Stopped by SIGTERM or SIGINT, or --once is complete."),
@@ -43,6 +48,14 @@ struct Typed {
     /// address and port to serve on; without an address: every one, IPv6 included [default: :9100]
     #[argh(option, arg_name = "address")]
     listen_address: Option<String>,
+    /// web configuration in the form of Prometheus's own exporters: TLS, users with passwords,
+    /// headers; read again when it or what it names changes; also --web.config.file
+    /// [default: plain HTTP without login]
+    #[argh(option, arg_name = "file")]
+    web_config_file: Option<String>,
+    /// bearer token that lets in who sends it, read again when it changes
+    #[argh(option, arg_name = "file")]
+    web_bearer_token_file: Option<String>,
     /// time between two rounds of scrapes, 100ms to 1d [default: 30s]
     #[argh(option, arg_name = "duration")]
     scrape_interval: Option<String>,
@@ -66,6 +79,21 @@ struct Typed {
     /// node to scrape, or up to 16 with commas between them [default: $NODE_NAME]
     #[argh(option, arg_name = "names")]
     node_name: Option<String>,
+    /// all: read every node of the cluster, as they come and go, and not those of --node-name
+    #[argh(option, arg_name = "all")]
+    nodes: Option<String>,
+    /// with --nodes=all: the share of one replica of several, counted from 0; each node is in
+    /// exactly one [default: 0/1]
+    #[argh(option, arg_name = "i/n")]
+    shard: Option<String>,
+    /// the way to the kubelets: proxy (the API server's), or kubelet (their own port, for
+    /// clusters that refuse the proxy) [default: proxy]
+    #[argh(option, arg_name = "way")]
+    via: Option<String>,
+    /// authorities that sign the kubelets' serving certificates, as PEM, read again when they
+    /// change; needed with --via=kubelet
+    #[argh(option, arg_name = "file")]
+    kubelet_ca_file: Option<String>,
     /// URL of the API server [default: https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT]
     #[argh(option, arg_name = "url")]
     api_server: Option<String>,
@@ -83,6 +111,9 @@ struct Typed {
     /// 0 is off [default: 0]
     #[argh(option, arg_name = "duration")]
     history: Option<String>,
+    /// memory that the history may take; beyond it the oldest samples go first [default: 64Mi]
+    #[argh(option, arg_name = "bytes")]
+    history_memory: Option<String>,
     /// error, warn, info or debug [default: info]
     #[argh(option, arg_name = "level")]
     log_level: Option<String>,
@@ -115,17 +146,24 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// Shortest interval between rounds: below it the exporter would measure itself.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Longest history: at 30 s rounds it takes some 20 MB a node.
+/// Longest history: longer than any forecast looks back.
 const MAX_HISTORY: Duration = Duration::from_secs(7 * 86_400);
 
-/// Nodes that one exporter takes on by name.
-const MAX_NODES: usize = 16;
+/// Bounds of `--history-memory`.
+const MIN_HISTORY_MEMORY: f64 = 1_048_576.0;
+const MAX_HISTORY_MEMORY: f64 = 68_719_476_736.0;
+
+/// What `--history-memory` is unless told: six hours of 2,600 nodes at 30 s rounds
+/// without cAdvisor.
+const HISTORY_MEMORY: u64 = 64 * 1024 * 1024;
 
 /// The configuration of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Where to serve.
     pub listen: ListenAddress,
+    /// How the port is protected.
+    pub protection: ProtectionFiles,
     /// Time between two rounds.
     pub scrape_interval: Duration,
     /// Where usage is read from.
@@ -134,8 +172,10 @@ pub struct Config {
     pub namespaces: bool,
     /// Phases whose pods do not count.
     pub exclude_phases: Vec<Phase>,
-    /// Nodes to scrape: at least one, each once.
-    pub nodes: Vec<NodeName>,
+    /// Nodes to scrape.
+    pub nodes: Nodes,
+    /// The way to their kubelets.
+    pub via: Via,
     /// The API server.
     pub api_server: BaseUrl,
     /// File with the bearer token; none against `kubectl proxy`.
@@ -146,6 +186,8 @@ pub struct Config {
     pub request_timeout: Duration,
     /// How much history to keep; zero is off.
     pub history: Duration,
+    /// Bytes that the history may take.
+    pub history_memory: u64,
     /// What to log.
     pub log_level: log::LevelFilter,
     /// Print one exposition and leave, after at most this time.
@@ -190,6 +232,25 @@ impl Sources {
     }
 }
 
+/// The way to the kubelets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// Through the API server's proxy.
+    Proxy,
+    /// To their own port.
+    Kubelet {
+        /// File with the authorities of their serving certificates.
+        ca_file: PathBuf,
+    },
+}
+
+/// [`Via`] as it is typed.
+#[derive(Clone, Copy)]
+enum Way {
+    Proxy,
+    Kubelet,
+}
+
 /// A pod phase, as the API server's field selector knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -227,44 +288,6 @@ impl Phase {
     }
 }
 
-/// A node name: an RFC 1123 subdomain, as the API server demands. Safe in a
-/// URL path, a field selector and a label value as it is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeName(String);
-
-impl NodeName {
-    /// Checks a name.
-    ///
-    /// # Errors
-    /// The expected form.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let is_part = |part: &str| {
-            !part.is_empty()
-                && !part.starts_with('-')
-                && !part.ends_with('-')
-                && part
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        };
-        if text.len() <= 253 && text.split('.').all(is_part) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("a node name: lower-case letters, digits, - and ., at most 253 characters")
-        }
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for NodeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -290,7 +313,7 @@ pub fn resolve(
     environment: Environment<'_>,
 ) -> Result<Command, String> {
     let args = commandline::normalise(args, &BOOLEANS).map_err(|error| error.to_string())?;
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let args: Vec<&str> = args.iter().map(|arg| webserver::flag_name(arg)).collect();
     let typed = match Typed::from_args(&["k8s-ai-exporter"], &args) {
         Ok(typed) => typed,
         Err(exit) if exit.status.is_ok() => return Ok(Command::Print(exit.output)),
@@ -357,10 +380,67 @@ impl Typed {
         let once_timeout = flag("--once-timeout", self.once_timeout)
             .get(parse_interval)?
             .unwrap_or(Duration::from_secs(60));
+        let all = flag("--nodes", self.nodes).get(parse_all)?.is_some();
+        let shard = flag("--shard", self.shard).get(Shard::parse)?;
+        let nodes = match (all, shard) {
+            (true, _) if self.node_name.is_some() => {
+                return Err(unwanted("--node-name", "of use beside --nodes=all"));
+            }
+            (true, shard) => Nodes::All(shard.unwrap_or(Shard::WHOLE)),
+            (false, Some(_)) => return Err(unwanted("--shard", "of use without --nodes=all")),
+            (false, None) => flag("--node-name", self.node_name)
+                .get(nodes::parse_names)?
+                .map(Nodes::Named)
+                .ok_or_else(|| BadValue {
+                    setting: "--node-name".to_owned(),
+                    value: String::new(),
+                    expected: "set, there or in NODE_NAME (in a pod: fieldRef spec.nodeName), \
+                               nor is --nodes=all"
+                        .to_owned(),
+                })?,
+        };
+        let token_file = flag("--token-file", self.token_file)
+            .get(path)?
+            .or_else(|| mounted("token"));
+        let way = flag("--via", self.via).get(parse_way)?;
+        let kubelet_ca_file = flag("--kubelet-ca-file", self.kubelet_ca_file).get(path)?;
+        let via = match (way.unwrap_or(Way::Proxy), kubelet_ca_file) {
+            (Way::Proxy, None) => Via::Proxy,
+            (Way::Proxy, Some(_)) => {
+                return Err(unwanted(
+                    "--kubelet-ca-file",
+                    "of use without --via=kubelet",
+                ));
+            }
+            (Way::Kubelet, None) => {
+                return Err(BadValue {
+                    setting: "--kubelet-ca-file".to_owned(),
+                    value: String::new(),
+                    expected: format!(
+                        "set, as --via=kubelet needs: name the authority that signs the kubelets' \
+                         serving certificates; where that is the cluster's own, {SERVICE_ACCOUNT}/ca.crt"
+                    ),
+                });
+            }
+            (Way::Kubelet, Some(_)) if token_file.is_none() => {
+                return Err(BadValue {
+                    setting: "--token-file".to_owned(),
+                    value: String::new(),
+                    expected: "set, as --via=kubelet needs beside an http:// API server".to_owned(),
+                });
+            }
+            (Way::Kubelet, Some(ca_file)) => Via::Kubelet { ca_file },
+        };
         let config = Config {
             listen: flag("--listen-address", self.listen_address)
                 .get(str::parse)?
                 .unwrap_or(ListenAddress::Any(contract::EXPORTER_PORT)),
+            protection: ProtectionFiles {
+                web_config_file: flag("--web-config-file", self.web_config_file).get(path)?,
+                bearer_token_file: flag("--web-bearer-token-file", self.web_bearer_token_file)
+                    .get(path)?,
+                open_paths: crate::http::OPEN_PATHS,
+            },
             scrape_interval,
             sources,
             namespaces: flag("--enable-namespace-metrics", self.enable_namespace_metrics)
@@ -369,18 +449,9 @@ impl Typed {
             exclude_phases: flag("--exclude-phases", self.exclude_phases)
                 .get(parse_phases)?
                 .unwrap_or_else(|| vec![Phase::Succeeded, Phase::Failed]),
-            nodes: flag("--node-name", self.node_name)
-                .get(parse_nodes)?
-                .ok_or_else(|| BadValue {
-                    setting: "--node-name".to_owned(),
-                    value: String::new(),
-                    expected: "set: a node name is needed, there or in NODE_NAME \
-                               (in a pod: fieldRef spec.nodeName)"
-                        .to_owned(),
-                })?,
-            token_file: flag("--token-file", self.token_file)
-                .get(path)?
-                .or_else(|| mounted("token")),
+            nodes,
+            via,
+            token_file,
             ca_file: flag("--ca-file", self.ca_file)
                 .get(path)?
                 .or_else(|| mounted("ca.crt")),
@@ -391,6 +462,9 @@ impl Typed {
             history: flag("--history", self.history)
                 .get(parse_history)?
                 .unwrap_or(Duration::ZERO),
+            history_memory: flag("--history-memory", self.history_memory)
+                .get(parse_memory)?
+                .unwrap_or(HISTORY_MEMORY),
             log_level: flag("--log-level", self.log_level)
                 .get(parse_level)?
                 .unwrap_or(log::LevelFilter::Info),
@@ -418,6 +492,15 @@ impl Lookup<'_> {
     ) -> Result<Option<T>, BadValue> {
         let variable = self.flag[2..].to_ascii_uppercase().replace('-', "_");
         setting(self.environment, self.flag, self.typed, &[&variable], parse)
+    }
+}
+
+/// A flag that has no meaning beside the others.
+fn unwanted(flag: &str, expected: &str) -> BadValue {
+    BadValue {
+        setting: flag.to_owned(),
+        value: "set".to_owned(),
+        expected: expected.to_owned(),
     }
 }
 
@@ -485,17 +568,27 @@ fn parse_phases(text: &str) -> Result<Vec<Phase>, &'static str> {
     Ok(phases)
 }
 
-fn parse_nodes(text: &str) -> Result<Vec<NodeName>, &'static str> {
-    let mut nodes = text
-        .split(',')
-        .map(|name| NodeName::parse(name.trim()))
-        .collect::<Result<Vec<_>, _>>()?;
-    nodes.sort();
-    nodes.dedup();
-    if nodes.len() > MAX_NODES {
-        return Err("a list of at most 16 nodes");
+fn parse_all(text: &str) -> Result<(), &'static str> {
+    match text {
+        "all" => Ok(()),
+        _ => Err("all; single nodes go to --node-name"),
     }
-    Ok(nodes)
+}
+
+fn parse_way(text: &str) -> Result<Way, &'static str> {
+    match text {
+        "proxy" => Ok(Way::Proxy),
+        "kubelet" => Ok(Way::Kubelet),
+        _ => Err("proxy or kubelet"),
+    }
+}
+
+fn parse_memory(text: &str) -> Result<u64, &'static str> {
+    parse_quantity(text)
+        .ok()
+        .filter(|bytes| (MIN_HISTORY_MEMORY..=MAX_HISTORY_MEMORY).contains(bytes))
+        .map(|bytes| bytes as u64)
+        .ok_or("an amount of memory from 1Mi to 64Gi, such as 64Mi")
 }
 
 fn parse_level(text: &str) -> Result<log::LevelFilter, &'static str> {
@@ -513,9 +606,17 @@ fn parse_level(text: &str) -> Result<log::LevelFilter, &'static str> {
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phases: Vec<&str> = self.exclude_phases.iter().map(|p| p.name()).collect();
-        let nodes: Vec<&str> = self.nodes.iter().map(NodeName::as_str).collect();
         let cadvisor = self.sources.cadvisor_interval(self.scrape_interval);
         writeln!(f, "--listen-address={}", self.listen)?;
+        let protection = &self.protection;
+        for (flag, path) in [
+            ("--web-config-file", &protection.web_config_file),
+            ("--web-bearer-token-file", &protection.bearer_token_file),
+        ] {
+            if let Some(path) = path {
+                writeln!(f, "{flag}={}", path.display())?;
+            }
+        }
         writeln!(f, "--scrape-interval={}", Interval(self.scrape_interval))?;
         writeln!(f, "--enable-kubelet={}", self.sources.kubelet())?;
         writeln!(f, "--enable-cadvisor={}", cadvisor.is_some())?;
@@ -524,7 +625,19 @@ impl fmt::Display for Config {
         }
         writeln!(f, "--enable-namespace-metrics={}", self.namespaces)?;
         writeln!(f, "--exclude-phases={}", phases.join(","))?;
-        writeln!(f, "--node-name={}", nodes.join(","))?;
+        match &self.nodes {
+            Nodes::Named(nodes) => {
+                let names: Vec<&str> = nodes.iter().map(NodeName::as_str).collect();
+                writeln!(f, "--node-name={}", names.join(","))?;
+            }
+            Nodes::All(shard) => writeln!(f, "--nodes=all\n--shard={shard}")?,
+        }
+        match &self.via {
+            Via::Proxy => writeln!(f, "--via=proxy")?,
+            Via::Kubelet { ca_file } => {
+                writeln!(f, "--via=kubelet\n--kubelet-ca-file={}", ca_file.display())?;
+            }
+        }
         writeln!(f, "--api-server={}", self.api_server)?;
         for (flag, path) in [
             ("--token-file", &self.token_file),
@@ -536,6 +649,7 @@ impl fmt::Display for Config {
         }
         writeln!(f, "--request-timeout={}", Interval(self.request_timeout))?;
         writeln!(f, "--history={}", Interval(self.history))?;
+        writeln!(f, "--history-memory={}", self.history_memory)?;
         writeln!(
             f,
             "--log-level={}",

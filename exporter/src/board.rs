@@ -1,17 +1,20 @@
 //! The state that scrapers write and the HTTP server reads.
 
-use std::borrow::Cow;
-use std::sync::Mutex;
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use contract::series;
-use publish::{Format, Published, render};
+use contract::{kubelet, series};
+use publish::{Exposition, Format, Published};
+use webclient::BaseUrl;
 
-use crate::args::Config;
+use crate::args::{Config, NodeName, Nodes, Via};
 use crate::credentials::Credentials;
 use crate::history::History;
-use crate::scrape::{interval_of, lock};
-use crate::snapshot::NodeState;
+use crate::plan::{self, Scope};
+use crate::snapshot::{Health, NodeState};
 
 /// Everything that is shared between threads.
 #[derive(Debug)]
@@ -20,67 +23,163 @@ pub struct Board {
     pub config: Config,
     /// How to speak to the API server.
     pub credentials: Credentials,
-    /// What is known, one entry a node.
-    pub nodes: Vec<Mutex<NodeState>>,
+    /// How to speak to kubelets, where that is done directly.
+    pub kubelets: Option<Credentials>,
+    /// How it goes with what is asked for all nodes at once.
+    pub lists: Mutex<Health>,
     /// The short history, where it is on.
     pub history: Option<Mutex<History>>,
+    /// In the order of their names.
+    nodes: Mutex<Arc<[Arc<Node>]>>,
+}
+
+/// A node and what is known of it.
+#[derive(Debug)]
+pub struct Node {
+    /// The node.
+    pub name: NodeName,
+    /// What is known of it.
+    pub state: Mutex<NodeState>,
+    left: AtomicBool,
+}
+
+impl Node {
+    /// Whether the node is no longer one of the cluster's: nobody asks for its state.
+    pub fn has_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
+    }
+}
+
+/// The nodes that a new list of nodes has changed.
+#[derive(Debug, Default)]
+pub struct Change {
+    /// Those that are new.
+    pub joined: Vec<Arc<Node>>,
+    /// Those that are no longer there.
+    pub left: Vec<Arc<Node>>,
 }
 
 impl Board {
-    /// A board on which nothing is known yet.
-    pub fn new(config: Config) -> Self {
-        let nodes = config
-            .nodes
-            .iter()
-            .map(|node| {
-                let asked = |endpoint| interval_of(&config, endpoint).is_some();
-                Mutex::new(NodeState::new(node.clone(), asked))
-            })
-            .collect();
-        Self {
-            credentials: Credentials::new(
-                config.api_server.clone(),
+    /// A board on which nothing is known yet. So many threads will ask.
+    pub fn new(config: Config, threads: usize) -> Self {
+        let credentials = |origin: BaseUrl, ca_file: Option<&PathBuf>| {
+            Credentials::new(
+                origin,
                 config.token_file.clone(),
-                config.ca_file.clone(),
+                ca_file.cloned(),
                 config.request_timeout,
-            ),
+                threads,
+            )
+        };
+        let board = Self {
+            credentials: credentials(config.api_server.clone(), config.ca_file.as_ref()),
+            kubelets: match &config.via {
+                Via::Proxy => None,
+                // Each request names the origin that it goes to.
+                Via::Kubelet { ca_file } => Some(credentials(any_kubelet(), Some(ca_file))),
+            },
+            lists: Mutex::new(health(&config, Scope::Cluster)),
             history: (config.history > Duration::ZERO)
-                .then(|| Mutex::new(History::new(config.history))),
-            nodes,
+                .then(|| Mutex::new(History::new(config.history, config.history_memory))),
+            nodes: Mutex::new(Arc::new([])),
             config,
+        };
+        if let Nodes::Named(names) = &board.config.nodes {
+            board.set_nodes(names.clone());
         }
+        board
+    }
+
+    /// The nodes as of now, in the order of their names.
+    pub fn nodes(&self) -> Arc<[Arc<Node>]> {
+        Arc::clone(&lock(&self.nodes))
+    }
+
+    /// Makes these the nodes of the run. Of those that stay, all that is known stays.
+    pub fn set_nodes(&self, mut names: Vec<NodeName>) -> Change {
+        names.sort();
+        names.dedup();
+        let mut change = Change::default();
+        let mut nodes = lock(&self.nodes);
+        let mut before = nodes.iter().peekable();
+        let mut after = Vec::with_capacity(names.len());
+        for name in names {
+            while let Some(gone) = before.next_if(|node| node.name < name) {
+                change.left.push(Arc::clone(gone));
+            }
+            match before.next_if(|node| node.name == name) {
+                Some(node) => after.push(Arc::clone(node)),
+                None => {
+                    let node = Arc::new(Node {
+                        name,
+                        state: Mutex::new(NodeState::new(health(&self.config, Scope::Node))),
+                        left: AtomicBool::new(false),
+                    });
+                    change.joined.push(Arc::clone(&node));
+                    after.push(node);
+                }
+            }
+        }
+        change.left.extend(before.cloned());
+        for node in &change.left {
+            node.left.store(true, Ordering::Relaxed);
+        }
+        *nodes = after.into();
+        change
     }
 
     /// Whether a core series of any node is published now.
     pub fn is_ready(&self) -> bool {
         let now = Instant::now();
-        self.nodes
+        self.nodes()
             .iter()
-            .any(|node| lock(node).has_core_series(now))
+            .any(|node| lock(&node.state).has_core_series(now))
     }
 
     /// The exposition as of now.
     pub fn exposition(&self, format: Format) -> String {
         let now = Instant::now();
-        let nodes: Vec<_> = self.nodes.iter().map(lock).collect();
-        let mut samples = Vec::new();
-        for node in &nodes {
-            node.samples(now, self.config.namespaces, &mut samples);
+        let mut text = Exposition::new(series::ALL, format);
+        for node in self.nodes().iter() {
+            let mut samples = Vec::new();
+            let state = lock(&node.state);
+            state.samples(
+                node.name.as_str(),
+                now,
+                self.config.namespaces,
+                &mut samples,
+            );
+            text.add(&samples);
         }
-        samples.push(Published {
-            series: &series::TOKEN_RELOADS,
-            labels: Vec::new(),
-            value: self.credentials.token_reloads() as f64,
-        });
-        samples.push(Published {
-            series: &series::BUILD_INFO,
-            labels: vec![
-                Cow::Borrowed(crate::VERSION),
-                Cow::Borrowed(crate::REVISION),
-            ],
-            value: 1.0,
-        });
+        let mut samples = Vec::new();
+        lock(&self.lists).samples("", &mut samples);
+        let mut put = |series, value: usize| {
+            samples.push(Published::new(series, &[], value as f64));
+        };
+        if let Some(history) = &self.history {
+            let (bytes, series) = lock(history).size();
+            put(&series::HISTORY_SERIES, series);
+            put(&series::HISTORY_BYTES, bytes);
+        }
+        let reloads = self.credentials.token_reloads() as f64;
+        samples.push(Published::new(&series::TOKEN_RELOADS, &[], reloads));
+        let build = [crate::VERSION, crate::REVISION];
+        samples.push(Published::new(&series::BUILD_INFO, &build, 1.0));
         process::samples(&mut samples);
-        render(series::ALL, &samples, format)
+        text.add(&samples);
+        text.finish()
     }
+}
+
+fn any_kubelet() -> BaseUrl {
+    BaseUrl::https((Ipv6Addr::UNSPECIFIED, kubelet::PORT).into())
+}
+
+fn health(config: &Config, scope: Scope) -> Health {
+    Health::of(plan::endpoints(config, scope).map(|(endpoint, _)| endpoint))
+}
+
+/// Locks what cannot be left half-changed: a panic elsewhere does not spoil it.
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -36,6 +36,8 @@ pub struct Credentials {
     token_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
     deadline: Duration,
+    /// Idle connections to keep.
+    connections: usize,
     held: Mutex<Held>,
     /// Beside the lock, so that whoever asks for it never waits for a file.
     reloads: AtomicU64,
@@ -68,18 +70,21 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 const USER_AGENT: &str = concat!("k8s-ai-exporter/", env!("CARGO_PKG_VERSION"));
 
 impl Credentials {
-    /// Remembers where to look; reads nothing yet.
+    /// Remembers where to look; reads nothing yet. So many connections are kept open
+    /// between requests.
     pub fn new(
         api_server: BaseUrl,
         token_file: Option<PathBuf>,
         ca_file: Option<PathBuf>,
         deadline: Duration,
+        connections: usize,
     ) -> Self {
         Self {
             api_server,
             token_file,
             ca_file,
             deadline,
+            connections,
             held: Mutex::default(),
             reloads: AtomicU64::new(0),
         }
@@ -128,7 +133,7 @@ impl Credentials {
     }
 
     fn client(&self, authorities: Authorities) -> Client {
-        Client::new(Settings {
+        let settings = Settings {
             base: self.api_server.clone(),
             authorities,
             identity: None,
@@ -139,7 +144,8 @@ impl Credentials {
             deadline: self.deadline,
             connect_deadline: CONNECT_DEADLINE.min(self.deadline),
             keep_idle: KEEP_IDLE,
-        })
+        };
+        Client::keeping(self.connections, settings)
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -225,7 +231,7 @@ mod tests {
 
     fn with_token(path: PathBuf) -> Credentials {
         let api_server = BaseUrl::parse("http://127.0.0.1:8001").expect("a URL");
-        Credentials::new(api_server, Some(path), None, Duration::from_secs(1))
+        Credentials::new(api_server, Some(path), None, Duration::from_secs(1), 1)
     }
 
     fn token(credentials: &Credentials) -> String {
@@ -273,7 +279,7 @@ mod tests {
         let scratch = Scratch::new("ca");
         let ca = scratch.write("ca.crt", "not PEM");
         let api_server = BaseUrl::parse("https://127.0.0.1").expect("a URL");
-        let credentials = Credentials::new(api_server, None, Some(ca), Duration::from_secs(1));
+        let credentials = Credentials::new(api_server, None, Some(ca), Duration::from_secs(1), 1);
         let error = credentials
             .current()
             .expect_err("no certificate")

@@ -1,26 +1,25 @@
-//! A short history of our own series in memory, and range queries over it.
+//! A short history of the nodes' series in memory, and range queries over it.
 //!
 //! Answers what a range query of Prometheus would answer for a plain selector:
 //! at each step the newest sample of the five minutes before it, and nothing
 //! once the series had disappeared. No functions, no operators, no files.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use contract::label;
 use publish::Published;
 
 use crate::reading::Millis;
 
 mod query;
+mod track;
 
 pub use query::{BadQuery, RangeQuery};
+use track::Track;
 
 /// How far back a step looks for a sample: Prometheus's default.
 const LOOK_BACK_MS: Millis = 300_000;
-
-/// Series kept at most. Those of the nodes come to some 40 each; namespaces add
-/// two each, and come and go.
-const MAX_SERIES: usize = 4096;
 
 /// Name and labels of a series, as a query's answer shows them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,127 +30,106 @@ pub struct Identity {
     pub labels: Vec<(&'static str, String)>,
 }
 
-/// One recorded moment of a series.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Point {
-    at: Millis,
-    /// `None` marks that the series had disappeared.
-    value: Option<f64>,
-}
-
-/// Samples of the last while, oldest first.
+/// Samples of the last while.
 #[derive(Debug)]
 pub struct History {
-    keep: Duration,
-    series: BTreeMap<Identity, VecDeque<Point>>,
+    keep: Millis,
+    /// Bytes that all tracks together may take.
+    memory: usize,
+    /// By node.
+    tracks: BTreeMap<String, Track>,
+    /// Bytes that they take.
+    taken: usize,
+    /// Series that they hold.
+    series: usize,
 }
 
 /// One series of an answer: what it is called, and its (time, value) pairs.
-pub type Answered<'a> = (&'a Identity, Vec<(Millis, f64)>);
+pub type Answered = (Identity, Vec<(Millis, f64)>);
 
 impl History {
-    /// A history that forgets what is older than `keep`.
-    pub fn new(keep: Duration) -> Self {
+    /// A history that forgets what is older than `keep`, and sooner where it would
+    /// take more than `memory` bytes.
+    pub fn new(keep: Duration, memory: u64) -> Self {
         Self {
-            keep,
-            series: BTreeMap::new(),
+            keep: Millis::try_from(keep.as_millis()).unwrap_or(Millis::MAX),
+            memory: usize::try_from(memory).unwrap_or(usize::MAX),
+            tracks: BTreeMap::new(),
+            taken: 0,
+            series: 0,
         }
     }
 
+    /// Bytes that the samples take, and the number of series.
+    pub fn size(&self) -> (usize, usize) {
+        (self.taken, self.series)
+    }
+
     /// Records the samples of one node as of `now`. A series of that node that
-    /// is no longer among them ends here.
-    pub fn record(&mut self, node: &str, samples: &[Published<'_>], now: Millis) {
-        let keep = Millis::try_from(self.keep.as_millis()).unwrap_or(Millis::MAX);
-        let oldest = now.saturating_sub(keep);
-        let mut present: BTreeMap<Identity, f64> = samples
+    /// is no longer among them ends here. What the exporter says of its own work
+    /// is left out. Returns false where memory made it forget too early.
+    pub fn record(&mut self, node: &str, samples: &[Published<'_>], now: Millis) -> bool {
+        let (node, mut track) = match self.tracks.remove_entry(node) {
+            Some((node, track)) => {
+                self.taken -= track.bytes();
+                self.series -= track.len();
+                (node, track)
+            }
+            None => (node.to_owned(), Track::default()),
+        };
+        track.forget_before(now.saturating_sub(self.keep));
+        // An equal share. Of a new node it is hardly used at first, so that the others
+        // have time to give back what is now too much.
+        let share = self.memory / (self.tracks.len() + 1);
+        let about_nodes = samples
             .iter()
-            .map(|sample| (identity(sample), sample.value))
-            .collect();
-        for (identity, points) in &mut self.series {
-            if identity.labels.first() != Some(&(contract::label::NODE, node.to_owned())) {
-                continue;
-            }
-            let value = present.remove(identity);
-            let already_ended = points.back().is_some_and(|point| point.value.is_none());
-            // A wall clock that was set back must not put points out of order.
-            let in_order = points.back().is_none_or(|point| point.at < now);
-            if in_order && (value.is_some() || !already_ended) {
-                points.push_back(Point { at: now, value });
-            }
-            while points.front().is_some_and(|point| point.at < oldest) {
-                points.pop_front();
-            }
+            .filter(|sample| !sample.series.labels.contains(&label::ENDPOINT));
+        let all_kept = track.record(about_nodes, now, share);
+        self.put(node, track);
+        all_kept
+    }
+
+    /// Forgets what is older than is to be kept: of nodes that are gone, and so
+    /// record nothing any more, too.
+    pub fn forget_old(&mut self, now: Millis) {
+        let oldest = now.saturating_sub(self.keep);
+        (self.taken, self.series) = (0, 0);
+        for (node, mut track) in std::mem::take(&mut self.tracks) {
+            track.forget_before(oldest);
+            self.put(node, track);
         }
-        self.series.retain(|_, points| !points.is_empty());
-        for (identity, value) in present {
-            if self.series.len() >= MAX_SERIES {
-                break;
-            }
-            let point = Point {
-                at: now,
-                value: Some(value),
-            };
-            self.series.insert(identity, VecDeque::from([point]));
+    }
+
+    /// Keeps a track that holds anything.
+    fn put(&mut self, node: String, track: Track) {
+        if track.len() > 0 {
+            self.taken += track.bytes();
+            self.series += track.len();
+            self.tracks.insert(node, track);
         }
     }
 
     /// Answers a range query. Series without a sample in the range are left out.
-    pub fn answer(&self, query: &RangeQuery) -> Vec<Answered<'_>> {
-        self.series
+    pub fn answer<'a>(&'a self, query: &'a RangeQuery) -> impl Iterator<Item = Answered> + 'a {
+        self.tracks
             .iter()
-            .filter(|(identity, _)| query.selects(identity))
-            .map(|(identity, points)| (identity, evaluate(points, query)))
-            .filter(|(_, values)| !values.is_empty())
-            .collect()
+            .flat_map(|(node, track)| track.answer(node, query))
     }
-}
-
-fn identity(sample: &Published<'_>) -> Identity {
-    Identity {
-        name: sample.series.name,
-        labels: sample
-            .series
-            .labels
-            .iter()
-            .zip(&sample.labels)
-            .map(|(name, value)| (*name, value.clone().into_owned()))
-            .collect(),
-    }
-}
-
-/// The value at each step: that of the newest point up to it.
-fn evaluate(points: &VecDeque<Point>, query: &RangeQuery) -> Vec<(Millis, f64)> {
-    let mut values = Vec::new();
-    let mut points = points.iter().peekable();
-    let mut newest: Option<&Point> = None;
-    for step in query.steps() {
-        while let Some(point) = points.next_if(|point| point.at <= step) {
-            newest = Some(point);
-        }
-        if let Some(Point {
-            at,
-            value: Some(value),
-        }) = newest
-            && step - at < LOOK_BACK_MS
-        {
-            values.push((step, *value));
-        }
-    }
-    values
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use contract::series;
-    use std::borrow::Cow;
+
+    const PLENTY: u64 = 1 << 30;
+
+    fn history(seconds: u64) -> History {
+        History::new(Duration::from_secs(seconds), PLENTY)
+    }
 
     fn cpu(node: &'static str, value: f64) -> Published<'static> {
-        Published {
-            series: &series::CPU_USAGE,
-            labels: vec![Cow::Borrowed(node)],
-            value,
-        }
+        Published::new(&series::CPU_USAGE, &[node], value)
     }
 
     fn query(text: &str, start: Millis, end: Millis, step: Millis) -> RangeQuery {
@@ -166,16 +144,12 @@ mod tests {
     }
 
     fn values(history: &History, query: &RangeQuery) -> Vec<Vec<(Millis, f64)>> {
-        history
-            .answer(query)
-            .into_iter()
-            .map(|(_, values)| values)
-            .collect()
+        history.answer(query).map(|(_, values)| values).collect()
     }
 
     #[test]
     fn each_step_takes_the_newest_sample_up_to_it() {
-        let mut history = History::new(Duration::from_secs(3600));
+        let mut history = history(3600);
         for (at, value) in [(1_000, 1.0), (2_500, 2.0), (4_000, 4.0)] {
             history.record("a", &[cpu("a", value)], at);
         }
@@ -196,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_series_that_disappeared_is_not_drawn_on_and_may_come_back() {
-        let mut history = History::new(Duration::from_secs(3600));
+        let mut history = history(3600);
         history.record("a", &[cpu("a", 1.0)], 1_000);
         history.record("a", &[], 2_000);
         history.record("a", &[], 3_000);
@@ -207,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_sample_is_drawn_on_for_less_than_five_minutes() {
-        let mut history = History::new(Duration::from_secs(3600));
+        let mut history = history(3600);
         history.record("a", &[cpu("a", 1.0)], 0);
         let query = query("k8s_node_cpu_usage_cores", 0, 600_000, 299_999);
         assert_eq!(values(&history, &query), [[(0, 1.0), (299_999, 1.0)]]);
@@ -215,7 +189,7 @@ mod tests {
 
     #[test]
     fn nodes_are_told_apart_and_one_nodes_round_does_not_end_anothers_series() {
-        let mut history = History::new(Duration::from_secs(3600));
+        let mut history = history(3600);
         history.record("a", &[cpu("a", 1.0)], 1_000);
         history.record("b", &[cpu("b", 2.0)], 1_500);
         let all = query("k8s_node_cpu_usage_cores", 2_000, 2_000, 1_000);
@@ -226,21 +200,37 @@ mod tests {
 
     #[test]
     fn what_is_older_than_asked_to_keep_is_forgotten() {
-        let mut history = History::new(Duration::from_secs(10));
+        let mut history = history(10);
         for second in 0..100 {
             history.record("a", &[cpu("a", 1.0)], second * 1_000);
         }
-        let kept: usize = history.series.values().map(VecDeque::len).sum();
-        assert_eq!(kept, 11);
+        let all = query("k8s_node_cpu_usage_cores", 0, 99_000, 1_000);
+        let kept: Vec<Millis> = values(&history, &all)[0]
+            .iter()
+            .map(|(at, _)| *at)
+            .collect();
+        assert_eq!(kept, (89_000..=99_000).step_by(1_000).collect::<Vec<_>>());
         // A node that is gone leaves nothing behind.
         history.record("a", &[], 100_000);
         history.record("a", &[], 200_000);
-        assert!(history.series.is_empty());
+        assert_eq!(history.size(), (0, 0));
+    }
+
+    #[test]
+    fn a_node_that_records_nothing_any_more_is_forgotten_too() {
+        let mut history = history(10);
+        history.record("gone", &[cpu("gone", 1.0)], 1_000);
+        history.record("gone", &[], 2_000);
+        history.record("here", &[cpu("here", 1.0)], 11_500);
+        history.forget_old(11_000);
+        assert_eq!(history.size().1, 2);
+        history.forget_old(11_500);
+        assert_eq!(history.size().1, 1);
     }
 
     #[test]
     fn a_wall_clock_set_back_puts_nothing_out_of_order() {
-        let mut history = History::new(Duration::from_secs(3600));
+        let mut history = history(3600);
         for at in [5_000, 3_000, 6_000] {
             history.record("a", &[cpu("a", at as f64)], at);
         }
@@ -249,5 +239,102 @@ mod tests {
             values(&history, &query),
             [[(5_000, 5_000.0), (6_000, 6_000.0)]]
         );
+    }
+
+    /// What is kept are changes; what is answered are samples.
+    #[test]
+    fn the_answer_is_that_of_every_sample_however_values_repeat_and_go_missing() {
+        let mut history = history(60);
+        let mut samples: Vec<(Millis, Option<f64>)> = Vec::new();
+        let mut random = 7_u64;
+        for round in 0..400 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let value = Some(random >> 61)
+                .filter(|v| *v > 1)
+                .map(|v| (v / 2) as f64);
+            let at = round * 700 + (random >> 40) as Millis % 600;
+            let present: Vec<_> = value.iter().map(|value| cpu("a", *value)).collect();
+            history.record("a", &present, at);
+            samples.push((at, value));
+            samples.retain(|(each, _)| *each >= at - 60_000);
+        }
+        let (from, to) = (samples[0].0, samples[samples.len() - 1].0);
+        let all = query("k8s_node_cpu_usage_cores", from, to, 97);
+        let expected: Vec<(Millis, f64)> = all
+            .steps()
+            .filter_map(|step| {
+                let (_, value) = samples.iter().rev().find(|(at, _)| *at <= step)?;
+                Some((step, (*value)?))
+            })
+            .collect();
+        assert!(expected.len() > 300);
+        assert_eq!(values(&history, &all), [expected]);
+    }
+
+    fn busy(node: &'static str, round: Millis) -> Vec<Published<'static>> {
+        let changing = [&series::CPU_USAGE, &series::MEMORY_USAGE];
+        let constant = [
+            &series::CPU_ALLOCATABLE,
+            &series::MEMORY_ALLOCATABLE,
+            &series::PODS_ALLOCATABLE,
+            &series::CPU_CAPACITY,
+            &series::MEMORY_CAPACITY,
+            &series::PODS_CAPACITY,
+        ];
+        let changing = changing.map(|series| Published::new(series, &[node], round as f64));
+        let constant = constant.map(|series| Published::new(series, &[node], 4.0));
+        changing.into_iter().chain(constant).collect()
+    }
+
+    #[test]
+    fn six_hours_of_a_node_take_some_24_kilobytes_and_constants_next_to_nothing() {
+        let mut history = history(6 * 3600);
+        for round in 0..2 * 720 {
+            history.record("a", &busy("a", round), round * 30_000);
+        }
+        let (bytes, series) = history.size();
+        assert_eq!(series, 8);
+        assert!((24_000..27_000).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn memory_is_shared_evenly_and_the_oldest_samples_make_room() {
+        let names = ["a", "b", "c", "d"];
+        let memory = 64 * 1024;
+        let mut history = History::new(Duration::from_secs(86_400), memory);
+        let mut full = false;
+        for round in 0..5_000 {
+            // One is alone for a while, and must give back what the others need.
+            for node in names.iter().take(if round < 3_000 { 1 } else { 4 }) {
+                full |= !history.record(node, &busy(node, round), round * 30_000);
+            }
+            if !(3_000..3_002).contains(&round) {
+                assert!(history.size().0 as u64 <= memory, "{:?}", history.size());
+            }
+        }
+        assert!(full, "it is told");
+        let all = query("k8s_node_cpu_usage_cores", 0, 5_000 * 30_000, 30_000);
+        let lengths: Vec<usize> = values(&history, &all).iter().map(Vec::len).collect();
+        assert_eq!(lengths.len(), 4);
+        assert!(
+            lengths.iter().all(|length| (400..500).contains(length)),
+            "{lengths:?}"
+        );
+    }
+
+    #[test]
+    fn series_that_come_without_end_are_left_out_once_memory_is_full() {
+        let mut history = History::new(Duration::from_secs(3_600), 20_000);
+        let mut names: Vec<String> = (0..1_000).map(|n| format!("namespace-{n}")).collect();
+        names.sort();
+        let samples: Vec<_> = names
+            .iter()
+            .map(|name| Published::new(&series::NAMESPACE_CPU, &["a", name], 1.0))
+            .collect();
+        assert!(!history.record("a", &samples, 1_000));
+        assert!(history.size().0 <= 20_000, "{:?}", history.size());
+        assert!(history.size().1 > 90);
     }
 }

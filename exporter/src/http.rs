@@ -8,20 +8,27 @@ use std::sync::Arc;
 
 use contract::path;
 use publish::Format;
-use webserver::{Limits, Method, Request, Response, Server};
+use webserver::{Limits, Method, Protection, Request, Response, Server};
 
-use crate::board::Board;
+use crate::board::{Board, lock};
 use crate::history::{Answered, BadQuery, RangeQuery};
 use crate::reading::Millis;
-use crate::scrape::lock;
 
-/// Serves `board` on an open port.
+/// Paths that need no login: the kubelet asks for them, and has none. They tell nothing
+/// but how the exporter is.
+pub const OPEN_PATHS: &[&str] = &[path::LIVEZ, path::READYZ];
+
+/// Serves `board` on a port.
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub fn serve(listener: TcpListener, board: &Arc<Board>) -> io::Result<Server> {
+pub fn serve(
+    listener: TcpListener,
+    protection: Protection,
+    board: &Arc<Board>,
+) -> io::Result<Server> {
     let board = Arc::clone(board);
-    Server::start(listener, Limits::default(), move |request| {
+    Server::start(listener, Limits::default(), protection, move |request| {
         answer(request, &board)
     })
 }
@@ -56,9 +63,9 @@ fn answer(request: &Request, board: &Board) -> Response {
 
 fn index(board: &Board) -> String {
     let mut nodes = String::new();
-    for node in &board.config.nodes {
+    for node in board.nodes().iter() {
         // A node name has no character that HTML gives a meaning.
-        let _ = write!(nodes, "<li>{node}</li>");
+        let _ = write!(nodes, "<li>{}</li>", node.name);
     }
     let history = if board.history.is_some() {
         format!(
@@ -95,7 +102,7 @@ fn query_range(board: &Board, parameters: &[(String, String)]) -> Response {
         );
     };
     match RangeQuery::parse(parameters) {
-        Ok(query) => Response::new(200, JSON, matrix(&lock(history).answer(&query))),
+        Ok(query) => Response::new(200, JSON, matrix(lock(history).answer(&query))),
         Err(BadQuery { .. }) if parameters.is_empty() => prometheus_error(
             400,
             "bad_data",
@@ -112,10 +119,10 @@ fn prometheus_error(status: u16, kind: &str, message: &str) -> Response {
 }
 
 /// A matrix in the form of Prometheus's HTTP API.
-fn matrix(series: &[Answered<'_>]) -> String {
+fn matrix(series: impl Iterator<Item = Answered>) -> String {
     let mut json = String::from(r#"{"status":"success","data":{"resultType":"matrix","result":["#);
     // Writing to a String cannot fail.
-    for (index, (identity, values)) in series.iter().enumerate() {
+    for (index, (identity, values)) in series.enumerate() {
         let comma = if index > 0 { "," } else { "" };
         let _ = write!(
             json,

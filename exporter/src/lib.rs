@@ -3,24 +3,30 @@
 //! The data flow, in the order of the modules:
 //!
 //! [`args`] what the user typed → [`credentials`] token, authority, client →
-//! [`apiserver`] bounded GETs → crate [`exposition`], bytes to samples →
+//! [`apiserver`] bounded GETs to it and to kubelets → crate [`exposition`], bytes to samples →
 //! [`reading`] samples to one reading → [`usage`] readings to rates →
-//! [`snapshot`] what is known to samples of our series, and crate [`publish`] those to text → [`history`] the same over time →
-//! [`http`] who asks for it. [`scrape`] is the loop that joins them, [`board`]
-//! the state between its threads, [`run`] their start and end.
+//! [`snapshot`] what is known to samples of our series, and crate [`publish`] those
+//! to text → [`history`] the same over time → [`http`] who asks for it. [`scrape`]
+//! joins them for one node, [`discovery`] finds the nodes, [`plan`] and [`schedule`]
+//! say when what is asked, [`fleet`] gives nodes to workers, [`board`] is the state
+//! between threads, [`run`] their start and end.
 //!
-//! `reading`, `usage`, `snapshot` and `history` are pure: they open no
+//! `plan`, `reading`, `usage`, `snapshot` and `history` are pure: they open no
 //! socket, read no file and ask no clock.
 
 pub mod apiserver;
 pub mod args;
 pub mod board;
 pub mod credentials;
+pub mod discovery;
+pub mod fleet;
 pub mod history;
 pub mod http;
 pub mod logging;
+pub mod plan;
 pub mod reading;
 pub mod run;
+pub mod schedule;
 pub mod scrape;
 pub mod snapshot;
 pub mod usage;

@@ -10,7 +10,8 @@ struct StandardError;
 impl Log for StandardError {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // Libraries log what they send, headers included. Ours alone.
-        metadata.target().starts_with("k8s_ai_exporter")
+        let target = metadata.target();
+        target.starts_with("k8s_ai_exporter") || target.starts_with("webserver")
     }
 
     fn log(&self, record: &Record<'_>) {

@@ -2,7 +2,6 @@
 //!
 //! The caller brings what is known, and crate [`publish`] writes the text.
 
-use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use contract::kubelet::cadvisor::PRESSURE;
@@ -11,7 +10,6 @@ use publish::Published;
 use quantity::{Bytes, Cores, Ratio};
 
 use crate::apiserver::{NodeObject, Resources};
-use crate::args::NodeName;
 use crate::reading::Tally;
 use crate::usage::{Known, Usage};
 
@@ -30,11 +28,50 @@ pub struct EndpointHealth {
     pub bytes: u64,
 }
 
+/// How scrapes of the endpoints of one node went, or of what is asked for all of them.
+#[derive(Debug, Default)]
+pub struct Health(Vec<(Endpoint, EndpointHealth)>);
+
+impl Health {
+    /// Nothing is known yet of these endpoints.
+    pub fn of(endpoints: impl Iterator<Item = Endpoint>) -> Self {
+        Self(endpoints.map(|e| (e, EndpointHealth::default())).collect())
+    }
+
+    /// That of one endpoint; `None` where it is not asked.
+    pub fn get_mut(&mut self, endpoint: Endpoint) -> Option<&mut EndpointHealth> {
+        let found = self.0.iter_mut().find(|(each, _)| *each == endpoint);
+        found.map(|(_, health)| health)
+    }
+
+    /// Adds samples about the exporter's own work; an empty `node` stands for all.
+    pub fn samples<'a>(&self, node: &'a str, out: &mut Vec<Published<'a>>) {
+        for (endpoint, health) in &self.0 {
+            // Nothing is known of an endpoint before its first scrape.
+            let Some(up) = health.up else { continue };
+            let labels = [node, endpoint.label()];
+            let mut put = |series, value| out.push(Published::new(series, &labels, value));
+            put(&series::UP, f64::from(u8::from(up)));
+            put(&series::SCRAPE_DURATION, health.duration.as_secs_f64());
+            if let Some(at) = health.last_success {
+                put(&series::LAST_SUCCESS, at.as_secs_f64());
+            }
+            put(&series::RESPONSE_BYTES, health.bytes as f64);
+            for (reason, count) in health.errors.iter() {
+                let labels = [labels[0], labels[1], reason.label()];
+                out.push(Published::new(
+                    &series::SCRAPE_ERRORS,
+                    &labels,
+                    count as f64,
+                ));
+            }
+        }
+    }
+}
+
 /// Everything known of one node.
 #[derive(Debug)]
 pub struct NodeState {
-    /// The node.
-    pub node: NodeName,
     /// CPU, memory and pressure over rounds.
     pub usage: Usage,
     /// Pods that count.
@@ -44,20 +81,19 @@ pub struct NodeState {
     /// The API server said that there is no such node. Its list of pods is then
     /// an empty one like any other, and no count of a node's pods.
     gone: bool,
-    /// By endpoint, in the order of [`Endpoint::ALL`]; `None` where it is not asked.
-    pub health: [Option<EndpointHealth>; Endpoint::ALL.len()],
+    /// How its scrapes went.
+    pub health: Health,
 }
 
 impl NodeState {
-    /// A node of which nothing is known. `asked` says which endpoints will be.
-    pub fn new(node: NodeName, asked: impl Fn(Endpoint) -> bool) -> Self {
+    /// A node of which nothing is known.
+    pub fn new(health: Health) -> Self {
         Self {
-            node,
             usage: Usage::default(),
             active_pods: None,
             object: None,
             gone: false,
-            health: Endpoint::ALL.map(|endpoint| asked(endpoint).then(EndpointHealth::default)),
+            health,
         }
     }
 
@@ -79,12 +115,6 @@ impl NodeState {
         Known::at(self.active_pods, now).filter(|_| !self.gone)
     }
 
-    /// How the scrapes of an endpoint went; `None` where it is not asked.
-    pub fn health_mut(&mut self, endpoint: Endpoint) -> Option<&mut EndpointHealth> {
-        let index = Endpoint::ALL.iter().position(|e| *e == endpoint)?;
-        self.health[index].as_mut()
-    }
-
     /// Whether any core series is published: what readiness means.
     pub fn has_core_series(&self, now: Instant) -> bool {
         self.usage.cpu(now).is_some()
@@ -99,17 +129,18 @@ impl NodeState {
             && self.active_pods(now).is_some()
     }
 
-    /// Adds this node's samples.
-    pub fn samples<'a>(&'a self, now: Instant, namespaces: bool, out: &mut Vec<Published<'a>>) {
-        let node = self.node.as_str();
+    /// Adds the samples of this node, which is called so.
+    pub fn samples<'a>(
+        &'a self,
+        node: &'a str,
+        now: Instant,
+        namespaces: bool,
+        out: &mut Vec<Published<'a>>,
+    ) {
         let mut put = |series: &'static Series, more: &[&'a str], value: Option<f64>| {
             if let Some(value) = value {
-                let labels = std::iter::once(node).chain(more.iter().copied());
-                out.push(Published {
-                    series,
-                    labels: labels.map(Cow::Borrowed).collect(),
-                    value,
-                });
+                let labels: Vec<&str> = std::iter::once(node).chain(more.iter().copied()).collect();
+                out.push(Published::new(series, &labels, value));
             }
         };
         let usage = &self.usage;
@@ -128,6 +159,7 @@ impl NodeState {
         if let Some(NodeObject {
             allocatable,
             capacity,
+            kubelet: _,
         }) = Known::at(self.object, now)
         {
             let Resources { cpu, memory, pods } = allocatable;
@@ -162,35 +194,6 @@ impl NodeState {
                 );
             }
         }
-        for (endpoint, health) in Endpoint::ALL.iter().zip(&self.health) {
-            // Nothing is known of an endpoint before its first scrape.
-            let Some((health, up)) = health.as_ref().and_then(|h| Some((h, h.up?))) else {
-                continue;
-            };
-            let endpoint = endpoint.label();
-            put(&series::UP, &[endpoint], Some(f64::from(u8::from(up))));
-            put(
-                &series::SCRAPE_DURATION,
-                &[endpoint],
-                Some(health.duration.as_secs_f64()),
-            );
-            put(
-                &series::LAST_SUCCESS,
-                &[endpoint],
-                health.last_success.map(|at| at.as_secs_f64()),
-            );
-            put(
-                &series::RESPONSE_BYTES,
-                &[endpoint],
-                Some(health.bytes as f64),
-            );
-            for (reason, count) in health.errors.iter() {
-                put(
-                    &series::SCRAPE_ERRORS,
-                    &[endpoint, reason.label()],
-                    Some(count as f64),
-                );
-            }
-        }
+        self.health.samples(node, out);
     }
 }

@@ -191,6 +191,15 @@ pub enum Model {
     Last,
 }
 
+/// Whether the view of the fleet is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the words of --fleet")]
+pub enum FleetView {
+    Auto,
+    Off,
+}
+
 /// The exporter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -218,6 +227,11 @@ pub struct Exporter {
     pub log_level: LogLevel,
     /// More arguments, as in `["--request-timeout=20s"]`.
     pub extra_args: Vec<String>,
+    /// Volumes of the pods, such as a Secret with a web configuration and a certificate.
+    pub volumes: Vec<Object>,
+    /// Where the container has them. With extraArgs `--web-config-file=/etc/web/web.yml` the
+    /// port speaks TLS; then probes and serviceMonitor have the scheme to follow.
+    pub volume_mounts: Vec<Object>,
     /// More environment variables: name and value.
     #[schemars(extend("properties" = refused(&["NODE_NAME"]), "propertyNames" = json!({"pattern": VARIABLE})))]
     pub env: Strings,
@@ -303,16 +317,31 @@ pub struct Agent {
     pub memory_query: String,
     /// What continues the series; auto: whichever did best on the series itself.
     pub model: Model,
+    /// Percent of what comes that should lie within a forecast's interval.
+    #[schemars(range(min = 10, max = 99))]
+    pub interval_percent: i32,
+    /// Percent of allocatable above which a forecast's upper bound asks for more.
+    #[schemars(range(min = 1, max = 100))]
+    pub high_percent: i32,
+    /// Percent of allocatable under which a forecast's mean asks for less: less than
+    /// highPercent.
+    #[schemars(range(min = 0, max = 99))]
+    pub low_percent: i32,
+    /// auto: say which nodes could be removed. off: do not look.
+    pub fleet: FleetView,
+    /// Nodes that the fleet keeps whatever is free.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub keep_nodes: i32,
     /// Form of the report in the log.
     pub format: Format,
-    /// More arguments, as in `["--high=70"]`.
+    /// More arguments, as in `["--explain"]`.
     pub extra_args: Vec<String>,
     /// Volumes of the pods, such as a Secret with the URL of a Slack webhook.
     pub volumes: Vec<Object>,
     /// Where the container has them: arguments and variables name files, never secrets.
     pub volume_mounts: Vec<Object>,
     /// More environment variables: name and value.
-    #[schemars(extend("properties" = refused(&["PROMETHEUS_URL", "LOOKBACK_MINUTES", "FORECAST_MINUTES", "STEP", "CPU_QUERY", "MEM_QUERY", "MODEL", "FORMAT", "SHARDS"]), "propertyNames" = json!({"pattern": VARIABLE})))]
+    #[schemars(extend("properties" = refused(&["PROMETHEUS_URL", "LOOKBACK_MINUTES", "FORECAST_MINUTES", "STEP", "CPU_QUERY", "MEM_QUERY", "MODEL", "INTERVAL", "HIGH_PERCENT", "LOW_PERCENT", "FLEET", "KEEP_NODES", "FORMAT", "SHARDS"]), "propertyNames" = json!({"pattern": VARIABLE})))]
     pub env: Strings,
     /// Seconds after its time in which a missed run may still start.
     #[schemars(range(min = 10, max = 2_147_483_647))]
@@ -435,6 +464,17 @@ pub struct ServiceMonitor {
     /// Deadline of a scrape; empty: Prometheus's own.
     #[schemars(regex(pattern = DURATION))]
     pub scrape_timeout: String,
+    /// http or https, which the exporter speaks with a web configuration; empty: http.
+    #[schemars(regex(pattern = "^(https?)?$"))]
+    pub scheme: String,
+    /// Whom Prometheus trusts, and the certificate it shows, in the Operator's form:
+    /// `{ca: {secret: {name: my-secret, key: ca.crt}}, serverName: exporter}`.
+    pub tls_config: Object,
+    /// Keys of Secrets with user and password:
+    /// `{username: {name: my-secret, key: user}, password: {name: my-secret, key: password}}`.
+    pub basic_auth: Object,
+    /// Instead, key of a Secret with a bearer token: `{credentials: {name: my-secret, key: token}}`.
+    pub authorization: Object,
     /// Relabelings of targets.
     pub relabelings: Vec<Object>,
     /// Relabelings of samples.

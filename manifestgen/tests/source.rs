@@ -155,6 +155,7 @@ fn another(path: &str, value: &Value) -> Value {
         ("agent.format", _) => json!("json"),
         ("agent.mode", _) => json!("deployment"),
         ("agent.model", _) => json!("ets"),
+        ("agent.fleet", _) => json!("off"),
         ("exporter.excludePhases", _) => json!(["Failed"]),
         (_, Value::String(text)) => json!(format!("{text}z")),
         (_, Value::Object(map)) => {
@@ -468,7 +469,7 @@ fn the_exporter_takes_the_arguments_of_every_rendering() {
         let k8s_ai_exporter::args::Command::Run(config) = command else {
             panic!("{command:?}")
         };
-        assert_eq!(config.nodes[0].as_str(), "node-1");
+        assert_eq!(config.nodes.to_string(), "node node-1");
         assert_eq!(
             config.once.is_some(),
             object["kind"] == "Pod",

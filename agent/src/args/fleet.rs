@@ -3,7 +3,7 @@
 use commandline::{BadValue, Environment, setting};
 
 use super::flags::Args;
-use crate::shard::Shard;
+use shard::Shard;
 
 /// What Kubernetes sets in each pod of an Indexed Job: from 0 up.
 const INDEX: &str = "JOB_COMPLETION_INDEX";

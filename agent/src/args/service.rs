@@ -1,21 +1,28 @@
 //! Whether the program stays, and reports again and again.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use commandline::{BadValue, flag};
+use commandline::{BadValue, flag, parse_text};
+use contract::path;
 use quantity::{Interval, parse_duration};
-use webserver::ListenAddress;
+use webserver::{ListenAddress, ProtectionFiles};
 
 use super::flags::Args;
+
+/// Paths that need no login: the kubelet asks for them, and has none.
+const OPEN_PATHS: &[&str] = &[path::LIVEZ, path::READYZ];
 
 const DEFAULT_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// What a long-running agent does beside reporting.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Service {
     /// Where it serves.
     pub listen: ListenAddress,
+    /// How that port is protected.
+    pub protection: ProtectionFiles,
     /// Time from one report to the next.
     pub every: Duration,
 }
@@ -24,10 +31,28 @@ impl Service {
     pub(super) fn resolve(args: &Args) -> Result<Option<Self>, BadValue> {
         let listen = flag("--serve", args.serve.clone(), str::parse)?;
         let every = flag("--every", args.every.clone(), parse_every)?;
+        let path = |text: &str| parse_text(text).map(PathBuf::from);
+        let protection = ProtectionFiles {
+            web_config_file: flag("--web-config-file", args.web_config_file.clone(), path)?,
+            bearer_token_file: flag(
+                "--web-bearer-token-file",
+                args.web_bearer_token_file.clone(),
+                path,
+            )?,
+            open_paths: OPEN_PATHS,
+        };
         let Some(listen) = listen else {
-            return match &args.every {
-                Some(value) => Err(BadValue {
-                    setting: "--every".to_owned(),
+            let idle = [
+                ("--every", &args.every),
+                ("--web-config-file", &args.web_config_file),
+                ("--web-bearer-token-file", &args.web_bearer_token_file),
+            ];
+            return match idle
+                .into_iter()
+                .find_map(|(name, typed)| Some((name, typed.as_ref()?)))
+            {
+                Some((setting, value)) => Err(BadValue {
+                    setting: setting.to_owned(),
                     value: value.clone(),
                     expected: "of use without --serve".to_owned(),
                 }),
@@ -45,6 +70,7 @@ impl Service {
         }
         Ok(Some(Self {
             listen,
+            protection,
             every: every.unwrap_or(DEFAULT_EVERY),
         }))
     }
@@ -53,7 +79,15 @@ impl Service {
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "--serve={}", self.listen)?;
-        writeln!(f, "--every={}", Interval(self.every))
+        writeln!(f, "--every={}", Interval(self.every))?;
+        let files = &self.protection;
+        [
+            ("--web-config-file", &files.web_config_file),
+            ("--web-bearer-token-file", &files.bearer_token_file),
+        ]
+        .into_iter()
+        .filter_map(|(flag, path)| Some((flag, path.as_ref()?)))
+        .try_for_each(|(flag, path)| writeln!(f, "{flag}={}", path.display()))
     }
 }
 

@@ -28,8 +28,8 @@ use crate::exit::Exit;
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::previous::Origin;
 use crate::recommend::{Action, Recommendation, Resource, Severity};
-use crate::shard::Shard;
 use crate::window::Window;
+use shard::Shard;
 
 /// Everything a report says.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,7 +1,6 @@
 //! What the thread that reports and those that answer requests share: the newest
 //! report, and how the runs go.
 
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -112,12 +111,8 @@ impl Board {
             .map(prometheus::samples)
             .unwrap_or_default();
         if report.is_none() {
-            let version = Cow::Borrowed(env!("CARGO_PKG_VERSION"));
-            samples.push(Published {
-                series: &report::BUILD_INFO,
-                labels: vec![version],
-                value: 1.0,
-            });
+            let version = [env!("CARGO_PKG_VERSION")];
+            samples.push(Published::new(&report::BUILD_INFO, &version, 1.0));
         }
         self.lock().samples(self.every, &mut samples);
         process::samples(&mut samples);
@@ -135,11 +130,7 @@ impl Board {
 impl State {
     fn samples(&self, every: Duration, out: &mut Vec<Published<'_>>) {
         let mut put = |series, sink: Option<&'static str>, value| {
-            out.push(Published {
-                series,
-                labels: sink.into_iter().map(Cow::Borrowed).collect(),
-                value,
-            });
+            out.push(Published::new(series, sink.as_slice(), value));
         };
         if let Some(up) = self.up {
             put(&service::UP, None, f64::from(up));

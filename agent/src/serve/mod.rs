@@ -8,6 +8,7 @@
 //! Out of scope: what a report says and whom it is sent to.
 
 mod board;
+mod logging;
 mod pages;
 mod schedule;
 
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use quantity::Interval;
-use webserver::{Limits, Server};
+use webserver::{Limits, Protection, Server};
 
 use crate::args::{Config, Service};
 use crate::exit::Exit;
@@ -89,12 +90,18 @@ fn open(
         color: false,
         explain: config.reports.explain,
     };
+    logging::start();
+    let protection = Protection::load(service.protection.clone()).map_err(io::Error::other)?;
+    let how = protection.describe();
     let listener = service.listen.bind()?;
-    let server = Server::start(listener, Limits::default(), move |request| {
+    let server = Server::start(listener, Limits::default(), protection, move |request| {
         pages::answer(request, &board, style)
     })?;
     let every = Interval(service.every);
-    let serving = format!("serving on {}, a report every {every}", server.address());
+    let serving = format!(
+        "serving on {}, a report every {every}, {how}",
+        server.address()
+    );
     complain(&serving, Exit::Complete, err);
     signals.leave(move |_| {
         server.stop(GRACE);

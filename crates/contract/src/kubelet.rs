@@ -1,6 +1,9 @@
 //! What we read of other programs: kubelet paths and the families of
 //! `/metrics/resource` and cAdvisor.
 
+/// Port of a kubelet whose node object names none.
+pub const PORT: u16 = 10250;
+
 /// Path of the kubelet's resource metrics endpoint (STABLE).
 pub const RESOURCE_PATH: &str = "/metrics/resource";
 /// Path of the kubelet's cAdvisor endpoint.

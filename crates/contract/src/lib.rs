@@ -32,13 +32,15 @@ pub mod path {
     pub const QUERY: &str = "/api/v1/query";
     /// The agent's newest report, with the form behind a dot: `/report.json`.
     pub const REPORT: &str = "/report";
+    /// What a Prometheus says of its version.
+    pub const BUILD_INFO: &str = "/api/v1/status/buildinfo";
 }
 
 /// Label names of our series.
 pub mod label {
-    /// Name of the Kubernetes node.
+    /// Name of the Kubernetes node; empty for what is asked once for all nodes.
     pub const NODE: &str = "node";
-    /// What was asked of the API server: one of [`super::Endpoint::ALL`].
+    /// What was asked: one of [`super::Endpoint::ALL`].
     pub const ENDPOINT: &str = "endpoint";
     /// Why something went wrong: one of [`super::Reason::ALL`].
     pub const REASON: &str = "reason";
@@ -56,6 +58,8 @@ pub mod label {
     pub const ACTION: &str = "action";
     /// Whom reports are sent to: `slack`, `webhook`, `grafana` or `pushgateway`.
     pub const SINK: &str = "sink";
+    /// What something is drawn from.
+    pub const BASIS: &str = "basis";
     /// `high` or `low`.
     pub const THRESHOLD: &str = "threshold";
     /// Release of the program.
@@ -64,22 +68,30 @@ pub mod label {
     pub const REVISION: &str = "revision";
 }
 
-/// What the exporter asks the API server for, as the label `endpoint` says it.
+/// What the exporter asks for, as the label `endpoint` says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Endpoint {
-    /// The kubelet's `/metrics/resource`, through the API server proxy.
+    /// The kubelet's `/metrics/resource`.
     Resource,
-    /// The kubelet's `/metrics/cadvisor`, through the API server proxy.
+    /// The kubelet's `/metrics/cadvisor`.
     Cadvisor,
-    /// The list of the node's active pods.
+    /// The list of active pods: those of the node, or of all nodes at once.
     Pods,
-    /// The node object: allocatable and capacity.
+    /// The node object: allocatable, capacity and the kubelet's address.
     Node,
+    /// The list of the cluster's nodes.
+    Nodes,
 }
 
 impl Endpoint {
     /// Every endpoint, in the order of a round.
-    pub const ALL: [Self; 4] = [Self::Node, Self::Resource, Self::Pods, Self::Cadvisor];
+    pub const ALL: [Self; 5] = [
+        Self::Nodes,
+        Self::Node,
+        Self::Resource,
+        Self::Pods,
+        Self::Cadvisor,
+    ];
 
     /// The label value.
     pub const fn label(self) -> &'static str {
@@ -88,6 +100,7 @@ impl Endpoint {
             Self::Cadvisor => "cadvisor",
             Self::Pods => "pods",
             Self::Node => "node",
+            Self::Nodes => "nodes",
         }
     }
 }
@@ -175,6 +188,8 @@ reasons! {
     TooLarge = "too_large",
     /// JSON that is not the object that was asked for.
     Json = "json",
+    /// The node's object names no address to reach its kubelet at.
+    NoAddress = "no_address",
     /// A complete body without any of the samples looked for.
     NoSamples = "no_samples",
     /// The kubelet said itself that it could not collect (`*_scrape_error 1`).

@@ -85,9 +85,13 @@ table! {
     LAST_SUCCESS: Gauge "k8s_ai_exporter_last_success_timestamp_seconds" [label::NODE, label::ENDPOINT]
         "Unix time of the last successful scrape of the endpoint, in seconds";
     RESPONSE_BYTES: Counter "k8s_ai_exporter_response_bytes_total" [label::NODE, label::ENDPOINT]
-        "Bytes of response bodies received from the API server, as sent (compressed)";
+        "Bytes of response bodies received, as sent (compressed)";
     TOKEN_RELOADS: Counter "k8s_ai_exporter_token_reloads_total" []
         "Times that the service-account token file was found changed and taken over";
+    HISTORY_SERIES: Gauge "k8s_ai_exporter_history_series" []
+        "Series that the history holds";
+    HISTORY_BYTES: Gauge "k8s_ai_exporter_history_bytes" []
+        "Memory that the history takes, in bytes; at most --history-memory, for which the oldest samples go first";
     BUILD_INFO: Info "k8s_ai_exporter_build_info" [label::VERSION, label::REVISION]
         "Version and source revision of the running exporter";
     PROCESS_CPU: Counter "process_cpu_seconds_total" []

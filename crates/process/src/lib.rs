@@ -16,11 +16,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// Adds the `process_*` samples.
 pub fn samples(out: &mut Vec<Published<'_>>) {
     let mut put = |series: &'static Series, value: Option<f64>| {
-        out.extend(value.map(|value| Published {
-            series,
-            labels: Vec::new(),
-            value,
-        }));
+        out.extend(value.map(|value| Published::new(series, &[], value)));
     };
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

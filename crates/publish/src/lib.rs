@@ -6,20 +6,42 @@
 //! In scope: heads of families, escaping, which format a scraper wants. Out of
 //! scope: which samples there are, and HTTP. Pure.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
 use contract::{Kind, Series};
 
+/// Most labels of a series of ours.
+const MAX_LABELS: usize = 3;
+
 /// One sample of a series of ours.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Published<'a> {
     /// The series.
     pub series: &'static Series,
-    /// Label values, in the order of the series's label names.
-    pub labels: Vec<Cow<'a, str>>,
     /// The value: finite.
     pub value: f64,
+    labels: [&'a str; MAX_LABELS],
+}
+
+impl<'a> Published<'a> {
+    /// A sample with its label values, in the order of the series's label names.
+    pub fn new(series: &'static Series, labels: &[&'a str], value: f64) -> Self {
+        debug_assert_eq!(labels.len(), series.labels.len(), "{}", series.name);
+        let mut all = [""; MAX_LABELS];
+        for (slot, label) in all.iter_mut().zip(labels) {
+            *slot = label;
+        }
+        Self {
+            series,
+            value,
+            labels: all,
+        }
+    }
+
+    /// Label names and values.
+    pub fn labels(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        self.series.labels.iter().copied().zip(self.labels)
+    }
 }
 
 /// A text format for samples.
@@ -75,26 +97,59 @@ impl Format {
     }
 }
 
-/// Writes samples family by family, in the order of `families`: one of the
-/// contract's tables, which holds the series of every sample.
-pub fn render(families: &[&Series], samples: &[Published<'_>], format: Format) -> String {
-    let mut text = String::with_capacity(8 * 1024);
-    for series in families {
-        let mut family = samples
-            .iter()
-            .filter(|sample| sample.series.name == series.name)
-            .peekable();
-        if family.peek().is_some() {
-            write_head(&mut text, series, format);
-            for sample in family {
-                write_sample(&mut text, sample);
+/// The text of samples that are all there.
+pub fn render(families: &[&'static Series], samples: &[Published<'_>], format: Format) -> String {
+    let mut exposition = Exposition::new(families, format);
+    exposition.add(samples);
+    exposition.finish()
+}
+
+/// Samples become text here, in whatever order they come: it has them family by
+/// family, in the order of one of the contract's tables. What is held is text, and
+/// that once.
+#[derive(Debug)]
+pub struct Exposition<'f> {
+    format: Format,
+    families: &'f [&'static Series],
+    /// The lines of each family.
+    lines: Vec<String>,
+}
+
+impl<'f> Exposition<'f> {
+    /// An empty one. The table holds the series of every sample.
+    pub fn new(families: &'f [&'static Series], format: Format) -> Self {
+        Self {
+            format,
+            families,
+            lines: vec![String::new(); families.len()],
+        }
+    }
+
+    /// Adds samples.
+    pub fn add(&mut self, samples: &[Published<'_>]) {
+        for sample in samples {
+            let mut families = self.families.iter().zip(&mut self.lines);
+            if let Some((_, lines)) = families.find(|(each, _)| each.name == sample.series.name) {
+                write_sample(lines, sample);
             }
         }
     }
-    if format == Format::OpenMetrics {
-        text.push_str("# EOF\n");
+
+    /// The whole text.
+    pub fn finish(self) -> String {
+        let length: usize = self.lines.iter().map(String::len).sum();
+        let mut text = String::with_capacity(length + 8 * 1024);
+        for (series, lines) in self.families.iter().zip(self.lines) {
+            if !lines.is_empty() {
+                write_head(&mut text, series, self.format);
+                text.push_str(&lines);
+            }
+        }
+        if self.format == Format::OpenMetrics {
+            text.push_str("# EOF\n");
+        }
+        text
     }
-    text
 }
 
 fn write_head(text: &mut String, series: &Series, format: Format) {
@@ -120,7 +175,7 @@ fn trim_suffix<'a>(name: &'a str, suffix: &str) -> &'a str {
 
 fn write_sample(text: &mut String, sample: &Published<'_>) {
     text.push_str(sample.series.name);
-    for (index, (name, value)) in sample.series.labels.iter().zip(&sample.labels).enumerate() {
+    for (index, (name, value)) in sample.labels().enumerate() {
         text.push(if index == 0 { '{' } else { ',' });
         text.push_str(name);
         text.push_str("=\"");
@@ -134,7 +189,7 @@ fn write_sample(text: &mut String, sample: &Published<'_>) {
         }
         text.push('"');
     }
-    if !sample.labels.is_empty() {
+    if !sample.series.labels.is_empty() {
         text.push('}');
     }
     // The shortest digits that read back as the same number; writing to a
@@ -147,22 +202,14 @@ mod tests {
     use super::*;
     use contract::{report, series};
 
-    fn sample(series: &'static Series, labels: &[&'static str], value: f64) -> Published<'static> {
-        Published {
-            series,
-            labels: labels.iter().map(|l| Cow::Borrowed(*l)).collect(),
-            value,
-        }
-    }
-
     fn some_samples() -> Vec<Published<'static>> {
         vec![
-            sample(&series::BUILD_INFO, &["0.3.0", "abc"], 1.0),
-            sample(&series::SCRAPE_ERRORS, &["n", "pods", "timeout"], 2.0),
-            sample(&series::CPU_USAGE, &["a"], 1.5),
-            sample(&series::CPU_USAGE, &["q\"b\\s\nn"], 0.1),
-            sample(&series::MEMORY_USAGE, &["a"], 904_564_736.0),
-            sample(&series::PROCESS_CPU, &[], 0.25),
+            Published::new(&series::BUILD_INFO, &["0.3.0", "abc"], 1.0),
+            Published::new(&series::SCRAPE_ERRORS, &["n", "pods", "timeout"], 2.0),
+            Published::new(&series::CPU_USAGE, &["a"], 1.5),
+            Published::new(&series::CPU_USAGE, &["q\"b\\s\nn"], 0.1),
+            Published::new(&series::MEMORY_USAGE, &["a"], 904_564_736.0),
+            Published::new(&series::PROCESS_CPU, &[], 0.25),
         ]
     }
 
@@ -221,6 +268,26 @@ mod tests {
             (";;;,,q=banana", Format::Text),
         ] {
             assert_eq!(Format::negotiate(accept), format, "{accept}");
+        }
+    }
+
+    #[test]
+    fn samples_that_come_in_any_order_and_in_parts_give_the_same_text() {
+        let samples = some_samples();
+        let mut exposition = Exposition::new(series::ALL, Format::Text);
+        let (last, first) = samples.split_at(2);
+        exposition.add(first);
+        exposition.add(last);
+        assert_eq!(
+            exposition.finish(),
+            render(series::ALL, &samples, Format::Text)
+        );
+    }
+
+    #[test]
+    fn no_series_has_more_labels_than_a_sample_holds() {
+        for series in series::ALL.iter().chain(report::ALL) {
+            assert!(series.labels.len() <= MAX_LABELS, "{}", series.name);
         }
     }
 

@@ -3,6 +3,10 @@
 //! In scope: routing, simulated and replayed nodes (no I/O, no clock). Out of
 //! scope: tokens, faults, compression (`server`).
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use serde_json::{Value, json};
 
 use crate::cgroup::Sampling;
@@ -70,6 +74,16 @@ impl Route {
         Some(route)
     }
 
+    /// What is asked of a kubelet at its own port.
+    pub(crate) fn of_kubelet(endpoint: Endpoint, node: String, path: String) -> Self {
+        Self {
+            endpoint,
+            node: Some(node),
+            proxied: path,
+            parameters: Vec::new(),
+        }
+    }
+
     /// Whether anybody may ask, as on a real cluster.
     pub(crate) fn is_public(&self) -> bool {
         matches!(self.endpoint, Endpoint::Health | Endpoint::Version)
@@ -109,7 +123,10 @@ fn parameters(query: &str) -> Option<Vec<(String, String)>> {
 /// What there is to be asked about.
 #[derive(Debug)]
 pub(crate) struct Backend {
-    pub(crate) machines: Vec<Machine>,
+    /// By name, as an API server lists them.
+    pub(crate) machines: RwLock<BTreeMap<String, Arc<Machine>>>,
+    /// What the machines' pseudo-random parts follow from.
+    pub(crate) seed: u64,
     pub(crate) replay: Option<Replay>,
     pub(crate) sampling: Sampling,
     /// How the kubelets' pages are framed.
@@ -117,10 +134,42 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    pub(crate) fn machine(&self, name: &str) -> Option<&Machine> {
-        self.machines
-            .iter()
-            .find(|machine| machine.node.name == name)
+    pub(crate) fn machine(&self, name: &str) -> Option<Arc<Machine>> {
+        let machines = self.machines.read();
+        let machines = machines.unwrap_or_else(PoisonError::into_inner);
+        machines.get(name).map(Arc::clone)
+    }
+
+    /// Lets a node join, in place of one of the same name.
+    pub(crate) fn join(&self, machine: Machine) {
+        let mut machines = self
+            .machines
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        machines.insert(machine.node.name.clone(), Arc::new(machine));
+    }
+
+    /// Lets a node leave. False where there is none of this name.
+    pub(crate) fn leave(&self, name: &str) -> bool {
+        let mut machines = self
+            .machines
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        machines.remove(name).is_some()
+    }
+
+    /// All machines as of now.
+    fn machines(&self) -> BTreeMap<String, Arc<Machine>> {
+        let machines = self.machines.read();
+        machines.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The machine at an address.
+    pub(crate) fn machine_at(&self, ip: IpAddr) -> Option<Arc<Machine>> {
+        let machines = self.machines.read();
+        let machines = machines.unwrap_or_else(PoisonError::into_inner);
+        let found = machines.values().find(|each| each.kubelet.ip() == ip);
+        found.map(Arc::clone)
     }
 
     /// The right answer to a request that is let in. A body with a
@@ -149,9 +198,15 @@ impl Backend {
                 "major": "1", "minor": "36", "gitVersion": "v1.36.2", "platform": "linux/amd64",
             })),
             Endpoint::Node => self.node(node, at),
-            Endpoint::Nodes => list::list(Kind::Nodes, self.nodes(at), &version, &query, paging),
+            Endpoint::Nodes => {
+                let machines = self.machines();
+                let names = machines.keys().map(String::as_str);
+                let names = names.chain(self.replay.as_ref().map(Replay::name));
+                let nodes = names.filter_map(|name| self.node(name, at).ok());
+                list::list(Kind::Nodes, nodes, &version, &query, paging)
+            }
             Endpoint::Pods => {
-                let pods = self.pods(route.node.as_deref(), at);
+                let pods = self.pods(route.node.as_deref(), query.wants_cells_only(), at);
                 list::list(Kind::Pods, pods, &version, &query, paging)
             }
             Endpoint::OtherProxy if self.replay.is_none() && self.machine(node).is_none() => {
@@ -177,7 +232,7 @@ impl Backend {
                 } else {
                     exposition::cadvisor
                 };
-                Response::new(200, EXPOSITION, render(machine, self.sampling, now_ms))
+                Response::new(200, EXPOSITION, render(&machine, self.sampling, now_ms))
             }
             (None, Some(replay)) => {
                 let body = if is_resource {
@@ -196,7 +251,7 @@ impl Backend {
     fn node(&self, name: &str, at: f64) -> Result<Value, Status> {
         let start_ms = self.sampling.start_ms;
         match (self.machine(name), &self.replay) {
-            (Some(machine), _) => Ok(objects::node(machine, start_ms, at)),
+            (Some(machine), _) => Ok(objects::node(&machine, start_ms, at)),
             (None, Some(replay)) => Ok(replay
                 .node(name)
                 .unwrap_or_else(|| objects::node(&replay.machine(name), start_ms, at))),
@@ -204,31 +259,29 @@ impl Backend {
         }
     }
 
-    fn nodes(&self, at: f64) -> Vec<Value> {
-        let names = self.machines.iter().map(|machine| &*machine.node.name);
-        names
-            .chain(self.replay.as_ref().map(Replay::name))
-            .filter_map(|name| self.node(name, at).ok())
-            .collect()
-    }
-
-    /// All pods. The replayed ones are on the node that is asked about, unless
-    /// that one is simulated.
-    fn pods(&self, node: Option<&str>, at: f64) -> Vec<Value> {
+    /// The pods on a node, or all. The replayed ones are on the node that is asked
+    /// about, unless that one is simulated.
+    fn pods(&self, node: Option<&str>, in_outline: bool, at: f64) -> impl Iterator<Item = Value> {
         let start_ms = self.sampling.start_ms;
-        let replayed = self.replay.iter().flat_map(|replay| {
-            let name = node
-                .filter(|name| self.machine(name).is_none())
-                .unwrap_or(replay.name());
+        let is_simulated = node.is_some_and(|name| self.machine(name).is_some());
+        let replayed = self.replay.iter().flat_map(move |replay| {
+            let name = node.filter(|_| !is_simulated).unwrap_or(replay.name());
             replay
                 .pods(name)
                 .unwrap_or_else(|| objects::pods(&replay.machine(name), start_ms, at))
         });
-        self.machines
-            .iter()
-            .flat_map(|machine| objects::pods(machine, start_ms, at))
+        let mut machines = self.machines();
+        if let Some(node) = node {
+            // The others' pods would be made for nothing.
+            machines.retain(|name, _| name == node);
+        }
+        machines
+            .into_values()
+            .flat_map(move |machine| match in_outline {
+                true => objects::pod_outlines(&machine, at),
+                false => objects::pods(&machine, start_ms, at),
+            })
             .chain(replayed)
-            .collect()
     }
 }
 

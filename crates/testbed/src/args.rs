@@ -62,6 +62,12 @@ struct Serve {
     /// a node to simulate; repeatable [default: node-a=steady,pods=10, unless there is a replay]
     #[argh(option, arg_name = "node")]
     node: Vec<String>,
+    /// so many nodes more, of different shapes, with 30 pods each [default: 0]
+    #[argh(option, arg_name = "number")]
+    fleet: Option<String>,
+    /// let the kubelets of simulated nodes listen on ports of their own, too [default: false]
+    #[argh(option, arg_name = "bool")]
+    kubelets: Option<String>,
     /// what the pseudo-random parts follow from [default: 0]
     #[argh(option, arg_name = "number")]
     seed: Option<String>,
@@ -70,8 +76,16 @@ struct Serve {
     until_stdin_closes: Option<String>,
 }
 
+/// Pods of each node of a fleet: 5,000 nodes of them are as many as Kubernetes supports.
+const PODS_OF_FLEET: u32 = 30;
+
 /// Flags that a bare mention turns on.
-const BOOLEANS: [&str; 3] = ["--plain-http", "--loop", "--until-stdin-closes"];
+const BOOLEANS: [&str; 4] = [
+    "--plain-http",
+    "--loop",
+    "--kubelets",
+    "--until-stdin-closes",
+];
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -136,7 +150,11 @@ impl Serve {
                 expected: "of use without --replay".to_owned(),
             });
         }
-        if self.node.is_empty() && replay.is_none() {
+        let fleet = flag("--fleet", self.fleet, parse_count)?.unwrap_or(0);
+        if let Some(true) = flag("--kubelets", self.kubelets, parse_bool)? {
+            cluster = cluster.kubelets();
+        }
+        if self.node.is_empty() && replay.is_none() && fleet == 0 {
             cluster = cluster.node(Node::new("node-a").pods(10));
         }
         if let Some(replay) = replay {
@@ -146,6 +164,9 @@ impl Serve {
             if let Some(node) = flag("--node", Some(text), parse_node)? {
                 cluster = cluster.node(node);
             }
+        }
+        for number in 0..fleet {
+            cluster = cluster.node(one_of_fleet(number));
         }
         Ok(Config {
             cluster,
@@ -166,6 +187,19 @@ fn parse_interval(text: &str) -> Result<Duration, &'static str> {
         return Err("a duration longer than 0");
     }
     Ok(duration)
+}
+
+fn parse_count(text: &str) -> Result<usize, &'static str> {
+    let count = text.parse().ok().filter(|count| *count <= 100_000);
+    count.ok_or("a number up to 100000")
+}
+
+fn one_of_fleet(number: usize) -> Node {
+    let shapes = ["idle", "steady", "growing", "wave", "spiky"];
+    let shape = Shape::named(shapes[number % shapes.len()]).unwrap_or(Shape::STEADY);
+    Node::new(format!("fleet-{number:05}"))
+        .shape(shape)
+        .pods(PODS_OF_FLEET)
 }
 
 fn parse_seed(text: &str) -> Result<u64, &'static str> {
@@ -250,6 +284,9 @@ mod tests {
             "a=wave,cores=4,memory=16Gi",
             "--node",
             "b=spiky,pods=3,period=1m",
+            "--fleet",
+            "2",
+            "--kubelets",
             "--seed",
             "7",
             "--until-stdin-closes",
@@ -265,6 +302,8 @@ mod tests {
             "--housekeeping=1s",
             "--node=a=wave,cores=4,memory=16Gi",
             "--node=b=spiky,pods=3,period=1m",
+            "--fleet=2",
+            "--kubelets=true",
             "--seed=7",
             "--until-stdin-closes=true",
         ];

@@ -5,13 +5,15 @@
 use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::RwLock;
 use std::time::{Duration, SystemTime};
 
 use crate::api::Backend;
 use crate::cgroup::Sampling;
 use crate::credentials::{Credentials, Directory};
 use crate::http::Framing;
-use crate::node::{Machine, Node};
+use crate::kubelet::Kubelets;
+use crate::node::Node;
 use crate::replay::Replay;
 use crate::running::{Running, unix_ms};
 
@@ -31,6 +33,7 @@ impl Cluster {
             replay: None,
             housekeeping: Duration::from_secs(10),
             plain_http: false,
+            kubelets: false,
             directory: None,
             listen: "127.0.0.1:0".to_owned(),
             seed: 0,
@@ -47,6 +50,7 @@ pub struct Builder {
     replay: Option<Replay>,
     housekeeping: Duration,
     plain_http: bool,
+    kubelets: bool,
     directory: Option<PathBuf>,
     listen: String,
     seed: u64,
@@ -75,6 +79,13 @@ impl Builder {
     /// Neither TLS nor tokens, like `kubectl proxy`.
     pub fn plain_http(mut self) -> Self {
         self.plain_http = true;
+        self
+    }
+
+    /// Lets each simulated node's kubelet listen on a port of its own too: over TLS,
+    /// for the same token, with certificates of another authority.
+    pub fn kubelets(mut self) -> Self {
+        self.kubelets = true;
         self
     }
 
@@ -118,13 +129,24 @@ impl Builder {
         } else {
             Some(Credentials::new(&directory)?)
         };
-        let machine = |node| Machine::new(node, self.seed);
+        let kubelets = match self.kubelets {
+            true => Some(Kubelets::listen()?),
+            false => None,
+        };
         let backend = Backend {
-            machines: self.nodes.into_iter().map(machine).collect(),
+            machines: RwLock::default(),
+            seed: self.seed,
             replay: self.replay,
             sampling: Sampling::new(unix_ms(SystemTime::now()), self.housekeeping),
             framing: self.framing,
         };
-        Running::start(listener, directory, credentials, backend)
+        Running::start(
+            listener,
+            directory,
+            credentials,
+            kubelets,
+            backend,
+            self.nodes,
+        )
     }
 }

@@ -14,7 +14,7 @@ use rcgen::KeyPair;
 use rustls::ServerConfig;
 
 use crate::shape::mix_text;
-use crate::tls::{Authority, Certificate};
+use crate::tls::{API_SERVER, Authority, Certificate, NAMES};
 
 /// The authority, the certificate shown and the token accepted.
 pub(crate) struct Credentials {
@@ -28,7 +28,7 @@ impl Credentials {
     pub(crate) fn new(directory: &Directory) -> io::Result<Self> {
         let authority = Authority::new("kubernetes")?;
         let mut new = Self {
-            tls: authority.server(Certificate::Good)?,
+            tls: authority.server(Certificate::Good, API_SERVER, &NAMES)?,
             authority,
             token: String::new(),
         };
@@ -50,7 +50,7 @@ impl Credentials {
     /// Writes a new authority to its file and shows a certificate of it.
     pub(crate) fn rotate_authority(&mut self, directory: &Directory) -> io::Result<()> {
         let authority = Authority::new("kubernetes")?;
-        self.tls = authority.server(Certificate::Good)?;
+        self.tls = authority.server(Certificate::Good, API_SERVER, &NAMES)?;
         directory.write(CA_FILE, &authority.pem())?;
         self.authority = authority;
         Ok(())
@@ -58,7 +58,7 @@ impl Credentials {
 
     /// Shows another certificate from now on.
     pub(crate) fn show(&mut self, certificate: Certificate) -> io::Result<()> {
-        self.tls = self.authority.server(certificate)?;
+        self.tls = self.authority.server(certificate, API_SERVER, &NAMES)?;
         Ok(())
     }
 
@@ -79,6 +79,7 @@ impl fmt::Debug for Credentials {
 }
 
 const CA_FILE: &str = "ca.crt";
+const KUBELET_CA_FILE: &str = "kubelet-ca.crt";
 const TOKEN_FILE: &str = "token";
 
 /// The directory of the files.
@@ -107,6 +108,15 @@ impl Directory {
 
     pub(crate) fn token_file(&self) -> PathBuf {
         self.path.join(TOKEN_FILE)
+    }
+
+    pub(crate) fn kubelet_ca_file(&self) -> PathBuf {
+        self.path.join(KUBELET_CA_FILE)
+    }
+
+    /// Writes the authority of the kubelets' certificates.
+    pub(crate) fn write_kubelet_ca(&self, pem: &str) -> io::Result<()> {
+        self.write(KUBELET_CA_FILE, pem)
     }
 
     /// Writes beside, then renames, so that a reader never sees a half.

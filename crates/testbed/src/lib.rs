@@ -1,5 +1,5 @@
 //! A Kubernetes cluster to test against: an API server with kubelets behind its
-//! proxy, over real TLS and HTTP/1.1, in the process of the test.
+//! proxy and on ports of their own, over real TLS and HTTP/1.1, in the process of the test.
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -16,14 +16,16 @@
 //! In scope: nodes whose load is a known function of time ([`Shape`]), the
 //! metrics pages and objects derived from it, captures of a real cluster served
 //! again ([`Replay`]), faults switched on while it runs ([`Fault`]), bearer
-//! tokens and certificates that rotate, a log of what was asked ([`Requests`]).
+//! tokens and certificates that rotate, rights that are granted ([`Right`]), nodes
+//! that join and leave, a log of what was asked ([`Requests`]).
 //!
-//! Out of scope: writes, watches, RBAC, and everything that a reader of node
+//! Out of scope: writes, watches, and everything that a reader of node
 //! metrics does not ask for. Nothing here is shipped.
 //!
 //! The modules in the order of the data: `shape` and `node` (the truth),
 //! `cgroup` (its samples), `exposition`, `objects`, `selector` and `list` (their
-//! text), `replay`, `status`; `api` (which path means what); `faults` and
+//! text), `replay`, `status`; `api` and `kubelet` (which path means what), `rights`
+//! (who may ask it); `faults` and
 //! `hostile` (trouble); `http`, `tls` and `credentials` (the wire and the files);
 //! `server` (the connections), `cluster` and `running` (start, steer, stop). Apart from
 //! all these, `specimens`: whole series with what came after them.
@@ -36,11 +38,13 @@ mod exposition;
 mod faults;
 mod hostile;
 mod http;
+mod kubelet;
 mod list;
 mod node;
 mod objects;
 mod replay;
 mod requests;
+mod rights;
 mod running;
 mod selector;
 mod server;
@@ -56,6 +60,7 @@ pub use http::Framing;
 pub use node::{Node, Truth};
 pub use replay::Replay;
 pub use requests::{Asked, Endpoint, Requests};
+pub use rights::Right;
 pub use running::Running;
 pub use shape::Shape;
 pub use specimens::{Specimen, VIEWS, View, specimens};

@@ -20,6 +20,27 @@ pub(crate) struct Query<'a> {
     pub(crate) accept: &'a str,
 }
 
+impl Query<'_> {
+    fn form(&self) -> Result<Form, Status> {
+        let include = match self.include_object {
+            "None" => Include::None,
+            "" | "Metadata" => Include::Metadata,
+            "Object" => Include::Object,
+            other => {
+                return Err(Status::bad_request(format!(
+                    "unrecognized includeObject value: {other:?}"
+                )));
+            }
+        };
+        Form::negotiate(self.accept, include).ok_or_else(Status::not_acceptable)
+    }
+
+    /// Whether of each object the cells of a table are all that is wanted.
+    pub(crate) fn wants_cells_only(&self) -> bool {
+        matches!(self.form(), Ok(Form::Table(Include::None)))
+    }
+}
+
 /// How the server pages, apart from what the request asks.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Paging {
@@ -36,31 +57,22 @@ pub(crate) struct Paging {
 /// The refusal that a real server has for such a query.
 pub(crate) fn list(
     kind: Kind,
-    items: Vec<Value>,
+    items: impl Iterator<Item = Value>,
     version: &str,
     query: &Query<'_>,
     paging: Paging,
 ) -> Result<Value, Status> {
-    let include = match query.include_object {
-        "None" => Include::None,
-        "" | "Metadata" => Include::Metadata,
-        "Object" => Include::Object,
-        other => {
-            return Err(Status::bad_request(format!(
-                "unrecognized includeObject value: {other:?}"
-            )));
-        }
-    };
-    let form = Form::negotiate(query.accept, include).ok_or_else(Status::not_acceptable)?;
+    let form = query.form()?;
     let selector =
         Selector::parse(query.field_selector, kind.fields()).map_err(Status::bad_request)?;
     let limit = limit(query, paging)?;
     let from = start(query, paging)?;
 
+    // One object at a time: those of a large cluster together take gigabytes.
     let mut items: Vec<Value> = items
-        .into_iter()
         .filter(|item| selector.matches(item))
         .skip(from)
+        .map(|item| form.element(kind, item))
         .collect();
     let mut metadata = json!({"resourceVersion": version});
     if let Some(limit) = limit.filter(|limit| items.len() > *limit) {
@@ -71,7 +83,7 @@ pub(crate) fn list(
         }
         items.truncate(limit);
     }
-    Ok(form.list(kind, &metadata, &items))
+    Ok(form.list(kind, metadata, items))
 }
 
 /// Most objects of an answer. The watch cache answers `resourceVersion=0`, and
@@ -115,7 +127,7 @@ mod tests {
     }
 
     fn ask(query: &Query<'_>, paging: Paging) -> Result<Value, Status> {
-        list(Kind::Pods, pods(), "7", query, paging)
+        list(Kind::Pods, pods().into_iter(), "7", query, paging)
     }
 
     fn names(list: &Value) -> Vec<&str> {

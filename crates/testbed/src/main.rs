@@ -64,6 +64,7 @@ fn whereabouts(cluster: &Running) -> serde_json::Value {
         "url": cluster.url(),
         "ca_file": secured.then(|| cluster.ca_file()),
         "token_file": secured.then(|| cluster.token_file()),
+        "kubelet_ca_file": cluster.has_kubelets().then(|| cluster.kubelet_ca_file()),
     })
 }
 

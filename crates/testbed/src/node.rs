@@ -8,6 +8,7 @@
 //! it no longer takes falls to the system. So the node's truth is the shape,
 //! whatever happens to pods.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::shape::{Shape, mix, mix_text, unit};
@@ -27,6 +28,7 @@ pub struct Node {
     finishing: Option<(u32, Duration)>,
     restarting: Option<(u32, Duration)>,
     reboots_every: Option<Duration>,
+    address: Option<IpAddr>,
 }
 
 impl Node {
@@ -43,7 +45,15 @@ impl Node {
             finishing: None,
             restarting: None,
             reboots_every: None,
+            address: None,
         }
+    }
+
+    /// Its address, where its kubelet listens; if not told, one of the loopback
+    /// network, given out in the order in which nodes join.
+    pub fn address(mut self, address: IpAddr) -> Self {
+        self.address = Some(address);
+        self
     }
 
     /// Cores of the machine.
@@ -134,6 +144,8 @@ pub(crate) const PAUSE_CPU_SECONDS: f64 = 0.02;
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) node: Node,
+    /// Where its kubelet listens.
+    pub(crate) kubelet: SocketAddr,
     pub(crate) pods: Vec<Pod>,
     pub(crate) seed: u64,
 }
@@ -216,10 +228,25 @@ const APPLICATIONS: [(&str, &str); 6] = [
 ];
 
 impl Machine {
+    /// A machine whose kubelet is not reached directly.
     pub(crate) fn new(node: Node, cluster_seed: u64) -> Self {
+        // An address that is nobody's (RFC 5737), and a kubelet's usual port.
+        let nobody = SocketAddr::from(([192, 0, 2, 2], 10_250));
+        Self::with_kubelet(node, cluster_seed, nobody)
+    }
+
+    /// A machine whose kubelet listens there, or at the address of the node's own.
+    pub(crate) fn with_kubelet(node: Node, cluster_seed: u64, mut kubelet: SocketAddr) -> Self {
+        if let Some(address) = node.address {
+            kubelet.set_ip(address);
+        }
         let seed = mix_text(cluster_seed, &node.name);
-        let pods = Pod::all_of(&node, seed);
-        Self { node, pods, seed }
+        Self {
+            kubelet,
+            pods: Pod::all_of(&node, seed),
+            node,
+            seed,
+        }
     }
 
     /// What is true `at` seconds after the start.

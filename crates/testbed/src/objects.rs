@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::node::{Limit, Machine, Phase, Pod};
+use crate::node::{Fate, Limit, Machine, Phase, Pod};
 use crate::selector::{NODE_FIELDS, POD_FIELDS};
 
 /// The node object of a machine, `at` seconds after the start.
@@ -59,10 +59,10 @@ pub(crate) fn node(machine: &Machine, start_ms: i64, at: f64) -> Value {
                 condition("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
             ],
             "addresses": [
-                {"type": "InternalIP", "address": "192.0.2.2"},
+                {"type": "InternalIP", "address": machine.kubelet.ip()},
                 {"type": "Hostname", "address": name},
             ],
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": machine.kubelet.port()}},
             "nodeInfo": {
                 "machineID": "00000000000000000000000000000001",
                 "systemUUID": "00000000000000000000000000000001",
@@ -85,11 +85,57 @@ pub(crate) fn node(machine: &Machine, start_ms: i64, at: f64) -> Value {
 
 /// The pods of a machine, `at` seconds after the start, by namespace and name.
 pub(crate) fn pods(machine: &Machine, start_ms: i64, at: f64) -> Vec<Value> {
+    let whole = |each: &Pod| pod(machine, each, start_ms, at);
+    by_name(machine).into_iter().map(whole).collect()
+}
+
+/// The same with no more members than a table shows and a selector asks for: whole
+/// ones of a large cluster take seconds to make.
+pub(crate) fn pod_outlines(machine: &Machine, at: f64) -> Vec<Value> {
+    let outline = |each: &Pod| pod_outline(machine, each, at);
+    by_name(machine).into_iter().map(outline).collect()
+}
+
+fn by_name(machine: &Machine) -> Vec<&Pod> {
     let mut pods: Vec<&Pod> = machine.pods.iter().collect();
     pods.sort_by_key(|pod| (pod.namespace, &pod.name));
-    pods.into_iter()
-        .map(|each| pod(machine, each, start_ms, at))
-        .collect()
+    pods
+}
+
+fn pod_outline(machine: &Machine, pod: &Pod, at: f64) -> Value {
+    let started = pod.started(machine.booted(at));
+    let phase = pod.phase(at);
+    let statuses: Vec<Value> = pod
+        .containers
+        .iter()
+        .map(|container| {
+            json!({
+                "ready": phase == Phase::Running,
+                "restartCount": container.life(started, at).number,
+            })
+        })
+        .collect();
+    json!({
+        "metadata": {"name": pod.name, "namespace": pod.namespace},
+        "spec": {
+            "restartPolicy": restart_policy(pod),
+            "serviceAccountName": SERVICE_ACCOUNT,
+            "nodeName": machine.node.name,
+            "schedulerName": SCHEDULER,
+        },
+        "status": {"phase": phase.as_str(), "podIP": POD_IP, "containerStatuses": statuses},
+    })
+}
+
+const SERVICE_ACCOUNT: &str = "default";
+const SCHEDULER: &str = "default-scheduler";
+const POD_IP: &str = "10.244.0.95";
+
+fn restart_policy(pod: &Pod) -> &'static str {
+    match pod.fate {
+        Fate::Runs => "Always",
+        Fate::Ends { .. } => "Never",
+    }
 }
 
 fn pod(machine: &Machine, pod: &Pod, start_ms: i64, at: f64) -> Value {
@@ -154,13 +200,13 @@ fn pod(machine: &Machine, pod: &Pod, start_ms: i64, at: f64) -> Value {
         },
         "spec": {
             "containers": containers,
-            "restartPolicy": if matches!(pod.fate, crate::node::Fate::Runs) { "Always" } else { "Never" },
+            "restartPolicy": restart_policy(pod),
             "terminationGracePeriodSeconds": 30,
             "dnsPolicy": "ClusterFirst",
-            "serviceAccountName": "default",
+            "serviceAccountName": SERVICE_ACCOUNT,
             "nodeName": machine.node.name,
             "securityContext": {},
-            "schedulerName": "default-scheduler",
+            "schedulerName": SCHEDULER,
             "priority": 0,
         },
         "status": {
@@ -170,8 +216,8 @@ fn pod(machine: &Machine, pod: &Pod, start_ms: i64, at: f64) -> Value {
                 {"type": "Ready", "status": ready, "lastProbeTime": null, "lastTransitionTime": time(started)},
                 {"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": time(started)},
             ],
-            "hostIP": "192.0.2.2",
-            "podIP": "10.244.0.95",
+            "hostIP": machine.kubelet.ip(),
+            "podIP": POD_IP,
             "startTime": time(started),
             "containerStatuses": statuses,
             "qosClass": if pod.is_burstable() { "Burstable" } else { "BestEffort" },
@@ -221,8 +267,14 @@ impl Kind {
             Self::Nodes => &[
                 ("Name", "name", 0),
                 ("Status", "", 0),
+                ("Roles", "", 0),
                 ("Age", "", 0),
                 ("Version", "", 0),
+                ("Internal-IP", "", 1),
+                ("External-IP", "", 1),
+                ("OS-Image", "", 1),
+                ("Kernel-Version", "", 1),
+                ("Container-Runtime", "", 1),
             ],
             Self::Pods => &[
                 ("Name", "name", 0),
@@ -232,6 +284,8 @@ impl Kind {
                 ("Age", "", 0),
                 ("IP", "", 1),
                 ("Node", "", 1),
+                ("Nominated Node", "", 1),
+                ("Readiness Gates", "", 1),
             ],
         }
     }
@@ -289,26 +343,28 @@ impl Form {
         })
     }
 
-    /// A list of objects in this form.
-    pub(crate) fn list(self, kind: Kind, metadata: &Value, items: &[Value]) -> Value {
+    /// An object as it stands in a list of this form.
+    pub(crate) fn element(self, kind: Kind, object: Value) -> Value {
         match self {
-            Self::Objects => json!({
-                "kind": kind.list_kind(), "apiVersion": "v1", "metadata": metadata, "items": items,
-            }),
-            Self::Metadata => json!({
-                "kind": "PartialObjectMetadataList",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": metadata,
-                "items": items.iter().map(partial).collect::<Vec<_>>(),
-            }),
-            Self::Table(include) => json!({
-                "kind": "Table",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": metadata,
-                "columnDefinitions": column_definitions(kind),
-                "rows": items.iter().map(|object| row(kind, object, include)).collect::<Vec<_>>(),
-            }),
+            Self::Objects => object,
+            Self::Metadata => partial(&object),
+            Self::Table(include) => row(kind, &object, include),
         }
+    }
+
+    /// A list of such elements.
+    pub(crate) fn list(self, kind: Kind, metadata: Value, elements: Vec<Value>) -> Value {
+        let (list_kind, version, field) = match self {
+            Self::Objects => (kind.list_kind(), "v1", "items"),
+            Self::Metadata => ("PartialObjectMetadataList", "meta.k8s.io/v1", "items"),
+            Self::Table(_) => ("Table", "meta.k8s.io/v1", "rows"),
+        };
+        let mut list = json!({"kind": list_kind, "apiVersion": version, "metadata": metadata});
+        if let Self::Table(_) = self {
+            list["columnDefinitions"] = column_definitions(kind);
+        }
+        list[field] = Value::Array(elements);
+        list
     }
 }
 
@@ -342,8 +398,19 @@ fn row(kind: Kind, object: &Value, include: Include) -> Value {
 }
 
 fn node_cells(node: &Value) -> Value {
-    let version = text(node, "/status/nodeInfo/kubeletVersion");
-    json!([text(node, "/metadata/name"), "Ready", "1h", version])
+    let info = |name: &str| text(node, &format!("/status/nodeInfo/{name}"));
+    json!([
+        text(node, "/metadata/name"),
+        "Ready",
+        "<none>",
+        "1h",
+        info("kubeletVersion"),
+        text(node, "/status/addresses/0/address"),
+        "<none>",
+        info("osImage"),
+        info("kernelVersion"),
+        info("containerRuntimeVersion"),
+    ])
 }
 
 fn pod_cells(pod: &Value) -> Value {
@@ -369,6 +436,8 @@ fn pod_cells(pod: &Value) -> Value {
         "1h",
         text(pod, "/status/podIP"),
         text(pod, "/spec/nodeName"),
+        "<none>",
+        "<none>",
     ])
 }
 
@@ -460,6 +529,25 @@ mod tests {
             // Labels are the users' own.
             let invented: Vec<_> = simulated.difference(&real).collect();
             assert!(invented.is_empty(), "{name}: {invented:?}");
+        }
+    }
+
+    #[test]
+    fn an_outline_has_the_cells_and_the_selected_fields_of_the_whole_pod() {
+        let node = Node::new("node-a")
+            .pods(5)
+            .failed(1)
+            .finishing(2, std::time::Duration::from_secs(3))
+            .restarting(2, std::time::Duration::from_secs(4));
+        let machine = Machine::new(node, 1);
+        for at in [0.0, 5.0] {
+            let whole = pods(&machine, 1_800_000_000_000, at);
+            for (whole, outline) in whole.iter().zip(pod_outlines(&machine, at)) {
+                assert_eq!(pod_cells(&outline), pod_cells(whole));
+                for (field, pointer) in POD_FIELDS {
+                    assert_eq!(outline.pointer(pointer), whole.pointer(pointer), "{field}");
+                }
+            }
         }
     }
 

@@ -7,9 +7,9 @@ use crate::http::Request;
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
-    /// `…/proxy/metrics/resource` of a node.
+    /// `/metrics/resource` of a node's kubelet, behind the proxy or at its own port.
     Resource,
-    /// `…/proxy/metrics/cadvisor` of a node.
+    /// `/metrics/cadvisor` of a node's kubelet.
     Cadvisor,
     /// `/api/v1/pods`.
     Pods,

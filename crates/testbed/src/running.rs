@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,10 +15,12 @@ use rustls::ServerConfig;
 use crate::api::Backend;
 use crate::credentials::{Credentials, Directory};
 use crate::faults::Fault;
+use crate::kubelet::{self, Kubelets};
 use crate::list::Paging;
-use crate::node::Truth;
+use crate::node::{Machine, Node, Truth};
 use crate::requests::Requests;
-use crate::server;
+use crate::rights::{Granted, Right};
+use crate::server::{self, Side};
 use crate::tls::Certificate;
 
 /// A cluster that runs until it is dropped.
@@ -26,8 +29,11 @@ pub struct Running {
     address: SocketAddr,
     ca_file: PathBuf,
     token_file: PathBuf,
+    kubelet_ca_file: PathBuf,
     state: Arc<State>,
-    accepting: Option<JoinHandle<()>>,
+    accepting: Vec<(SocketAddr, JoinHandle<()>)>,
+    /// Nodes that have ever joined.
+    joined: AtomicUsize,
     directory: Directory,
 }
 
@@ -36,30 +42,85 @@ impl Running {
         listener: TcpListener,
         directory: Directory,
         credentials: Option<Credentials>,
+        kubelets: Option<(Kubelets, TcpListener)>,
         backend: Backend,
+        nodes: Vec<Node>,
     ) -> io::Result<Self> {
         let address = reachable(listener.local_addr()?);
+        let (kubelets, at_kubelets) = kubelets.unzip();
+        if let Some(kubelets) = &kubelets {
+            directory.write_kubelet_ca(&kubelets.pem())?;
+        }
         let state = Arc::new(State {
             backend,
             credentials: credentials.map(Mutex::new),
+            kubelets,
+            granted: Mutex::default(),
             faults: Mutex::default(),
             requests: Mutex::default(),
+            kubelet_requests: Mutex::default(),
             paging: Mutex::default(),
             connections: Mutex::default(),
             stopping: Condvar::new(),
         });
-        let shared = Arc::clone(&state);
-        let accepting = thread::Builder::new()
-            .name("testbed".to_owned())
-            .spawn(move || server::serve(&listener, &shared))?;
-        Ok(Self {
+        let mut running = Self {
             address,
             ca_file: directory.ca_file(),
             token_file: directory.token_file(),
+            kubelet_ca_file: directory.kubelet_ca_file(),
             state,
-            accepting: Some(accepting),
+            accepting: Vec::new(),
+            joined: AtomicUsize::new(0),
             directory,
-        })
+        };
+        for node in nodes {
+            running.join(node);
+        }
+        running.accept(listener, Side::ApiServer)?;
+        if let Some(listener) = at_kubelets {
+            running.accept(listener, Side::Kubelets)?;
+        }
+        Ok(running)
+    }
+
+    fn accept(&mut self, listener: TcpListener, side: Side) -> io::Result<()> {
+        let address = reachable(listener.local_addr()?);
+        let state = Arc::clone(&self.state);
+        let thread = thread::Builder::new()
+            .name("testbed".to_owned())
+            .spawn(move || server::serve(&listener, &state, side))?;
+        self.accepting.push((address, thread));
+        Ok(())
+    }
+
+    /// Lets a node join, in place of one of the same name.
+    pub fn join(&self, node: Node) {
+        let nth = self.joined.fetch_add(1, Ordering::Relaxed) + 1;
+        let seed = self.state.backend.seed;
+        let machine = match &self.state.kubelets {
+            Some(kubelets) => {
+                let address = SocketAddr::new(kubelet::address(nth), kubelets.port());
+                Machine::with_kubelet(node, seed, address)
+            }
+            None => Machine::new(node, seed),
+        };
+        self.state.backend.join(machine);
+    }
+
+    /// Lets a node leave: the API server knows it no more, and its kubelet is gone.
+    ///
+    /// # Panics
+    /// When no node of this name is simulated.
+    pub fn leave(&self, name: &str) {
+        assert!(
+            self.state.backend.leave(name),
+            "no node {name:?} is simulated"
+        );
+    }
+
+    /// Grants these rights and no others; until then all are granted.
+    pub fn grant_only(&self, rights: &[Right]) {
+        *lock(&self.state.granted) = Granted::only(rights);
     }
 
     /// The API server's URL, without a slash at the end.
@@ -79,6 +140,16 @@ impl Running {
     /// The file with the bearer token. With plain HTTP there is none.
     pub fn token_file(&self) -> &Path {
         &self.token_file
+    }
+
+    /// Whether the kubelets listen on ports of their own.
+    pub fn has_kubelets(&self) -> bool {
+        self.state.kubelets.is_some()
+    }
+
+    /// The file with the authority of the kubelets' certificates, where those listen.
+    pub fn kubelet_ca_file(&self) -> &Path {
+        &self.kubelet_ca_file
     }
 
     /// Switches a fault on, beside those that are on.
@@ -116,6 +187,14 @@ impl Running {
     /// A certificate that cannot be made.
     pub fn show_certificate(&self, certificate: Certificate) -> io::Result<()> {
         self.with_credentials(|credentials| credentials.show(certificate))
+    }
+
+    /// Shows this certificate to new connections to kubelets. Of no effect where
+    /// they do not listen.
+    pub fn show_kubelet_certificate(&self, certificate: Certificate) {
+        if let Some(kubelets) = &self.state.kubelets {
+            kubelets.show(certificate);
+        }
     }
 
     fn with_credentials(
@@ -156,14 +235,20 @@ impl Running {
         machine.truth(backend.sampling.elapsed(unix_ms(at)))
     }
 
-    /// What was asked so far.
+    /// What the API server was asked so far.
     pub fn requests(&self) -> Requests {
         lock(&self.state.requests).clone()
+    }
+
+    /// What the kubelets were asked so far, at their own ports.
+    pub fn kubelet_requests(&self) -> Requests {
+        lock(&self.state.kubelet_requests).clone()
     }
 
     /// Forgets what was asked so far.
     pub fn clear_requests(&self) {
         *lock(&self.state.requests) = Requests::default();
+        *lock(&self.state.kubelet_requests) = Requests::default();
     }
 }
 
@@ -171,11 +256,12 @@ impl Drop for Running {
     fn drop(&mut self) {
         lock(&self.state.connections).stop();
         self.state.stopping.notify_all();
-        // Wakes the accept loop, which then sees that it is over.
-        let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok();
-        if let Some(thread) = self.accepting.take().filter(|_| woken) {
-            // A panic there has been printed; dropping must not add one.
-            let _ = thread.join();
+        for (address, thread) in self.accepting.drain(..) {
+            // Wakes the accept loop, which then sees that it is over.
+            if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+                // A panic there has been printed; dropping must not add one.
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -186,8 +272,12 @@ pub(crate) struct State {
     pub(crate) backend: Backend,
     /// None with plain HTTP.
     credentials: Option<Mutex<Credentials>>,
+    /// None where kubelets do not listen.
+    pub(crate) kubelets: Option<Kubelets>,
+    granted: Mutex<Granted>,
     faults: Mutex<Vec<Fault>>,
     requests: Mutex<Requests>,
+    kubelet_requests: Mutex<Requests>,
     paging: Mutex<Paging>,
     connections: Mutex<Connections>,
     stopping: Condvar,
@@ -198,8 +288,15 @@ impl State {
         lock(&self.faults)
     }
 
-    pub(crate) fn requests(&self) -> MutexGuard<'_, Requests> {
-        lock(&self.requests)
+    pub(crate) fn requests(&self, side: Side) -> MutexGuard<'_, Requests> {
+        lock(match side {
+            Side::ApiServer => &self.requests,
+            Side::Kubelets => &self.kubelet_requests,
+        })
+    }
+
+    pub(crate) fn grants(&self, right: Option<Right>) -> bool {
+        lock(&self.granted).holds(right)
     }
 
     pub(crate) fn paging(&self) -> Paging {
@@ -221,7 +318,7 @@ impl State {
 
     /// Keeps a handle to a connection, so that the cluster can close it. None
     /// once the cluster has stopped.
-    pub(crate) fn register(&self, stream: &TcpStream) -> Option<u64> {
+    pub(crate) fn register(&self, stream: &TcpStream, side: Side) -> Option<u64> {
         let mut connections = lock(&self.connections);
         if connections.stopped {
             return None;
@@ -229,7 +326,7 @@ impl State {
         let id = connections.accepted;
         connections.open.insert(id, stream.try_clone().ok()?);
         connections.accepted += 1;
-        self.requests().connections += 1;
+        self.requests(side).connections += 1;
         Some(id)
     }
 
@@ -275,7 +372,7 @@ impl Connections {
 
 /// The lock, also after a thread panicked with it: what it guards is whole
 /// between any two statements, and the panic has its own report.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

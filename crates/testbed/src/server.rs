@@ -4,7 +4,7 @@
 //! who connect here are programs under test.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -14,8 +14,10 @@ use socket2::SockRef;
 use crate::api::Route;
 use crate::faults::{self, Asking, Effect};
 use crate::http::{Delivery, Request, Response};
+use crate::kubelet;
 use crate::replay::inflate;
 use crate::requests::Endpoint;
+use crate::rights::Right;
 use crate::running::{State, unix_ms};
 use crate::status::Status;
 
@@ -23,8 +25,15 @@ use crate::status::Status;
 /// compresses its pages whatever their size.
 const COMPRESS_FROM_BYTES: usize = 128 * 1024;
 
+/// Whose port a client has connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    ApiServer,
+    Kubelets,
+}
+
 /// Serves until the cluster stops; then every connection's thread has ended.
-pub(crate) fn serve(listener: &TcpListener, state: &State) {
+pub(crate) fn serve(listener: &TcpListener, state: &State, side: Side) {
     thread::scope(|scope| {
         loop {
             let accepted = listener.accept();
@@ -32,7 +41,7 @@ pub(crate) fn serve(listener: &TcpListener, state: &State) {
                 break;
             }
             let served = accepted.and_then(|(stream, _)| {
-                thread::Builder::new().spawn_scoped(scope, move || connection(stream, state))
+                thread::Builder::new().spawn_scoped(scope, move || connection(stream, state, side))
             });
             if served.is_err() {
                 // Out of descriptors or threads: let connections end first.
@@ -42,18 +51,29 @@ pub(crate) fn serve(listener: &TcpListener, state: &State) {
     });
 }
 
-fn connection(stream: TcpStream, state: &State) {
-    if let Some(id) = state.register(&stream) {
+fn connection(stream: TcpStream, state: &State, side: Side) {
+    if let Some(id) = state.register(&stream, side) {
         // Whatever ends a connection, the client is told by its end.
-        let _ = converse(stream, state);
+        let _ = converse(stream, state, side);
         state.unregister(id);
     }
 }
 
-fn converse(stream: TcpStream, state: &State) -> io::Result<()> {
+/// Whom a connection has reached.
+enum Peer {
+    ApiServer,
+    /// The kubelet at this address, of the node that has it now, if one has.
+    Kubelet(IpAddr),
+}
+
+fn converse(stream: TcpStream, state: &State, side: Side) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut wire = Wire::new(stream, state).inspect_err(|_| {
-        state.requests().failed_handshakes += 1;
+    let peer = match side {
+        Side::ApiServer => Peer::ApiServer,
+        Side::Kubelets => Peer::Kubelet(stream.local_addr()?.ip().to_canonical()),
+    };
+    let mut wire = Wire::new(stream, state, &peer).inspect_err(|_| {
+        state.requests(side).failed_handshakes += 1;
     })?;
     let mut pending = Vec::new();
     loop {
@@ -68,7 +88,7 @@ fn converse(stream: TcpStream, state: &State) -> io::Result<()> {
             }
             Err(error) => return Err(error),
         };
-        match respond(&request, state) {
+        match respond(&request, state, &peer) {
             Outcome::Reset => {
                 // Closing with a linger time of zero is what sends a reset.
                 return SockRef::from(wire.socket()).set_linger(Some(Duration::ZERO));
@@ -95,13 +115,24 @@ enum Outcome {
     Response(Response),
 }
 
-fn respond(request: &Request, state: &State) -> Outcome {
-    let Some(route) = Route::of(&request.target) else {
-        state.requests().note(request, Endpoint::Other);
-        let refusal = Status::bad_request("invalid URL escape".to_owned()).response();
-        return answered(request, Endpoint::Other, refusal, state);
+fn respond(request: &Request, state: &State, peer: &Peer) -> Outcome {
+    let (route, side) = match peer {
+        Peer::ApiServer => (Route::of(&request.target), Side::ApiServer),
+        Peer::Kubelet(ip) => match state.backend.machine_at(*ip) {
+            Some(machine) => {
+                let route = kubelet::route(&request.target, machine.node.name.clone());
+                (Some(route), Side::Kubelets)
+            }
+            // The machine is gone, and whatever ran on it.
+            None => return Outcome::Reset,
+        },
     };
-    state.requests().note(request, route.endpoint);
+    let Some(route) = route else {
+        state.requests(side).note(request, Endpoint::Other);
+        let refusal = Status::bad_request("invalid URL escape".to_owned()).response();
+        return answered(request, Endpoint::Other, refusal, state, side);
+    };
+    state.requests(side).note(request, route.endpoint);
     let effects = faults::take(&mut state.faults(), route.endpoint, route.node.as_deref());
     for effect in &effects {
         if let Effect::Latency(time) = effect {
@@ -114,10 +145,10 @@ fn respond(request: &Request, state: &State) -> Outcome {
     if effects.contains(&Effect::Hangup) {
         return Outcome::Hangup;
     }
-    let response = match request.header("authorization") {
-        "" if route.is_public() => right_answer(request, &route, state),
-        token if state.accepts(token) => right_answer(request, &route, state),
-        _ => Status::unauthorized().response(),
+    let token = request.header("authorization");
+    let response = match side {
+        Side::ApiServer => api_server(request, &route, state, token),
+        Side::Kubelets => a_kubelet(request, &route, state, token),
     };
     let asking = Asking {
         endpoint: route.endpoint,
@@ -126,7 +157,33 @@ fn respond(request: &Request, state: &State) -> Outcome {
         takes_gzip: request.accepts_gzip(),
     };
     let response = encoded(response, &effects, asking);
-    answered(request, route.endpoint, response, state)
+    answered(request, route.endpoint, response, state, side)
+}
+
+/// The API server's answer: who is it, and may they?
+fn api_server(request: &Request, route: &Route, state: &State, token: &str) -> Response {
+    let is_public = route.is_public() && token.is_empty();
+    if !is_public && !state.accepts(token) {
+        return Status::unauthorized().response();
+    }
+    if !state.grants(Right::at_api_server(route.endpoint)) {
+        let node = route.node.as_deref().unwrap_or_default();
+        return Status::forbidden(route.endpoint, node).response();
+    }
+    right_answer(request, route, state)
+}
+
+/// A kubelet's answer; it asks the API server the same two questions.
+fn a_kubelet(request: &Request, route: &Route, state: &State, token: &str) -> Response {
+    if !state.accepts(token) {
+        kubelet::unauthorized()
+    } else if !state.grants(Some(Right::GetNodesMetrics)) {
+        kubelet::forbidden()
+    } else if route.endpoint == Endpoint::OtherProxy {
+        kubelet::not_found()
+    } else {
+        right_answer(request, route, state)
+    }
 }
 
 fn right_answer(request: &Request, route: &Route, state: &State) -> Response {
@@ -161,6 +218,7 @@ fn answered(
     endpoint: Endpoint,
     mut response: Response,
     state: &State,
+    side: Side,
 ) -> Outcome {
     response.close |= request.wants_close();
     if request.method == "HEAD" {
@@ -168,7 +226,7 @@ fn answered(
         response.close = true;
     }
     state
-        .requests()
+        .requests(side)
         .note_answer(request, endpoint, response.status, response.sent().len());
     Outcome::Response(response)
 }
@@ -181,8 +239,12 @@ enum Wire {
 
 impl Wire {
     /// Agrees on TLS, where the cluster has it.
-    fn new(mut stream: TcpStream, state: &State) -> io::Result<Self> {
-        let Some(config) = state.tls() else {
+    fn new(mut stream: TcpStream, state: &State, peer: &Peer) -> io::Result<Self> {
+        let config = match (peer, &state.kubelets) {
+            (Peer::Kubelet(ip), Some(kubelets)) => Some(kubelets.tls(*ip)?),
+            _ => state.tls(),
+        };
+        let Some(config) = config else {
             return Ok(Self::Plain(stream));
         };
         let mut session = ServerConnection::new(config).map_err(io::Error::other)?;

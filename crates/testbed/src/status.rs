@@ -70,7 +70,7 @@ impl Status {
         Self::new(401, "Unauthorized", "Unauthorized".to_owned())
     }
 
-    fn forbidden(endpoint: Endpoint, node: &str) -> Self {
+    pub(crate) fn forbidden(endpoint: Endpoint, node: &str) -> Self {
         let (kind, name, verb, resource) = match endpoint {
             Endpoint::Pods => ("pods", "", "list", "pods"),
             Endpoint::Nodes => ("nodes", "", "list", "nodes"),

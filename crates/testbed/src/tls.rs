@@ -1,4 +1,4 @@
-//! Certificates of the simulated API server: an authority of its own, leaf
+//! Certificates of the simulated servers: an authority, leaf
 //! certificates good and bad, and the files that a pod would find mounted.
 //!
 //! Out of scope: client certificates, revocation, session resumption.
@@ -17,7 +17,8 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
     /// Issued by the authority in `ca.crt`, for `127.0.0.1`, `::1`,
-    /// `localhost` and `kubernetes.default.svc`.
+    /// `localhost` and `kubernetes.default.svc`; a kubelet's by the authority in
+    /// `kubelet-ca.crt`, for its node's address.
     Good,
     /// For the right names, from an authority that is in no file.
     OtherAuthority,
@@ -27,7 +28,11 @@ pub enum Certificate {
     Expired,
 }
 
-const NAMES: [&str; 5] = [
+/// What the API server is called.
+pub(crate) const API_SERVER: &str = "kube-apiserver";
+
+/// The names in its certificate.
+pub(crate) const NAMES: [&str; 5] = [
     "127.0.0.1",
     "::1",
     "localhost",
@@ -57,20 +62,24 @@ impl Authority {
     }
 
     /// A server's configuration with a new certificate of this authority, of
-    /// the kind asked for.
-    pub(crate) fn server(&self, kind: Certificate) -> io::Result<Arc<ServerConfig>> {
+    /// the kind asked for; a good one has these names.
+    pub(crate) fn server(
+        &self,
+        kind: Certificate,
+        common_name: &str,
+        names: &[impl AsRef<str>],
+    ) -> io::Result<Arc<ServerConfig>> {
         if kind == Certificate::OtherAuthority {
-            return Self::new("another-ca")?.server(Certificate::Good);
+            return Self::new("another-ca")?.server(Certificate::Good, common_name, names);
         }
-        let names: &[&str] = match kind {
-            Certificate::OtherName => &["elsewhere.example"],
-            _ => &NAMES,
+        let names: Vec<String> = match kind {
+            Certificate::OtherName => vec!["elsewhere.example".to_owned()],
+            _ => names.iter().map(|name| name.as_ref().to_owned()).collect(),
         };
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
         params
             .distinguished_name
-            .push(DnType::CommonName, "kube-apiserver");
+            .push(DnType::CommonName, common_name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         if kind == Certificate::Expired {
             params.not_before = date_time_ymd(2000, 1, 1);

@@ -1,6 +1,6 @@
 //! One bounded HTTPS client for both programs.
 //!
-//! In scope: GET, POST and PUT to one origin; verified TLS with a CA and a client
+//! In scope: GET, POST and PUT to one origin at a time; verified TLS with a CA and a client
 //! certificate of one's own; bearer tokens, basic authentication and extra headers;
 //! one deadline for the whole exchange; caps on the compressed and on the inflated
 //! body; gzip; failures that say what to look at.
@@ -88,8 +88,14 @@ const OUTPUT_BUFFER_BYTES: usize = 8 * 1024;
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 impl Client {
-    /// Builds a client; connects to nothing yet.
+    /// Builds a client for one or two threads; connects to nothing yet.
     pub fn new(settings: Settings) -> Self {
+        Self::keeping(2, settings)
+    }
+
+    /// Builds a client that keeps up to so many idle connections, to all origins
+    /// together: as many as there are threads that ask.
+    pub fn keeping(idle: usize, settings: Settings) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -102,14 +108,14 @@ impl Client {
             .max_response_header_size(MAX_RESPONSE_HEADER_BYTES)
             .input_buffer_size(INPUT_BUFFER_BYTES)
             .output_buffer_size(OUTPUT_BUFFER_BYTES)
-            .max_idle_connections(2)
-            .max_idle_connections_per_host(2)
+            .max_idle_connections(idle)
+            .max_idle_connections_per_host(idle)
             .max_idle_age(settings.keep_idle)
             .build();
         let connector =
             ().chain(TcpConnector::default())
                 .chain(tls::TlsConnector::new(
-                    &settings.base,
+                    settings.base.is_https(),
                     &settings.authorities,
                     settings.identity.as_ref(),
                 ));
@@ -119,6 +125,18 @@ impl Client {
             credentials: settings.credentials,
             headers: settings.headers,
             deadline: settings.deadline,
+        }
+    }
+
+    /// A client for another origin, with the same authorities, identity, deadlines and
+    /// pool of connections. Credentials and headers are this origin's alone and stay here.
+    pub fn at(&self, base: BaseUrl) -> Self {
+        Self {
+            agent: self.agent.clone(),
+            base,
+            credentials: Credentials::None,
+            headers: Vec::new(),
+            deadline: self.deadline,
         }
     }
 

@@ -243,25 +243,24 @@ impl ServerCertVerifier for ExplainingVerifier {
     }
 }
 
-/// Wraps connections of an `https://` origin in TLS; leaves others as they are.
+/// Wraps connections of `https://` origins in TLS; leaves others as they are.
 pub(crate) struct TlsConnector {
-    base: BaseUrl,
-    /// `None` for `http://`; an error text where nobody is trusted.
-    config: Option<Result<Arc<ClientConfig>, String>>,
+    /// An error text where nobody is trusted.
+    config: Result<Arc<ClientConfig>, String>,
 }
 
 impl TlsConnector {
+    /// `is_secure`: whether any origin is to be an `https://` one.
     pub(crate) fn new(
-        base: &BaseUrl,
+        is_secure: bool,
         authorities: &Authorities,
         identity: Option<&Identity>,
     ) -> Self {
-        Self {
-            base: base.clone(),
-            config: base
-                .is_https()
-                .then(|| client_config(authorities, identity)),
-        }
+        let config = match is_secure {
+            true => client_config(authorities, identity),
+            false => Err("nobody is trusted: this client is one for http://".to_owned()),
+        };
+        Self { config }
     }
 }
 
@@ -293,7 +292,7 @@ fn client_config(
 
 impl fmt::Debug for TlsConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TlsConnector").field(&self.base).finish()
+        f.debug_struct("TlsConnector").finish_non_exhaustive()
     }
 }
 
@@ -308,18 +307,22 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let Some(transport) = chained else {
             return Ok(None);
         };
-        let Some(config) = &self.config else {
+        if !details.needs_tls() {
             return Ok(Some(Either::A(transport)));
-        };
-        let to = self.base.authority();
+        }
+        let origin = BaseUrl::of(details.uri).ok_or(ureq::Error::ConnectionFailed)?;
+        let to = origin.authority();
         let fail = |problem: String| {
             ureq::Error::Other(Box::new(Failure::Tls {
                 to: to.clone(),
                 problem,
             }))
         };
-        let config = config.as_ref().map_err(|problem| fail(problem.clone()))?;
-        let host = self.base.host();
+        let config = self
+            .config
+            .as_ref()
+            .map_err(|problem| fail(problem.clone()))?;
+        let host = origin.host();
         let server_name = ServerName::try_from(host.to_owned())
             .map_err(|_| fail(format!("{host:?} is neither a DNS name nor an IP address")))?;
         let mut connection =
@@ -328,7 +331,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         socket.set_timeout(details.timeout);
         connection.complete_io(&mut socket).map_err(|error| {
             // Worded here, where it is still known that it was the handshake.
-            match Failure::from_transport(error, &self.base, handshake_deadline(details)) {
+            match Failure::from_transport(error, &origin, handshake_deadline(details)) {
                 Failure::Truncated => {
                     fail("the peer closed the connection in the handshake".into())
                 }

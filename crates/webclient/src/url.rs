@@ -1,6 +1,7 @@
 //! The origin of every request: scheme, host, port and a path prefix.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use ureq::http::Uri;
 use ureq::http::uri::PathAndQuery;
@@ -81,6 +82,22 @@ impl BaseUrl {
                 .to_owned(),
             port,
         })
+    }
+
+    /// The origin of a URL that a request is sent to.
+    pub(crate) fn of(uri: &Uri) -> Option<Self> {
+        Self::parse(&format!("{}://{}", uri.scheme_str()?, uri.authority()?)).ok()
+    }
+
+    /// The `https://` origin at an address.
+    pub fn https(address: SocketAddr) -> Self {
+        Self {
+            // An IPv6 address stands in brackets there.
+            text: format!("https://{address}"),
+            https: true,
+            host: address.ip().to_string(),
+            port: address.port(),
+        }
     }
 
     /// Takes the URL of a webhook apart: its origin, and its path with the query,
@@ -175,6 +192,14 @@ mod tests {
             assert_eq!(url.host(), host);
             assert_eq!(url.authority(), authority);
             assert_eq!(url.join("/x"), joined);
+        }
+    }
+
+    #[test]
+    fn an_address_makes_the_same_origin_as_its_url() {
+        for text in ["https://10.0.0.1:10250", "https://[fd00::1]:10250"] {
+            let address = text["https://".len()..].parse().expect("an address");
+            assert_eq!(BaseUrl::https(address), BaseUrl::parse(text).expect(text));
         }
     }
 

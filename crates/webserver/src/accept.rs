@@ -1,22 +1,21 @@
-//! The listening side: one thread that accepts, and one for each open connection.
+//! The listening side: one thread that accepts.
 
 use std::fs;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use log::{debug, warn};
+use log::warn;
 
 use crate::Limits;
-use crate::connections::{Connections, Place};
-use crate::conversation::{Handler, converse};
+use crate::connections::Connections;
+use crate::conversation::Service;
+use crate::crew::{Crew, STACK_BYTES, Seated};
+use crate::protection::Protection;
 use crate::request::Request;
 use crate::response::Response;
-
-/// Stack of a connection's thread: it touches a few pages of it.
-const STACK_BYTES: usize = 512 << 10;
 
 /// A running server. Dropping it leaves it running; see [`Server::stop`].
 #[derive(Debug)]
@@ -27,13 +26,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers requests to `listener` by `handler`, which several threads call at once.
+    /// Answers requests to `listener` by `handler`, which several threads call at once, for
+    /// those whom `protection` lets in.
     ///
     /// # Errors
     /// When the listener has no address, or no thread can be started.
     pub fn start(
         listener: TcpListener,
         mut limits: Limits,
+        protection: Protection,
         handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
@@ -43,6 +44,7 @@ impl Server {
             .and_then(|limits| max_open_files(&limits))
             .unwrap_or(usize::MAX);
         limits.connections = limits.connections.min(descriptors / 2).max(1);
+        let most = limits.connections;
         let connections = Arc::new(Connections::new(limits));
         let listener = Arc::new(listener);
         let server = Self {
@@ -50,11 +52,15 @@ impl Server {
             address,
             connections: Arc::clone(&connections),
         };
-        let handler: Arc<Handler> = Arc::new(handler);
+        let service = Service {
+            protection,
+            handler: Box::new(handler),
+        };
+        let crew = Arc::new(Crew::new(service, most));
         thread::Builder::new()
             .name("accept".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn(move || accept(&listener, &connections, &handler))?;
+            .spawn(move || accept(&listener, &connections, &crew))?;
         Ok(server)
     }
 
@@ -71,13 +77,15 @@ impl Server {
     /// Accepts no more connections, lets answers under way be finished within `grace`,
     /// and closes all others at once.
     pub fn stop(self, grace: Duration) {
+        // First: a listener that fails while nobody stops is a reason to close connections.
+        self.connections.accept_no_more();
         // Wakes the thread that accepts; if it cannot, the next connection will.
         let _ = socket2::SockRef::from(&*self.listener).shutdown(Shutdown::Both);
         self.connections.stop(grace);
     }
 }
 
-fn accept(listener: &TcpListener, connections: &Arc<Connections>, handler: &Arc<Handler>) {
+fn accept(listener: &TcpListener, connections: &Arc<Connections>, crew: &Arc<Crew>) {
     let mut warned = false;
     loop {
         let (socket, peer) = match listener.accept() {
@@ -97,23 +105,13 @@ fn accept(listener: &TcpListener, connections: &Arc<Connections>, handler: &Arc<
         let Some(place) = connections.admit(Arc::clone(&socket), peer.ip()) else {
             return;
         };
-        let handler = Arc::clone(handler);
-        let started = thread::Builder::new()
-            .name("connection".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn(move || serve(socket, peer, &place, &*handler));
-        if let Err(error) = started {
-            // The connection is closed, and its place given up, with the closure.
+        if let Err(error) = crew.serve(Seated {
+            socket,
+            peer,
+            place,
+        }) {
             warn!("no thread for a connection: {error}");
-            connections.relieve();
         }
-    }
-}
-
-fn serve(socket: Arc<TcpStream>, peer: SocketAddr, place: &Place, handler: &Handler) {
-    if let Err(error) = converse(socket, place, handler) {
-        // The client went away, or had to; nobody is left to tell.
-        debug!("connection of {peer}: {error}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may stay: the open connections, and which of them are closed for others' sake.
 
+use std::cmp::Reverse;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::Limits;
 pub(crate) struct Connections {
     limits: Limits,
     state: Mutex<State>,
-    /// A connection ended, or an answer was finished.
+    /// A connection ended or is to end, or a turn was granted.
     changed: Condvar,
 }
 
@@ -19,8 +20,8 @@ pub(crate) struct Connections {
 struct State {
     open: Vec<Connection>,
     next: u64,
-    /// Answers that are being worked on.
-    answering: usize,
+    /// Turns that are taken, by [`Work`].
+    working: [usize; 2],
     stopping: bool,
 }
 
@@ -40,10 +41,21 @@ struct Connection {
 enum Phase {
     /// A request of the client.
     Receiving,
+    /// Its turn.
+    Queueing(Work),
     /// Us.
-    Answering,
+    Working,
     /// The client, to take this many bytes.
     Delivering(usize),
+}
+
+/// Work that only some connections may cause at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Proving a password, which is slow on purpose: one at a time.
+    Proof,
+    /// An answer.
+    Answer,
 }
 
 impl Connections {
@@ -89,6 +101,8 @@ impl Connections {
             let staying = state.open.iter().filter(|each| !each.evicted).count();
             if staying >= target {
                 state.evict(|_| true);
+                // It may be in the queue for an answer.
+                self.changed.notify_all();
             }
             if state.open.len() < most {
                 break;
@@ -111,10 +125,24 @@ impl Connections {
         })
     }
 
+    /// Hands out the turns that are free.
+    fn grant_turns(&self, state: &mut State) {
+        for (work, most) in [(Work::Proof, 1), (Work::Answer, self.limits.answers)] {
+            while state.working[work as usize] < most
+                && let Some(id) = state.next_in_turn(work)
+            {
+                state.working[work as usize] += 1;
+                state.enter(id, Phase::Working);
+                self.changed.notify_all();
+            }
+        }
+    }
+
     /// Closes one connection, since descriptors are short, and waits a moment for its end.
     pub(crate) fn relieve(&self) {
         let mut state = self.lock();
         state.evict(|_| true);
+        self.changed.notify_all();
         // Whatever comes of it, the caller tries again.
         drop(
             self.changed
@@ -127,13 +155,17 @@ impl Connections {
         self.lock().stopping
     }
 
-    /// Ends the connections that wait for a request at once, and others when they have
-    /// their answer, or after `grace`.
+    /// From now on no connection finds a place.
+    pub(crate) fn accept_no_more(&self) {
+        self.lock().stopping = true;
+        self.changed.notify_all();
+    }
+
+    /// Once no more are accepted: ends the connections that wait for a request at once,
+    /// and others when they have their answer, or after `grace`.
     pub(crate) fn stop(&self, grace: Duration) {
         let deadline = Instant::now() + grace;
         let mut state = self.lock();
-        state.stopping = true;
-        self.changed.notify_all();
         while state.evict(|each| each.phase == Phase::Receiving) {}
         while !state.open.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -151,23 +183,19 @@ impl Connections {
 }
 
 impl State {
-    /// Closes one of the connections that wait for their client: of the address with the
-    /// most connections, the one that has waited longest. So who comes with thousands
-    /// is in nobody's way but their own.
+    /// Closes one connection that is not being answered: of the address with the most
+    /// connections the one that has waited longest, and one that has asked for something
+    /// last. So who comes with thousands is in nobody's way but their own.
     fn evict(&mut self, of: impl Fn(&Connection) -> bool) -> bool {
-        let neighbours = |peer: IpAddr| {
-            let open = self.open.iter();
-            open.filter(|each| each.peer == peer && !each.evicted)
-                .count()
-        };
         let victim = (0..self.open.len())
             .filter(|index| {
                 let each = &self.open[*index];
-                !each.evicted && each.phase != Phase::Answering && of(each)
+                !each.evicted && each.phase != Phase::Working && of(each)
             })
             .min_by_key(|index| {
                 let each = &self.open[*index];
-                (std::cmp::Reverse(neighbours(each.peer)), each.since)
+                let crowd = Reverse(self.connections_of(each.peer));
+                (crowd, matches!(each.phase, Phase::Queueing(_)), each.since)
             });
         let Some(victim) = victim else {
             return false;
@@ -179,6 +207,21 @@ impl State {
         true
     }
 
+    fn connections_of(&self, peer: IpAddr) -> usize {
+        let open = self.open.iter();
+        open.filter(|each| each.peer == peer && !each.evicted)
+            .count()
+    }
+
+    /// Whose turn it is: of the address with the fewest connections, who has waited longest.
+    fn next_in_turn(&self, work: Work) -> Option<u64> {
+        let queue = self.open.iter();
+        queue
+            .filter(|each| each.phase == Phase::Queueing(work) && !each.evicted)
+            .min_by_key(|each| (self.connections_of(each.peer), each.since))
+            .map(|each| each.id)
+    }
+
     fn connection(&mut self, id: u64) -> &mut Connection {
         self.open
             .iter_mut()
@@ -188,8 +231,10 @@ impl State {
 
     fn enter(&mut self, id: u64, phase: Phase) {
         let connection = self.connection(id);
-        connection.phase = phase;
-        connection.since = Instant::now();
+        if connection.phase != phase {
+            connection.phase = phase;
+            connection.since = Instant::now();
+        }
     }
 }
 
@@ -212,19 +257,25 @@ impl Place {
         !state.stopping
     }
 
-    /// Works on an answer, when it is this connection's turn.
-    pub(crate) fn answer<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Does some work when it is this connection's turn. None if it was closed before.
+    pub(crate) fn work<T>(&self, work: Work, job: impl FnOnce() -> T) -> Option<T> {
         let mut state = self.connections.lock();
-        state.enter(self.id, Phase::Answering);
-        while state.answering >= self.connections.limits.answers {
+        state.enter(self.id, Phase::Queueing(work));
+        self.connections.grant_turns(&mut state);
+        while state.connection(self.id).phase != Phase::Working {
+            if state.connection(self.id).evicted {
+                return None;
+            }
             state = self.connections.wait(state);
         }
-        state.answering += 1;
         drop(state);
-        let turn = Turn(&self.connections);
-        let result = work();
+        let turn = Turn {
+            connections: &self.connections,
+            work,
+        };
+        let result = job();
         drop(turn);
-        result
+        Some(result)
     }
 
     /// From now on the connection waits for its client to take `bytes`; others that have
@@ -251,13 +302,17 @@ impl State {
     }
 }
 
-/// A turn at answering, which ends also when the handler panics.
-struct Turn<'c>(&'c Connections);
+/// A turn, which ends also when the work panics.
+struct Turn<'c> {
+    connections: &'c Connections,
+    work: Work,
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.lock().answering -= 1;
-        self.0.changed.notify_all();
+        let mut state = self.connections.lock();
+        state.working[self.work as usize] -= 1;
+        self.connections.grant_turns(&mut state);
     }
 }
 

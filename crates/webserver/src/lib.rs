@@ -3,11 +3,13 @@
 //!
 //! The data flow, in the order of the modules: [`ListenAddress`] where to listen →
 //! `accept` connections → `connections` who may stay when there are too many →
-//! `conversation` requests and answers on one connection: `receive` bytes to a
-//! request by way of `head`, then the handler, then `response` to bytes.
+//! `crew` a thread for each → `conversation` requests and answers on one connection:
+//! `wire` bytes with or without TLS, `receive` to a request by way of `head`,
+//! `protection` who may ask, then the handler, then `response` to bytes.
 //!
-//! In scope: GET, HEAD and POST; keep-alive and pipelining; bodies that are counted or
-//! chunked; gzip of answers; refusals with the status that says why.
+//! In scope: GET, HEAD and POST; TLS and logins in the convention of Prometheus's own
+//! exporters; keep-alive and pipelining; bodies that are counted or chunked; gzip of
+//! answers; refusals with the status that says why.
 //!
 //! Out of scope: routes (the handler's), request bodies larger than a form, answers
 //! that are produced while they are sent, upgrades, HTTP/2.
@@ -16,7 +18,9 @@ mod accept;
 mod address;
 mod connections;
 mod conversation;
+mod crew;
 mod head;
+mod protection;
 mod receive;
 mod request;
 mod response;
@@ -26,6 +30,7 @@ use std::time::Duration;
 
 pub use accept::Server;
 pub use address::ListenAddress;
+pub use protection::{BadProtection, Protection, ProtectionFiles, flag_name};
 pub use request::{Method, Request};
 pub use response::Response;
 

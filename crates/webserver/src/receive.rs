@@ -59,7 +59,8 @@ pub(crate) struct Received {
 }
 
 impl Receiver {
-    /// The next request, or `None` when the client has no more.
+    /// The next request, or `None` when the client has no more. The first one's time has
+    /// begun already.
     pub(crate) fn next(
         &mut self,
         wire: &mut Wire,
@@ -91,7 +92,9 @@ impl Receiver {
 
     fn head(&mut self, wire: &mut Wire, limits: &Limits) -> Result<Option<Head>, Trouble> {
         let waits = self.again && self.ahead.is_empty();
-        wire.within(if waits { limits.idle } else { limits.receive });
+        if self.again {
+            wire.within(if waits { limits.idle } else { limits.receive });
+        }
         let mut started = !waits;
         loop {
             // Empty lines before a request are passed over, as RFC 9112 asks for.

@@ -21,15 +21,8 @@ fn room_for(connections: usize) -> Limits {
 #[test]
 fn who_has_waited_longest_makes_room_for_who_comes() {
     let server = start(room_for(4));
-    let mut waiting: Vec<Client> = (0..4)
-        .map(|_| {
-            let mut client = Client::connect(&server);
-            // Answered once, so it is known to have its place.
-            client.send(&get("/hello", ""));
-            assert_eq!(client.answer().status, 200);
-            client
-        })
-        .collect();
+    let mut waiting: Vec<Client> = (0..4).map(|_| Client::connect(&server)).collect();
+    server.waits_for_connections(4);
     assert_eq!(Client::ask(&server, LAST).status, 200);
     waiting.remove(0).ends();
     let mut newest = waiting.remove(2);

@@ -37,11 +37,13 @@ fn in_a_pod_nothing_needs_to_be_typed() {
     --enable-namespace-metrics=false
     --exclude-phases=Succeeded,Failed
     --node-name=node-a
+    --via=proxy
     --api-server=https://10.0.0.1:443
     --token-file=/var/run/secrets/kubernetes.io/serviceaccount/token
     --ca-file=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt
     --request-timeout=10s
     --history=0s
+    --history-memory=67108864
     --log-level=info
     --once=false
     ");
@@ -53,6 +55,9 @@ fn the_printed_configuration_reads_back_as_the_same() {
     let printed = proxied.to_string();
     assert_eq!(config(&printed.lines().collect::<Vec<_>>()), proxied);
     let first = config(&[
+        "--web.config.file=/etc/web/config.yml",
+        "--web-bearer-token-file",
+        "/etc/web/token",
         "--once",
         "--once-timeout=5s",
         "--history=6h",
@@ -61,6 +66,30 @@ fn the_printed_configuration_reads_back_as_the_same() {
     let printed = first.to_string();
     let args: Vec<&str> = printed.lines().collect();
     assert_eq!(config(&args), first);
+}
+
+#[test]
+fn all_nodes_are_read_by_one_or_by_replicas_that_share_them() {
+    // NODE_NAME is in every pod, and says nothing against it.
+    let all = config(&["--nodes=all"]);
+    assert_eq!(all.nodes, Nodes::All(Shard::WHOLE));
+    let third = config(&[
+        "--nodes=all",
+        "--shard=2/3",
+        "--via=kubelet",
+        "--kubelet-ca-file=/etc/kubelet/ca.crt",
+        "--history=6h",
+        "--history-memory=96Mi",
+    ]);
+    assert!(third.nodes.are_discovered());
+    assert_eq!(third.history_memory, 96 << 20);
+    let printed = third.to_string();
+    assert!(
+        printed.contains("--nodes=all\n--shard=2/3\n--via=kubelet\n"),
+        "{printed}"
+    );
+    assert!(!printed.contains("--node-name"), "{printed}");
+    assert_eq!(config(&printed.lines().collect::<Vec<_>>()), third);
 }
 
 #[test]
@@ -135,6 +164,43 @@ fn a_bad_value_gives_one_line_with_flag_value_and_expectation() {
         (
             &["--node-name=Node_A"],
             r#"--node-name: "Node_A" is not a node name: lower-case letters, digits, - and ., at most 253 characters"#,
+        ),
+        (
+            &["--nodes=node-a"],
+            r#"--nodes: "node-a" is not all; single nodes go to --node-name"#,
+        ),
+        (
+            &["--nodes=all", "--shard=3/3"],
+            r#"--shard: "3/3" is not a part such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000"#,
+        ),
+        (
+            &["--shard=0/3"],
+            r#"--shard: "set" is not of use without --nodes=all"#,
+        ),
+        (
+            &["--nodes=all", "--node-name=node-a"],
+            r#"--node-name: "set" is not of use beside --nodes=all"#,
+        ),
+        (&["--via=ssh"], r#"--via: "ssh" is not proxy or kubelet"#),
+        (
+            &["--via=kubelet"],
+            r#"--kubelet-ca-file: "" is not set, as --via=kubelet needs: name the authority that signs the kubelets' serving certificates; where that is the cluster's own, /var/run/secrets/kubernetes.io/serviceaccount/ca.crt"#,
+        ),
+        (
+            &["--kubelet-ca-file=/x"],
+            r#"--kubelet-ca-file: "set" is not of use without --via=kubelet"#,
+        ),
+        (
+            &[
+                "--via=kubelet",
+                "--kubelet-ca-file=/x",
+                "--api-server=http://127.0.0.1:8001",
+            ],
+            r#"--token-file: "" is not set, as --via=kubelet needs beside an http:// API server"#,
+        ),
+        (
+            &["--history-memory=1000"],
+            r#"--history-memory: "1000" is not an amount of memory from 1Mi to 64Gi, such as 64Mi"#,
         ),
         (
             &["--log-level=loud"],

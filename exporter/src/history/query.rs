@@ -105,6 +105,11 @@ impl RangeQuery {
         (0..=(end - start) / step).map(move |n| start + n * step)
     }
 
+    /// Whether series of this name are asked for.
+    pub fn is_of(&self, name: &str) -> bool {
+        self.selector.name == name
+    }
+
     /// Whether a series is asked for.
     pub fn selects(&self, identity: &Identity) -> bool {
         self.selector.selects(identity.name, |name| {

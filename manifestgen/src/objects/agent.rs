@@ -61,6 +61,27 @@ fn environment(values: &Values) -> serde_json::Result<Vec<(&'static str, String,
             Expr::Value("agent.memoryQuery"),
         ),
         ("MODEL", word(&agent.model)?, Expr::Value("agent.model")),
+        (
+            "INTERVAL",
+            agent.interval_percent.to_string(),
+            number("agent.intervalPercent"),
+        ),
+        (
+            "HIGH_PERCENT",
+            agent.high_percent.to_string(),
+            number("agent.highPercent"),
+        ),
+        (
+            "LOW_PERCENT",
+            agent.low_percent.to_string(),
+            number("agent.lowPercent"),
+        ),
+        ("FLEET", word(&agent.fleet)?, Expr::Value("agent.fleet")),
+        (
+            "KEEP_NODES",
+            agent.keep_nodes.to_string(),
+            number("agent.keepNodes"),
+        ),
     ])
 }
 

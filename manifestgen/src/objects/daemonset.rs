@@ -185,6 +185,11 @@ pub fn exporter(values: &Values) -> serde_json::Result<Object> {
             format!("{first}/imagePullPolicy"),
             Expr::Value("image.exporter.pullPolicy"),
         )
+        .with(format!("{pod}/volumes"), Rule::Block("exporter.volumes"))
+        .with(
+            format!("{first}/volumeMounts"),
+            Rule::Block("exporter.volumeMounts"),
+        )
         .with(
             format!("{first}/livenessProbe"),
             Rule::Block("exporter.livenessProbe"),

@@ -71,12 +71,82 @@ pub struct Endpoint {
     /// Deadline of one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scrape_timeout: Option<String>,
+    /// http or https.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
+    /// How TLS is spoken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_config: Option<TlsConfig>,
+    /// User and password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<BasicAuth>,
+    /// Another login, such as a bearer token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<Authorization>,
     /// Changes to targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relabelings: Option<Vec<Relabeling>>,
     /// Changes to samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric_relabelings: Option<Vec<Relabeling>>,
+}
+
+/// How TLS is spoken.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TlsConfig {
+    /// Authorities that are trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<SecretOrConfigMap>,
+    /// Certificate that is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cert: Option<SecretOrConfigMap>,
+    /// Its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_secret: Option<Key>,
+    /// Name that the other side's certificate must have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+}
+
+/// A key of a Secret or of a ConfigMap.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SecretOrConfigMap {
+    /// Of a Secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Key>,
+    /// Of a ConfigMap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_map: Option<Key>,
+}
+
+/// User and password.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BasicAuth {
+    /// In a Secret.
+    pub username: Key,
+    /// In a Secret.
+    pub password: Key,
+}
+
+/// A login by one word.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Authorization {
+    /// Bearer, if nothing is said.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
+    /// In a Secret.
+    pub credentials: Key,
+}
+
+/// A key of an object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Key {
+    /// Name of the object.
+    pub name: String,
+    /// The key in it.
+    pub key: String,
 }
 
 /// One step of a relabeling.
@@ -209,6 +279,22 @@ pub fn service_monitor(values: &Values) -> serde_json::Result<Object> {
         .with(
             format!("{endpoint}/scrapeTimeout"),
             Rule::Optional("serviceMonitor.scrapeTimeout"),
+        )
+        .with(
+            format!("{endpoint}/scheme"),
+            Rule::Optional("serviceMonitor.scheme"),
+        )
+        .with(
+            format!("{endpoint}/tlsConfig"),
+            Rule::Block("serviceMonitor.tlsConfig"),
+        )
+        .with(
+            format!("{endpoint}/basicAuth"),
+            Rule::Block("serviceMonitor.basicAuth"),
+        )
+        .with(
+            format!("{endpoint}/authorization"),
+            Rule::Block("serviceMonitor.authorization"),
         )
         .with(
             format!("{endpoint}/relabelings"),

@@ -4,9 +4,9 @@ use contract::series;
 use serde_json::{Value, json};
 
 use super::{
-    AdmissionPolicy, Agent, AgentMode, Alerts, Exporter, Format, GrafanaDashboard, Image, Images,
-    LogLevel, Model, NetworkPolicy, Object, Phase, PrometheusRule, PullPolicy, Rbac, Service,
-    ServiceAccount, ServiceAccounts, ServiceMonitor, Strings, Values,
+    AdmissionPolicy, Agent, AgentMode, Alerts, Exporter, FleetView, Format, GrafanaDashboard,
+    Image, Images, LogLevel, Model, NetworkPolicy, Object, Phase, PrometheusRule, PullPolicy, Rbac,
+    Service, ServiceAccount, ServiceAccounts, ServiceMonitor, Strings, Values,
 };
 
 /// An object literal.
@@ -107,6 +107,10 @@ impl Default for Values {
                 annotations: Strings::new(),
                 interval: String::new(),
                 scrape_timeout: String::new(),
+                scheme: String::new(),
+                tls_config: Object::new(),
+                basic_auth: Object::new(),
+                authorization: Object::new(),
                 relabelings: Vec::new(),
                 metric_relabelings: Vec::new(),
                 sample_limit: 10_000,
@@ -163,6 +167,8 @@ impl Default for Exporter {
             history: "0s".to_owned(),
             log_level: LogLevel::Info,
             extra_args: Vec::new(),
+            volumes: Vec::new(),
+            volume_mounts: Vec::new(),
             env: Strings::new(),
             resources: resources(("50m", "32Mi"), ("300m", "128Mi")),
             node_selector: strings(&[("kubernetes.io/os", "linux")]),
@@ -208,6 +214,11 @@ impl Default for Agent {
             cpu_query: series::CPU_USAGE.name.to_owned(),
             memory_query: series::MEMORY_USAGE.name.to_owned(),
             model: Model::Auto,
+            interval_percent: 80,
+            high_percent: 80,
+            low_percent: 20,
+            fleet: FleetView::Auto,
+            keep_nodes: 1,
             format: Format::Text,
             extra_args: Vec::new(),
             volumes: Vec::new(),

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::defaults::{object, resources, strings};
-use super::{AgentMode, Format, Model, PullPolicy, Values};
+use super::{AgentMode, FleetView, Format, Model, PullPolicy, Values};
 
 impl Values {
     /// For a cluster in which people try things: seldom, small, the newest image.
@@ -97,7 +97,16 @@ impl Values {
         let exporter = &mut values.exporter;
         exporter.enable_namespace_metrics = true;
         exporter.history = "6h".to_owned();
-        exporter.extra_args = vec!["--request-timeout=20s".to_owned()];
+        exporter.extra_args = vec!["--web-config-file=/etc/web/web.yml".to_owned()];
+        exporter.volumes = vec![object(
+            json!({"name": "web", "secret": {"secretName": "k8s-ai-exporter-web"}}),
+        )];
+        exporter.volume_mounts = vec![object(
+            json!({"name": "web", "mountPath": "/etc/web", "readOnly": true}),
+        )];
+        for probe in [&mut exporter.liveness_probe, &mut exporter.readiness_probe] {
+            probe["httpGet"]["scheme"] = "HTTPS".into();
+        }
         exporter.env = strings(&[("HTTPS_PROXY", "http://proxy:3128"), ("Y", "on")]);
         exporter.priority_class_name = "system-node-critical".to_owned();
         exporter.pod_labels = labels.clone();
@@ -108,6 +117,9 @@ impl Values {
         agent.shards = 4;
         agent.every = "2m".to_owned();
         agent.model = Model::Linear;
+        agent.interval_percent = 95;
+        agent.high_percent = 70;
+        agent.fleet = FleetView::Off;
         agent.format = Format::Json;
         agent.volumes = vec![object(
             json!({"name": "secrets", "secret": {"secretName": "k8s-ai-agent"}}),
@@ -115,7 +127,7 @@ impl Values {
         agent.volume_mounts = vec![object(
             json!({"name": "secrets", "mountPath": "/etc/k8s-ai-agent", "readOnly": true}),
         )];
-        agent.extra_args = vec!["--high=70".to_owned()];
+        agent.extra_args = vec!["--explain".to_owned()];
         agent.env = strings(&[
             ("FAIL_ON", "critical"),
             ("SLACK_WEBHOOK_URL_FILE", "/etc/k8s-ai-agent/slack-url"),
@@ -139,6 +151,17 @@ impl Values {
         values.service_monitor.annotations = annotations;
         values.service_monitor.interval = "1m30s".to_owned();
         values.service_monitor.scrape_timeout = "15s".to_owned();
+        let secret = |key| json!({"name": "k8s-ai-exporter-scrape", "key": key});
+        values.service_monitor.scheme = "https".to_owned();
+        values.service_monitor.tls_config = object(json!({
+            "ca": {"secret": secret("ca.crt")},
+            "cert": {"secret": secret("tls.crt")},
+            "keySecret": secret("tls.key"),
+            "serverName": "exporter.example.org",
+        }));
+        values.service_monitor.basic_auth =
+            object(json!({"username": secret("user"), "password": secret("password")}));
+        values.service_monitor.authorization = object(json!({"credentials": secret("token")}));
         values.service_monitor.relabelings = vec![object(
             json!({"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "host"}),
         )];

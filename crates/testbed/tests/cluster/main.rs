@@ -5,6 +5,7 @@ mod client;
 mod credentials;
 mod endpoints;
 mod faults;
+mod kubelets;
 mod program;
 mod replay;
 mod truth;

@@ -8,10 +8,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
-use webserver::{Limits, ListenAddress, Method, Request, Response, Server};
+use webserver::{Limits, ListenAddress, Method, Protection, Request, Response, Server};
 
 /// Longest wait for anything that must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Small bounds, so that little is needed to reach them.
 pub(crate) fn limits() -> Limits {
@@ -26,10 +26,15 @@ pub(crate) fn limits() -> Limits {
 
 /// A server that says what it was asked.
 pub(crate) fn start(limits: Limits) -> Running {
+    start_protected(limits, Protection::default())
+}
+
+/// The same for some only.
+pub(crate) fn start_protected(limits: Limits, protection: Protection) -> Running {
     let listener = "127.0.0.1:0".parse().map(ListenAddress::bind);
     let listener = listener.expect("an address").expect("a free port");
     Running(Some(
-        Server::start(listener, limits, answer).expect("a server"),
+        Server::start(listener, limits, protection, answer).expect("a server"),
     ))
 }
 

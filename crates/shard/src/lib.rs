@@ -1,8 +1,8 @@
 //! A part of a fleet too large for one process: which nodes are in it. Pure.
 //!
 //! A node is in exactly one shard, by a hash of its name that is the same in every
-//! release and on every machine: pods of one Indexed Job share the fleet without
-//! knowing of one another.
+//! release, in both programs and on every machine: pods of one Indexed Job or
+//! StatefulSet share the fleet without knowing of one another.
 
 use std::fmt;
 
@@ -65,10 +65,12 @@ impl fmt::Display for Shard {
     }
 }
 
+/// A number that follows from a node's name alone.
+///
 /// FNV-1a in 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>), its bits mixed once more as
 /// MurmurHash3's finalizer does: of names that differ in their last digit, FNV-1a
 /// alone spreads the low bits poorly.
-fn hash(name: &str) -> u64 {
+pub fn hash(name: &str) -> u64 {
     let mut hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });

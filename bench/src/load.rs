@@ -1,0 +1,222 @@
+//! What a cluster's API server has to bear: requests and bytes a second, from the
+//! bodies of one node, measured as the exporter receives them.
+//!
+//! The kubelet's pages and the node object are captures of a real one, with 99
+//! running pods; the lists are the simulated API server's. Bytes are those of
+//! bodies as sent, compressed where the server compresses.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use contract::kubelet::{CADVISOR_PATH, RESOURCE_PATH};
+use exposition::{Consumer, Problem, Sample};
+use k8s_ai_exporter::apiserver::{self, Way};
+use k8s_ai_exporter::args::{NodeName, Phase};
+use k8s_ai_exporter::credentials::Credentials;
+use testbed::{Cluster, Node, Replay, Running};
+use webclient::BaseUrl;
+
+const PODS: u32 = 99;
+
+/// Nodes of the simulated cluster whose lists are measured.
+const LISTED_NODES: u32 = 100;
+
+const CLUSTERS: [u32; 3] = [100, 1_000, 5_000];
+
+/// Rounds of the exporter's defaults, in a second.
+const ROUND: f64 = 1.0 / 30.0;
+const CADVISOR_ROUND: f64 = 1.0 / 60.0;
+const NODE_ROUND: f64 = 1.0 / 300.0;
+const LIST_ROUND: f64 = 1.0 / 60.0;
+
+/// Bytes of one body each.
+struct Bodies {
+    resource: u64,
+    cadvisor: u64,
+    node: u64,
+    pods_of_node: u64,
+    /// Of the lists of all, by node.
+    listed_node: f64,
+    listed_pods: f64,
+}
+
+/// Requests and bytes, in a second.
+#[derive(Clone, Copy, Default)]
+struct Load {
+    requests: f64,
+    bytes: f64,
+}
+
+impl Load {
+    fn and(self, rate: f64, bytes: f64) -> Self {
+        Self {
+            requests: self.requests + rate,
+            bytes: self.bytes + rate * bytes,
+        }
+    }
+}
+
+/// The table, as Markdown.
+pub(crate) fn table() -> Result<String, String> {
+    let bodies = measure()?;
+    let b = |bytes: u64| bytes as f64;
+    let rows: [(&str, &dyn Fn(f64) -> Load); 6] = [
+        ("a pod on each node, the defaults", &|n| {
+            of_each_node(&bodies, n).and(n * CADVISOR_ROUND, b(bodies.cadvisor))
+        }),
+        ("the same, `--enable-cadvisor=false`", &|n| {
+            of_each_node(&bodies, n)
+        }),
+        ("one pod, `--nodes=all --enable-cadvisor=false`", &|n| {
+            Load::default()
+                .and(n * ROUND, b(bodies.resource))
+                .and(n * NODE_ROUND, b(bodies.node))
+                .and(LIST_ROUND, n * bodies.listed_node)
+                .and(LIST_ROUND, n * bodies.listed_pods)
+        }),
+        ("a pod on each node, `--via=kubelet`", &|n| {
+            Load::default()
+                .and(n * ROUND, b(bodies.pods_of_node))
+                .and(n * NODE_ROUND, b(bodies.node))
+        }),
+        (
+            "cAdvisor scraped whole through the proxy, each 30 s",
+            &|n| Load::default().and(n * ROUND, b(bodies.cadvisor)),
+        ),
+        (
+            "the prototype: each node's pod reads every node's cAdvisor",
+            &|n| Load::default().and(n * n * ROUND, b(bodies.cadvisor)),
+        ),
+    ];
+    let mut text = format!(
+        "Bodies of a node with {PODS} running pods, bytes as sent: resource {}, cAdvisor {}, node object {}, its pods {}; \
+         in the lists of all: {:.0} a node, {:.0} for its pods.\n\n| |",
+        bodies.resource,
+        bodies.cadvisor,
+        bodies.node,
+        bodies.pods_of_node,
+        bodies.listed_node,
+        bodies.listed_pods
+    );
+    // Writing to a String cannot fail.
+    for nodes in CLUSTERS {
+        let _ = write!(text, " {nodes} nodes |");
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"---|".repeat(CLUSTERS.len()));
+    for (name, load) in rows {
+        let _ = write!(text, "\n| {name} |");
+        for nodes in CLUSTERS {
+            let Load { requests, bytes } = load(f64::from(nodes));
+            let _ = write!(text, " {}/s, {}B/s |", short(requests), short(bytes));
+        }
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+/// What a pod on each node asks for, without cAdvisor.
+fn of_each_node(bodies: &Bodies, nodes: f64) -> Load {
+    Load::default()
+        .and(nodes * ROUND, bodies.resource as f64)
+        .and(nodes * ROUND, bodies.pods_of_node as f64)
+        .and(nodes * NODE_ROUND, bodies.node as f64)
+}
+
+/// Three digits and a prefix: `28.4 k`.
+fn short(number: f64) -> String {
+    let mut number = number;
+    let mut prefix = "";
+    for next in ["k", "M", "G", "T"] {
+        if number < 1000.0 {
+            break;
+        }
+        number /= 1000.0;
+        prefix = next;
+    }
+    let decimals = match number {
+        n if n >= 100.0 => 0,
+        n if n >= 10.0 => 1,
+        _ => 2,
+    };
+    format!("{number:.decimals$} {prefix}")
+}
+
+fn measure() -> Result<Bodies, String> {
+    let real = |captures: &str| {
+        let replay = Replay::dir(testbed::fixtures().join(captures));
+        start(Cluster::new().replay(replay.map_err(|error| error.to_string())?))
+    };
+    let (kubelet, object) = (real("100-pods")?, real("10-pods")?);
+    let mut listed = Cluster::new();
+    for number in 0..LISTED_NODES {
+        listed = listed.node(Node::new(format!("ip-10-0-{number}-17.ec2.internal")).pods(PODS));
+    }
+    let listed = start(listed)?;
+    let name = NodeName::parse("node-a")?;
+    let phases = [Phase::Succeeded, Phase::Failed];
+    let all = f64::from(LISTED_NODES);
+    Ok(Bodies {
+        resource: page(&kubelet, &name, RESOURCE_PATH)?,
+        cadvisor: page(&kubelet, &name, CADVISOR_PATH)?,
+        node: received(&object, |api, bytes| {
+            apiserver::node(api, &name, bytes).map(drop)
+        })?,
+        pods_of_node: received(&kubelet, |api, bytes| {
+            let count = apiserver::active_pods(api, &name, &phases, bytes)?;
+            assert_eq!(count, u64::from(PODS), "the captured pods");
+            Ok(())
+        })?,
+        listed_node: received(&listed, |api, bytes| {
+            apiserver::node_names(api, bytes).map(drop)
+        })? as f64
+            / all,
+        listed_pods: received(&listed, |api, bytes| {
+            apiserver::active_pods_by_node(api, &phases, bytes).map(drop)
+        })? as f64
+            / all,
+    })
+}
+
+fn start(cluster: testbed::Builder) -> Result<Running, String> {
+    cluster
+        .start()
+        .map_err(|error| format!("simulated cluster: {error}"))
+}
+
+/// The bytes of the bodies that a question brings.
+fn received(
+    cluster: &Running,
+    ask: impl Fn(&Credentials, &mut u64) -> Result<(), apiserver::ScrapeError>,
+) -> Result<u64, String> {
+    let file = |path: &Path| Some(path.to_owned());
+    let credentials = Credentials::new(
+        BaseUrl::parse(&cluster.url()).map_err(|error| error.to_string())?,
+        file(cluster.token_file()),
+        file(cluster.ca_file()),
+        Duration::from_secs(30),
+        1,
+    );
+    let mut bytes = 0;
+    ask(&credentials, &mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+fn page(cluster: &Running, node: &NodeName, path: &str) -> Result<u64, String> {
+    received(cluster, |credentials, bytes| {
+        let way = Way::Proxy { credentials, node };
+        way.exposition(path, &mut Nothing, bytes)
+    })
+}
+
+/// Takes a page without reading it.
+struct Nothing;
+
+impl Consumer for Nothing {
+    fn wants(&self, _: &[u8]) -> bool {
+        false
+    }
+    fn sample(&mut self, _: &Sample<'_>) {}
+    fn problem(&mut self, _: Problem) {}
+}

@@ -1,0 +1,243 @@
+//! `just siege`: the exporter's open port among thousands of clients that mean no good.
+//!
+//! Each row is one habit of such clients. Meanwhile two well-meaning clients ask for
+//! `/metrics`, one from the crowd's own address and one from another, each request on a
+//! connection of its own. So does a third of a listener that does nothing but answer: what
+//! is slow there is the machine's doing, not the exporter's. Exits with 1 when a bound is missed.
+
+use std::fmt;
+use std::io::{self, Read, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use e2e::crowd::{CROWD, Crowd, Habit, connect};
+use e2e::{Process, eventually};
+use testbed::{Cluster, Node};
+
+const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// What must hold throughout, for the neighbour's requests and the process.
+const SLOWEST: Duration = Duration::from_secs(1);
+const MOST_THREADS: u64 = 64;
+const MOST_RESIDENT_KIB: u64 = 16 * 1024;
+
+/// Rows: habit, connections, descriptors that the exporter may have (0: as many as we).
+const ROWS: [(Habit, usize, u32); 9] = [
+    (Habit::Silent, 5000, 0),
+    (Habit::HalfHead, 5000, 0),
+    (Habit::HalfForm, 5000, 0),
+    (Habit::SlowReader, 1000, 0),
+    (Habit::EndlessHeaders, 500, 0),
+    (Habit::Insistent, 100, 0),
+    (Habit::HalfHead, 5000, 64),
+    (Habit::HalfHead, 5000, 20),
+    (Habit::Insistent, 100, 20),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(exporter), Some(seconds)) = (
+        arguments.next(),
+        arguments.next().and_then(|text| text.parse().ok()),
+    ) else {
+        eprintln!("siege: expected the exporter's path and the seconds that each row takes");
+        return ExitCode::from(2);
+    };
+    let mut table = String::from(
+        "| clients | descriptors | came | neighbour: failed | slowest | same address: failed | slowest \
+         | idle listener: failed | slowest | threads | MiB | recovered in | MiB | |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    let mut held = true;
+    let idle = match idle_listener() {
+        Ok(address) => address,
+        Err(error) => {
+            eprintln!("siege: no port for the idle listener: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    for (habit, size, descriptors) in ROWS {
+        eprintln!("siege: {size} × {habit:?} for {seconds} s …");
+        let row = besiege(
+            &exporter,
+            idle,
+            habit,
+            size,
+            descriptors,
+            Duration::from_secs(seconds),
+        );
+        held &= row.held;
+        table.push_str(&row.text);
+    }
+    // A closed pipe is the reader's choice.
+    let _ = std::io::stdout().write_all(table.as_bytes());
+    ExitCode::from(u8::from(!held))
+}
+
+struct Row {
+    text: String,
+    held: bool,
+}
+
+fn besiege(
+    exporter: &str,
+    idle: SocketAddr,
+    habit: Habit,
+    size: usize,
+    descriptors: u32,
+    time: Duration,
+) -> Row {
+    let cluster = Cluster::new()
+        .node(Node::new("node-a"))
+        .housekeeping(Duration::from_millis(500))
+        .start()
+        .expect("a cluster");
+    let limit = match descriptors {
+        0 => String::new(),
+        limit => format!("ulimit -n {limit}; "),
+    };
+    let process = Process::start(
+        Command::new("sh")
+            .args(["-c", &format!("{limit}exec \"$0\" \"$@\""), exporter])
+            .args(["--listen-address=127.0.0.1:0", "--node-name=node-a"])
+            .args(["--scrape-interval=1s", "--cadvisor-interval=1s"])
+            .arg(format!("--api-server={}", cluster.url()))
+            .arg(format!("--ca-file={}", cluster.ca_file().display()))
+            .arg(format!("--token-file={}", cluster.token_file().display())),
+    );
+    let line = process.line_with("serving on ");
+    let address = line.rsplit(' ').next().expect("an address").to_owned();
+    let port: SocketAddr = address.parse().expect("an address");
+    eventually("cores", || ask(NEIGHBOUR, port).ok());
+
+    let calm = figure(process.pid(), "Threads:");
+    let crowd = Crowd::start(&address, size, habit, Duration::from_secs(1));
+    let (mut neighbour, mut same, mut plain) =
+        (Asked::default(), Asked::default(), Asked::default());
+    let (mut threads, mut resident) = (0, 0);
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        neighbour.note(|| ask(NEIGHBOUR, port));
+        same.note(|| ask(CROWD, port));
+        plain.note(|| ask_idle(idle));
+        threads = threads.max(figure(process.pid(), "Threads:"));
+        resident = resident.max(figure(process.pid(), "VmRSS:"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let came = crowd.opened();
+    drop(crowd);
+    let recovered = recovers(|| {
+        let now = figure(process.pid(), "Threads:");
+        now > 0 && now <= calm + 1 && ask(NEIGHBOUR, port).is_ok()
+    });
+    let held = neighbour.failed == 0
+        && neighbour.slowest <= SLOWEST
+        && threads <= MOST_THREADS
+        && resident <= MOST_RESIDENT_KIB
+        && recovered.is_some();
+    let descriptors = match descriptors {
+        0 => "many".to_owned(),
+        limit => limit.to_string(),
+    };
+    let recovered = recovered.map_or("never".to_owned(), millis);
+    let verdict = if held { "held" } else { "MISSED" };
+    Row {
+        text: format!(
+            "| {size} × {habit:?} | {descriptors} | {came} | {neighbour} | {same} | {plain} | {threads} | {:.1} | {recovered} | {:.1} | {verdict} |\n",
+            resident as f64 / 1024.0,
+            figure(process.pid(), "VmRSS:") as f64 / 1024.0,
+        ),
+        held,
+    }
+}
+
+/// How long it takes until all is well again.
+fn recovers(mut well: impl FnMut() -> bool) -> Option<Duration> {
+    let start = Instant::now();
+    while !well() {
+        if start.elapsed() > Duration::from_secs(30) {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Some(start.elapsed())
+}
+
+fn millis(time: Duration) -> String {
+    format!("{:.0} ms", time.as_secs_f64() * 1e3)
+}
+
+/// How requests fared.
+#[derive(Default)]
+struct Asked {
+    count: u64,
+    failed: u64,
+    slowest: Duration,
+}
+
+impl Asked {
+    fn note(&mut self, ask: impl FnOnce() -> io::Result<()>) {
+        let start = Instant::now();
+        self.count += 1;
+        self.failed += u64::from(ask().is_err());
+        self.slowest = self.slowest.max(start.elapsed());
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} / {} | {}",
+            self.failed,
+            self.count,
+            millis(self.slowest)
+        )
+    }
+}
+
+/// One request for `/metrics` on a connection of its own, answered in full.
+fn ask(from: Ipv4Addr, port: SocketAddr) -> io::Result<()> {
+    let mut socket: TcpStream = connect(from, port)?;
+    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+    socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer)?;
+    if answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\nk8s_node_cpu_usage_cores{") {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::InvalidData.into())
+    }
+}
+
+/// Starts a listener that answers whoever comes with a line, and then hangs up.
+fn idle_listener() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    std::thread::spawn(move || {
+        for mut socket in listener.incoming().flatten() {
+            // Who does not read it counts it as failed.
+            let _ = socket.write_all(b"here\n");
+        }
+    });
+    Ok(address)
+}
+
+/// The same way to the idle listener: a connection, a thread that wakes, an answer.
+fn ask_idle(port: SocketAddr) -> io::Result<()> {
+    let mut socket = connect(NEIGHBOUR, port)?;
+    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+    socket.read_to_string(&mut String::new()).map(drop)
+}
+
+/// A number in the process's status; 0 when it is no more.
+fn figure(pid: u32, name: &str) -> u64 {
+    std::fs::read_to_string(format!("/proc/{pid}/status"))
+        .ok()
+        .and_then(|status| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse().ok()
+        })
+        .unwrap_or(0)
+}

@@ -1,0 +1,511 @@
+//! The real exporter reading all nodes of a simulated cluster, through the proxy and
+//! directly, over real TLS.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use e2e::{Exporter, eventually, exporter_of_all, program, run, value_in};
+use testbed::{Certificate, Cluster, Effect, Endpoint, Fault, Node, Right, Running, Shape};
+
+fn node(name: &str) -> Node {
+    Node::new(name).cores(4.0).shape(Shape::STEADY)
+}
+
+/// `node-0` with one pod, `node-1` with two, and so on.
+fn cluster(nodes: u32) -> Running {
+    builder(nodes).start().expect("a cluster")
+}
+
+fn builder(nodes: u32) -> testbed::Builder {
+    let mut builder = Cluster::new().housekeeping(Duration::from_millis(300));
+    for number in 0..nodes {
+        builder = builder.node(node(&format!("node-{number}")).pods(number + 1));
+    }
+    builder
+}
+
+const RESOURCE_ONLY: &str = "--enable-cadvisor=false";
+
+fn cpu(node: &str) -> String {
+    format!("k8s_node_cpu_usage_cores{{node=\"{node}\"}}")
+}
+
+/// The nodes of which anything is published.
+fn published(exporter: &Exporter) -> BTreeSet<String> {
+    let text = exporter.get("/metrics").text();
+    text.lines()
+        .filter_map(|line| line.split_once("node=\"")?.1.split_once('"'))
+        .map(|(node, _)| node.to_owned())
+        .filter(|node| !node.is_empty())
+        .collect()
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Flags to reach kubelets directly.
+fn direct(cluster: &Running) -> [String; 2] {
+    let ca = cluster.kubelet_ca_file().display();
+    [
+        "--via=kubelet".to_owned(),
+        format!("--kubelet-ca-file={ca}"),
+    ]
+}
+
+#[test]
+fn all_nodes_are_read_with_four_rights_and_their_pods_in_one_list() {
+    let cluster = cluster(5);
+    cluster.grant_only(&[
+        Right::GetNodesProxy,
+        Right::GetNodes,
+        Right::ListNodes,
+        Right::ListPods,
+    ]);
+    let exporter = Exporter::of_all(&cluster, &[]);
+    for number in 0..5 {
+        let name = format!("node-{number}");
+        let cores = exporter.value_of(&cpu(&name));
+        let truth = cluster.truth(&name, SystemTime::now()).cores;
+        assert!(
+            (cores - truth).abs() < 0.01 * truth,
+            "{name}: {cores}, truth {truth}"
+        );
+        let pods = format!("k8s_node_active_pods{{node=\"{name}\"}}");
+        assert_eq!(exporter.value_of(&pods), f64::from(number) + 1.0);
+        exporter.value_of(&format!(
+            "k8s_node_memory_allocatable_bytes{{node=\"{name}\"}}"
+        ));
+    }
+    let asked = cluster.requests();
+    let pods = asked.get(Endpoint::Pods);
+    for part in [
+        "status.phase%21%3DSucceeded",
+        "includeObject=None",
+        "resourceVersion=0",
+    ] {
+        assert!(
+            pods.last_target.contains(part),
+            "{part} in {}",
+            pods.last_target
+        );
+    }
+    assert!(
+        !pods.last_target.contains("nodeName"),
+        "{}",
+        pods.last_target
+    );
+    assert!(asked.get(Endpoint::Nodes).last_headers["accept"].contains("as=Table"));
+    assert!(
+        asked.count(Endpoint::Pods) < asked.count(Endpoint::Resource) / 5,
+        "one list for all of them, and that every other round"
+    );
+    assert_eq!(asked.count(Endpoint::Node), 5, "seldom");
+    let text = exporter.get("/metrics").text();
+    for endpoint in ["nodes", "pods"] {
+        let up = format!("k8s_ai_exporter_up{{node=\"\",endpoint=\"{endpoint}\"}}");
+        assert_eq!(value_in(&text, &up), Some(1.0), "{text}");
+    }
+    let (code, out, err) = run(
+        std::process::Command::new("promtool").args(["check", "metrics"]),
+        &text,
+    );
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
+}
+
+#[test]
+fn a_right_that_is_missing_is_named_and_what_the_others_give_is_published() {
+    let cluster = cluster(2);
+    cluster.grant_only(&[Right::GetNodesProxy, Right::GetNodes, Right::ListNodes]);
+    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+    let line = exporter
+        .process
+        .line_with("all nodes: pods fails (forbidden)");
+    assert!(line.contains("cannot list resource"), "{line}");
+    exporter.value_of(&cpu("node-1"));
+    assert_eq!(
+        exporter.value("k8s_node_active_pods{node=\"node-1\"}"),
+        None
+    );
+}
+
+#[test]
+fn nodes_that_join_appear_and_those_that_leave_take_all_their_series_along() {
+    let cluster = cluster(2);
+    let exporter = Exporter::of_all(&cluster, &["--history=1h"]);
+    exporter.value_of(&cpu("node-1"));
+    cluster.join(node("new").pods(7));
+    exporter.value_of(&cpu("new"));
+    assert_eq!(exporter.value_of("k8s_node_active_pods{node=\"new\"}"), 7.0);
+    cluster.leave("node-1");
+    eventually("node-1 is gone", || {
+        (published(&exporter) == names(&["new", "node-0"])).then_some(())
+    });
+    // Its history stays, and ends.
+    let url = "/api/v1/query_range?query=k8s_node_active_pods&step=1";
+    let series = |start: u64, end: u64| {
+        let answer = exporter
+            .get(&format!("{url}&start={start}&end={end}"))
+            .json();
+        let series = answer["data"]["result"].as_array().expect("series").clone();
+        series
+            .iter()
+            .map(|each| each["metric"]["node"].as_str().expect("a node").to_owned())
+            .collect::<BTreeSet<_>>()
+    };
+    let now = unix_seconds();
+    assert_eq!(
+        series(now - 60, now + 1),
+        names(&["new", "node-0", "node-1"])
+    );
+    eventually("its series has ended", || {
+        let now = unix_seconds();
+        (series(now, now) == names(&["new", "node-0"])).then_some(())
+    });
+    // Nobody asks for it any more; who comes back is a new one.
+    let asked = |cluster: &Running| {
+        cluster
+            .requests()
+            .get(Endpoint::Resource)
+            .statuses
+            .get(&404)
+            .copied()
+    };
+    let before = asked(&cluster);
+    cluster.join(node("node-1").pods(9));
+    exporter.value_of(&cpu("node-1"));
+    assert_eq!(
+        exporter.value_of("k8s_node_active_pods{node=\"node-1\"}"),
+        9.0
+    );
+    assert_eq!(asked(&cluster), before);
+}
+
+fn unix_seconds() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.expect("a clock").as_secs()
+}
+
+#[test]
+fn more_hanging_nodes_than_workers_do_not_keep_the_others_from_being_read() {
+    let mut builder = builder(3);
+    for number in 0..40 {
+        builder = builder.node(node(&format!("hanging-{number}")));
+    }
+    let cluster = builder.start().expect("a cluster");
+    for number in 0..40 {
+        let latency = Effect::Latency(Duration::from_secs(600));
+        let name = format!("hanging-{number}");
+        cluster.fault(Fault::new(latency).on(Endpoint::Resource).of_node(name));
+    }
+    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY, "--request-timeout=2s"]);
+    for number in 0..3 {
+        exporter.value_of(&cpu(&format!("node-{number}")));
+    }
+    eventually("a hanging node has failed", || {
+        let errors = "k8s_ai_exporter_scrape_errors_total{node=\"hanging-39\",endpoint=\"resource\",reason=\"timeout\"}";
+        exporter.value(errors)
+    });
+    let since = |node: &str| {
+        let series = "k8s_ai_exporter_last_success_timestamp_seconds";
+        exporter.value_of(&format!(
+            "{series}{{node=\"{node}\",endpoint=\"resource\"}}"
+        ))
+    };
+    let before = since("node-0");
+    eventually("five further rounds", || {
+        (since("node-0") >= before + 5.0).then_some(())
+    });
+    assert!(!published(&exporter).is_empty());
+    assert_eq!(exporter.value(&cpu("hanging-0")), None);
+}
+
+#[test]
+fn a_failing_node_is_counted_under_its_name_and_harms_no_other() {
+    let cluster = cluster(3);
+    cluster.fault(
+        Fault::new(Effect::status(503))
+            .on(Endpoint::Resource)
+            .of_node("node-1"),
+    );
+    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+    exporter.value_of(&cpu("node-0"));
+    exporter.value_of(&cpu("node-2"));
+    let errors = |node: &str| {
+        format!(
+            "k8s_ai_exporter_scrape_errors_total{{node=\"{node}\",endpoint=\"resource\",reason=\"unavailable\"}}"
+        )
+    };
+    exporter.value_of(&errors("node-1"));
+    assert_eq!(exporter.value(&errors("node-0")), None);
+    assert_eq!(exporter.value(&cpu("node-1")), None);
+    cluster.clear_faults();
+    exporter.value_of(&cpu("node-1"));
+}
+
+#[test]
+fn a_list_that_fails_takes_no_node_away() {
+    let cluster = cluster(2);
+    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+    exporter.value_of(&cpu("node-1"));
+    for effect in [
+        Effect::status(500),
+        Effect::html(),
+        Effect::status_with_200(),
+        Effect::Empty,
+        Effect::body("application/json", r#"{"kind":"Table","metadata":{}}"#),
+    ] {
+        let before = cluster.requests().count(Endpoint::Nodes);
+        cluster.fault(Fault::new(effect).on(Endpoint::Nodes).times(1));
+        eventually("two lists", || {
+            (cluster.requests().count(Endpoint::Nodes) >= before + 2).then_some(())
+        });
+        assert_eq!(published(&exporter), names(&["node-0", "node-1"]));
+    }
+    let down = "k8s_ai_exporter_scrape_errors_total{node=\"\",endpoint=\"nodes\",reason=\"json\"}";
+    assert!(exporter.value_of(down) >= 1.0);
+}
+
+#[test]
+fn an_empty_list_and_one_of_null_mean_no_nodes() {
+    for list in [
+        r#"{"kind":"Table","columnDefinitions":[{"name":"Name"}],"rows":null}"#,
+        r#"{"kind":"NodeList","items":null}"#,
+        r#"{"kind":"NodeList","items":[]}"#,
+    ] {
+        let cluster = cluster(2);
+        let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+        exporter.value_of(&cpu("node-1"));
+        let empty = Effect::body("application/json", list);
+        cluster.fault(Fault::new(empty).on(Endpoint::Nodes));
+        eventually("not ready", || {
+            (exporter.get("/readyz").status == 503).then_some(())
+        });
+        assert_eq!(published(&exporter), names(&[]));
+        cluster.clear_faults();
+        exporter.value_of(&cpu("node-1"));
+    }
+}
+
+#[test]
+fn pages_are_followed_and_a_list_that_expires_between_them_is_read_again() {
+    let cluster = cluster(4);
+    cluster.force_paging(Some(1));
+    for endpoint in [Endpoint::Nodes, Endpoint::Pods] {
+        let slow = Effect::Latency(Duration::from_millis(250));
+        cluster.fault(Fault::new(slow).on(endpoint));
+    }
+    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+    for endpoint in [Endpoint::Nodes, Endpoint::Pods] {
+        let page = |wanted: u64| {
+            eventually("a page", || {
+                (cluster.requests().count(endpoint) >= wanted).then_some(())
+            });
+        };
+        page(2);
+        cluster.expire_continue_tokens();
+        eventually("410", || {
+            cluster.requests().get(endpoint).statuses.get(&410).copied()
+        });
+    }
+    cluster.clear_faults();
+    for number in 0..4 {
+        exporter.value_of(&cpu(&format!("node-{number}")));
+        let pods = format!("k8s_node_active_pods{{node=\"node-{number}\"}}");
+        assert_eq!(
+            exporter.value_of(&pods),
+            f64::from(number) + 1.0,
+            "each counted once"
+        );
+    }
+    let text = exporter.get("/metrics").text();
+    assert!(
+        !text.contains("http_status"),
+        "410 there is no failure: {text}"
+    );
+}
+
+#[test]
+fn two_shards_have_every_node_exactly_once() {
+    let cluster = cluster(12);
+    let exporters = ["--shard=0/2", "--shard=1/2"]
+        .map(|shard| Exporter::of_all(&cluster, &[RESOURCE_ONLY, shard]));
+    let both = eventually("all nodes", || {
+        let both = [published(&exporters[0]), published(&exporters[1])];
+        (both[0].len() + both[1].len() >= 12).then_some(both)
+    });
+    assert!(both[0].is_disjoint(&both[1]), "{both:?}");
+    assert_eq!(both[0].union(&both[1]).count(), 12);
+    assert!(both.iter().all(|nodes| nodes.len() > 2), "{both:?}");
+    for (exporter, nodes) in exporters.iter().zip(&both) {
+        for node in nodes {
+            exporter.value_of(&cpu(node));
+            exporter.value_of(&format!("k8s_node_active_pods{{node=\"{node}\"}}"));
+        }
+    }
+}
+
+#[test]
+fn once_prints_all_nodes_and_leaves() {
+    let cluster = cluster(3);
+    let (code, out, err) = run(exporter_of_all(&cluster).arg("--once"), "");
+    assert_eq!(code, Some(0), "{err}");
+    for number in 0..3 {
+        let name = format!("node-{number}");
+        assert!(value_in(&out, &cpu(&name)).is_some(), "{name} in {out}");
+        assert!(value_in(&out, &format!("k8s_node_active_pods{{node=\"{name}\"}}")).is_some());
+    }
+    cluster.fault(
+        Fault::new(Effect::status(503))
+            .on(Endpoint::Resource)
+            .of_node("node-1"),
+    );
+    let flags = ["--once", "--once-timeout=6s", RESOURCE_ONLY];
+    let (code, out, _) = run(exporter_of_all(&cluster).args(flags), "");
+    assert_eq!(code, Some(1));
+    assert!(value_in(&out, &cpu("node-2")).is_some());
+}
+
+#[test]
+fn kubelets_are_read_directly_with_three_rights_and_no_proxy() {
+    let cluster = builder(2)
+        .node(
+            node("six")
+                .pods(4)
+                .address(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])),
+        )
+        .kubelets()
+        .start()
+        .expect("a cluster");
+    cluster.grant_only(&[Right::GetNodesMetrics, Right::GetNodes, Right::ListPods]);
+    let flags = direct(&cluster);
+    let exporter = Exporter::start(
+        &cluster,
+        "node-0,node-1,six",
+        &flags.each_ref().map(String::as_str),
+    );
+    for name in ["node-0", "node-1", "six"] {
+        let cores = exporter.value_of(&cpu(name));
+        let truth = cluster.truth(name, SystemTime::now()).cores;
+        assert!(
+            (cores - truth).abs() < 0.01 * truth,
+            "{name}: {cores}, truth {truth}"
+        );
+        exporter.value_of(&format!("k8s_node_cpu_throttled_ratio{{node=\"{name}\"}}"));
+    }
+    let proxied = cluster.requests();
+    assert_eq!(
+        proxied.count(Endpoint::Resource) + proxied.count(Endpoint::Cadvisor),
+        0
+    );
+    let asked = cluster.kubelet_requests();
+    assert!(asked.count(Endpoint::Resource) >= 6);
+    assert_eq!(
+        asked.connections, 3,
+        "one for each kubelet serves all rounds"
+    );
+}
+
+#[test]
+fn kubelets_of_all_nodes_are_found_at_their_addresses() {
+    let cluster = builder(3).kubelets().start().expect("a cluster");
+    let flags = direct(&cluster);
+    let flags = [RESOURCE_ONLY, &flags[0], &flags[1]];
+    let exporter = Exporter::of_all(&cluster, &flags);
+    for number in 0..3 {
+        exporter.value_of(&cpu(&format!("node-{number}")));
+    }
+    cluster.rotate_token().expect("rotated");
+    cluster.join(node("new"));
+    exporter.value_of(&cpu("new"));
+    assert_eq!(cluster.requests().count(Endpoint::Resource), 0);
+}
+
+#[test]
+fn a_kubelet_of_another_authority_or_name_gets_no_token_and_the_reason_is_told() {
+    let cluster = builder(1).kubelets().start().expect("a cluster");
+    let wrong = format!("--kubelet-ca-file={}", cluster.ca_file().display());
+    let right = direct(&cluster)[1].clone();
+    for (ca, certificate, says) in [
+        (&wrong, Certificate::Good, "issued by CN=kubelet-ca"),
+        (
+            &right,
+            Certificate::OtherAuthority,
+            "issued by CN=another-ca",
+        ),
+        (&right, Certificate::OtherName, "not for 127."),
+        (&right, Certificate::Expired, "expired"),
+    ] {
+        cluster.show_kubelet_certificate(certificate);
+        cluster.clear_requests();
+        let exporter = Exporter::start(&cluster, "node-0", &["--via=kubelet", ca, RESOURCE_ONLY]);
+        let line = exporter.process.line_with("resource fails (tls)");
+        assert!(line.contains(says), "{line}");
+        assert!(
+            line.contains("--kubelet-ca-file"),
+            "what to look at: {line}"
+        );
+        assert_eq!(cluster.kubelet_requests().count(Endpoint::Resource), 0);
+        let errors = "k8s_ai_exporter_scrape_errors_total{node=\"node-0\",endpoint=\"resource\",reason=\"tls\"}";
+        assert!(exporter.value_of(errors) >= 1.0);
+        assert_eq!(exporter.value(&cpu("node-0")), None);
+    }
+}
+
+#[test]
+fn a_kubelet_that_forbids_or_knows_no_token_is_told_apart_from_the_api_server() {
+    let cluster = builder(1).kubelets().start().expect("a cluster");
+    let flags = direct(&cluster);
+    let flags = [&flags[0], &flags[1], RESOURCE_ONLY];
+    cluster.grant_only(&[Right::GetNodesProxy, Right::GetNodes, Right::ListPods]);
+    let exporter = Exporter::start(&cluster, "node-0", &flags);
+    let line = exporter.process.line_with("resource fails (forbidden)");
+    for part in ["verb=get, resource=nodes", "nodes/metrics", "ClusterRole"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    cluster.grant_only(&Right::ALL);
+    cluster.fault(
+        Fault::new(Effect::Status {
+            code: 401,
+            retry_after: None,
+        })
+        .on(Endpoint::Resource),
+    );
+    let exporter = Exporter::start(&cluster, "node-0", &flags);
+    let line = exporter.process.line_with("resource fails (unauthorized)");
+    assert!(line.contains("authentication.webhook"), "{line}");
+}
+
+#[test]
+fn the_agent_reports_on_all_nodes_from_one_exporters_history() {
+    let cluster = cluster(4);
+    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY, "--history=1h"]);
+    let history = "k8s_ai_exporter_history_series";
+    eventually("nine series of each node", || {
+        exporter.value(history).filter(|series| *series >= 36.0)
+    });
+    assert!(exporter.value_of("k8s_ai_exporter_history_bytes") > 0.0);
+    let url = format!("--prometheus-url=http://{}", exporter.address);
+    let report = eventually("a report of enough points", || {
+        let (code, out, _) = run(
+            std::process::Command::new(program("k8s-ai-agent"))
+                .env_clear()
+                .args([
+                    url.as_str(),
+                    "--format=json",
+                    "--step=1s",
+                    "--lookback=6s",
+                    "--forecast=10s",
+                ]),
+            "",
+        );
+        let report: serde_json::Value = serde_json::from_str(&out).ok()?;
+        (code == Some(0)).then_some(report)
+    });
+    assert_eq!(
+        report["nodes"].as_array().map(Vec::len),
+        Some(4),
+        "{report}"
+    );
+}

@@ -1,0 +1,99 @@
+//! The exporter's open port among many clients that mean no good. How fast it answers
+//! meanwhile is measured by `just siege`.
+
+use std::io::{Read, Write};
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::crowd::{Crowd, Habit, connect};
+use e2e::{PATIENCE, Process, eventually, exporter_command};
+use testbed::{Cluster, Node};
+
+/// Not the crowd's address.
+const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// What SECURITY.md promises: 48 connections, and a handful of other threads.
+const MOST_THREADS: u64 = 64;
+const MOST_RESIDENT_KIB: u64 = 16 * 1024;
+
+#[test]
+fn no_crowd_keeps_others_out_or_costs_threads_and_memory_without_end() {
+    let cluster = Cluster::new()
+        .node(Node::new("node-a"))
+        .start()
+        .expect("a cluster");
+    for (habit, descriptors) in [
+        (Habit::Silent, 1024),
+        (Habit::HalfHead, 1024),
+        (Habit::HalfForm, 1024),
+        (Habit::SlowReader, 1024),
+        (Habit::EndlessHeaders, 1024),
+        (Habit::Insistent, 1024),
+        // The exporter itself needs some ten: accepting fails now and then.
+        (Habit::HalfHead, 20),
+        (Habit::Insistent, 20),
+    ] {
+        let exporter = exporter_command(&cluster, "node-a");
+        let process = Process::start(
+            Command::new("sh")
+                .args([
+                    "-c",
+                    &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""),
+                ])
+                .arg(exporter.get_program())
+                .args(exporter.get_args())
+                .arg("--listen-address=127.0.0.1:0"),
+        );
+        let line = process.line_with("serving on ");
+        let address = line.rsplit(' ').next().expect("an address").to_owned();
+        eventually("calm", || {
+            ask(&address).starts_with("HTTP/1.1 200 ").then_some(())
+        });
+        let calm = figure(&process, "Threads:");
+
+        let crowd = Crowd::start(&address, 300, habit, Duration::from_millis(100));
+        for _ in 0..50 {
+            let answer = ask(&address);
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{habit:?}: {answer:?}");
+            assert!(answer.contains("\nk8s_ai_exporter_build_info{"), "{answer}");
+            let threads = figure(&process, "Threads:");
+            assert!(threads <= MOST_THREADS, "{habit:?}: {threads} threads");
+        }
+        eventually("the whole crowd came", || {
+            (crowd.opened() >= 300).then_some(())
+        });
+        drop(crowd);
+        eventually("calm again", || {
+            (figure(&process, "Threads:") <= calm).then_some(())
+        });
+        let resident = figure(&process, "VmHWM:");
+        assert!(resident <= MOST_RESIDENT_KIB, "{habit:?}: {resident} KiB");
+        assert!(ask(&address).starts_with("HTTP/1.1 200 "));
+    }
+}
+
+/// What a well-meaning client gets, on a connection of its own.
+fn ask(address: &str) -> String {
+    let address = address.parse().expect("an address");
+    // A full backlog makes connecting take its time.
+    let mut socket = eventually("a connection", || connect(NEIGHBOUR, address).ok());
+    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    socket
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .expect("sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+/// A number in the process's status.
+fn figure(process: &Process, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid()))
+        .expect("the exporter lives");
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number
+        .and_then(|number| number.parse().ok())
+        .expect("a number")
+}

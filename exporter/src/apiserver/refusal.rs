@@ -1,0 +1,103 @@
+//! An answer that is not 200, or none at all -> an error that says what to look at.
+
+use contract::Reason;
+use webclient::{Failure, Response};
+
+use super::ScrapeError;
+use super::wire::Status;
+
+/// Who was asked: the same status means different things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    ApiServer,
+    Kubelet,
+}
+
+/// Bytes of a refusal that are read for its message.
+const REFUSAL_BYTES: u64 = 16 * 1024;
+
+/// Turns a response that is not 200 into an error that says what to look at.
+pub(super) fn of(response: &mut Response, asked: Asked) -> ScrapeError {
+    let status = response.status;
+    let text = response.body.read_start(REFUSAL_BYTES);
+    let parsed: Option<Status> = serde_json::from_str(&text)
+        .ok()
+        .filter(|status: &Status| status.kind == "Status");
+    let said = match &parsed {
+        Some(status) => one_line(&status.message),
+        // A kubelet answers in plain words; anything else may be a page of a proxy.
+        None if response.media_type() == "text/plain" => one_line(text.trim()),
+        None => String::new(),
+    };
+    let (reason, hint) = match (status, asked) {
+        (401, Asked::ApiServer) => (
+            Reason::Unauthorized,
+            "the API server does not accept the token; is --token-file the service account's?",
+        ),
+        (401, Asked::Kubelet) => (
+            Reason::Unauthorized,
+            "the kubelet does not accept the token; is its authentication.webhook on?",
+        ),
+        (403, Asked::ApiServer) => (
+            Reason::Forbidden,
+            "RBAC does not allow it; is the ClusterRole k8s-ai-exporter bound to this service account?",
+        ),
+        (403, Asked::Kubelet) => (
+            Reason::Forbidden,
+            "RBAC does not allow it; --via=kubelet needs get on nodes/metrics in the ClusterRole k8s-ai-exporter",
+        ),
+        (404, Asked::ApiServer) => (Reason::NotFound, "is --node-name a node of this cluster?"),
+        (404, Asked::Kubelet) => (Reason::NotFound, "the kubelet does not serve this path"),
+        (422, _) => (
+            Reason::AdmissionDenied,
+            "an admission policy refuses it; does its list hold this path, and this pod's node?",
+        ),
+        (429, _) => (
+            Reason::RateLimited,
+            "the API server asks for fewer requests",
+        ),
+        (503, Asked::ApiServer) => (
+            Reason::Unavailable,
+            "the API server is not ready or cannot reach the kubelet",
+        ),
+        (503, Asked::Kubelet) => (Reason::Unavailable, "the kubelet is not ready"),
+        _ => (Reason::HttpStatus, ""),
+    };
+    let node_gone = status == 404
+        && asked == Asked::ApiServer
+        && parsed.is_some_and(|status| {
+            status.reason == "NotFound" && status.details.is_some_and(|d| d.kind == "nodes")
+        });
+    let mut message = format!("HTTP {status}");
+    for part in [said.as_str(), hint] {
+        if !part.is_empty() {
+            message.push_str(": ");
+            message.push_str(part);
+        }
+    }
+    ScrapeError {
+        reason,
+        message,
+        retry_after: response.retry_after,
+        node_gone,
+    }
+}
+
+/// Adds what to look at to a failure to reach a kubelet.
+pub(super) fn failed(failure: Failure, asked: Asked) -> ScrapeError {
+    let mut error = ScrapeError::from(failure);
+    if error.reason == Reason::Tls && asked == Asked::Kubelet {
+        error.message.push_str(
+            "; --kubelet-ca-file must hold the authority of the kubelets' serving certificates, and those name their node's address",
+        );
+    }
+    error
+}
+
+/// Foreign text for a log line: no line breaks, not without end.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(400)
+        .collect()
+}

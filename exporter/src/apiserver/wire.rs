@@ -1,0 +1,475 @@
+//! The JSON of the API server, as far as it is read.
+
+use std::fmt;
+use std::io::{BufReader, Read};
+use std::net::{IpAddr, SocketAddr};
+
+use contract::{Reason, kubelet};
+use quantity::parse_quantity;
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::{CHUNK_BYTES, ScrapeError};
+
+/// Reads one JSON text to its end.
+pub(super) fn read<'de, S: DeserializeSeed<'de>>(
+    body: &mut dyn Read,
+    form: S,
+) -> serde_json::Result<S::Value> {
+    let mut json =
+        serde_json::Deserializer::from_reader(BufReader::with_capacity(CHUNK_BYTES, body));
+    let value = form.deserialize(&mut json)?;
+    json.end()?;
+    Ok(value)
+}
+
+/// A refusal.
+#[derive(Deserialize)]
+pub(super) struct Status {
+    #[serde(default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) message: String,
+    #[serde(default)]
+    pub(super) reason: String,
+    pub(super) details: Option<Details>,
+}
+
+/// What a refusal is about.
+#[derive(Deserialize)]
+pub(super) struct Details {
+    #[serde(default)]
+    pub(super) kind: String,
+}
+
+/// What pods may use of a node, or what it has. Plain numbers by Kubernetes
+/// quantity; `None` where the node does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Resources {
+    /// Cores.
+    pub cpu: Option<f64>,
+    /// Bytes.
+    pub memory: Option<f64>,
+    /// Number of pods.
+    pub pods: Option<f64>,
+}
+
+/// What is read of a node object.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct NodeObject {
+    /// What pods may use.
+    pub allocatable: Resources,
+    /// What the machine has.
+    pub capacity: Resources,
+    /// Where its kubelet listens.
+    pub kubelet: Option<SocketAddr>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Node {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    status: NodeStatus,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct NodeStatus {
+    #[serde(default)]
+    allocatable: Quantities,
+    #[serde(default)]
+    capacity: Quantities,
+    #[serde(default)]
+    addresses: Option<Vec<Address>>,
+    #[serde(default)]
+    daemon_endpoints: DaemonEndpoints,
+}
+
+#[derive(Deserialize)]
+struct Address {
+    #[serde(rename = "type")]
+    kind: String,
+    address: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct DaemonEndpoints {
+    #[serde(default)]
+    kubelet_endpoint: DaemonEndpoint,
+}
+
+#[derive(Deserialize, Default)]
+struct DaemonEndpoint {
+    #[serde(default, rename = "Port")]
+    port: u16,
+}
+
+impl Node {
+    pub(super) fn read(self) -> Result<NodeObject, ScrapeError> {
+        if self.kind != "Node" {
+            return Err(ScrapeError::new(
+                Reason::Json,
+                format!("expected an object of kind Node, got kind {:?}", self.kind),
+            ));
+        }
+        let status = self.status;
+        let port = match status.daemon_endpoints.kubelet_endpoint.port {
+            0 => kubelet::PORT,
+            port => port,
+        };
+        // Of two addresses, IPv4 and IPv6, the first is the cluster's preferred one.
+        let address = status
+            .addresses
+            .iter()
+            .flatten()
+            .filter(|address| address.kind == "InternalIP")
+            .find_map(|address| address.address.parse::<IpAddr>().ok());
+        Ok(NodeObject {
+            allocatable: status.allocatable.read()?,
+            capacity: status.capacity.read()?,
+            kubelet: address.map(|ip| SocketAddr::new(ip, port)),
+        })
+    }
+}
+
+#[derive(Deserialize, Default)]
+struct Quantities {
+    cpu: Option<String>,
+    memory: Option<String>,
+    pods: Option<String>,
+}
+
+impl Quantities {
+    fn read(&self) -> Result<Resources, ScrapeError> {
+        let read = |text: &Option<String>| {
+            text.as_deref()
+                .map(parse_quantity)
+                .transpose()
+                .map_err(|error| ScrapeError::new(Reason::Json, error.to_string()))
+        };
+        Ok(Resources {
+            cpu: read(&self.cpu)?,
+            memory: read(&self.memory)?,
+            pods: read(&self.pods)?,
+        })
+    }
+}
+
+/// What is wanted of a list: one text of each object.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ListForm {
+    /// Column of the table that shows the text.
+    pub(super) column: &'static str,
+    /// Kind of the list where the server knows no tables.
+    pub(super) kind: &'static str,
+    /// Where the text stands in the objects of that list.
+    pub(super) field: [&'static str; 2],
+}
+
+/// A page of a list: a Table, or a list of objects from a server that knows no
+/// tables. Nothing of it is kept: `each` is told the text of each object.
+pub(super) struct Page<'a> {
+    pub(super) form: ListForm,
+    pub(super) each: &'a mut dyn FnMut(&str),
+}
+
+impl<'de> DeserializeSeed<'de> for Page<'_> {
+    /// The token of the next page; empty on the last.
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<String, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Page<'_> {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a Table or a {}", self.form.kind)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<String, A::Error> {
+        let Page { form, each } = self;
+        let mut kind = String::new();
+        let mut metadata = ListMeta::default();
+        let mut column = None;
+        // Of which kind of list the elements were read.
+        let mut read = "";
+        while let Some(key) = map.next_key::<Box<str>>()? {
+            match &*key {
+                "kind" => kind = map.next_value()?,
+                "metadata" => metadata = map.next_value()?,
+                "columnDefinitions" => {
+                    let columns: Option<Vec<ColumnDefinition>> = map.next_value()?;
+                    column = columns.iter().flatten().position(|c| c.name == form.column);
+                }
+                "rows" => {
+                    // They stand behind the definitions of their columns.
+                    let path = &column.map(|index| [Step::Key("cells"), Step::At(index)]);
+                    let path = path.as_ref().map_or(&[][..], |path| path);
+                    let rows = map.next_value_seed(Elements { path, each })?;
+                    if rows > 0 && column.is_none() {
+                        let problem = format!("a Table without a column {}", form.column);
+                        return Err(Error::custom(problem));
+                    }
+                    read = "Table";
+                }
+                "items" => {
+                    let path = &form.field.map(Step::Key);
+                    map.next_value_seed(Elements { path, each })?;
+                    read = form.kind;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if read.is_empty() || kind != read {
+            return Err(Error::custom(format!(
+                "expected a Table or a {} with its list, got kind {kind:?}",
+                form.kind
+            )));
+        }
+        Ok(metadata.token)
+    }
+}
+
+#[derive(Deserialize, Default)]
+struct ListMeta {
+    #[serde(default, rename = "continue")]
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct ColumnDefinition {
+    name: String,
+}
+
+/// A step into JSON.
+#[derive(Clone, Copy)]
+enum Step {
+    Key(&'static str),
+    At(usize),
+}
+
+/// An array, or null for an empty one: the text at `path` of each element that has one.
+struct Elements<'a> {
+    path: &'a [Step],
+    each: &'a mut dyn FnMut(&str),
+}
+
+impl<'de> DeserializeSeed<'de> for Elements<'_> {
+    /// The number of elements.
+    type Value = u64;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<u64, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Elements<'_> {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array or null")
+    }
+
+    fn visit_unit<E>(self) -> Result<u64, E> {
+        Ok(0)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<u64, A::Error> {
+        let mut count = 0;
+        let Elements { path, each } = self;
+        while array.next_element_seed(Text { path, each })?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+/// The text at a path, if one is there; the rest is passed over.
+struct Text<'a> {
+    path: &'a [Step],
+    each: &'a mut dyn FnMut(&str),
+}
+
+impl<'de> DeserializeSeed<'de> for Text<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Text { path, each } = self;
+        while let Some(key) = map.next_key::<Box<str>>()? {
+            match path {
+                [Step::Key(wanted), path @ ..] if **wanted == *key => {
+                    map.next_value_seed(Text { path, each })?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<(), A::Error> {
+        let Text { path, each } = self;
+        let mut index = 0;
+        loop {
+            let there = match path {
+                [Step::At(wanted), path @ ..] if *wanted == index => {
+                    array.next_element_seed(Text { path, each })?.is_some()
+                }
+                _ => array.next_element::<IgnoredAny>()?.is_some(),
+            };
+            if !there {
+                return Ok(());
+            }
+            index += 1;
+        }
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        if self.path.is_empty() {
+            (self.each)(text);
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PODS: ListForm = ListForm {
+        column: "Node",
+        kind: "PodList",
+        field: ["spec", "nodeName"],
+    };
+
+    /// The texts of a page, and the token of the next.
+    fn page(json: &str) -> Result<(Vec<String>, String), String> {
+        let mut texts = Vec::new();
+        let mut each = |text: &str| texts.push(text.to_owned());
+        let page = Page {
+            form: PODS,
+            each: &mut each,
+        };
+        let token = read(&mut json.as_bytes(), page).map_err(|error| error.to_string())?;
+        Ok((texts, token))
+    }
+
+    #[test]
+    fn the_wanted_text_of_each_row_or_item_is_told_and_null_is_an_empty_list() {
+        let head = r#"{"kind":"Table","metadata":{"continue":"x"},"columnDefinitions":[{"name":"Name"},{"name":"Node"}],"rows":"#;
+        for (rows, texts) in [
+            (
+                r#"[{"cells":["a","n1",[],1.5,true,null,-2,{}],"object":null},{"cells":[1,"n2"]}]"#,
+                vec!["n1", "n2"],
+            ),
+            (r#"[{"cells":["a",null]},{"cells":["a"]},{}]"#, vec![]),
+            ("[]", vec![]),
+            ("null", vec![]),
+        ] {
+            let (told, token) = page(&format!("{head}{rows}}}")).expect(rows);
+            assert_eq!(
+                (told, token.as_str()),
+                (texts.iter().map(|t| (*t).to_owned()).collect(), "x")
+            );
+        }
+        let list = r#"{"items":[{"spec":{"x":{"nodeName":"no"},"nodeName":"n1"}},{"spec":{}},{}],"kind":"PodList"}"#;
+        assert_eq!(page(list), Ok((vec!["n1".to_owned()], String::new())));
+        assert_eq!(
+            page(r#"{"kind":"PodList","items":null}"#),
+            Ok((vec![], String::new()))
+        );
+    }
+
+    #[test]
+    fn what_is_no_whole_list_is_refused_and_never_taken_for_an_empty_one() {
+        for (json, says) in [
+            (r#"{"kind":"Table"}"#, "with its list, got kind \"Table\""),
+            (r#"{"kind":"Status"}"#, "got kind \"Status\""),
+            (r#"{"kind":"NodeList","items":[]}"#, "got kind \"NodeList\""),
+            (r#"{"kind":"Table","rows":{}}"#, "an array or null"),
+            (
+                r#"{"kind":"Table","rows":[{"cells":["a"]}]}"#,
+                "without a column Node",
+            ),
+            (r#"{"kind":"PodList","items":[{}"#, "EOF"),
+            ("[]", "a Table or a PodList"),
+        ] {
+            let error = page(json).expect_err(json);
+            assert!(error.contains(says), "{json}: {error}");
+        }
+    }
+
+    fn object(json: &str) -> Result<NodeObject, String> {
+        let node: Node = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        node.read().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_kubelet_is_reached_at_the_first_internal_address_and_the_port_of_its_node() {
+        for (status, address) in [
+            (
+                r#""addresses":[{"type":"Hostname","address":"10.9.9.9"},{"type":"InternalIP","address":"10.0.0.1"}],"daemonEndpoints":{"kubeletEndpoint":{"Port":10251}}"#,
+                Some("10.0.0.1:10251"),
+            ),
+            (
+                r#""addresses":[{"type":"InternalIP","address":"fd00::1"},{"type":"InternalIP","address":"10.0.0.1"}]"#,
+                Some("[fd00::1]:10250"),
+            ),
+            (
+                r#""addresses":[{"type":"InternalIP","address":"node-a"}]"#,
+                None,
+            ),
+            (r#""addresses":null,"daemonEndpoints":{}"#, None),
+            (r#""capacity":{}"#, None),
+        ] {
+            let read =
+                object(&format!(r#"{{"kind":"Node","status":{{{status}}}}}"#)).expect(status);
+            assert_eq!(
+                read.kubelet.map(|a| a.to_string()).as_deref(),
+                address,
+                "{status}"
+            );
+        }
+        assert!(object(r#"{"kind":"Pod"}"#).is_err());
+    }
+}

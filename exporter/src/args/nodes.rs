@@ -1,0 +1,90 @@
+//! Which nodes a run is about: some by name, or all of the cluster's, or one
+//! replica's share of all.
+
+use std::fmt;
+
+pub use shard::Shard;
+
+/// Nodes that one exporter takes on by name.
+const MAX_NODES: usize = 16;
+
+/// A node name: an RFC 1123 subdomain, as the API server demands. Safe in a
+/// URL path, a field selector and a label value as it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeName(Box<str>);
+
+impl NodeName {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// The expected form.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let is_part = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with('-')
+                && !part.ends_with('-')
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        if text.len() <= 253 && text.split('.').all(is_part) {
+            Ok(Self(text.into()))
+        } else {
+            Err("a node name: lower-case letters, digits, - and ., at most 253 characters")
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The nodes of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Nodes {
+    /// These: at least one, each once, in order.
+    Named(Vec<NodeName>),
+    /// All of the cluster's that fall into this shard, as they come and go.
+    All(Shard),
+}
+
+impl Nodes {
+    /// Whether nodes are looked for, and what concerns all of them is asked once.
+    pub fn are_discovered(&self) -> bool {
+        matches!(self, Self::All(_))
+    }
+}
+
+impl fmt::Display for Nodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(nodes) => {
+                let names: Vec<&str> = nodes.iter().map(NodeName::as_str).collect();
+                write!(f, "node {}", names.join(", "))
+            }
+            Self::All(shard) if shard.is_whole() => f.write_str("all nodes"),
+            Self::All(shard) => write!(f, "all nodes of shard {shard}"),
+        }
+    }
+}
+
+/// Reads `--node-name`.
+pub(super) fn parse_names(text: &str) -> Result<Vec<NodeName>, &'static str> {
+    let mut nodes = text
+        .split(',')
+        .map(|name| NodeName::parse(name.trim()))
+        .collect::<Result<Vec<_>, _>>()?;
+    nodes.sort();
+    nodes.dedup();
+    if nodes.len() > MAX_NODES {
+        return Err("a list of at most 16 nodes; --nodes=all reads all of a cluster");
+    }
+    Ok(nodes)
+}

@@ -1,0 +1,143 @@
+//! What is asked once for all nodes: which there are, and how many pods each has.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use contract::Endpoint;
+use log::info;
+
+use crate::apiserver::{self, ScrapeError};
+use crate::args::{Nodes, Shard};
+use crate::board::{Board, Change, Node, lock};
+use crate::plan::{self, Scope, fresh_for};
+use crate::schedule::{Schedule, phase};
+use crate::scrape::{NodeScraper, Outcome, millis, since_epoch};
+use crate::usage::Known;
+
+/// New nodes are asked for the first time at this pace, so that a whole cluster
+/// does not come at once.
+const BETWEEN_NEW_NODES: Duration = Duration::from_millis(10);
+
+/// The lists of a cluster.
+#[derive(Debug)]
+pub struct Discovery {
+    board: Arc<Board>,
+    shard: Shard,
+    schedules: Vec<Schedule>,
+}
+
+impl Discovery {
+    /// Lists that keep the board's nodes up to date; none where the nodes are named.
+    pub fn new(board: &Arc<Board>) -> Option<Self> {
+        let Nodes::All(shard) = board.config.nodes else {
+            return None;
+        };
+        let now = (Instant::now(), since_epoch());
+        let schedules = plan::endpoints(&board.config, Scope::Cluster)
+            .map(|(endpoint, interval)| {
+                // Replicas do not ask in step.
+                let place = shard::hash(&shard.to_string());
+                Schedule::new(endpoint, interval, place, now.0, now)
+            })
+            .collect();
+        Some(Self {
+            board: Arc::clone(board),
+            shard,
+            schedules,
+        })
+    }
+
+    /// When the next list is due.
+    pub fn due(&self) -> Instant {
+        let due = self.schedules.iter().map(|schedule| schedule.due).min();
+        due.unwrap_or_else(Instant::now)
+    }
+
+    /// Reads each list that is due. Returns the scrapers of nodes that are new.
+    pub fn round(&mut self) -> Vec<NodeScraper> {
+        let mut joined = Vec::new();
+        let now = Instant::now();
+        for index in 0..self.schedules.len() {
+            let Schedule {
+                endpoint,
+                interval,
+                due,
+                ..
+            } = self.schedules[index];
+            if due > now {
+                continue;
+            }
+            let mut outcome = Outcome::begin();
+            let result = match endpoint {
+                Endpoint::Nodes => self.list_nodes(&mut outcome).map(|new| joined.extend(new)),
+                _ => self.count_pods(fresh_for(interval), &mut outcome),
+            };
+            let failure = result.err();
+            let mut health = lock(&self.board.lists);
+            outcome.enter(&mut health, endpoint, "", failure.as_ref());
+            drop(health);
+            self.schedules[index].ended(Instant::now(), failure.as_ref(), false);
+        }
+        self.scrapers(joined)
+    }
+
+    fn list_nodes(&self, outcome: &mut Outcome) -> Result<Vec<Arc<Node>>, ScrapeError> {
+        let mut names = apiserver::node_names(&self.board.credentials, &mut outcome.bytes)?;
+        let all = names.len();
+        names.retain(|name| self.shard.has(name.as_str()));
+        let mine = names.len();
+        let Change { joined, left } = self.board.set_nodes(names);
+        if !joined.is_empty() || !left.is_empty() {
+            info!(
+                "{mine} of {all} nodes are ours: {} new, {} gone",
+                joined.len(),
+                left.len()
+            );
+        }
+        if let Some(history) = &self.board.history {
+            let now = millis(since_epoch());
+            let mut history = lock(history);
+            for node in left {
+                // Their series end here.
+                history.record(node.name.as_str(), &[], now);
+            }
+            history.forget_old(now);
+        }
+        Ok(joined)
+    }
+
+    fn count_pods(&self, fresh_for: Duration, outcome: &mut Outcome) -> Result<(), ScrapeError> {
+        let Board {
+            config,
+            credentials,
+            ..
+        } = &*self.board;
+        let counts = apiserver::active_pods_by_node(
+            credentials,
+            &config.exclude_phases,
+            &mut outcome.bytes,
+        )?;
+        let until = Instant::now() + fresh_for;
+        for node in self.board.nodes().iter() {
+            let value = counts.get(node.name.as_str()).copied().unwrap_or(0);
+            lock(&node.state).active_pods = Some(Known { value, until });
+        }
+        Ok(())
+    }
+
+    /// Scrapers of new nodes, spread over as much of a round as their number needs.
+    fn scrapers(&self, nodes: Vec<Arc<Node>>) -> Vec<NodeScraper> {
+        let now = Instant::now();
+        let count = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+        let spread = BETWEEN_NEW_NODES
+            .saturating_mul(count)
+            .min(self.board.config.scrape_interval);
+        nodes
+            .into_iter()
+            .map(|node| {
+                let due = now + phase(shard::hash(node.name.as_str()), spread);
+                NodeScraper::new(&self.board, node, due)
+            })
+            .collect()
+    }
+}

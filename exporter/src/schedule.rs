@@ -1,0 +1,214 @@
+//! When an endpoint is asked: at once, then on a grid, later after failures.
+//!
+//! Time is counted on the monotonic clock, so a wall clock that jumps moves
+//! nothing. Rounds of different nodes lie at different phases of the interval,
+//! so that a fleet that starts together does not ask together. A failing
+//! endpoint backs off with full jitter.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::time::{Duration, Instant};
+
+use contract::Endpoint;
+
+use crate::apiserver::ScrapeError;
+
+/// The second round follows the first after at most this time, so that CPU
+/// appears soon. The kubelet measures each 10 to 15 s.
+const SECOND_ROUND: Duration = Duration::from_secs(15);
+
+/// A failed endpoint is asked again after this time at the latest, plus what the
+/// back-off adds: the node object's own interval would be long to wait.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// Longest extra wait of an endpoint that keeps failing.
+const MAX_BACK_OFF: Duration = Duration::from_secs(300);
+
+/// A place in an interval by a hash: fleets spread, restarts keep their place.
+pub fn phase(hash: u64, interval: Duration) -> Duration {
+    Duration::from_millis(hash % whole_millis(interval))
+}
+
+fn whole_millis(interval: Duration) -> u64 {
+    u64::try_from(interval.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1)
+}
+
+/// When an endpoint is asked.
+#[derive(Debug)]
+pub struct Schedule {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// Time between two rounds.
+    pub interval: Duration,
+    /// When it is asked next.
+    pub due: Instant,
+    /// Scrapes so far.
+    pub rounds: u32,
+    /// Scrapes that failed since one did not.
+    pub failures: u32,
+    /// Any instant of the grid `origin + n * interval`.
+    origin: Instant,
+}
+
+impl Schedule {
+    /// Due first at `due`, later on the grid of the hash's phase. `start` and
+    /// `wall` are the same instant on the monotonic and on the wall clock.
+    pub fn new(
+        endpoint: Endpoint,
+        interval: Duration,
+        hash: u64,
+        due: Instant,
+        (start, wall): (Instant, Duration),
+    ) -> Self {
+        // The grid is the wall clock's, as it stands now: it is what nodes share.
+        let into = wall.as_millis() % u128::from(whole_millis(interval));
+        let into = Duration::from_millis(u64::try_from(into).unwrap_or(0));
+        Self {
+            endpoint,
+            interval,
+            due,
+            rounds: 0,
+            failures: 0,
+            origin: start + phase(hash, interval) + interval - into,
+        }
+    }
+
+    /// The first instant of the grid at least half an interval after `after`.
+    fn next_on_grid(&self, after: Instant) -> Instant {
+        let earliest = after + self.interval / 2;
+        let mut at = self.origin;
+        if at < earliest {
+            let behind = (earliest - at)
+                .as_nanos()
+                .div_ceil(self.interval.as_nanos().max(1));
+            at += self.interval * u32::try_from(behind).unwrap_or(u32::MAX);
+        }
+        // The origin may lie up to two intervals ahead.
+        while at >= earliest + self.interval {
+            at -= self.interval;
+        }
+        at
+    }
+
+    /// Enters the end of a scrape. `hurry`: the first rates are still missing.
+    pub fn ended(&mut self, now: Instant, failure: Option<&ScrapeError>, hurry: bool) {
+        self.rounds = self.rounds.saturating_add(1);
+        self.due = if hurry {
+            now + self.interval.min(SECOND_ROUND)
+        } else if failure.is_some() {
+            now + self.interval.min(RETRY)
+        } else {
+            self.next_on_grid(now)
+        };
+        match failure {
+            None => self.failures = 0,
+            Some(error) => {
+                self.failures = self.failures.saturating_add(1);
+                // One failure does not change the pace.
+                if self.failures > 1 {
+                    let longest = self
+                        .interval
+                        .saturating_mul(2_u32.saturating_pow(self.failures - 1))
+                        .min(MAX_BACK_OFF);
+                    self.due = self.due.max(now) + full_jitter(longest);
+                }
+                if let Some(wait) = error.retry_after {
+                    self.due = self.due.max(now + wait);
+                }
+            }
+        }
+    }
+}
+
+/// A random time from 0 to `longest`.
+fn full_jitter(longest: Duration) -> Duration {
+    // The standard library seeds each RandomState at random: enough for jitter.
+    let random = RandomState::new().hash_one(0_u8);
+    longest.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::Reason;
+
+    fn schedule(name: &str, start: Instant) -> Schedule {
+        Schedule::new(
+            Endpoint::Resource,
+            Duration::from_secs(30),
+            shard::hash(name),
+            start,
+            (start, Duration::from_millis(1_795_330_653_390)),
+        )
+    }
+
+    #[test]
+    fn the_second_round_comes_soon_and_later_ones_keep_the_nodes_phase() {
+        let start = Instant::now();
+        let mut schedule = schedule("node-a", start);
+        assert_eq!(schedule.due, start);
+        schedule.ended(start, None, true);
+        assert_eq!(schedule.due, start + Duration::from_secs(15));
+        let mut last = schedule.due;
+        schedule.ended(last, None, false);
+        for _ in 0..5 {
+            let gap = schedule.due - last;
+            assert!(
+                gap >= Duration::from_secs(15) && gap < Duration::from_secs(45),
+                "{gap:?}"
+            );
+            last = schedule.due;
+            // A scrape that takes a moment does not shift the grid.
+            schedule.ended(last + Duration::from_millis(700), None, false);
+            assert_eq!(schedule.due - last, Duration::from_secs(30));
+        }
+    }
+
+    #[test]
+    fn a_fleet_is_spread_over_the_interval() {
+        let interval = Duration::from_secs(30);
+        let mut quarters = [0; 4];
+        for index in 0..1000 {
+            let phase = phase(shard::hash(&format!("node-{index}")), interval);
+            quarters[(phase.as_millis() * 4 / interval.as_millis()) as usize] += 1;
+        }
+        assert!(
+            quarters.iter().all(|count| (200..300).contains(count)),
+            "{quarters:?}"
+        );
+    }
+
+    #[test]
+    fn failures_back_off_to_at_most_five_minutes_and_success_ends_it() {
+        let now = Instant::now();
+        let error = ScrapeError::new(Reason::Unavailable, "down");
+        let mut schedule = schedule("node-a", now);
+        schedule.ended(now, Some(&error), false);
+        assert!(
+            schedule.due - now < Duration::from_secs(45),
+            "the first costs nothing"
+        );
+        for _ in 0..40 {
+            schedule.ended(now, Some(&error), false);
+            assert!(
+                schedule.due - now <= Duration::from_secs(345),
+                "{:?}",
+                schedule.due - now
+            );
+        }
+        schedule.ended(now, None, false);
+        assert!(schedule.due - now < Duration::from_secs(45));
+    }
+
+    #[test]
+    fn a_retry_after_is_honoured() {
+        let now = Instant::now();
+        let mut error = ScrapeError::new(Reason::RateLimited, "slow down");
+        error.retry_after = Some(Duration::from_secs(120));
+        let mut schedule = schedule("node-a", now);
+        schedule.ended(now, Some(&error), false);
+        assert!(schedule.due - now >= Duration::from_secs(120));
+    }
+}
