@@ -60,6 +60,10 @@ pub fn bash(program: Program) -> String {
         };
         let _ = writeln!(cases, "    {long}) {answer}; return ;;");
     }
+    let words: String = program
+        .words()
+        .map(|word| format!("{} ", word.name))
+        .collect();
     let longs: Vec<&str> = program.flags().map(|flag| flag.long).collect();
     format!(
         r#"# bash completion for {name}
@@ -74,11 +78,16 @@ pub fn bash(program: Program) -> String {
     COMPREPLY=()
     case $flag in
 {cases}    esac
-    mapfile -t COMPREPLY < <(compgen -W '{}' -- "$word")
+    # A word stands first.
+    if (( COMP_CWORD == 1 )); then
+        mapfile -t COMPREPLY < <(compgen -W '{words}{longs}' -- "$word")
+    else
+        mapfile -t COMPREPLY < <(compgen -W '{longs}' -- "$word")
+    fi
 }}
 complete -F {function} {name}
 "#,
-        longs.join(" ")
+        longs = longs.join(" ")
     )
 }
 
@@ -101,6 +110,10 @@ pub fn zsh(program: Program) -> String {
         };
         let _ = write!(script, " \\\n    {}", quoted(&spec));
     }
+    for word in program.words() {
+        let spec = format!("::{}:({})", word.name, word.name);
+        let _ = write!(script, " \\\n    {}", quoted(&spec));
+    }
     script.push('\n');
     script
 }
@@ -117,19 +130,34 @@ pub fn fish(program: Program) -> String {
             Values::Free(_) => " -x".to_owned(),
         };
         let long = flag.long.trim_start_matches('-');
-        // Within single quotes fish knows \\ and \'.
-        let what = summary(flag).replace('\\', r"\\").replace('\'', r"\'");
+        let what = fish_text(summary(flag));
         let _ = writeln!(script, "complete -c {name} -l {long}{values} -d '{what}'");
+    }
+    for word in program.words() {
+        let _ = writeln!(
+            script,
+            "complete -c {name} -n __fish_use_subcommand -a {} -d '{}'",
+            word.name,
+            fish_text(before_details(word.description))
+        );
     }
     script
 }
 
 /// What a flag is for, without its details.
 fn summary<'a>(flag: &FlagInfo<'a>) -> &'a str {
-    let text = flag.description;
-    let details = ["; ", " (", " [default", ": "].iter();
+    before_details(flag.description)
+}
+
+fn before_details(text: &str) -> &str {
+    let details = ["; ", " (", " [default", ": ", ". "].iter();
     let end = details.filter_map(|sign| text.find(sign)).min();
     end.map_or(text, |end| &text[..end])
+}
+
+/// Text within single quotes, where fish knows `\\` and `\'`.
+fn fish_text(text: &str) -> String {
+    text.replace('\\', r"\\").replace('\'', r"\'")
 }
 
 /// Text within a specification of `_arguments`.

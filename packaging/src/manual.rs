@@ -26,7 +26,14 @@ pub fn page(program: Program, version: &str, date: Timestamp) -> String {
         escaped(program.description)
     ));
     page.section("SYNOPSIS");
-    page.line(&format!(r"\fB{}\fR [\fIflags\fR]", escaped(program.name)));
+    let words = program
+        .words()
+        .map(|word| format!(r"[\fB{}\fR] ", escaped(word.name)));
+    page.line(&format!(
+        r"\fB{}\fR {}[\fIflags\fR]",
+        escaped(program.name),
+        words.collect::<String>()
+    ));
     page.section("DESCRIPTION");
     page.text(interface.description);
     for note in interface.notes {
@@ -34,6 +41,11 @@ pub fn page(program: Program, version: &str, date: Timestamp) -> String {
         page.text(note);
     }
     page.section("OPTIONS");
+    for word in program.words() {
+        page.line(".TP");
+        page.line(&format!(r"\fB{}\fR", escaped(word.name)));
+        page.text(word.description);
+    }
     for flag in program.flags() {
         page.line(".TP");
         page.line(&head(flag));

@@ -1,6 +1,6 @@
 //! The programs that are shipped, and what images and manuals say of each.
 
-use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
+use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality, PositionalInfo};
 
 /// A program that is shipped.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +32,12 @@ impl Program {
         let lacks_help = flags.iter().all(|flag| flag.long != HELP.long);
         let help = lacks_help.then_some(&HELP);
         flags.iter().filter(|flag| !flag.hidden).chain(help)
+    }
+
+    /// Its words, such as `doctor`, each of which is the first argument if it is there.
+    pub fn words(&self) -> impl Iterator<Item = &'static PositionalInfo<'static>> {
+        let words = (self.interface)().positionals;
+        words.iter().filter(|word| !word.hidden)
     }
 }
 

@@ -220,12 +220,15 @@ fn bash_completes_flags_words_and_files_in_both_forms() {
     assert_eq!(complete(&["--color", "="]), ["auto", "always", "never"]);
     assert_eq!(complete(&["--previous", "Cargo.t"]), ["Cargo.toml"]);
     assert_eq!(complete(&["--lookback", ""]), [""]);
+    assert_eq!(complete(&["do"]), ["doctor"]);
+    assert_eq!(complete(&["doctor", "do"]), [""]);
 }
 
 #[test]
 fn fish_completes_flags_and_words() {
     let complete = |line: &str| {
-        let script = unpacked("k8s-ai-exporter", "completions/k8s-ai-exporter.fish");
+        let program = line.split(' ').next().expect("a program");
+        let script = unpacked(program, &format!("completions/{program}.fish"));
         shown(
             Command::new("fish")
                 .args(["--no-config", "--command"])
@@ -244,6 +247,8 @@ fn fish_completes_flags_and_words() {
         .filter_map(|line| line.split('\t').next())
         .collect();
     assert_eq!(words, ["false", "true"]);
+    assert!(complete("k8s-ai-agent doc").starts_with("doctor\texamine the backend"));
+    assert!(!complete("k8s-ai-agent doctor doc").contains("doctor\t"));
 }
 
 #[test]
