@@ -439,7 +439,7 @@ impl Typed {
                 web_config_file: flag("--web-config-file", self.web_config_file).get(path)?,
                 bearer_token_file: flag("--web-bearer-token-file", self.web_bearer_token_file)
                     .get(path)?,
-                open_paths: crate::http::OPEN_PATHS,
+                open_paths: contract::path::OPEN,
             },
             scrape_interval,
             sources,

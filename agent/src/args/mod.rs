@@ -17,6 +17,7 @@ mod sinks;
 mod time;
 
 pub use backend::{Backend, IdentityFiles, Login, TypedHeader};
+pub use input::InputFile;
 pub use judgement::Judgement;
 pub use reports::{Color, Output, Reports};
 pub use service::Service;
@@ -30,7 +31,6 @@ use ::forecast::Settings;
 use argh::{ArgsInfo as _, CommandInfoWithArgs, FromArgs as _};
 use commandline::{BadValue, Environment, normalise, parse_bool, setting};
 
-use crate::input::InputFile;
 use flags::{Args, BOOLEANS};
 use shard::Shard;
 
