@@ -16,6 +16,7 @@
 //! In scope: reading a Prometheus-compatible range query API, and reporting.
 //! Out of scope: scraping, storing, changing anything in the cluster.
 
+pub mod action;
 pub mod args;
 pub mod assess;
 pub mod collect;

@@ -14,10 +14,6 @@ use crate::board::{Board, lock};
 use crate::history::{Answered, BadQuery, RangeQuery};
 use crate::reading::Millis;
 
-/// Paths that need no login: the kubelet asks for them, and has none. They tell nothing
-/// but how the exporter is.
-pub const OPEN_PATHS: &[&str] = &[path::LIVEZ, path::READYZ];
-
 /// Serves `board` on a port.
 ///
 /// # Errors

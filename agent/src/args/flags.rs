@@ -3,9 +3,9 @@
 //! The order of the fields is the order of `--help`; each group resolves in the
 //! module of its name.
 
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
-#[derive(Debug, FromArgs)]
+#[derive(Debug, ArgsInfo, FromArgs)]
 #[argh(
     help_triggers("-h", "--help"),
     description = "Forecasts CPU and memory of each Kubernetes node from what Prometheus (or the
@@ -191,7 +191,7 @@ pub(super) struct Args {
 
     /// exit with 10 if a node's severity is at least info, warning or critical
     /// (FAIL_ON; default: never)
-    #[argh(option, arg_name = "severity")]
+    #[argh(option, arg_name = "info|warning|critical")]
     pub(super) fail_on: Option<String>,
 
     // What becomes of the report.

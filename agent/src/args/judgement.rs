@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use commandline::{BadValue, Environment, parse_text, setting};
 
 use super::flags::Args;
+use crate::action::Severity;
 use crate::hysteresis::Thresholds;
-use crate::recommend::{Severity, percent};
+use crate::recommend::percent;
 
 const DEFAULT_HIGH: f64 = 0.8;
 const DEFAULT_LOW: f64 = 0.2;

@@ -17,6 +17,7 @@ mod sinks;
 mod time;
 
 pub use backend::{Backend, IdentityFiles, Login, TypedHeader};
+pub use input::InputFile;
 pub use judgement::Judgement;
 pub use reports::{Color, Output, Reports};
 pub use service::Service;
@@ -27,10 +28,9 @@ use std::ffi::OsString;
 use std::fmt;
 
 use ::forecast::Settings;
-use argh::FromArgs;
+use argh::{ArgsInfo as _, CommandInfoWithArgs, FromArgs as _};
 use commandline::{BadValue, Environment, normalise, parse_bool, setting};
 
-use crate::input::InputFile;
 use flags::{Args, BOOLEANS};
 use shard::Shard;
 
@@ -97,6 +97,11 @@ impl From<BadValue> for UsageError {
     fn from(bad: BadValue) -> Self {
         Self::BadValue(bad)
     }
+}
+
+/// What `--help` says, in parts: for manual pages and shells.
+pub fn interface() -> CommandInfoWithArgs {
+    Args::get_args_info()
 }
 
 /// Reads the arguments, without the program's name.

@@ -11,7 +11,8 @@ use super::fleet::Basis;
 use super::summary::{candidates, summary, time_to_limit};
 use super::text::printable;
 use super::{NodeReport, Report, ResourceReport, Style};
-use crate::recommend::{Action, Resource, interval, percent};
+use crate::action::Action;
+use crate::recommend::{Resource, interval, percent};
 
 /// The report as Markdown with a final newline.
 pub fn render(report: &Report, style: Style) -> String {

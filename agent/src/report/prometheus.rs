@@ -9,7 +9,8 @@ use publish::{Format, Published};
 
 use super::fleet::FleetReport;
 use super::{NodeReport, PredictionReport, Report, ResourceForecast, ResourceReport};
-use crate::recommend::{Action, Resource};
+use crate::action::Action;
+use crate::recommend::Resource;
 
 /// The report in text format 0.0.4.
 pub fn render(report: &Report) -> String {

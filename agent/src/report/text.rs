@@ -6,7 +6,8 @@ use std::fmt::{self, Write};
 
 use super::summary::{candidates, summary, time_to_limit};
 use super::{NodeReport, Report, ResourceReport, Style};
-use crate::recommend::{Action, Severity, interval, percent};
+use crate::action::{Action, Severity};
+use crate::recommend::{interval, percent};
 
 /// Where lines are broken.
 const COLUMNS: usize = 80;

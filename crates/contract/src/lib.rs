@@ -26,6 +26,9 @@ pub mod path {
     pub const LIVEZ: &str = "/livez";
     /// 200 while there is something to publish: a core series, a report.
     pub const READYZ: &str = "/readyz";
+    /// What needs no login: the kubelet asks for it, and has none. It tells nothing but
+    /// how the program is.
+    pub const OPEN: &[&str] = &[LIVEZ, READYZ];
     /// Range queries: Prometheus's own path, so that the agent can ask either.
     pub const QUERY_RANGE: &str = "/api/v1/query_range";
     /// Instant queries: Prometheus's own path, which the exporter does not serve.

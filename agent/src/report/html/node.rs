@@ -5,8 +5,9 @@ use super::super::text::printable;
 use super::super::{CandidateReport, NodeReport, Report, ResourceReport};
 use super::bar::Bar;
 use super::chart::{self, Chart, chart};
+use crate::action::{Action, Severity};
 use crate::hysteresis::Verdict;
-use crate::recommend::{Action, Reason, Severity};
+use crate::recommend::Reason;
 
 /// Nodes whose details are open from the start, if they are in trouble.
 const MOST_OPEN: usize = 12;
