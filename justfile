@@ -77,6 +77,11 @@ bench-agent:
     cargo build --release --locked -p bench --bin bench-agent --target {{ musl }}
     BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent
 
+# Fuzz each reader of foreign bytes for some minutes, on nightly Rust; what is new to the corpus goes to fuzz/found.
+fuzz minutes="10":
+    scripts/setup fuzz
+    scripts/fuzz {{ minutes }}
+
 # Produce anew the numbers of Python Prophet that the tests of crates/prophet hold ours against.
 prophet-reference:
     scripts/setup prophet
