@@ -2,7 +2,9 @@
 musl := arch() + "-unknown-linux-musl"
 
 # The revision that the programs report.
-export BINBOTS_REVISION := `git rev-parse --short HEAD 2>/dev/null || echo unknown`
+export BINBOTS_REVISION := `git rev-parse --short=12 HEAD 2>/dev/null || echo unknown`
+
+version := `sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml`
 
 # List the recipes.
 default:
@@ -18,11 +20,13 @@ demo *options:
 
 # Install what the tests need, then run every test.
 test *options:
-    scripts/setup build prometheus pushgateway helm chromium
+    scripts/setup build prometheus pushgateway helm chromium musl docker registry shells bills
     cargo test --workspace --no-fail-fast {{ options }}
 
-# Formatting, lints and documentation.
+# Formatting, lints, documentation and workflows.
 lint:
+    scripts/setup workflows
+    .cache/workflows/bin/actionlint -color=false .github/workflows/*.yaml
     cargo fmt --all --check
     cargo fmt --manifest-path verify-prophet/Cargo.toml --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -41,13 +45,41 @@ advisories:
 # The static programs, as they are shipped.
 release:
     scripts/setup build musl
-    cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
-    cargo build --release --locked -p k8s-ai-agent --target {{ musl }}
+    scripts/build {{ musl }}
 
 # Build the static programs and hold them to their size budgets.
 size: release
     scripts/size target/{{ musl }}/release/k8s-ai-exporter 2400000
     scripts/size target/{{ musl }}/release/k8s-ai-agent 3500000
+
+# Images of both programs in dist/images, without a container engine: PLATFORMS="linux/amd64" TAG=v0.3.0 just image.
+image:
+    scripts/package image
+
+# Push what `image` made, over the registry's HTTP API: just push registry.example.org/team.
+push registry *options:
+    cargo run --quiet --locked -p packaging -- push {{ trim_start_match(registry, "REGISTRY=") }} --tag "${TAG:-v{{ version }}}" {{ options }}
+
+# Everything that a release offers for download, in dist/.
+dist:
+    scripts/package dist
+
+# Try the programs that `image` or `dist` built for other machines: static, right architecture, they run.
+foreign:
+    scripts/setup qemu
+    scripts/foreign
+
+# Whether another folder and an empty cache give the same images of this commit; builds everything anew.
+reproducible:
+    scripts/reproducible
+
+# Whether crates, chart, manifests and CHANGELOG name one version; with a tag: that one.
+release-check *tag:
+    cargo run --quiet --locked -p packaging -- release-check {{ tag }}
+
+# Try a real cluster, the one that KUBECONFIG names: REGISTRY=… TAG=… just e2e.
+e2e:
+    scripts/e2e
 
 # What the exporter costs, against named peers in the same run.
 bench: release
@@ -71,11 +103,18 @@ bench-fleet: release
 bench-load:
     cargo run --quiet -p bench --bin bench -- load
 
-# What the agent costs, against named peers in the same run.
-bench-agent:
-    scripts/setup build musl prophet
+# Exporters under random troubles, for so many minutes after warming up for some twelve: no number may be wrong, nothing may grow.
+soak minutes="60" *seed:
+    scripts/setup build musl
+    cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
+    cargo build --locked -p e2e --bin soak
+    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter target/debug/soak {{ minutes }} {{ seed }}
+
+# How good the agent's forecasts are and what they cost, against named peers in the same run.
+bench-agent: release
+    scripts/setup prometheus prophet
     cargo build --release --locked -p bench --bin bench-agent --target {{ musl }}
-    BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent
+    BINBOTS_AGENT=target/{{ musl }}/release/k8s-ai-agent BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent
 
 # Fuzz each reader of foreign bytes for some minutes, on nightly Rust; what is new to the corpus goes to fuzz/found.
 fuzz minutes="10":
@@ -113,4 +152,4 @@ helm-install environment:
     scripts/cluster helm-install {{ environment }}
 
 # Everything that CI runs.
-ci: lint deny check test size (demo "--seconds 25") verify-prophet
+ci: lint deny check release-check test size (demo "--seconds 25") verify-prophet

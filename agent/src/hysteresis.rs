@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::recommend::{Action, Severity};
+use crate::action::{Action, Severity};
 
 /// A severity once reached is left only when its number has come this share of
 /// allocatable beyond the line: 5 points of percent.

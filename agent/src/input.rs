@@ -8,14 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
 
 use contract::label;
 use exposition::Selector;
 use forecast::Point;
 use quantity::Timestamp;
 
-use crate::args::Time;
+use crate::args::{InputFile, Time};
 use crate::collect::{Source, UsageQueries};
 use crate::connection::UnusableFile;
 use crate::prometheus::matrix::{Consumer, Rejected, Row, read_all};
@@ -23,33 +22,6 @@ use crate::prometheus::{Answer, Defect, Labels, QueryError, Remarks, Table};
 use crate::series::Series;
 use crate::window::{MAX_POINTS, MAX_SPAN_SECONDS, Misfit, Window};
 use shard::Shard;
-
-/// A file to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InputFile {
-    /// Standard input.
-    Standard,
-    /// A file, or a pipe.
-    Path(PathBuf),
-}
-
-impl fmt::Display for InputFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Standard => f.write_str("-"),
-            Self::Path(path) => path.display().fmt(f),
-        }
-    }
-}
-
-impl InputFile {
-    fn open(&self) -> io::Result<Box<dyn Read>> {
-        Ok(match self {
-            Self::Standard => Box::new(io::stdin()),
-            Self::Path(path) => Box::new(File::open(path)?),
-        })
-    }
-}
 
 /// Everything that the files hold.
 #[derive(Debug, Default)]
@@ -102,7 +74,7 @@ impl Recording {
         for file in files {
             let unusable =
                 |problem: &dyn fmt::Display| UnusableFile::new(&format!("input {file}:"), problem);
-            let bytes = file.open().map_err(|error| unusable(&error))?;
+            let bytes = open(file).map_err(|error| unusable(&error))?;
             recording
                 .append(bytes, shard)
                 .map_err(|defect| unusable(&problem(&defect)))?;
@@ -366,4 +338,10 @@ fn evaluate(points: &[Point], window: &Window) -> Series {
         }
     }
     series
+}
+fn open(file: &InputFile) -> io::Result<Box<dyn Read>> {
+    Ok(match file {
+        InputFile::Standard => Box::new(io::stdin()),
+        InputFile::Path(path) => Box::new(File::open(path)?),
+    })
 }

@@ -16,10 +16,12 @@
 //! In scope: reading a Prometheus-compatible range query API, and reporting.
 //! Out of scope: scraping, storing, changing anything in the cluster.
 
+pub mod action;
 pub mod args;
 pub mod assess;
 pub mod collect;
 pub mod connection;
+pub mod doctor;
 pub mod evidence;
 pub mod exit;
 pub mod fleet;

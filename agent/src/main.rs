@@ -2,6 +2,13 @@
 
 use std::process::ExitCode;
 
+/// musl's own allocator gives memory back to the kernel after each forecast and asks
+/// for it again in the next: some forty system calls a series, on every thread, and
+/// the threads wait for each other meanwhile.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let exit = k8s_ai_agent::run(
         std::env::args_os().skip(1),

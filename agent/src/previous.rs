@@ -11,26 +11,15 @@ use std::path::Path;
 
 use contract::{label, report};
 use quantity::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::action::Severity;
 use crate::collect::{Measurements, Source, note_remarks};
 use crate::hysteresis::Verdict;
 use crate::prometheus::{QueryError, Row};
-use crate::recommend::{Resource, Severity};
-use crate::report::Report;
+use crate::recommend::Resource;
+use crate::report::{Origin, Report};
 use crate::window::Window;
-
-/// Where a memory came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// A JSON report.
-    File,
-    /// The agent's own series in the backend.
-    Prometheus,
-    /// The same process, which reports again and again.
-    Process,
-}
 
 /// The verdicts of an earlier report.
 #[derive(Debug, Clone, PartialEq)]

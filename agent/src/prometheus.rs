@@ -19,6 +19,7 @@ use webclient::{Caps, Client, Failure, Response};
 pub use matrix::{Answer, Defect, Labels, Refusal, Remarks, Row, Table};
 
 use crate::collect::Source;
+use crate::series::Series;
 use crate::window::Window;
 use shard::Shard;
 
@@ -180,18 +181,38 @@ impl Prometheus {
         }
     }
 
-    /// Asks for `query` at one moment, once.
+    /// Asks for `query` at one moment, or at the backend's own present, once.
     ///
     /// # Errors
     /// When there is no complete answer, or its result is no `T`.
     pub fn query_instant<T: DeserializeOwned>(
         &self,
         query: &str,
-        at: Timestamp,
+        at: Option<Timestamp>,
     ) -> Result<instant::Instant<T>, QueryError> {
-        let at = at.unix().to_string();
-        let response = self.post(path::QUERY, &[("query", query), ("time", &at)])?;
+        let time = at.map(|at| at.unix().to_string());
+        let mut form = vec![("query", query)];
+        form.extend(time.as_deref().map(|time| ("time", time)));
+        let response = self.post(path::QUERY, &form)?;
         instant::read(response.body).map_err(QueryError::Defect)
+    }
+
+    /// The points of the one series that `query` computes; none if it computes none.
+    ///
+    /// # Errors
+    /// As [`Source::query_range`].
+    pub fn query_points(&self, query: &str, window: &Window) -> Result<Series, QueryError> {
+        self.query(query, window, |response| {
+            matrix::read_points(response.body, window)
+        })
+    }
+
+    /// What the backend says it is, such as `Prometheus 2.42.0`; `None` where it does
+    /// not say. Those that speak its API mostly name the version that they resemble.
+    pub fn software(&self) -> Option<String> {
+        let accept = "application/json";
+        let response = self.client.get(path::BUILD_INFO, accept, &[], CAPS).ok()?;
+        (response.status == 200).then(|| instant::read_build(response.body))?
     }
 
     /// Asks up to three times. An error is that of the last attempt.

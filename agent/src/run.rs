@@ -2,16 +2,18 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::time::SystemTime;
 
 use commandline::Environment;
+use quantity::Timestamp;
 
-use crate::args::{self, Command};
+use crate::args::{self, Command, Config};
 use crate::exit::Exit;
-use crate::report::Style;
+use crate::report::{Format, Style};
 use crate::round::{complain, report, tell, write_files};
 use crate::serve::serve;
 use crate::sink::Sinks;
-use crate::termination;
+use crate::{doctor, termination};
 
 /// Runs the program: the report goes to `out`, in one piece, all else to `err`. A
 /// service prints no report, and returns only if it cannot begin.
@@ -23,6 +25,7 @@ pub fn run(
 ) -> Exit {
     let config = match args::parse(args, environment) {
         Ok(Command::Report(config)) => config,
+        Ok(Command::Doctor(config)) => return examine(&config, out, err),
         Ok(Command::PrintConfig(config)) => {
             return print(&config.to_string(), Exit::Complete, out, err);
         }
@@ -36,14 +39,7 @@ pub fn run(
     if let Some(service) = &config.service {
         return serve(&config, service, sinks, err);
     }
-    if let Err(error) = termination::leave_on_signals() {
-        // The report is still worth having.
-        complain(
-            &format!("cannot listen for signals: {error}"),
-            Exit::Complete,
-            err,
-        );
-    }
+    listen_for_signals(err);
     let (report, exit) = match report(&config, None) {
         Ok(report) => report,
         Err(error) => return complain(&error, Exit::Usage, err),
@@ -62,6 +58,29 @@ pub fn run(
     let format = config.reports.format;
     let exit = write_out(|out| report.write(format, style, out), exit, out, err);
     tell(&sinks.deliver(&report), exit, err)
+}
+
+/// Examines the backend, and prints what was found.
+fn examine(config: &Config, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    listen_for_signals(err);
+    match doctor::examine(config, Timestamp::from(SystemTime::now())) {
+        Ok(diagnosis) => {
+            let text = match config.reports.format {
+                Format::Json => doctor::show::json(&diagnosis),
+                _ => doctor::show::text(&diagnosis),
+            };
+            print(&text, diagnosis.exit, out, err)
+        }
+        Err(error) => complain(&error, Exit::Usage, err),
+    }
+}
+
+fn listen_for_signals(err: &mut dyn Write) {
+    if let Err(error) = termination::leave_on_signals() {
+        // What was asked for is still worth having.
+        let problem = format!("cannot listen for signals: {error}");
+        complain(&problem, Exit::Complete, err);
+    }
 }
 
 /// Prints a whole text.

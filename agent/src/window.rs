@@ -150,6 +150,12 @@ impl Window {
         (self.seconds() / self.step + 1) as usize
     }
 
+    /// The moments at which points are expected.
+    pub fn moments(&self) -> impl Iterator<Item = Timestamp> {
+        let (start, step) = (self.start.unix(), self.step as i64);
+        (0..self.points_expected() as i64).map(move |k| Timestamp::from_unix(start + k * step))
+    }
+
     /// Seconds from start to end.
     pub fn seconds(&self) -> u64 {
         (self.end.unix() - self.start.unix()) as u64

@@ -89,6 +89,11 @@ fn flags_win_over_the_environment_and_variables_have_their_order() {
         ),
         (&[], &[("FAIL_ON", "warning")], "--fail-on=warning"),
         (&[], &[("CA_FILE", "/ca.pem")], "--ca-file=/ca.pem"),
+        (
+            &["--high=90"],
+            &[("HIGH_PERCENT", "70"), ("LOW_PERCENT", "10")],
+            "--high=90%\n--low=10%",
+        ),
         (&[], &[("MODEL", "ets")], "--model=ets"),
         (
             &["--model=linear"],

@@ -287,7 +287,7 @@ fn sampled_every(gap: i64) -> Backend {
                 r#"{{"status":"success","data":{{"resultType":"vector","result":[{{"metric":{{"__name__":"k8s_node_cpu_usage_cores","node":"n","pod":"x\"1"}},"value":[{},"2"]}}]}}}}"#,
                 query.end
             ),
-            "k8s_node_cpu_usage_cores{node=\"n\",pod=\"x\\\"1\",}[1h]" => {
+            "k8s_node_cpu_usage_cores{node=\"n\",pod=\"x\\\"1\"}[1h]" => {
                 let samples: Vec<String> = (0..3600 / gap)
                     .rev()
                     .map(|k| format!("[{}.123,\"2\"]", query.end - k * gap))

@@ -14,6 +14,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+pub mod soak;
+
 /// Longest wait for anything that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -157,8 +159,12 @@ impl Exporter {
     }
 
     fn with(command: &mut Command) -> Self {
-        let process =
-            Process::start(command.args(["--listen-address=127.0.0.1:0", "--log-level=debug"]));
+        Self::run(command.arg("--log-level=debug"))
+    }
+
+    /// Starts an exporter that has all its flags but where to serve.
+    pub fn run(command: &mut Command) -> Self {
+        let process = Process::start(command.arg("--listen-address=127.0.0.1:0"));
         let line = process.line_with("serving on ");
         let address = line.rsplit(' ').next().expect("an address").to_owned();
         Self { process, address }
@@ -200,13 +206,20 @@ fn exporter_at(cluster: &testbed::Running) -> Command {
         .env_clear()
         .arg("--scrape-interval=1s")
         .arg("--cadvisor-interval=1s")
-        .arg(format!("--api-server={}", cluster.url()));
-    if cluster.url().starts_with("https") {
-        command
-            .arg(format!("--ca-file={}", cluster.ca_file().display()))
-            .arg(format!("--token-file={}", cluster.token_file().display()));
-    }
+        .args(cluster_flags(cluster));
     command
+}
+
+/// The flags with which an exporter reaches a simulated cluster.
+pub fn cluster_flags(cluster: &testbed::Running) -> Vec<String> {
+    let mut flags = vec![format!("--api-server={}", cluster.url())];
+    if cluster.url().starts_with("https") {
+        flags.extend([
+            format!("--ca-file={}", cluster.ca_file().display()),
+            format!("--token-file={}", cluster.token_file().display()),
+        ]);
+    }
+    flags
 }
 
 /// The value of a sample in an exposition, by the text before its last blank.

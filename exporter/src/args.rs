@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use argh::FromArgs;
+use argh::{ArgsInfo as _, CommandInfoWithArgs, FromArgs};
 use commandline::{BadValue, Environment, parse_bool, parse_text, setting};
 use quantity::{Interval, parse_duration, parse_quantity};
 use webclient::BaseUrl;
@@ -29,7 +29,7 @@ pub use nodes::{NodeName, Nodes, Shard};
 /// false, and alone mean true. Each can be set in the environment instead: the
 /// flag's name in capitals, with _ for - (SCRAPE_INTERVAL). The flag wins.
 /// Durations are written 30s, 1m30s, 6h.
-#[derive(FromArgs, Debug, Default)]
+#[derive(argh::ArgsInfo, FromArgs, Debug, Default)]
 #[argh(
     name = "k8s-ai-exporter",
     example = "In a pod (NODE_NAME comes from the downward API):\n  {command_name} --listen-address=:9100 --scrape-interval=30s",
@@ -299,6 +299,11 @@ pub enum Command {
     Print(String),
 }
 
+/// What `--help` says, in parts: for manual pages and shells.
+pub fn interface() -> CommandInfoWithArgs {
+    Typed::get_args_info()
+}
+
 /// Resolves arguments (without the program's name) over the environment.
 ///
 /// # Errors
@@ -434,7 +439,7 @@ impl Typed {
                 web_config_file: flag("--web-config-file", self.web_config_file).get(path)?,
                 bearer_token_file: flag("--web-bearer-token-file", self.web_bearer_token_file)
                     .get(path)?,
-                open_paths: crate::http::OPEN_PATHS,
+                open_paths: contract::path::OPEN,
             },
             scrape_interval,
             sources,

@@ -17,10 +17,6 @@ mod matrix;
 
 use matrix::Matrix;
 
-/// Paths that need no login: the kubelet asks for them, and has none. They tell nothing
-/// but how the exporter is.
-pub const OPEN_PATHS: &[&str] = &[path::LIVEZ, path::READYZ];
-
 /// Serves `board` on a port.
 ///
 /// # Errors

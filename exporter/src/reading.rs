@@ -205,7 +205,7 @@ impl Collector {
     fn resource_sample(&mut self, sample: &Sample<'_>, at: Millis) {
         let name = sample.name;
         if name == resource::NODE_CPU.as_bytes() {
-            let read = self.check(sample, CpuSeconds::new);
+            let read = self.check(sample, used_cpu);
             enter(&mut self.reading.cpu, read, at, &mut self.tally);
         } else if name == resource::NODE_MEMORY.as_bytes() {
             let read = self.check(sample, used_memory);
@@ -224,7 +224,7 @@ impl Collector {
             // Other `cpu=` rows are single CPUs; the total is the sum of them.
             if !matches!(row.cpu, b"" | b"total") {
             } else if row.id == b"/" {
-                let read = self.check(sample, CpuSeconds::new);
+                let read = self.check(sample, used_cpu);
                 enter(&mut self.reading.cpu, read, at, &mut self.tally);
             } else if self.namespaces && row.is_pod() {
                 self.pod_cpu(sample, at);
@@ -339,6 +339,12 @@ fn enter<T>(slot: &mut Option<At<T>>, value: Option<T>, at: Millis, tally: &mut 
         }
         None => *slot = Some(At { value, at }),
     }
+}
+
+/// A node has used CPU before its kubelet answers: 0 is a kubelet that could not
+/// measure, and two of them would look like an idle node.
+fn used_cpu(value: f64) -> Option<CpuSeconds> {
+    CpuSeconds::new(value).filter(|seconds| seconds.get() > 0.0)
 }
 
 /// A node always uses memory: 0 is a kubelet that could not measure.

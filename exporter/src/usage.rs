@@ -33,7 +33,7 @@ impl<T: Copy> Known<T> {
 /// What a sample of a counter means next to the one before it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Step {
-    /// The first one: no interval yet.
+    /// The first one, or the first by another clock: no interval yet.
     First,
     /// The same sample again: the kubelet has not measured since.
     Repeated,
@@ -53,6 +53,8 @@ const BACKWARD_SAMPLES_BEFORE_REBASE: u32 = 3;
 #[derive(Debug, Default, Clone, Copy)]
 struct Counter {
     last: Option<At<CpuSeconds>>,
+    /// Whether the last one's time is its own.
+    stamped: bool,
     backward: u32,
 }
 
@@ -60,8 +62,14 @@ impl Counter {
     /// `stamped` says whether the sample's time is its own. Where it is that of the
     /// request, an unchanged count is the same sample once more.
     fn step(&mut self, new: At<CpuSeconds>, stamped: bool) -> Step {
-        let Some(last) = self.last else {
-            self.last = Some(new);
+        let Some(last) = self.last.filter(|_| self.stamped == stamped) else {
+            // The kubelet's times and ours have no interval between them: a sample is
+            // seconds old when it is read.
+            *self = Self {
+                last: Some(new),
+                stamped,
+                backward: 0,
+            };
             return Step::First;
         };
         if new.at < last.at {
@@ -69,6 +77,7 @@ impl Counter {
             if self.backward >= BACKWARD_SAMPLES_BEFORE_REBASE {
                 *self = Self {
                     last: Some(new),
+                    stamped,
                     backward: 0,
                 };
             }

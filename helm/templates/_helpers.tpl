@@ -58,9 +58,19 @@ default
 {{- end }}
 
 {{- define "binbots-k8s.agent.prometheusUrl" -}}
-{{ default (printf "http://prometheus-operated.%s.svc:9090" .Values.namespace) .Values.agent.prometheusUrl }}
+{{ if .Values.agent.prometheusUrl -}}
+{{ .Values.agent.prometheusUrl }}
+{{- else if eq .Values.exporter.mode "standalone" -}}
+http://{{ include "binbots-k8s.exporter.name" . }}.{{ .Values.namespace }}.svc:9100
+{{- else -}}
+http://prometheus-operated.{{ .Values.namespace }}.svc:9090
+{{- end }}
 {{- end }}
 
 {{- define "binbots-k8s.serviceMonitor.interval" -}}
 {{ default .Values.exporter.scrapeInterval .Values.serviceMonitor.interval }}
+{{- end }}
+
+{{- define "binbots-k8s.exporter.least" -}}
+{{ if eq .Values.exporter.mode "statefulset" }}{{ int64 .Values.exporter.allNodes.shards }}{{ else }}1{{ end }}
 {{- end }}

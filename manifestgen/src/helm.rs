@@ -203,6 +203,13 @@ impl Dressing for Template<'_> {
                     format!("{pad}{{{{- toYaml . | nindent {indent} }}}}"),
                     format!("{pad}{{{{- end }}}}"),
                 ]),
+                Rule::AppendWhen(condition, entries) => {
+                    lines.push(format!("{pad}{}", open(condition)));
+                    for entry in entries {
+                        lines.push(format!("{pad}- {{{{ {} | quote }}}}", action(entry)));
+                    }
+                    lines.push(format!("{pad}{{{{- end }}}}"));
+                }
                 Rule::AppendVariables(path) => lines.extend([
                     format!("{pad}{{{{- range $name, $value := .Values.{path} }}}}"),
                     format!("{pad}- name: {{{{ $name | quote }}}}"),

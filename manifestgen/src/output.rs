@@ -35,6 +35,7 @@ struct Chart<'a> {
 struct Helpers<'a> {
     mark: &'a str,
     name: &'a str,
+    port: u16,
 }
 
 #[derive(Template)]
@@ -42,6 +43,7 @@ struct Helpers<'a> {
 struct Notes<'a> {
     mark: &'a str,
     port: u16,
+    agent_port: u16,
     metrics: &'a str,
 }
 
@@ -96,6 +98,7 @@ pub fn files() -> Result<Files, Vec<String>> {
             Helpers {
                 mark: MARK,
                 name: chart::NAME,
+                port: contract::EXPORTER_PORT,
             }
             .render(),
         )?,
@@ -106,6 +109,7 @@ pub fn files() -> Result<Files, Vec<String>> {
             Notes {
                 mark: MARK,
                 port: contract::EXPORTER_PORT,
+                agent_port: contract::AGENT_PORT,
                 metrics: contract::path::METRICS,
             }
             .render(),

@@ -104,6 +104,8 @@ pub enum Rule {
     Block(Path),
     /// The list or map has the entries of these values too; the later win.
     Append(&'static [Path]),
+    /// The list has these entries too, if the condition holds.
+    AppendWhen(Condition, Vec<Expr>),
     /// The list of environment variables has these too, given as a map.
     AppendVariables(Path),
     /// The field, the entry, or (pointer "") the object is rendered only then.
@@ -297,6 +299,10 @@ impl Rule {
                 into.insert(path);
             }
             Self::Append(paths) => into.extend(paths.iter()),
+            Self::AppendWhen(condition, entries) => {
+                condition.reads(into);
+                entries.iter().for_each(|entry| entry.reads(into));
+            }
             Self::When(condition) => condition.reads(into),
         }
     }
@@ -394,6 +400,14 @@ fn apply(tree: &mut Value, overlay: &Overlay, context: Context<'_>) -> Result<()
         Rule::Append(paths) => paths
             .iter()
             .try_for_each(|path| append(tree, pointer, context.value(path)?)),
+        Rule::AppendWhen(condition, entries) => {
+            let entries = entries.iter().map(|entry| context.evaluate(entry));
+            let entries = entries.collect::<Result<Vec<_>, _>>()?;
+            match context.holds(condition)? {
+                true => append(tree, pointer, &Value::Array(entries)),
+                false => Ok(()),
+            }
+        }
         Rule::AppendVariables(path) => append(tree, pointer, &variables(context.value(path)?)),
         Rule::When(_) => Ok(()),
     }

@@ -41,6 +41,10 @@ pub const URL: &str = "^https?://[^ \"'{}\\\\]+$";
 /// An http or https URL, or nothing.
 pub const URL_OR_EMPTY: &str = "^(https?://[^ \"'{}\\\\]+)?$";
 
+/// Path of a file.
+pub const FILE: &str = "^(/[-._A-Za-z0-9]+)+$";
+/// An amount of memory as Kubernetes writes it.
+pub const MEMORY: &str = "^[1-9][0-9]*([KMG]i?)?$";
 /// Name of an environment variable.
 pub const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
@@ -76,7 +80,7 @@ pub struct Values {
     pub image_pull_secrets: Vec<Object>,
     /// Images of the two programs.
     pub image: Images,
-    /// The exporter, a DaemonSet: one pod on each node.
+    /// The exporter: a pod on each node, or a few for all.
     pub exporter: Exporter,
     /// The agent, a CronJob or a Deployment.
     pub agent: Agent,
@@ -169,6 +173,28 @@ pub enum Format {
     Prometheus,
 }
 
+/// How the exporter runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ExporterMode {
+    /// A pod on each node, which reads that node.
+    Daemonset,
+    /// Some pods share all nodes.
+    Statefulset,
+    /// One pod reads all nodes and keeps a history, which the agent asks: no Prometheus.
+    Standalone,
+}
+
+/// The way to the kubelets.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// Through the API server.
+    Proxy,
+    /// To their own port.
+    Kubelet,
+}
+
 /// How the agent runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -191,17 +217,39 @@ pub enum Model {
     Last,
 }
 
+/// Whether the view of the fleet is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the words of --fleet")]
+pub enum FleetView {
+    Auto,
+    Off,
+}
+
 /// The exporter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("anyOf" = a_source()))]
 pub struct Exporter {
+    /// daemonset: a pod on each node, which reads that node. statefulset: `allNodes.shards` pods
+    /// share all nodes, for clusters where no DaemonSet can run. standalone: one pod reads all
+    /// nodes and keeps a history, which the agent asks; nothing is made for Prometheus or Grafana.
+    pub mode: ExporterMode,
+    /// The way to the kubelets. proxy: the API server's. kubelet: their own port, with the lesser
+    /// right nodes/metrics, where the kubelets' certificates are signed by an authority.
+    pub via: Via,
+    /// With via kubelet: file with the authorities of the kubelets' certificates.
+    #[schemars(regex(pattern = FILE))]
+    pub kubelet_ca_file: String,
+    /// What differs where the pods are not on the nodes that they read.
+    pub all_nodes: AllNodes,
     /// Time between two rounds of scrapes.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub scrape_interval: String,
     /// Read the kubelet's /metrics/resource, the cheap source of CPU and memory.
     pub enable_kubelet: bool,
-    /// Read cAdvisor's metrics: throttling, OOM kills, pressure.
+    /// Read cAdvisor's metrics: throttling, OOM kills, pressure. They are a hundred times as
+    /// large: turn it off where a pod reads many nodes.
     pub enable_cadvisor: bool,
     /// Time between two readings of cAdvisor.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
@@ -210,8 +258,8 @@ pub struct Exporter {
     pub enable_namespace_metrics: bool,
     /// Pods in these phases do not count as active.
     pub exclude_phases: Vec<Phase>,
-    /// Series kept in memory for range queries, so that the agent can ask the
-    /// exporter where there is no Prometheus; 0s is off.
+    /// Series kept in memory for range queries; 0s is off. Mode standalone has its own,
+    /// `allNodes.history`.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub history: String,
     /// What to log.
@@ -224,24 +272,25 @@ pub struct Exporter {
     /// port speaks TLS; then probes and serviceMonitor have the scheme to follow.
     pub volume_mounts: Vec<Object>,
     /// More environment variables: name and value.
-    #[schemars(extend("properties" = refused(&["NODE_NAME"]), "propertyNames" = json!({"pattern": VARIABLE})))]
+    #[schemars(extend("properties" = refused(&["NODE_NAME", "POD_INDEX", "HISTORY_MEMORY"]), "propertyNames" = json!({"pattern": VARIABLE})))]
     pub env: Strings,
-    /// Requests and limits. A round uses a few MiB and milliseconds; the limits are
-    /// there for the day on which something is wrong.
+    /// With mode daemonset: requests and limits. A round uses a few MiB and milliseconds; the
+    /// limits are there for the day on which something is wrong.
     pub resources: Object,
     /// Where the pods run: the images hold Linux programs.
     pub node_selector: Strings,
-    /// Everything is tolerated, so that no node is missing.
+    /// With mode daemonset: everything is tolerated, so that no node is missing.
     pub tolerations: Vec<Object>,
-    /// Nodes without a kubelet of their own are left out: Fargate, virtual kubelets.
+    /// With mode daemonset: nodes without a kubelet of their own are left out, as Fargate's and
+    /// virtual kubelets.
     pub affinity: Object,
     /// PriorityClass of the pods; empty: the cluster's default. Some clusters allow
     /// system-node-critical in kube-system only.
     #[schemars(regex(pattern = DNS_NAME_OR_EMPTY))]
     pub priority_class_name: String,
-    /// How the pods are replaced by those of a new version.
+    /// With mode daemonset: how the pods are replaced by those of a new version.
     pub update_strategy: Object,
-    /// Old revisions of the DaemonSet that `kubectl rollout undo` can go back to.
+    /// Old revisions that `kubectl rollout undo` can go back to.
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub revision_history_limit: i32,
     /// Seconds that a pod has to leave before it is killed.
@@ -261,6 +310,32 @@ pub struct Exporter {
     pub liveness_probe: Object,
     /// When the pod counts as ready: /readyz is OK while a core series is published.
     pub readiness_probe: Object,
+}
+
+/// An exporter for all nodes: modes statefulset and standalone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AllNodes {
+    /// With mode statefulset: pods among which the nodes are divided. One is enough for
+    /// thousands of nodes without cAdvisor.
+    #[schemars(range(min = 1, max = 1000))]
+    pub shards: i32,
+    /// With mode statefulset: let a drain take no more than one of the pods at a time, by a
+    /// PodDisruptionBudget.
+    pub disruption_budget: bool,
+    /// With mode standalone: how much of the series is kept for the agent; no less than it
+    /// looks back.
+    #[schemars(regex(pattern = DURATION), length(min = 2))]
+    pub history: String,
+    /// With mode standalone: memory that the history may take; 64Mi are six hours of 2,600 nodes.
+    #[schemars(regex(pattern = MEMORY))]
+    pub history_memory: String,
+    /// Requests and limits: the memory of the history comes on top of some MiB for 5,000 nodes.
+    pub resources: Object,
+    /// Taints that are tolerated.
+    pub tolerations: Vec<Object>,
+    /// Affinity of the pods.
+    pub affinity: Object,
 }
 
 /// The agent.
@@ -288,7 +363,8 @@ pub struct Agent {
     /// Pause the schedule.
     pub suspend: bool,
     /// Where to ask; empty: `http://prometheus-operated.NAMESPACE.svc:9090`, which the
-    /// Prometheus Operator makes whatever its release is called.
+    /// Prometheus Operator makes whatever its release is called; with exporter.mode standalone
+    /// the exporter.
     #[schemars(regex(pattern = URL_OR_EMPTY))]
     pub prometheus_url: String,
     /// Minutes to look back.
@@ -308,16 +384,31 @@ pub struct Agent {
     pub memory_query: String,
     /// What continues the series; auto: whichever did best on the series itself.
     pub model: Model,
+    /// Percent of what comes that should lie within a forecast's interval.
+    #[schemars(range(min = 10, max = 99))]
+    pub interval_percent: i32,
+    /// Percent of allocatable above which a forecast's upper bound asks for more.
+    #[schemars(range(min = 1, max = 100))]
+    pub high_percent: i32,
+    /// Percent of allocatable under which a forecast's mean asks for less: less than
+    /// highPercent.
+    #[schemars(range(min = 0, max = 99))]
+    pub low_percent: i32,
+    /// auto: say which nodes could be removed. off: do not look.
+    pub fleet: FleetView,
+    /// Nodes that the fleet keeps whatever is free.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub keep_nodes: i32,
     /// Form of the report in the log.
     pub format: Format,
-    /// More arguments, as in `["--high=70"]`.
+    /// More arguments, as in `["--explain"]`.
     pub extra_args: Vec<String>,
     /// Volumes of the pods, such as a Secret with the URL of a Slack webhook.
     pub volumes: Vec<Object>,
     /// Where the container has them: arguments and variables name files, never secrets.
     pub volume_mounts: Vec<Object>,
     /// More environment variables: name and value.
-    #[schemars(extend("properties" = refused(&["PROMETHEUS_URL", "LOOKBACK_MINUTES", "FORECAST_MINUTES", "STEP", "CPU_QUERY", "MEM_QUERY", "MODEL", "FORMAT", "SHARDS"]), "propertyNames" = json!({"pattern": VARIABLE})))]
+    #[schemars(extend("properties" = refused(&["PROMETHEUS_URL", "LOOKBACK_MINUTES", "FORECAST_MINUTES", "STEP", "CPU_QUERY", "MEM_QUERY", "MODEL", "INTERVAL", "HIGH_PERCENT", "LOW_PERCENT", "FLEET", "KEEP_NODES", "FORMAT", "SHARDS"]), "propertyNames" = json!({"pattern": VARIABLE})))]
     pub env: Strings,
     /// Seconds after its time in which a missed run may still start.
     #[schemars(range(min = 10, max = 2_147_483_647))]
@@ -394,11 +485,12 @@ pub struct Rbac {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdmissionPolicy {
-    /// Create the ValidatingAdmissionPolicy. Without it the permission nodes/proxy reaches
-    /// everything that a kubelet serves, running commands in containers included.
+    /// Create the ValidatingAdmissionPolicy, where exporter.via is proxy. Without it the
+    /// permission nodes/proxy reaches everything that a kubelet serves, running commands in
+    /// containers included.
     pub enabled: bool,
-    /// Also refuse other nodes than the pod's own. Turn it off for an exporter that is
-    /// given `--node-name` with several nodes.
+    /// With exporter.mode daemonset: also refuse other nodes than the pod's own. Turn it off
+    /// for an exporter that is given `--node-name` with several nodes.
     pub own_node_only: bool,
 }
 
@@ -416,7 +508,8 @@ pub struct Service {
 pub struct NetworkPolicy {
     /// Create a NetworkPolicy: the exporter answers on its port only, the agent nowhere.
     pub enabled: bool,
-    /// Peers that may connect to the exporter, in NetworkPolicy's form; empty: every one.
+    /// Peers that may connect, in NetworkPolicy's form; empty: every one. With exporter.mode
+    /// standalone the agent may connect to the exporter as well.
     pub from: Vec<Object>,
 }
 
@@ -455,8 +548,8 @@ pub struct ServiceMonitor {
     pub relabelings: Vec<Object>,
     /// Relabelings of samples.
     pub metric_relabelings: Vec<Object>,
-    /// Samples that a scrape may have; 0: no limit. An exporter has about 60, with
-    /// namespace metrics two more for each namespace on its node.
+    /// With exporter.mode daemonset: samples that a scrape may have; 0: no limit. An exporter has
+    /// about 60, with namespace metrics two more for each namespace on its node.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64))]
     pub sample_limit: i64,
     /// Labels that a sample may have; 0: no limit.
@@ -479,7 +572,7 @@ pub struct PrometheusRule {
     /// Time between two evaluations.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub interval: String,
-    /// How long no exporter may answer before BinbotsExporterDown fires.
+    /// How long no exporter, or not every shard, may answer before BinbotsExporterDown fires.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub exporter_down_for: String,
     /// Seconds without a successful run before BinbotsAgentNotRun fires.
@@ -508,7 +601,7 @@ pub struct PrometheusRule {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Alerts {
-    /// BinbotsExporterDown: no exporter answers, or Prometheus knows none.
+    /// BinbotsExporterDown: no exporter answers, or not every shard, or Prometheus knows none.
     pub exporter_down: bool,
     /// BinbotsAgentNotRun: no successful run in time, or never one. Needs kube-state-metrics.
     pub agent_not_run: bool,

@@ -42,9 +42,19 @@ default
 {{- end }}
 [% endfor %]
 {{- define "[[ name ]].agent.prometheusUrl" -}}
-{{ default (printf "http://prometheus-operated.%s.svc:9090" .Values.namespace) .Values.agent.prometheusUrl }}
+{{ if .Values.agent.prometheusUrl -}}
+{{ .Values.agent.prometheusUrl }}
+{{- else if eq .Values.exporter.mode "standalone" -}}
+http://{{ include "[[ name ]].exporter.name" . }}.{{ .Values.namespace }}.svc:[[ port ]]
+{{- else -}}
+http://prometheus-operated.{{ .Values.namespace }}.svc:9090
+{{- end }}
 {{- end }}
 
 {{- define "[[ name ]].serviceMonitor.interval" -}}
 {{ default .Values.exporter.scrapeInterval .Values.serviceMonitor.interval }}
+{{- end }}
+
+{{- define "[[ name ]].exporter.least" -}}
+{{ if eq .Values.exporter.mode "statefulset" }}{{ int64 .Values.exporter.allNodes.shards }}{{ else }}1{{ end }}
 {{- end }}

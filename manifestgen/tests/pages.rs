@@ -37,7 +37,7 @@ upgrade)
     ;;
 *) echo "what is helm $verb?" >&2; exit 1 ;;
 esac
-"$REAL/helm" "$@" | grep -q '^kind: DaemonSet'
+"$REAL/helm" "$@" | grep -Eq '^kind: (DaemonSet|StatefulSet|Deployment)$'
 "#;
 
 /// Live objects become their files; reading a live cluster is not tried.

@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use manifestgen::objects;
-use manifestgen::values::Values;
+use manifestgen::values::{ExporterMode, Values};
 use serde_json::{Value, json};
 
-/// The groups of the default rule, as Prometheus reads them.
-fn groups() -> Value {
-    objects::all(&Values::default())
+/// The groups of the rule with these values, as Prometheus reads them.
+fn groups(values: &Values) -> Value {
+    objects::all(values)
         .expect("the defaults fit their types")
         .into_iter()
         .find(|object| object.tree["kind"] == "PrometheusRule")
@@ -30,11 +30,11 @@ impl Drop for Folder {
     }
 }
 
-fn promtool(name: &str, verb: &str, test: Option<&Value>) {
+fn promtool(values: &Values, name: &str, verb: &str, test: Option<&Value>) {
     let folder = Folder(std::env::temp_dir().join(format!("rules-{}-{name}", std::process::id())));
     fs::create_dir_all(&folder.0).expect("it can be made");
     // JSON is YAML.
-    fs::write(folder.0.join("rules.yaml"), groups().to_string()).expect("it can be written");
+    fs::write(folder.0.join("rules.yaml"), groups(values).to_string()).expect("it can be written");
     let mut file = "rules.yaml";
     if let Some(test) = test {
         file = "test.yaml";
@@ -54,8 +54,8 @@ fn promtool(name: &str, verb: &str, test: Option<&Value>) {
 }
 
 /// Annotations of an alert, with what its templates come to.
-fn annotations(alert: &str, filled: &[(&str, &str)]) -> Value {
-    let groups = groups();
+fn annotations(values: &Values, alert: &str, filled: &[(&str, &str)]) -> Value {
+    let groups = groups(values);
     let rule = groups["groups"]
         .as_array()
         .expect("groups")
@@ -81,6 +81,10 @@ struct Case {
 }
 
 fn check(alert: &str, cases: Vec<Case>) {
+    check_with(&Values::default(), alert, cases);
+}
+
+fn check_with(values: &Values, alert: &str, cases: Vec<Case>) {
     let tests: Vec<Value> = cases
         .iter()
         .map(|case| {
@@ -93,7 +97,7 @@ fn check(alert: &str, cases: Vec<Case>) {
                 .fires
                 .iter()
                 .map(|(labels, filled)| {
-                    json!({"exp_labels": labels, "exp_annotations": annotations(alert, filled)})
+                    json!({"exp_labels": labels, "exp_annotations": annotations(values, alert, filled)})
                 })
                 .collect();
             json!({
@@ -107,12 +111,13 @@ fn check(alert: &str, cases: Vec<Case>) {
         })
         .collect();
     let test = json!({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests});
-    promtool(alert, "test", Some(&test));
+    let name = format!("{alert}-{}", values.exporter.all_nodes.shards);
+    promtool(values, &name, "test", Some(&test));
 }
 
 #[test]
 fn the_rules_are_valid() {
-    promtool("valid", "check", None);
+    promtool(&Values::default(), "valid", "check", None);
 }
 
 #[test]
@@ -158,6 +163,40 @@ fn the_exporter_alert_wants_every_target_down_or_none_there() {
                     json!({"severity": "critical", "job": "k8s-ai-exporter", "namespace": "monitoring"}),
                     Vec::new(),
                 )),
+            },
+        ],
+    );
+}
+
+#[test]
+fn where_pods_share_the_nodes_the_alert_wants_every_one_of_them() {
+    let target = |pod| format!(r#"up{{job="k8s-ai-exporter",namespace="monitoring",pod="{pod}"}}"#);
+    let [a, b, c] = ["a", "b", "c"].map(|pod| &*String::leak(target(pod)));
+    let mut values = Values::default();
+    values.exporter.mode = ExporterMode::Statefulset;
+    values.exporter.all_nodes.shards = 3;
+    let fires = || Some((json!({"severity": "critical"}), Vec::new()));
+    check_with(
+        &values,
+        "BinbotsExporterDown",
+        vec![
+            Case {
+                name: "all answer",
+                series: vec![(a, "1x20"), (b, "1x20"), (c, "1x20")],
+                at: "15m",
+                fires: None,
+            },
+            Case {
+                name: "one is down",
+                series: vec![(a, "1x20"), (b, "0x20"), (c, "1x20")],
+                at: "6m",
+                fires: fires(),
+            },
+            Case {
+                name: "one has no target",
+                series: vec![(a, "1x20"), (b, "1x20")],
+                at: "6m",
+                fires: fires(),
             },
         ],
     );

@@ -152,9 +152,14 @@ fn another(path: &str, value: &Value) -> Value {
         // Words of an enumeration.
         (path, _) if path.ends_with("pullPolicy") => json!("Never"),
         ("exporter.logLevel", _) => json!("debug"),
+        ("exporter.mode", mode) if mode == "statefulset" => json!("standalone"),
+        ("exporter.mode", _) => json!("statefulset"),
+        ("exporter.via", way) if way == "proxy" => json!("kubelet"),
+        ("exporter.via", _) => json!("proxy"),
         ("agent.format", _) => json!("json"),
         ("agent.mode", _) => json!("deployment"),
         ("agent.model", _) => json!("ets"),
+        ("agent.fleet", _) => json!("off"),
         ("exporter.excludePhases", _) => json!(["Failed"]),
         (_, Value::String(text)) => json!(format!("{text}z")),
         (_, Value::Object(map)) => {
@@ -175,8 +180,22 @@ fn each_value_changes_in_the_chart_what_it_changes_in_the_typed_objects() {
     let free = documents::free_maps(&entries);
     let objects = all();
     let defaults = defaults();
-    let mut service = defaults.clone();
-    service["agent"]["mode"] = json!("deployment");
+    let with = |changes: &[(&str, &str)]| {
+        let mut values = defaults.clone();
+        for (pointer, word) in changes {
+            *values.pointer_mut(pointer).expect("it exists") = json!(word);
+        }
+        values
+    };
+    let bases = [
+        defaults.clone(),
+        with(&[("/agent/mode", "deployment")]),
+        with(&[("/exporter/mode", "statefulset")]),
+        with(&[
+            ("/exporter/mode", "standalone"),
+            ("/exporter/via", "kubelet"),
+        ]),
+    ];
     // The typed objects leave these out: a field that is there only with a value
     // is proven by the full values.
     let only_in_the_chart: BTreeSet<&str> = objects
@@ -199,7 +218,7 @@ fn each_value_changes_in_the_chart_what_it_changes_in_the_typed_objects() {
             continue;
         }
         let mut differs = false;
-        for base in [&defaults, &service] {
+        for base in &bases {
             let mut values = base.clone();
             let pointer = format!("/{}", path.replace('.', "/"));
             let slot = values.pointer_mut(&pointer).expect("it exists");
@@ -236,7 +255,7 @@ fn each_value_changes_in_the_chart_what_it_changes_in_the_typed_objects() {
     assert!(changed > 60, "{changed}");
 }
 
-/// Without the rules that need the agent, which a condition leaves out.
+/// Without the entries of lists that a condition leaves out.
 fn without_optional(tree: &Value) -> Value {
     let mut tree = tree.clone();
     if tree["kind"] == "PrometheusRule"
@@ -247,6 +266,11 @@ fn without_optional(tree: &Value) -> Value {
                 rules.retain(|rule| rule["alert"] != "BinbotsAgentNotRun");
             }
         }
+    }
+    if tree["kind"] == "ValidatingAdmissionPolicy"
+        && let Some(validations) = tree["spec"]["validations"].as_array_mut()
+    {
+        validations.truncate(1);
     }
     tree
 }
@@ -285,7 +309,9 @@ fn a_value_that_stands_unquoted_has_a_pattern_that_keeps_it_harmless() {
         let own = schema
             .pointer(&format!("/properties/{pointer}"))
             .expect("it has a schema");
-        if own["type"] == "string" {
+        // The words of an enumeration are our own.
+        let is_word = own.get("enum").is_some() || own.get("oneOf").is_some();
+        if own["type"] == "string" && !is_word {
             let pattern = own["pattern"].as_str().unwrap_or_else(|| panic!("{path}"));
             assert!(pattern.starts_with('^') && pattern.ends_with('$'), "{path}");
             // Only sets of harmless characters.
@@ -405,16 +431,182 @@ fn the_environments_keep_their_promises() {
 fn command_line(container: &Value) -> (Vec<OsString>, Vec<(String, String)>) {
     let list = |key: &str| container[key].as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().expect("a string").to_owned();
-    (
-        list("args").iter().map(|arg| text(arg).into()).collect(),
-        list("env")
+    let env: Vec<(String, String)> = list("env")
+        .iter()
+        .map(|entry| {
+            let stand_in = match entry["name"].as_str() {
+                Some("POD_INDEX") => "0",
+                _ => "node-1",
+            };
+            let value = entry.get("value").map_or(stand_in.to_owned(), text);
+            (text(&entry["name"]), value)
+        })
+        .collect();
+    // As the kubelet does.
+    let expand = |arg: &Value| {
+        env.iter().fold(text(arg), |arg, (name, value)| {
+            arg.replace(&format!("$({name})"), value)
+        })
+    };
+    let args = list("args").iter().map(|arg| expand(arg).into()).collect();
+    (args, env)
+}
+
+/// Whether an object belongs to this program.
+fn is_of(object: &Value, component: &str) -> bool {
+    object["metadata"]["labels"]["app.kubernetes.io/component"] == component
+}
+
+/// What the chart renders in one mode of the exporter, with one way to the kubelets.
+fn in_mode(mode: &str, via: &str) -> Vec<Value> {
+    let mut values = defaults();
+    values["exporter"]["mode"] = json!(mode);
+    values["exporter"]["via"] = json!(via);
+    values["exporter"]["allNodes"]["shards"] = json!(3);
+    values["networkPolicy"]["enabled"] = json!(true);
+    let context = Context {
+        values: &values,
+        release: "x",
+    };
+    let render = |object: &Object| overlay::render(object, context).expect("it renders");
+    all().iter().filter_map(render).collect()
+}
+
+fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    objects
+        .iter()
+        .filter(|object| object["kind"] == kind)
+        .collect()
+}
+
+#[test]
+fn each_mode_has_its_workload_and_nothing_for_a_prometheus_that_is_not_there() {
+    const SCRAPED: [&str; 3] = ["ServiceMonitor", "PrometheusRule", "ConfigMap"];
+    for (mode, own, others) in [
+        ("daemonset", vec!["DaemonSet"], SCRAPED.to_vec()),
+        (
+            "statefulset",
+            vec!["StatefulSet", "PodDisruptionBudget"],
+            SCRAPED.to_vec(),
+        ),
+        ("standalone", vec!["Deployment"], vec![]),
+    ] {
+        let objects = in_mode(mode, "proxy");
+        for kind in [
+            "DaemonSet",
+            "StatefulSet",
+            "PodDisruptionBudget",
+            "Deployment",
+            "ServiceMonitor",
+            "PrometheusRule",
+            "ConfigMap",
+        ] {
+            let expected = own.contains(&kind) || others.contains(&kind);
+            let found = of_kind(&objects, kind).len();
+            assert_eq!(found, usize::from(expected), "{mode}: {kind}");
+        }
+        for kind in ["Service", "CronJob", "ClusterRole", "ClusterRoleBinding"] {
+            assert_eq!(of_kind(&objects, kind).len(), 1, "{mode}: {kind}");
+        }
+    }
+}
+
+/// The same rights as those with which the programs are tested to do.
+#[test]
+fn each_mode_grants_the_rights_that_it_needs_and_no_others() {
+    for (mode, via, expected) in [
+        ("daemonset", "proxy", ["nodes/proxy get", "nodes get"]),
+        ("daemonset", "kubelet", ["nodes/metrics get", "nodes get"]),
+        (
+            "statefulset",
+            "proxy",
+            ["nodes/proxy get", "nodes get,list"],
+        ),
+        (
+            "statefulset",
+            "kubelet",
+            ["nodes/metrics get", "nodes get,list"],
+        ),
+        ("standalone", "proxy", ["nodes/proxy get", "nodes get,list"]),
+        (
+            "standalone",
+            "kubelet",
+            ["nodes/metrics get", "nodes get,list"],
+        ),
+    ] {
+        let objects = in_mode(mode, via);
+        let rights: Vec<String> = of_kind(&objects, "ClusterRole")
             .iter()
-            .map(|entry| {
-                let value = entry.get("value").map_or("node-1".to_owned(), text);
-                (text(&entry["name"]), value)
+            .flat_map(|role| role["rules"].as_array().expect("rules").clone())
+            .map(|rule| {
+                let words = |key: &str| {
+                    let words = rule[key].as_array().expect("a list").iter();
+                    words
+                        .map(|word| word.as_str().expect("a word").to_owned())
+                        .collect::<Vec<_>>()
+                        .join(",")
+                };
+                format!("{} {}", words("resources"), words("verbs"))
             })
-            .collect(),
-    )
+            .collect();
+        let expected = [expected[0], expected[1], "pods list"];
+        assert_eq!(rights, expected, "{mode} via {via}");
+        // nodes/proxy is never granted without what narrows it; of all nodes, to the paths.
+        let policies = of_kind(&objects, "ValidatingAdmissionPolicy");
+        let validations = policies.first().map_or(0, |policy| {
+            policy["spec"]["validations"].as_array().map_or(0, Vec::len)
+        });
+        let narrowed = match (mode, via) {
+            (_, "kubelet") => 0,
+            ("daemonset", _) => 2,
+            _ => 1,
+        };
+        assert_eq!(validations, narrowed, "{mode} via {via}");
+    }
+}
+
+#[test]
+fn standing_alone_the_exporter_keeps_as_much_as_the_agent_looks_back_and_lets_it_in() {
+    let objects = in_mode("standalone", "proxy");
+    let cronjob = of_kind(&objects, "CronJob")[0];
+    let container = &cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+    let (_, variables) = command_line(container);
+    let url = variables.iter().find(|(name, _)| name == "PROMETHEUS_URL");
+    let service = of_kind(&objects, "Service")[0];
+    let address = format!(
+        "http://{}.monitoring.svc:{}",
+        service["metadata"]["name"].as_str().expect("a name"),
+        service["spec"]["ports"][0]["port"]
+    );
+    assert_eq!(url.map(|(_, url)| url.as_str()), Some(address.as_str()));
+    let (args, variables) = command_line(
+        &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0],
+    );
+    let command = k8s_ai_exporter::args::resolve(args, &environment(variables));
+    let Ok(k8s_ai_exporter::args::Command::Run(config)) = command else {
+        panic!("{command:?}")
+    };
+    let lookback = Values::default().agent.lookback_minutes;
+    assert!(config.history.as_secs() >= 60 * lookback.unsigned_abs());
+    assert_eq!(config.history_memory, 64 << 20);
+    let policy = of_kind(&objects, "NetworkPolicy")
+        .into_iter()
+        .find(|policy| is_of(policy, "exporter"))
+        .expect("one for the exporter");
+    let agent = json!([{"podSelector": {"matchLabels": {"app": "k8s-ai-agent"}}}]);
+    assert_eq!(policy["spec"]["ingress"][1]["from"], agent);
+}
+
+#[test]
+fn where_pods_share_the_nodes_the_alert_wants_each_of_them() {
+    for (mode, least) in [("daemonset", "< 1"), ("statefulset", "< 3")] {
+        let objects = in_mode(mode, "proxy");
+        let expr = &of_kind(&objects, "PrometheusRule")[0]["spec"]["groups"][0]["rules"][0]["expr"];
+        assert!(
+            expr.as_str().expect("PromQL").contains(least),
+            "{mode}: {expr}"
+        );
+    }
 }
 
 /// The environment of a pod: the container's, and what Kubernetes adds.
@@ -457,9 +649,18 @@ fn every_rendering() -> Vec<Value> {
 fn the_exporter_takes_the_arguments_of_every_rendering() {
     let mut seen = 0;
     for object in every_rendering() {
-        let container = match object["kind"].as_str() {
-            Some("DaemonSet") => &object["spec"]["template"]["spec"]["containers"][0],
-            Some("Pod") => &object["spec"]["containers"][0],
+        let (container, nodes) = match object["kind"].as_str() {
+            Some("Pod") => (&object["spec"]["containers"][0], "node node-1"),
+            Some(kind) if is_of(&object, "exporter") => {
+                let nodes = match kind {
+                    "DaemonSet" => "node node-1",
+                    "StatefulSet" => "all nodes of shard 0/3",
+                    "Deployment" => "all nodes",
+                    _ => continue,
+                };
+                let pod = &object["spec"]["template"]["spec"];
+                (&pod["containers"][0], nodes)
+            }
             _ => continue,
         };
         let (args, variables) = command_line(container);
@@ -468,7 +669,7 @@ fn the_exporter_takes_the_arguments_of_every_rendering() {
         let k8s_ai_exporter::args::Command::Run(config) = command else {
             panic!("{command:?}")
         };
-        assert_eq!(config.nodes.to_string(), "node node-1");
+        assert_eq!(config.nodes.to_string(), nodes);
         assert_eq!(
             config.once.is_some(),
             object["kind"] == "Pod",
@@ -476,7 +677,7 @@ fn the_exporter_takes_the_arguments_of_every_rendering() {
         );
         seen += 1;
     }
-    assert!(seen >= 12, "{seen}");
+    assert!(seen >= 20, "{seen}");
 }
 
 #[test]
@@ -485,7 +686,7 @@ fn the_agent_takes_the_environment_of_every_rendering() {
     for object in every_rendering() {
         let pod = match object["kind"].as_str() {
             Some("CronJob") => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
-            Some("Deployment") => &object["spec"]["template"]["spec"],
+            Some("Deployment") if is_of(&object, "agent") => &object["spec"]["template"]["spec"],
             _ => continue,
         };
         let container = &pod["containers"][0];
@@ -504,7 +705,7 @@ fn the_agent_takes_the_environment_of_every_rendering() {
         assert_eq!(config.service.is_some(), object["kind"] == "Deployment");
         seen += 1;
     }
-    assert!(seen >= 7, "{seen}");
+    assert!(seen >= 10, "{seen}");
 }
 
 #[test]
@@ -562,7 +763,7 @@ fn the_admission_policy_follows_contract_namespace_and_account() {
 fn pods_meet_the_restricted_standard_and_need_nothing_of_the_host() {
     for object in every_rendering() {
         let pod = match object["kind"].as_str() {
-            Some("DaemonSet" | "Deployment") => &object["spec"]["template"]["spec"],
+            Some("DaemonSet" | "StatefulSet" | "Deployment") => &object["spec"]["template"]["spec"],
             Some("CronJob") => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
             Some("Pod") => &object["spec"],
             _ => continue,
@@ -827,9 +1028,17 @@ fn only_the_chart_has_what_is_of_use_to_helm_alone() {
     assert_eq!(
         chart_only,
         [
+            "ClusterRole k8s-ai-exporter",
+            "ClusterRole k8s-ai-exporter",
+            "ClusterRole k8s-ai-exporter",
+            "StatefulSet k8s-ai-exporter",
+            "PodDisruptionBudget k8s-ai-exporter",
+            "Deployment k8s-ai-exporter",
+            "ServiceMonitor k8s-ai-exporter",
             "Deployment k8s-ai-agent",
             "Service k8s-ai-agent",
             "ServiceMonitor k8s-ai-agent",
+            "NetworkPolicy k8s-ai-exporter",
             "NetworkPolicy k8s-ai-exporter",
             "NetworkPolicy k8s-ai-agent",
             "NetworkPolicy k8s-ai-agent",

@@ -3,9 +3,9 @@
 //! The order of the fields is the order of `--help`; each group resolves in the
 //! module of its name.
 
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
-#[derive(Debug, FromArgs)]
+#[derive(Debug, ArgsInfo, FromArgs)]
 #[argh(
     help_triggers("-h", "--help"),
     description = "Forecasts CPU and memory of each Kubernetes node from what Prometheus (or the
@@ -28,6 +28,8 @@ $ {command_name} --input cpu.json --input memory.json --at 2026-11-23T09:00:00Z"
     example = "Stay, report every ten minutes, serve the newest report, tell Slack of findings:
 $ {command_name} --serve :9101 --every 10m \\
     --slack-webhook-url-file /etc/k8s-ai-agent/slack-url",
+    example = "Ask why there is no report:
+$ {command_name} doctor --prometheus-url http://prometheus.example:9090",
     error_code(2, "usage: a flag, a variable or a file named by one is of no use"),
     error_code(3, "the backend cannot be reached, or refuses the queries"),
     error_code(4, "the backend, or the input, has no data at all"),
@@ -47,6 +49,13 @@ $ {command_name} --serve :9101 --every 10m \\
 // The doc comments are the help text, where a URL stands bare and an address in brackets.
 #[allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links)]
 pub(super) struct Args {
+    /// examine the backend instead of reporting: is it there, what does it hold, and
+    /// what to do about what is missing. Takes the flags of the backend, the queries,
+    /// --lookback, --forecast, --step, --at, and --format text or json. Exits with 0
+    /// if all is well, 3 and 4 as below, 5 if there is a problem
+    #[argh(positional, arg_name = "doctor")]
+    pub(super) command: Option<String>,
+
     // Which backend, how it is reached, what it is asked.
     /// where to ask, with a path prefix if there is one; the path
     /// /api/v1/query_range is added (PROMETHEUS_URL; default
@@ -157,12 +166,12 @@ pub(super) struct Args {
 
     // How it judges.
     /// percent of allocatable above which the upper end of a forecast is a finding
-    /// (default 80)
+    /// (HIGH_PERCENT; default 80)
     #[argh(option, arg_name = "percent")]
     pub(super) high: Option<String>,
 
     /// percent of allocatable under which a forecast mean is a finding
-    /// (default 20)
+    /// (LOW_PERCENT; default 20)
     #[argh(option, arg_name = "percent")]
     pub(super) low: Option<String>,
 
@@ -182,7 +191,7 @@ pub(super) struct Args {
 
     /// exit with 10 if a node's severity is at least info, warning or critical
     /// (FAIL_ON; default: never)
-    #[argh(option, arg_name = "severity")]
+    #[argh(option, arg_name = "info|warning|critical")]
     pub(super) fail_on: Option<String>,
 
     // What becomes of the report.

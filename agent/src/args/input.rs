@@ -1,9 +1,29 @@
 //! Which files are read instead of asking a backend.
 
+use std::fmt;
+use std::path::PathBuf;
+
 use commandline::BadValue;
 
 use super::flags::Args;
-use crate::input::InputFile;
+
+/// A file to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputFile {
+    /// Standard input.
+    Standard,
+    /// A file, or a pipe.
+    Path(PathBuf),
+}
+
+impl fmt::Display for InputFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Standard => f.write_str("-"),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
 
 pub(super) fn resolve(args: &Args) -> Result<Vec<InputFile>, BadValue> {
     let bad = |flag: &str, value: &str, expected: &str| BadValue {

@@ -4,11 +4,12 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use commandline::{BadValue, Environment, flag, parse_text, setting};
+use commandline::{BadValue, Environment, parse_text, setting};
 
 use super::flags::Args;
+use crate::action::Severity;
 use crate::hysteresis::Thresholds;
-use crate::recommend::{Severity, percent};
+use crate::recommend::percent;
 
 const DEFAULT_HIGH: f64 = 0.8;
 const DEFAULT_LOW: f64 = 0.2;
@@ -31,8 +32,20 @@ pub struct Judgement {
 
 impl Judgement {
     pub(super) fn resolve(args: &Args, environment: Environment<'_>) -> Result<Self, BadValue> {
-        let low = flag("--low", args.low.clone(), parse_percent)?;
-        let high = flag("--high", args.high.clone(), parse_percent)?;
+        let low = setting(
+            environment,
+            "--low",
+            args.low.clone(),
+            &["LOW_PERCENT"],
+            parse_percent,
+        )?;
+        let high = setting(
+            environment,
+            "--high",
+            args.high.clone(),
+            &["HIGH_PERCENT"],
+            parse_percent,
+        )?;
         let previous = setting(
             environment,
             "--previous",

@@ -5,6 +5,7 @@
 //! again for `--print-config`. No file is read here, nor is anything printed.
 
 mod backend;
+mod doctor;
 mod flags;
 mod fleet;
 mod forecast;
@@ -16,6 +17,7 @@ mod sinks;
 mod time;
 
 pub use backend::{Backend, IdentityFiles, Login, TypedHeader};
+pub use input::InputFile;
 pub use judgement::Judgement;
 pub use reports::{Color, Output, Reports};
 pub use service::Service;
@@ -26,10 +28,9 @@ use std::ffi::OsString;
 use std::fmt;
 
 use ::forecast::Settings;
-use argh::FromArgs;
+use argh::{ArgsInfo as _, CommandInfoWithArgs, FromArgs as _};
 use commandline::{BadValue, Environment, normalise, parse_bool, setting};
 
-use crate::input::InputFile;
 use flags::{Args, BOOLEANS};
 use shard::Shard;
 
@@ -64,6 +65,8 @@ pub struct Config {
 pub enum Command {
     /// Make a report.
     Report(Config),
+    /// Examine the backend.
+    Doctor(Config),
     /// Print the resolved configuration.
     PrintConfig(Config),
     /// Print this text: help or version.
@@ -96,6 +99,11 @@ impl From<BadValue> for UsageError {
     }
 }
 
+/// What `--help` says, in parts: for manual pages and shells.
+pub fn interface() -> CommandInfoWithArgs {
+    Args::get_args_info()
+}
+
 /// Reads the arguments, without the program's name.
 ///
 /// # Errors
@@ -105,8 +113,8 @@ pub fn parse(
     environment: Environment<'_>,
 ) -> Result<Command, UsageError> {
     let args = normalise(args, BOOLEANS)?;
-    let args: Vec<&str> = args.iter().map(|arg| webserver::flag_name(arg)).collect();
-    let args = match Args::from_args(&[PROGRAM], &args) {
+    let words: Vec<&str> = args.iter().map(|arg| webserver::flag_name(arg)).collect();
+    let args = match Args::from_args(&[PROGRAM], &words) {
         Ok(args) => args,
         Err(exit) if exit.status.is_ok() => return Ok(Command::Print(help(&exit.output))),
         Err(exit) => {
@@ -123,17 +131,32 @@ pub fn parse(
         return Ok(Command::Print(format!("{PROGRAM} {version}\n")));
     }
     let print = switch("--print-config", args.print_config.clone())? == Some(true);
+    let is_doctor = match args.command.as_deref() {
+        None => false,
+        Some(doctor::WORD) => true,
+        Some(other) => {
+            let problem = format!("Unrecognized argument: {other}");
+            return Err(UsageError::Arguments(problem));
+        }
+    };
     let config = Config::resolve(&args, environment)?;
-    Ok(match print {
-        true => Command::PrintConfig(config),
-        false => Command::Report(config),
+    if is_doctor {
+        doctor::check(&words, &config)?;
+    }
+    Ok(match (print, is_doctor) {
+        (true, _) => Command::PrintConfig(config),
+        (false, true) => Command::Doctor(config),
+        (false, false) => Command::Report(config),
     })
 }
 
 /// The help without the line that names every flag, which the list below it does better.
 fn help(full: &str) -> String {
     let (_usage, rest) = full.split_once('\n').unwrap_or_default();
-    format!("Usage: {PROGRAM} [flags]\n{rest}")
+    format!(
+        "Usage: {PROGRAM} [flags]\n       {PROGRAM} {} [flags]\n{rest}",
+        doctor::WORD
+    )
 }
 
 impl Config {

@@ -11,9 +11,6 @@ use webserver::{ListenAddress, ProtectionFiles};
 
 use super::flags::Args;
 
-/// Paths that need no login: the kubelet asks for them, and has none.
-const OPEN_PATHS: &[&str] = &[path::LIVEZ, path::READYZ];
-
 const DEFAULT_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// What a long-running agent does beside reporting.
@@ -39,7 +36,7 @@ impl Service {
                 args.web_bearer_token_file.clone(),
                 path,
             )?,
-            open_paths: OPEN_PATHS,
+            open_paths: path::OPEN,
         };
         let Some(listen) = listen else {
             let idle = [

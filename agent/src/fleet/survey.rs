@@ -3,8 +3,9 @@
 
 use super::cluster::{Controller, NodeState, NodeStates, Pod, Pods};
 use super::packing::{Amounts, Item, Load};
+use crate::action::Action;
 use crate::hysteresis::Thresholds;
-use crate::recommend::{Action, Resource};
+use crate::recommend::Resource;
 use crate::report::NodeReport;
 use crate::report::fleet::{Obstacle, ObstacleKind};
 

@@ -91,6 +91,22 @@ pub fn read<T: DeserializeOwned>(body: impl Read) -> Result<Instant<T>, Defect> 
     }
 }
 
+/// Reads the answer about a build: its application and version.
+pub fn read_build(body: impl Read) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Whole {
+        data: Build,
+    }
+    #[derive(Deserialize)]
+    struct Build {
+        application: Option<String>,
+        version: String,
+    }
+    let build = serde_json::from_reader::<_, Whole>(body).ok()?.data;
+    let application = build.application.as_deref().unwrap_or("Prometheus");
+    Some(one_line(&format!("{application} {}", build.version)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +129,24 @@ mod tests {
             answer.result[0].values[1],
             (1_795_331_588.1, "2".to_owned())
         );
+    }
+
+    #[test]
+    fn builds_name_themselves_or_are_taken_for_a_prometheus() {
+        for (body, name) in [
+            (
+                r#"{"status":"success","data":{"version":"2.42.0","revision":"x"}}"#,
+                Some("Prometheus 2.42.0"),
+            ),
+            (
+                r#"{"status":"success","data":{"application":"Grafana Mimir","version":"2.13.0","features":{}}}"#,
+                Some("Grafana Mimir 2.13.0"),
+            ),
+            (r#"{"status":"success","data":{}}"#, None),
+            ("<html>", None),
+        ] {
+            assert_eq!(read_build(body.as_bytes()).as_deref(), name);
+        }
     }
 
     #[test]

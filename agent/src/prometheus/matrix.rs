@@ -285,6 +285,31 @@ impl Consumer for Rows<'_> {
     }
 }
 
+/// Reads an answer to its end that has one series at most: an aggregate over all.
+///
+/// # Errors
+/// When it reports an error, is not a matrix, or ends early.
+pub fn read_points(body: impl Read, window: &Window) -> Result<Series, Defect> {
+    struct One<'a>(&'a Window, Series);
+    impl Consumer for One<'_> {
+        fn label(&mut self, _: &str) -> Option<&mut Option<String>> {
+            None
+        }
+        fn wants_samples(&self) -> bool {
+            true
+        }
+        fn moment(&self, unix: f64) -> Option<Timestamp> {
+            self.0.nearest(unix)
+        }
+        fn end_series(&mut self, points: Series, _: Rejected) {
+            self.1 = points;
+        }
+    }
+    let mut one = One(window, Series::default());
+    read_series(body, &mut one)?;
+    Ok(one.1)
+}
+
 /// Reads an answer to its end; its series go to `consumer`, which has to be given
 /// up where this fails.
 ///

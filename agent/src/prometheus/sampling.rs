@@ -5,7 +5,6 @@
 //! failure: the exporter's own history is one.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use exposition::Selector;
 use quantity::Timestamp;
@@ -30,12 +29,12 @@ impl Prometheus {
         if Selector::parse(query).is_none() {
             return Ok(Vec::new());
         }
-        let one: Vec<Sample> = self.query_instant(&format!("topk(1, {query})"), at)?.result;
-        let Some(sample) = one.first() else {
+        let one = self.query_instant::<Vec<Sample>>(&format!("topk(1, {query})"), Some(at))?;
+        let Some(sample) = one.result.into_iter().next() else {
             return Ok(Vec::new());
         };
-        let raw = format!("{}[{LOOK_BACK}]", selector(&sample.metric));
-        let series: Vec<RawSeries> = self.query_instant(&raw, at)?.result;
+        let raw = format!("{}[{LOOK_BACK}]", selector(sample.metric));
+        let series = self.query_instant::<Vec<RawSeries>>(&raw, Some(at))?.result;
         let times = series
             .first()
             .map(|one| one.values.iter().map(|(at, _)| *at));
@@ -56,21 +55,14 @@ pub fn interval(times: &[f64]) -> Option<u64> {
 }
 
 /// Selects the series with these labels.
-fn selector(labels: &BTreeMap<String, String>) -> String {
-    let name = labels.get("__name__").map_or("", String::as_str);
-    let mut text = format!("{name}{{");
-    for (label, value) in labels {
-        if is_plain(label) && label != "__name__" {
-            let value = value
-                .replace('\\', r"\\")
-                .replace('"', r#"\""#)
-                .replace('\n', r"\n");
-            // Writing to a string does not fail.
-            let _ = write!(text, "{label}=\"{value}\",");
-        }
+fn selector(mut labels: BTreeMap<String, String>) -> Selector {
+    Selector {
+        name: labels.remove("__name__").unwrap_or_default(),
+        matchers: labels
+            .into_iter()
+            .filter(|(name, _)| is_plain(name))
+            .collect(),
     }
-    text.push('}');
-    text
 }
 
 /// Whether PromQL takes the label without quotes. Without the others a selector
@@ -110,8 +102,8 @@ mod tests {
         ];
         let labels = labels.map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!(
-            selector(&labels.into()),
-            "up{_9=\"y\",node=\"a\\\"b\\\\c\\nd\",}"
+            selector(labels.into()).to_string(),
+            "up{_9=\"y\",node=\"a\\\"b\\\\c\\nd\"}"
         );
     }
 }

@@ -11,7 +11,7 @@ use std::fmt::{Display, Write};
 use super::text::printable;
 use super::{NodeReport, Report, ResourceReport};
 
-const HEADER: &str = "node,node_action,node_severity,resource,action,severity,reason,message,unit,points,points_expected,model,now,mean,max,upper,interval_level,allocatable,capacity,seconds_to_limit,seconds_to_limit_earliest,seconds_to_limit_latest,backtest_folds,backtest_mase,backtest_naive_mase,backtest_coverage,decided_by,decided_share,decided_line,decided_held,changed_from,generated_at,window_start,window_end,horizon_seconds";
+const HEADER: &str = "node,node_action,node_severity,resource,action,severity,reason,message,unit,points,points_expected,model,now,mean,max,upper,interval_level,allocatable,capacity,seconds_to_limit,seconds_to_limit_earliest,seconds_to_limit_latest,backtest_folds,backtest_horizon_seconds,backtest_mase,backtest_naive_mase,backtest_coverage,decided_by,decided_share,decided_line,decided_held,changed_from,removable,generated_at,window_start,window_end,horizon_seconds";
 
 /// The report as CSV with CRLF line ends and a header.
 pub fn render(report: &Report) -> String {
@@ -53,6 +53,7 @@ fn row(report: &Report, node: &NodeReport, resource: &ResourceReport) -> Row {
     row.maybe(forecast.and_then(|f| f.seconds_to_limit_earliest));
     row.maybe(forecast.and_then(|f| f.seconds_to_limit_latest));
     row.maybe(backtest.map(|b| b.folds));
+    row.maybe(backtest.map(|b| b.horizon_seconds));
     row.maybe(backtest.map(|b| b.mase));
     row.maybe(backtest.map(|b| b.naive_mase));
     row.maybe(backtest.map(|b| b.coverage));
@@ -66,11 +67,20 @@ fn row(report: &Report, node: &NodeReport, resource: &ResourceReport) -> Row {
             .changed_from
             .map_or("", |before| before.state()),
     );
+    row.maybe(is_removable(report, &node.node));
     row.known(report.generated_at);
     row.known(window.start);
     row.known(window.end);
     row.known(window.horizon_seconds);
     row
+}
+
+/// Whether a node could be removed, if anybody looked.
+fn is_removable(report: &Report, node: &str) -> Option<bool> {
+    let fleet = &report.fleet;
+    let can_go = fleet.removable.iter().any(|other| other.node == node);
+    let stays = || fleet.staying.iter().any(|other| other.node == node);
+    (can_go || stays()).then_some(can_go)
 }
 
 #[derive(Default)]
@@ -176,6 +186,7 @@ mod tests {
         seconds_to_limit_earliest=1200
         seconds_to_limit_latest=
         backtest_folds=3
+        backtest_horizon_seconds=1800
         backtest_mase=0.5
         backtest_naive_mase=1.25
         backtest_coverage=0.75
@@ -184,6 +195,7 @@ mod tests {
         decided_line=1
         decided_held=false
         changed_from=warning
+        removable=
         generated_at=2026-11-22T07:13:03Z
         window_start=2026-11-22T05:13:00Z
         window_end=2026-11-22T07:13:00Z
@@ -213,6 +225,7 @@ mod tests {
         seconds_to_limit_earliest=
         seconds_to_limit_latest=
         backtest_folds=
+        backtest_horizon_seconds=
         backtest_mase=
         backtest_naive_mase=
         backtest_coverage=
@@ -221,6 +234,7 @@ mod tests {
         decided_line=
         decided_held=
         changed_from=
+        removable=
         generated_at=2026-11-22T07:13:03Z
         window_start=2026-11-22T05:13:00Z
         window_end=2026-11-22T07:13:00Z

@@ -7,12 +7,12 @@ use quantity::{BYTES_PER_GIB, Timestamp};
 
 use super::fleet::{Basis, FleetReport, Move, Obstacle, ObstacleKind, Removable, Staying};
 use super::{
-    BacktestReport, CandidateReport, NodeReport, PredictionReport, Report, ResourceForecast,
-    ResourceReport, ThresholdsReport, WindowReport,
+    BacktestReport, CandidateReport, NodeReport, Origin, PredictionReport, Report,
+    ResourceForecast, ResourceReport, ThresholdsReport, WindowReport,
 };
+use crate::action::{Action, Severity};
 use crate::hysteresis::{Shares, Thresholds, Verdict, judge};
-use crate::previous::Origin;
-use crate::recommend::{Action, Reason, Recommendation, Resource, Severity};
+use crate::recommend::{Reason, Recommendation, Resource};
 
 const END: i64 = 1_795_331_580;
 const STEP: i64 = 300;

@@ -17,6 +17,17 @@ pub enum Basis {
     None,
 }
 
+impl Basis {
+    /// As programs write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Usage => "usage",
+            Self::None => "none",
+        }
+    }
+}
+
 /// Which nodes could be removed, one after the other, and why the others not.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct FleetReport {
@@ -154,11 +165,27 @@ impl FleetReport {
         }
     }
 
+    /// What to look at before a node is drained, in one sentence; `None` if none is
+    /// to be.
+    pub fn caution(&self) -> Option<String> {
+        let unseen = self.unseen.join("; ");
+        (!self.removable.is_empty() && !unseen.is_empty())
+            .then(|| format!("Not told by the series, so look before you drain: {unseen}."))
+    }
+
     fn of_some(&self) -> String {
         match self.considered < self.nodes {
             true => format!(" (the {} least busy were looked at)", self.considered),
             false => String::new(),
         }
+    }
+}
+
+impl Staying {
+    /// What is in the way, in one line.
+    pub fn message(&self) -> String {
+        let messages: Vec<&str> = self.obstacles.iter().map(|o| o.message.as_str()).collect();
+        messages.join("; ")
     }
 }
 

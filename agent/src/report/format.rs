@@ -90,27 +90,28 @@ impl Format {
 }
 
 impl Report {
-    /// Writes the report in a form, with a final newline. JSON, which is long, is
-    /// written piece by piece: of a large fleet it has more bytes than all the rest.
+    /// Writes the report in a form, with a final newline. The forms that are long are
+    /// written piece by piece.
     ///
     /// # Errors
     /// Whatever `out` reports.
     pub fn write(&self, format: Format, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
-        match format {
-            Format::Json => json::write(self, out),
-            _ => out.write_all(self.render(format, style).as_bytes()),
-        }
-    }
-
-    /// The report in a form, with a final newline.
-    pub fn render(&self, format: Format, style: Style) -> String {
-        match format {
+        let text = match format {
+            Format::Json => return json::write(self, out),
+            Format::Html => return html::write(self, out),
             Format::Text => text::render(self, style),
-            Format::Json => json::render(self),
             Format::Markdown => markdown::render(self, style),
-            Format::Html => html::render(self),
             Format::Csv => csv::render(self),
             Format::Prometheus => prometheus::render(self),
-        }
+        };
+        out.write_all(text.as_bytes())
+    }
+
+    /// The same as one text.
+    pub fn render(&self, format: Format, style: Style) -> String {
+        let mut bytes = Vec::new();
+        self.write(format, style, &mut bytes)
+            .expect("memory takes everything");
+        String::from_utf8(bytes).expect("every form is text")
     }
 }

@@ -7,10 +7,12 @@
 
 use std::fmt::{self, Write};
 
+use super::fleet::Basis;
 use super::summary::{candidates, summary, time_to_limit};
 use super::text::printable;
 use super::{NodeReport, Report, ResourceReport, Style};
-use crate::recommend::{Action, Resource, interval, percent};
+use crate::action::Action;
+use crate::recommend::{Resource, interval, percent};
 
 /// The report as Markdown with a final newline.
 pub fn render(report: &Report, style: Style) -> String {
@@ -32,6 +34,9 @@ fn write(report: &Report, style: Style, out: &mut String) -> fmt::Result {
     )?;
     if !report.nodes.is_empty() {
         write_table(report, out)?;
+    }
+    if report.fleet.basis != Basis::None {
+        write_fleet(report, out)?;
     }
     for node in &report.nodes {
         if node.action != Action::None || style.explain {
@@ -117,6 +122,29 @@ fn now_and_max(report: &ResourceReport) -> Option<String> {
     })
 }
 
+fn write_fleet(report: &Report, out: &mut String) -> fmt::Result {
+    let fleet = &report.fleet;
+    writeln!(out, "\n**{}.**", text(&fleet.headline()))?;
+    if !fleet.removable.is_empty() {
+        out.push('\n');
+    }
+    for (index, step) in fleet.removable.iter().enumerate() {
+        let name = code(&step.node);
+        writeln!(out, "{}. {name}: {}", index + 1, text(&step.message()))?;
+    }
+    if !fleet.staying.is_empty() {
+        out.push_str("\n<details><summary>What is in the way of the others</summary>\n\n");
+        for step in &fleet.staying {
+            writeln!(out, "- {}: {}", code(&step.node), text(&step.message()))?;
+        }
+        out.push_str("\n</details>\n");
+    }
+    if let Some(caution) = fleet.caution() {
+        writeln!(out, "\n{caution}")?;
+    }
+    Ok(())
+}
+
 fn write_details(node: &NodeReport, style: Style, out: &mut String) -> fmt::Result {
     let name = code(&node.node);
     let state = node.verdict().state();
@@ -198,6 +226,18 @@ mod tests {
         | healthy | <code>calm</code> | – | 50% → 50% of 4.00 cores | 50% → 50% of 8.00 GiB | – |
         | unknown | <code>young</code> | insufficient data | – | – | – |
 
+        **Fleet: 1 of 7 nodes could be removed, one after the other, by what pods request and by the forecast peak of the next 30m.**
+
+        1. <code>idle</code>: 10 pods would fit on calm (9), =1&#124;&#60;b onclick=&#34;x&#34;&#62;&#38;&#96;&#92;n&#91;31m,&#39;&#42;&#95;{} (1), not counting 3 of DaemonSets or static ones
+
+        <details><summary>What is in the way of the others</summary>
+
+        - <code>calm</code>: nothing would create again web/=1&#124;&#60;b onclick=&#34;x&#34;&#62;&#38;&#96;&#92;n&#91;31m,&#39;&#42;&#95;{}
+
+        </details>
+
+        Not told by the series, so look before you drain: local and zonal volumes.
+
         <details><summary><code>busy</code>: critical</summary>
 
         - **cpu**: healthy: up to 2.40 cores
@@ -263,7 +303,7 @@ mod tests {
                     assert!(["<code>", "</code>"].contains(&&*tag), "{tag}");
                 }
                 Event::Html(tag) => {
-                    let ours = ["<details><summary><code>", "</details>"];
+                    let ours = ["<details><summary>", "</details>"];
                     assert!(ours.iter().any(|start| tag.starts_with(start)), "{tag}");
                     assert_eq!(tag.matches('<').count(), tag.matches('>').count());
                     assert!(!tag.contains("<b"), "{tag}");

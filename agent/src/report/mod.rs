@@ -24,10 +24,10 @@ use quantity::Timestamp;
 use serde::Serialize;
 
 use self::fleet::FleetReport;
+use crate::action::{Action, Severity};
 use crate::exit::Exit;
 use crate::hysteresis::{Thresholds, Verdict};
-use crate::previous::Origin;
-use crate::recommend::{Action, Recommendation, Resource, Severity};
+use crate::recommend::{Recommendation, Resource};
 use crate::window::Window;
 use shard::Shard;
 
@@ -60,6 +60,18 @@ pub struct Report {
     pub errors: Vec<String>,
     /// What else is worth knowing, one sentence each.
     pub warnings: Vec<String>,
+}
+
+/// Where a memory came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A JSON report.
+    File,
+    /// The agent's own series in the backend.
+    Prometheus,
+    /// The same process, which reports again and again.
+    Process,
 }
 
 /// The window looked back on and the horizon ahead.

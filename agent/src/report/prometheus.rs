@@ -7,8 +7,10 @@
 use contract::{Bound, Series, report as series};
 use publish::{Format, Published};
 
+use super::fleet::FleetReport;
 use super::{NodeReport, PredictionReport, Report, ResourceForecast, ResourceReport};
-use crate::recommend::{Action, Resource};
+use crate::action::Action;
+use crate::recommend::Resource;
 
 /// The report in text format 0.0.4.
 pub fn render(report: &Report) -> String {
@@ -24,6 +26,7 @@ pub fn samples(report: &Report) -> Vec<Published<'_>> {
         }
         samples.of_node(node);
     }
+    samples.of_fleet(&report.fleet);
     samples.of_report(report);
     samples.0
 }
@@ -53,6 +56,8 @@ impl<'a> Samples<'a> {
         );
         if let Some(backtest) = &report.backtest {
             self.put(&series::BACKTEST_FOLDS, &labels, backtest.folds as f64);
+            let horizon = backtest.horizon_seconds as f64;
+            self.put(&series::BACKTEST_HORIZON, &labels, horizon);
             self.put(&series::BACKTEST_MASE, &labels, backtest.mase);
             self.put(&series::BACKTEST_NAIVE_MASE, &labels, backtest.naive_mase);
             self.put(&series::BACKTEST_COVERAGE, &labels, backtest.coverage);
@@ -103,6 +108,16 @@ impl<'a> Samples<'a> {
             self.put(&series::NODE_ACTION, &[node, action.name()], is_it);
         }
         self.put(&series::NODE_SEVERITY, &[node], report.severity.level());
+    }
+
+    fn of_fleet(&mut self, fleet: &'a FleetReport) {
+        for node in &fleet.removable {
+            self.put(&series::REMOVABLE, &[&node.node], 1.0);
+        }
+        for node in &fleet.staying {
+            self.put(&series::REMOVABLE, &[&node.node], 0.0);
+        }
+        self.put(&series::PLAN, &[fleet.basis.name()], 1.0);
     }
 
     fn of_report(&mut self, report: &'a Report) {
@@ -175,6 +190,8 @@ mod tests {
         k8s_node_forecast_points_expected{node="busy",resource="memory"} 25
         k8s_node_backtest_folds{node="busy",resource="cpu"} 3
         k8s_node_backtest_folds{node="busy",resource="memory"} 3
+        k8s_node_backtest_horizon_seconds{node="busy",resource="cpu"} 1800
+        k8s_node_backtest_horizon_seconds{node="busy",resource="memory"} 1800
         k8s_node_backtest_mase{node="busy",resource="cpu"} 0.5
         k8s_node_backtest_mase{node="busy",resource="memory"} 0.5
         k8s_node_backtest_naive_mase{node="busy",resource="cpu"} 1.25
@@ -196,8 +213,11 @@ mod tests {
         k8s_node_recommendation{node="busy",action="none"} 0
         k8s_node_recommendation{node="busy",action="insufficient_data"} 0
         k8s_node_recommendation_severity{node="busy"} 3
+        k8s_node_removable{node="idle"} 1
+        k8s_node_removable{node="calm"} 0
         k8s_ai_agent_threshold_ratio{threshold="high"} 0.8
         k8s_ai_agent_threshold_ratio{threshold="low"} 0.2
+        k8s_ai_agent_fleet_view_info{basis="requests"} 1
         k8s_ai_agent_lookback_seconds 7200
         k8s_ai_agent_horizon_seconds 1800
         k8s_ai_agent_report_timestamp_seconds 1795331583

@@ -1,7 +1,8 @@
 //! What every form for people says in the same words.
 
 use super::{CandidateReport, NodeReport, Report, ResourceReport};
-use crate::recommend::{Action, Severity, interval};
+use crate::action::{Action, Severity};
+use crate::recommend::interval;
 
 /// The report in one line: `3 nodes: 1 critical, 2 healthy`, and whether anything
 /// is missing.

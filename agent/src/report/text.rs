@@ -6,7 +6,8 @@ use std::fmt::{self, Write};
 
 use super::summary::{candidates, summary, time_to_limit};
 use super::{NodeReport, Report, ResourceReport, Style};
-use crate::recommend::{Action, Severity, interval, percent};
+use crate::action::{Action, Severity};
+use crate::recommend::{interval, percent};
 
 /// Where lines are broken.
 const COLUMNS: usize = 80;
@@ -138,14 +139,11 @@ impl Page {
             nodes.any(|node| node.node == name && node.action == Action::Consolidate)
         };
         for node in fleet.staying.iter().filter(|node| low(&node.node)) {
-            let obstacles: Vec<&str> = node.obstacles.iter().map(|o| o.message.as_str()).collect();
-            let line = format!("{} stays: {}", node.node, obstacles.join("; "));
+            let line = format!("{} stays: {}", node.node, node.message());
             wrap(out, 2, 4, &printable(&line))?;
         }
-        if !fleet.removable.is_empty() {
-            let unseen = fleet.unseen.join("; ");
-            let line = format!("Not told by the series, so look before you drain: {unseen}.");
-            wrap(out, 2, 4, &line)?;
+        if let Some(caution) = fleet.caution() {
+            wrap(out, 2, 4, &caution)?;
         }
         Ok(())
     }

@@ -8,9 +8,10 @@ use webclient::{Authorities, Credentials, SecretFile};
 
 use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
 use super::{Sink, webhook_url};
+use crate::action::Severity;
 use crate::args::{self, Occasion};
 use crate::hysteresis::Verdict;
-use crate::recommend::{Recommendation, Severity, interval};
+use crate::recommend::{Recommendation, interval};
 use crate::report::summary::summary;
 use crate::report::text::printable;
 use crate::report::{NodeReport, Report};

@@ -1,22 +1,25 @@
-//! `just bench-agent`: what the agent's work costs, as ratios against named peers that
-//! do the same work in the same run.
+//! `just bench-agent`: how good the agent's forecasts are, what they cost, and the same
+//! work done by named peers in the same run.
 //!
-//! Exits with 1 when a ratio misses its bound. Times are medians and depend on the
-//! machine; the ratios are what is promised.
+//! Exits with 1 when a figure misses its bound. Times are medians and depend on the
+//! machine; ratios, errors and shares are what is promised.
 
+mod accuracy;
+mod fleet;
 mod prophet;
 
 use std::io::Write;
 use std::process::ExitCode;
 
+use accuracy::Accuracy;
 use bench::figures::{Figure, table};
 
 fn main() -> ExitCode {
-    eprintln!("bench-agent: forecasting the same series with Python Prophet …");
-    match prophet::figures() {
-        Ok(figures) => {
+    match run() {
+        Ok((figures, accuracy)) => {
+            let text = format!("{}\n{}", table(&figures), accuracy.table());
             // A closed pipe is the reader's choice.
-            let _ = std::io::stdout().write_all(table(&figures).as_bytes());
+            let _ = std::io::stdout().write_all(text.as_bytes());
             ExitCode::from(u8::from(!figures.iter().all(Figure::holds)))
         }
         Err(problem) => {
@@ -24,4 +27,18 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn run() -> Result<(Vec<Figure>, Accuracy), String> {
+    let agent = std::env::var_os("BINBOTS_AGENT").ok_or(
+        "BINBOTS_AGENT is not set: expected the path of the release build of k8s-ai-agent",
+    )?;
+    eprintln!("bench-agent: reports on fleets in a real Prometheus …");
+    let mut figures = fleet::figures(&agent)?;
+    eprintln!("bench-agent: forecasts of a varied fleet against what came …");
+    let accuracy = Accuracy::measure();
+    figures.extend(accuracy.figures());
+    eprintln!("bench-agent: forecasting the same series with Python Prophet …");
+    figures.extend(prophet::figures()?);
+    Ok((figures, accuracy))
 }

@@ -26,12 +26,17 @@ pub mod path {
     pub const LIVEZ: &str = "/livez";
     /// 200 while there is something to publish: a core series, a report.
     pub const READYZ: &str = "/readyz";
+    /// What needs no login: the kubelet asks for it, and has none. It tells nothing but
+    /// how the program is.
+    pub const OPEN: &[&str] = &[LIVEZ, READYZ];
     /// Range queries: Prometheus's own path, so that the agent can ask either.
     pub const QUERY_RANGE: &str = "/api/v1/query_range";
     /// Instant queries: Prometheus's own path, which the exporter does not serve.
     pub const QUERY: &str = "/api/v1/query";
     /// The agent's newest report, with the form behind a dot: `/report.json`.
     pub const REPORT: &str = "/report";
+    /// What a Prometheus says of its version.
+    pub const BUILD_INFO: &str = "/api/v1/status/buildinfo";
 }
 
 /// Label names of our series.
@@ -56,6 +61,8 @@ pub mod label {
     pub const ACTION: &str = "action";
     /// Whom reports are sent to: `slack`, `webhook`, `grafana` or `pushgateway`.
     pub const SINK: &str = "sink";
+    /// What something is drawn from.
+    pub const BASIS: &str = "basis";
     /// `high` or `low`.
     pub const THRESHOLD: &str = "threshold";
     /// Release of the program.

@@ -27,8 +27,10 @@ table! {
         "Points that a window without gaps would have";
     BACKTEST_FOLDS: Gauge "k8s_node_backtest_folds" [label::NODE, label::RESOURCE]
         "Moments of the past at which the model was tried on the series itself";
+    BACKTEST_HORIZON: Gauge "k8s_node_backtest_horizon_seconds" [label::NODE, label::RESOURCE]
+        "How far ahead the model was tried there: the horizon of the forecast, or less where the window is short";
     BACKTEST_MASE: Gauge "k8s_node_backtest_mase" [label::NODE, label::RESOURCE]
-        "Mean absolute scaled error of the model over those moments, at the horizon of the forecast";
+        "Mean absolute scaled error of the model over those moments";
     BACKTEST_NAIVE_MASE: Gauge "k8s_node_backtest_naive_mase" [label::NODE, label::RESOURCE]
         "Mean absolute scaled error of the newest value carried forward over the same moments: what the model has to beat";
     BACKTEST_COVERAGE: Gauge "k8s_node_backtest_coverage_ratio" [label::NODE, label::RESOURCE]
@@ -41,8 +43,12 @@ table! {
         "Whether the action is the one recommended for the node (1) or not (0)";
     NODE_SEVERITY: Gauge "k8s_node_recommendation_severity" [label::NODE]
         "How urgent the recommendation for the node is: 0 none, 1 info, 2 warning, 3 critical";
+    REMOVABLE: Gauge "k8s_node_removable" [label::NODE]
+        "Whether the node could be removed, what is on it fitting on the others (1), or not (0); absent if nobody looked";
     THRESHOLD: Gauge "k8s_ai_agent_threshold_ratio" [label::THRESHOLD]
         "Share of allocatable, 0 to 1, above which a forecast maximum is high or under which a forecast mean is low";
+    PLAN: Info "k8s_ai_agent_fleet_view_info" [label::BASIS]
+        "What the view of the fleet is drawn from: requests, usage, or none";
     LOOKBACK: Gauge "k8s_ai_agent_lookback_seconds" []
         "Length of the window that was looked back on";
     HORIZON: Gauge "k8s_ai_agent_horizon_seconds" []

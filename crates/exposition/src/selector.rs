@@ -1,5 +1,7 @@
 //! The simplest PromQL: one metric name, with labels that equal something.
 
+use std::fmt;
+
 use crate::parse_line;
 
 /// What selects series: `name`, `name{}` or `name{label="value",…}`.
@@ -42,6 +44,26 @@ impl Selector {
                 .matchers
                 .iter()
                 .all(|(matched, value)| label(matched).unwrap_or_default() == value)
+    }
+}
+
+impl fmt::Display for Selector {
+    /// As PromQL; [`Selector::parse`] reads it back.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (index, (label, value)) in self.matchers.iter().enumerate() {
+            let before = if index == 0 { '{' } else { ',' };
+            write!(f, "{before}{label}=\"")?;
+            for c in value.chars() {
+                match c {
+                    '\\' | '"' => write!(f, "\\{c}")?,
+                    '\n' => f.write_str("\\n")?,
+                    c => write!(f, "{c}")?,
+                }
+            }
+            f.write_str("\"")?;
+        }
+        f.write_str(if self.matchers.is_empty() { "" } else { "}" })
     }
 }
 
@@ -108,6 +130,14 @@ mod tests {
         ] {
             let selector = Selector::parse(text).expect(text);
             assert_eq!(selector.selects("up", label), selected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same() {
+        for text in ["up", r#"up{node="a"}"#, r#"up{node="a\"b\\c\nd",x=""}"#] {
+            let selector = Selector::parse(text).expect(text);
+            assert_eq!(selector.to_string(), text);
         }
     }
 }

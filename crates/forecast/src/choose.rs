@@ -211,3 +211,96 @@ impl Attempt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{ahead, spaced};
+
+    fn chosen(points: &[Point], times: &[Timestamp], model: Choice) -> Chosen {
+        let newest = points[points.len() - 1].at;
+        choose(&Question {
+            points,
+            times,
+            ceiling: None,
+            horizon: times[times.len() - 1].since(newest),
+            settings: Settings {
+                model,
+                ..Settings::default()
+            },
+        })
+    }
+
+    fn rising() -> Vec<Point> {
+        let noise = [0.3, -0.1, 0.2, -0.4, 0.1, -0.2, 0.05];
+        let values = (0..121).map(|k| 10.0 + 0.1 * f64::from(k) + noise[k as usize % 7]);
+        spaced(&values.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_model_that_is_asked_for_is_taken_and_held_against_the_newest_value() {
+        let points = rising();
+        let times = ahead(&points, 30);
+        for (choice, model) in [
+            (Choice::Last, "last_value"),
+            (Choice::Linear, "theil_sen"),
+            (Choice::Ets, "ets"),
+            (Choice::Prophet, "prophet"),
+        ] {
+            let chosen = chosen(&points, &times, choice);
+            assert_eq!(chosen.leader.model, model);
+            assert_eq!(chosen.candidates[0].model, "last_value");
+            assert!(chosen.naive_error.is_some());
+        }
+    }
+
+    #[test]
+    fn auto_names_the_line_where_smoothing_forecasts_the_same() {
+        let points = rising();
+        let chosen = chosen(&points, &ahead(&points, 30), Choice::Auto);
+        assert_eq!(chosen.leader.model, "theil_sen");
+        let named: Vec<&str> = chosen.candidates.iter().map(|c| c.model).collect();
+        assert_eq!(
+            named,
+            [
+                "last_value",
+                "mean",
+                "theil_sen",
+                "ets",
+                "prophet",
+                "daily_wave"
+            ]
+        );
+        let daily_wave = &chosen.candidates[5].outcome;
+        assert!(matches!(daily_wave, Outcome::LeftOut(why) if why.contains("quarter of a day")));
+    }
+
+    #[test]
+    fn a_model_that_does_not_fit_leaves_the_choice_open() {
+        let points = rising();
+        // Farther ahead than Prophet goes.
+        let end = points[points.len() - 1].at.unix();
+        let times = [Timestamp::from_unix(end + 200 * 7200)];
+        let chosen = chosen(&points, &times, Choice::Prophet);
+        assert_eq!(chosen.leader.model, "ets");
+        let left_out = |c: &&Candidate| matches!(c.outcome, Outcome::LeftOut(_));
+        let left_out: Vec<&str> = chosen
+            .candidates
+            .iter()
+            .filter(left_out)
+            .map(|c| c.model)
+            .collect();
+        assert_eq!(left_out, ["daily_wave", "prophet"]);
+    }
+
+    #[test]
+    fn few_points_have_levels_alone_and_no_backtest() {
+        let points = &rising()[..19];
+        let chosen = chosen(points, &ahead(points, 30), Choice::Prophet);
+        assert_eq!(chosen.leader.model, "last_value");
+        assert_eq!(chosen.naive_error, None);
+        let tried = |c: &&Candidate| matches!(c.outcome, Outcome::Error(_));
+        assert_eq!(chosen.candidates.iter().filter(tried).count(), 2);
+        assert_eq!(chosen.candidates.len(), 6);
+    }
+}

@@ -42,10 +42,13 @@ impl Model for Ets {
         let track = Track::new(points, rest, step as f64);
         let horizon = end.since(newest.at) / step as f64;
         let smoothing = track.best_smoothing(horizon);
-        let state = track.smoothed(smoothing, |_, _| ());
+        let state = track
+            .states(smoothing)
+            .last()
+            .expect("a state after each of the points");
         let at = |time: &Timestamp| {
             let steps = time.since(newest.at) / step as f64;
-            state.ahead(smoothing.kept(steps), steps).level + added(*time)
+            state.ahead(smoothing.kept(steps)).level + added(*time)
         };
         Ok(times.iter().map(at).collect())
     }
@@ -53,9 +56,13 @@ impl Model for Ets {
 
 /// What the points repeat, shortest period first, each of what the ones before leave.
 fn seasons(points: &[Point], step: i64) -> Vec<Season> {
-    let mut rest = points.to_vec();
+    let periods = periods(points, step);
     let mut seasons = Vec::new();
-    for period in periods(points, step) {
+    if periods.is_empty() {
+        return seasons;
+    }
+    let mut rest = points.to_vec();
+    for period in periods {
         if let Some(season) = Season::of(&rest, period, step) {
             rest.iter_mut().for_each(|p| p.value -= season.at(p.at));
             seasons.push(season);
@@ -86,6 +93,14 @@ struct Kept {
 }
 
 impl Smoothing {
+    /// The mean, for ever.
+    const PLAIN: Self = Self {
+        level: 0.0,
+        slope: 0.0,
+        keeps: 0.0,
+        robust: false,
+    };
+
     /// What a slope of 1 becomes in `steps`.
     fn kept(&self, steps: f64) -> Kept {
         if self.keeps == 0.0 || self.keeps == 1.0 {
@@ -114,19 +129,16 @@ fn power(base: f64, exponent: f64) -> f64 {
 /// The smoothings that are tried, simplest first: few, and far enough apart to
 /// differ. A finer grid, or a search, did no better on a varied fleet.
 fn smoothings() -> impl Iterator<Item = Smoothing> {
-    let plain = Smoothing {
-        level: 0.0,
-        slope: 0.0,
-        keeps: 0.0,
-        robust: false,
-    };
-    let levels = [0.0, 0.05, 0.15, 0.4, 1.0].map(|level| Smoothing { level, ..plain });
+    let levels = [0.0, 0.05, 0.15, 0.4, 1.0].map(|level| Smoothing {
+        level,
+        ..Smoothing::PLAIN
+    });
     let robust = [0.0, 0.05, 0.2].map(|level| Smoothing {
         level,
         robust: true,
-        ..plain
+        ..Smoothing::PLAIN
     });
-    let slopes = [1.0, 0.97, 0.9].into_iter().flat_map(move |keeps| {
+    let slopes = [1.0, 0.97, 0.9].into_iter().flat_map(|keeps| {
         [0.0, 0.1, 0.3, 0.7, 1.0]
             .into_iter()
             .flat_map(move |level| {
@@ -134,7 +146,7 @@ fn smoothings() -> impl Iterator<Item = Smoothing> {
                     level,
                     slope,
                     keeps,
-                    ..plain
+                    ..Smoothing::PLAIN
                 })
             })
     });
@@ -144,6 +156,9 @@ fn smoothings() -> impl Iterator<Item = Smoothing> {
 /// A form with a slope must do better than one without by this factor: over a
 /// horizon slopes go astray.
 const SLOPE_MUST_GAIN: f64 = 1.03;
+
+/// The share of the error so far under which a smoothing is better, not just luckier.
+const MUST_BE_LESS: f64 = 0.999;
 
 /// Errors that are held for the usual one begin beyond it by this factor.
 const USUAL_ERRORS: f64 = 1.0;
@@ -164,9 +179,8 @@ struct State {
 }
 
 impl State {
-    /// The same some steps later.
-    fn ahead(self, kept: Kept, steps: f64) -> Self {
-        debug_assert!(steps >= 0.0);
+    /// The same after the steps that this is left of.
+    fn ahead(self, kept: Kept) -> Self {
         Self {
             level: self.level + self.slope * kept.sum,
             slope: self.slope * kept.share,
@@ -191,72 +205,71 @@ impl Track {
     }
 
     /// The smoothing whose predictions would have been best over the horizon, which
-    /// is in steps: the mean absolute error at five distances, from all moments but
-    /// the first, which only set the level.
+    /// is in steps; the simplest of equals.
     fn best_smoothing(&self, horizon: f64) -> Smoothing {
-        let count = self.values.len();
-        let far = (horizon.round() as usize).clamp(1, (count / 3).max(1));
-        let mut distances = vec![
+        let most = (self.values.len() / 3).max(1);
+        let far = (horizon.round() as usize).clamp(1, most);
+        let distances = [
             1,
             far.div_ceil(4),
             far.div_ceil(2),
             (3 * far).div_ceil(4),
             far,
         ];
-        distances.dedup();
-        let settled = (count / 6).max(3);
-        let error = |smoothing: Smoothing| {
-            let whole: Vec<Kept> = distances
-                .iter()
-                .map(|d| smoothing.kept(*d as f64))
-                .collect();
-            let (mut sum, mut tries) = (0.0, 0u32);
-            self.smoothed(smoothing, |index, state| {
-                if index < settled {
-                    return;
-                }
-                for (distance, whole) in distances.iter().zip(&whole) {
-                    let Some(actual) = self.values.get(index + distance) else {
-                        break;
-                    };
-                    let steps = self.times[index + distance] - self.times[index];
-                    let kept = if steps == *distance as f64 {
-                        *whole
-                    } else {
-                        smoothing.kept(steps)
-                    };
-                    sum += (actual - state.ahead(kept, steps).level).abs();
-                    tries += 1;
-                }
-            });
-            let gain = if smoothing.keeps > 0.0 {
-                SLOPE_MUST_GAIN
-            } else {
-                1.0
-            };
-            gain * sum / f64::from(tries.max(1))
-        };
-        smoothings()
-            .map(|smoothing| (smoothing, error(smoothing)))
-            // The first of equals, which is the simplest.
-            .reduce(|best, next| if next.1 < 0.999 * best.1 { next } else { best })
-            .expect("there are smoothings to try")
-            .0
+        let mut best = (Smoothing::PLAIN, f64::INFINITY);
+        for smoothing in smoothings() {
+            if let Some(error) = self.error_under(MUST_BE_LESS * best.1, smoothing, distances) {
+                best = (smoothing, error);
+            }
+        }
+        best.0
     }
 
-    /// Smooths the series, tells `after` of the state after each point, and returns
-    /// the last one.
-    fn smoothed(&self, by: Smoothing, mut after: impl FnMut(usize, State)) -> State {
+    /// The sum of absolute errors so many points ahead, from all points but the first,
+    /// which only set the level; `None` as soon as it is no longer under `limit`.
+    fn error_under(&self, limit: f64, smoothing: Smoothing, distances: [usize; 5]) -> Option<f64> {
+        let whole = distances.map(|distance| smoothing.kept(distance as f64));
+        let factor = if smoothing.keeps > 0.0 {
+            SLOPE_MUST_GAIN
+        } else {
+            1.0
+        };
+        let settled = (self.values.len() / 6).max(3);
+        let mut sum = 0.0;
+        for (index, state) in self.states(smoothing).enumerate().skip(settled) {
+            for (distance, whole) in distances.iter().zip(&whole) {
+                let Some(actual) = self.values.get(index + distance) else {
+                    break;
+                };
+                let steps = self.times[index + distance] - self.times[index];
+                let kept = if steps == *distance as f64 {
+                    *whole
+                } else {
+                    smoothing.kept(steps)
+                };
+                sum += factor * (actual - state.ahead(kept).level).abs();
+            }
+            if sum >= limit {
+                return None;
+            }
+        }
+        Some(sum)
+    }
+
+    /// Level and slope after each point.
+    fn states(&self, by: Smoothing) -> impl Iterator<Item = State> {
         let mut state = State {
             level: self.values[0],
             slope: 0.0,
         };
         let mut usual = 0.0;
-        after(0, state);
-        for index in 1..self.values.len() {
+        (0..self.values.len()).map(move |index| {
+            if index == 0 {
+                return state;
+            }
             let steps = self.times[index] - self.times[index - 1];
             let count = (index + 1) as f64;
-            let before = state.ahead(by.kept(steps), steps);
+            let before = state.ahead(by.kept(steps));
             let mut error = self.values[index] - before.level;
             if by.robust {
                 error = held(error, &mut usual, count);
@@ -276,9 +289,8 @@ impl Track {
                 level: before.level + level * error,
                 slope: before.slope + slope * error / steps.max(1.0),
             };
-            after(index, state);
-        }
-        state
+            state
+        })
     }
 }
 
@@ -293,4 +305,103 @@ fn held(error: f64, usual: &mut f64, count: f64) -> f64 {
     let limit = USUAL_ERRORS * *usual;
     *usual += NEWEST_ERROR * (size.min(WORST_ERROR * *usual) - *usual);
     error.clamp(-limit, limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{ahead, series, spaced};
+    use proptest::prelude::*;
+
+    fn continued(points: &[Point], steps: i64) -> Vec<f64> {
+        let times = ahead(points, steps);
+        Ets.continue_from(points, &times).expect("fits")
+    }
+
+    fn last_state(values: &[f64], by: Smoothing) -> State {
+        let points = spaced(values);
+        let track = Track::new(&points, values.to_vec(), 60.0);
+        track.states(by).last().expect("points")
+    }
+
+    #[test]
+    fn an_alternation_is_continued_by_its_mean_and_a_step_by_what_came_after() {
+        let alternating: Vec<f64> = (0..60).map(|k| f64::from(k % 2)).collect();
+        let values = continued(&spaced(&alternating), 30);
+        assert!(values.iter().all(|v| (v - 0.5).abs() < 0.02), "{values:?}");
+        let step: Vec<f64> = (0..60).map(|k| if k < 40 { 1.0 } else { 5.0 }).collect();
+        let values = continued(&spaced(&step), 30);
+        assert!(values.iter().all(|v| (v - 5.0).abs() < 0.02), "{values:?}");
+    }
+
+    #[test]
+    fn a_line_goes_on_also_across_a_gap() {
+        let minutes = (0..40).chain(55..100);
+        let line: Vec<(i64, f64)> = minutes.map(|k| (k * 60, 3.0 + 0.5 * k as f64)).collect();
+        for (k, value) in (100..).zip(continued(&series(&line), 30)) {
+            let expected = 3.0 + 0.5 * f64::from(k);
+            assert!((value - expected).abs() < 1e-6, "{k}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_job_of_each_hour_is_continued_at_its_minutes() {
+        let busy = |minute: i64| if minute % 60 < 5 { 8.0 } else { 1.0 };
+        let points: Vec<(i64, f64)> = (0..150).map(|k| (k * 60, busy(k))).collect();
+        for (k, value) in (150..).zip(continued(&series(&points), 60)) {
+            assert!((value - busy(k)).abs() < 0.5, "{k}: {value}");
+        }
+    }
+
+    #[test]
+    fn bursts_do_not_drag_the_level() {
+        let quiet_but = |k: u32| {
+            if k % 17 < 3 {
+                9.0
+            } else {
+                1.0 + f64::from(k % 3) / 100.0
+            }
+        };
+        let values: Vec<f64> = (0..120).map(quiet_but).collect();
+        let continued = continued(&spaced(&values), 30);
+        assert!(continued.iter().all(|v| *v < 1.3), "{continued:?}");
+    }
+
+    #[test]
+    fn after_a_gap_a_point_weighs_what_the_missing_ones_would_have() {
+        let by = Smoothing {
+            level: 0.5,
+            ..Smoothing::PLAIN
+        };
+        // Long enough for the running mean to weigh less.
+        let mut times: Vec<(i64, f64)> = (0..10).map(|k| (k * 60, 0.0)).collect();
+        times.push((12 * 60, 8.0));
+        let points = series(&times);
+        let values = points.iter().map(|p| p.value).collect();
+        let state = Track::new(&points, values, 60.0).states(by).last();
+        // 1 - 0.5 to the third.
+        assert_eq!(state.expect("points").level, 7.0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_series_begins_as_its_mean_or_its_least_squares_line(
+            values in proptest::collection::vec(0.0..100.0f64, 2..50),
+        ) {
+            let count = values.len() as f64;
+            let mean = values.iter().sum::<f64>() / count;
+            let level = last_state(&values, Smoothing::PLAIN).level;
+            prop_assert!((level - mean).abs() < 1e-9, "{} {}", level, mean);
+
+            let line = last_state(&values, Smoothing { keeps: 1.0, ..Smoothing::PLAIN });
+            let middle = (count - 1.0) / 2.0;
+            let away = (0..).map(|k| f64::from(k) - middle);
+            let rise: f64 = away.clone().zip(&values).map(|(x, y)| x * y).sum();
+            let spread: f64 = away.take(values.len()).map(|x| x * x).sum();
+            let slope = rise / spread;
+            prop_assert!((line.slope - slope).abs() < 1e-6, "{} {}", line.slope, slope);
+            let end = mean + slope * middle;
+            prop_assert!((line.level - end).abs() < 1e-6, "{} {}", line.level, end);
+        }
+    }
 }

@@ -33,7 +33,11 @@ impl Model for TheilSen {
             .iter()
             .map(|p| (p.at.since(newest.at), p.value))
             .collect();
-        let slope = slope(&middles(&xy));
+        let slope = if xy.len() > MAX_PAIRED {
+            slope(&middles(&xy))
+        } else {
+            slope(&xy)
+        };
         let level = median(xy.iter().map(|(x, y)| y - slope * x).collect());
         let at = |time: &Timestamp| level + slope * time.since(newest.at);
         Ok(times.iter().map(at).collect())
@@ -43,7 +47,7 @@ impl Model for TheilSen {
 /// At most [`MAX_PAIRED`] points that stand for all: the median time and the
 /// median value of each run of consecutive points. On a line they lie on it.
 fn middles(xy: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    xy.chunks(xy.len().div_ceil(MAX_PAIRED).max(1))
+    xy.chunks(xy.len().div_ceil(MAX_PAIRED))
         .map(|run| {
             (
                 median(run.iter().map(|p| p.0).collect()),
@@ -55,12 +59,11 @@ fn middles(xy: &[(f64, f64)]) -> Vec<(f64, f64)> {
 
 /// Median slope between all pairs, per second; 0 for a single point.
 fn slope(xy: &[(f64, f64)]) -> f64 {
-    let slopes: Vec<f64> = xy
-        .iter()
-        .enumerate()
+    let mut slopes = Vec::with_capacity(xy.len() * xy.len().saturating_sub(1) / 2);
+    for (i, a) in xy.iter().enumerate() {
         // Times rise strictly: the difference is never 0.
-        .flat_map(|(i, a)| xy[i + 1..].iter().map(|b| (b.1 - a.1) / (b.0 - a.0)))
-        .collect();
+        slopes.extend(xy[i + 1..].iter().map(|b| (b.1 - a.1) / (b.0 - a.0)));
+    }
     median(slopes)
 }
 

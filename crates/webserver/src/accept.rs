@@ -77,6 +77,8 @@ impl Server {
     /// Accepts no more connections, lets answers under way be finished within `grace`,
     /// and closes all others at once.
     pub fn stop(self, grace: Duration) {
+        // First: a listener that fails while nobody stops is a reason to close connections.
+        self.connections.accept_no_more();
         // Wakes the thread that accepts; if it cannot, the next connection will.
         let _ = socket2::SockRef::from(&*self.listener).shutdown(Shutdown::Both);
         self.connections.stop(grace);

@@ -155,13 +155,17 @@ impl Connections {
         self.lock().stopping
     }
 
-    /// Ends the connections that wait for a request at once, and others when they have
-    /// their answer, or after `grace`.
+    /// From now on no connection finds a place.
+    pub(crate) fn accept_no_more(&self) {
+        self.lock().stopping = true;
+        self.changed.notify_all();
+    }
+
+    /// Once no more are accepted: ends the connections that wait for a request at once,
+    /// and others when they have their answer, or after `grace`.
     pub(crate) fn stop(&self, grace: Duration) {
         let deadline = Instant::now() + grace;
         let mut state = self.lock();
-        state.stopping = true;
-        self.changed.notify_all();
         while state.evict(|each| each.phase == Phase::Receiving) {}
         while !state.open.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());

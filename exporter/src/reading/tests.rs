@@ -150,6 +150,7 @@ fn a_body_that_says_nothing_of_the_node_is_a_failure_not_a_zero() {
         ("", Reason::NoSamples),
         ("# nothing\n", Reason::NoSamples),
         ("node_memory_working_set_bytes 0 1000\n", Reason::NoSamples),
+        ("node_cpu_usage_seconds_total 0 1000\n", Reason::NoSamples),
         ("<html><body>Forbidden</body></html>\n", Reason::NoSamples),
         (
             "node_memory_working_set_bytes 1 1000\nresource_scrape_error 1\n",

@@ -59,6 +59,32 @@ fn a_repeated_sample_keeps_the_last_rate() {
     assert_eq!(steps[2], (Some(1.5), vec![]));
 }
 
+/// A sample is seconds old when it is read: its own time and that of the request are
+/// two clocks.
+#[test]
+fn between_a_sample_with_a_timestamp_and_one_without_there_is_no_rate() {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    let mut cores = |seconds, at, stamped| {
+        let reading = Reading {
+            stamped,
+            ..node(seconds, 1.0, at)
+        };
+        usage.observe_resource(&reading, arrival(now));
+        usage.cpu(now).map(Cores::get)
+    };
+    cores(100.0, 10_000, true);
+    assert_eq!(cores(115.0, 20_000, true), Some(1.5));
+    assert_eq!(
+        cores(125.0, 40_000, false),
+        Some(1.5),
+        "the last rate stays"
+    );
+    assert_eq!(cores(140.0, 50_000, false), Some(1.5));
+    assert_eq!(cores(155.0, 60_000, true), Some(1.5), "the last rate stays");
+    assert_eq!(cores(160.0, 70_000, true), Some(0.5));
+}
+
 #[test]
 fn a_reset_publishes_nothing_for_its_interval_and_counts_anew() {
     let steps = run(&[

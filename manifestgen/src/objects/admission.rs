@@ -10,6 +10,7 @@ use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicySpec, Validation,
 };
 
+use super::exporter::{in_mode, is_via};
 use super::{Component, Names, Object, cluster_metadata};
 use crate::overlay::{Condition, Expr, Helper, Rule, text};
 use crate::values::Values;
@@ -76,7 +77,13 @@ pub fn policy(values: &Values) -> serde_json::Result<Vec<Object>> {
             ..ValidatingAdmissionPolicyBindingSpec::default()
         }),
     };
-    let enabled = || Rule::When(Condition::Value("admissionPolicy.enabled"));
+    // Without nodes/proxy there is nothing to narrow.
+    let enabled = || {
+        Rule::When(Condition::All(vec![
+            Condition::Value("admissionPolicy.enabled"),
+            is_via("proxy"),
+        ]))
+    };
     Ok(vec![
         Object::new(FILE, &policy)?
             .follows(Expr::Helper(Helper::ExporterName))
@@ -93,7 +100,10 @@ pub fn policy(values: &Values) -> serde_json::Result<Vec<Object>> {
             )
             .with(
                 "/spec/validations/1",
-                Rule::When(Condition::Value("admissionPolicy.ownNodeOnly")),
+                Rule::When(Condition::All(vec![
+                    Condition::Value("admissionPolicy.ownNodeOnly"),
+                    in_mode("daemonset"),
+                ])),
             )
             .comment(
                 "/spec/failurePolicy",

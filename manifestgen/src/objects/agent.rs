@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{AGENT_APP, Names, Object, PodPaths, image, labels, typed, word};
 use crate::overlay::{Condition, Expr, Helper, Rule, text};
-use crate::values::Values;
+use crate::values::{ExporterMode, Values};
 
 const PATHS: PodPaths = PodPaths {
     node_selector: "agent.nodeSelector",
@@ -31,9 +31,15 @@ pub(super) fn in_mode(mode: &'static str) -> Condition {
 /// The environment: name, text with these values, how the chart writes it.
 fn environment(values: &Values) -> serde_json::Result<Vec<(&'static str, String, Expr)>> {
     let agent = &values.agent;
-    let url = match agent.prometheus_url.as_str() {
-        "" => format!("http://prometheus-operated.{}.svc:9090", values.namespace),
-        url => url.to_owned(),
+    let url = match (agent.prometheus_url.as_str(), values.exporter.mode) {
+        ("", ExporterMode::Standalone) => format!(
+            "http://{}.{}.svc:{}",
+            Names::of(values).exporter,
+            values.namespace,
+            contract::EXPORTER_PORT
+        ),
+        ("", _) => format!("http://prometheus-operated.{}.svc:9090", values.namespace),
+        (url, _) => url.to_owned(),
     };
     // Variables are strings: a number on its own would be refused.
     let number = |path| text("{}", vec![Expr::Int(path)]);
@@ -61,6 +67,27 @@ fn environment(values: &Values) -> serde_json::Result<Vec<(&'static str, String,
             Expr::Value("agent.memoryQuery"),
         ),
         ("MODEL", word(&agent.model)?, Expr::Value("agent.model")),
+        (
+            "INTERVAL",
+            agent.interval_percent.to_string(),
+            number("agent.intervalPercent"),
+        ),
+        (
+            "HIGH_PERCENT",
+            agent.high_percent.to_string(),
+            number("agent.highPercent"),
+        ),
+        (
+            "LOW_PERCENT",
+            agent.low_percent.to_string(),
+            number("agent.lowPercent"),
+        ),
+        ("FLEET", word(&agent.fleet)?, Expr::Value("agent.fleet")),
+        (
+            "KEEP_NODES",
+            agent.keep_nodes.to_string(),
+            number("agent.keepNodes"),
+        ),
     ])
 }
 

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::json;
 
 use super::agent::{in_mode, template};
+use super::exporter::is_scraped;
 use super::monitoring::{
     Endpoint, NamespaceSelector, Selector, ServiceMonitor, ServiceMonitorSpec,
 };
@@ -135,6 +136,7 @@ fn service_monitor(values: &Values) -> serde_json::Result<Object> {
             "",
             Rule::When(Condition::All(vec![
                 in_mode("deployment"),
+                is_scraped(),
                 Condition::Value("serviceMonitor.enabled"),
             ])),
         )

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::exporter::is_scraped;
 use super::{Component, EXPORTER_APP, Object, add_labels, labels, metadata};
 use crate::overlay::{Condition, Expr, Rule};
 use crate::values::Values;
@@ -376,7 +377,13 @@ pub fn config_map(values: &Values) -> serde_json::Result<Object> {
         Object::new("configmap-grafana-dashboard.yaml", &config_map)?
             .labelled(&["commonLabels", "grafanaDashboard.labels"])
             .follows(Expr::Value("grafanaDashboard.configMapName"))
-            .with("", Rule::When(Condition::Value("grafanaDashboard.enabled")))
+            .with(
+                "",
+                Rule::When(Condition::All(vec![
+                    Condition::Value("grafanaDashboard.enabled"),
+                    is_scraped(),
+                ])),
+            )
             .with(
                 "/metadata/annotations",
                 Rule::When(Condition::Value("grafanaDashboard.folder")),

@@ -3,9 +3,10 @@
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject};
 
+use super::exporter::{in_mode, is_via, reads_all};
 use super::{Component, Names, Object, cluster_metadata, metadata};
 use crate::overlay::{Condition, Expr, Helper, Rule};
-use crate::values::Values;
+use crate::values::{Values, Via};
 
 const FILE: &str = "serviceaccount.yaml";
 
@@ -52,40 +53,106 @@ pub fn service_accounts(values: &Values) -> serde_json::Result<Vec<Object>> {
     Ok(vec![exporter, agent])
 }
 
-/// The exporter's permissions: three, each with its reason.
-pub fn cluster_role(values: &Values) -> serde_json::Result<Object> {
-    let rule = |resource: &str, verb: &str| PolicyRule {
+/// The exporter's permissions, each with its reason: what its mode and its way to the
+/// kubelets need, and nothing else. deploy/ has the first.
+pub fn cluster_roles(values: &Values) -> serde_json::Result<Vec<Object>> {
+    Ok(vec![
+        cluster_role(values, Reads::OwnNode, Via::Proxy)?,
+        cluster_role(values, Reads::OwnNode, Via::Kubelet)?.chart_only(),
+        cluster_role(values, Reads::All, Via::Proxy)?.chart_only(),
+        cluster_role(values, Reads::All, Via::Kubelet)?.chart_only(),
+    ])
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Reads {
+    OwnNode,
+    All,
+}
+
+fn cluster_role(values: &Values, reads: Reads, via: Via) -> serde_json::Result<Object> {
+    let rule = |resource: &str, verbs: &[&str]| PolicyRule {
         api_groups: Some(vec![String::new()]),
         resources: Some(vec![resource.to_owned()]),
-        verbs: vec![verb.to_owned()],
+        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
         ..PolicyRule::default()
+    };
+    let (kubelet, why_kubelet) = match (via, reads) {
+        (Via::Proxy, Reads::OwnNode) => (
+            "nodes/proxy",
+            "Reads the kubelet's metrics through the API server. By itself this permission\n\
+             reaches all that a kubelet serves; the ValidatingAdmissionPolicy of the same\n\
+             name narrows it to the metrics paths of the pod's own node.",
+        ),
+        (Via::Proxy, Reads::All) => (
+            "nodes/proxy",
+            "Reads the kubelets' metrics through the API server. By itself this permission\n\
+             reaches all that a kubelet serves; the ValidatingAdmissionPolicy of the same\n\
+             name narrows it to the metrics paths.",
+        ),
+        (Via::Kubelet, _) => (
+            "nodes/metrics",
+            "Reads metrics at the kubelet's own port, which asks for this permission; it\n\
+             allows nothing but reading them.",
+        ),
+    };
+    let (nodes, why_nodes): (&[&str], _) = match (reads, via) {
+        (Reads::OwnNode, Via::Proxy) => (
+            &["get"],
+            "Reads the node's allocatable and capacity: usage means little without them.",
+        ),
+        (Reads::OwnNode, Via::Kubelet) => (
+            &["get"],
+            "Reads the node's allocatable and capacity, and its kubelet's address.",
+        ),
+        (Reads::All, Via::Proxy) => (
+            &["get", "list"],
+            "Reads which nodes there are, and the allocatable and capacity of each.",
+        ),
+        (Reads::All, Via::Kubelet) => (
+            &["get", "list"],
+            "Reads which nodes there are, the allocatable and capacity of each, and its\n\
+             kubelet's address.",
+        ),
+    };
+    let why_pods = match reads {
+        Reads::OwnNode => {
+            "Counts the pods that are active on the node; the answer holds no pod specs."
+        }
+        Reads::All => {
+            "Counts the pods that are active on each node; the answer holds no pod specs."
+        }
     };
     let role = ClusterRole {
         metadata: cluster_metadata(values, Component::Exporter, &Names::of(values).exporter),
         rules: Some(vec![
-            rule("nodes/proxy", "get"),
-            rule("nodes", "get"),
-            rule("pods", "list"),
+            rule(kubelet, &["get"]),
+            rule("nodes", nodes),
+            rule("pods", &["list"]),
         ]),
         ..ClusterRole::default()
     };
+    let mode = match reads {
+        Reads::OwnNode => in_mode("daemonset"),
+        Reads::All => reads_all(),
+    };
+    let way = match via {
+        Via::Proxy => is_via("proxy"),
+        Via::Kubelet => is_via("kubelet"),
+    };
     Ok(Object::new("clusterrole.yaml", &role)?
         .follows(Expr::Helper(Helper::ExporterName))
-        .with("", Rule::When(Condition::Value("rbac.create")))
-        .comment(
-            "/rules/0",
-            "Reads the kubelet's metrics through the API server. By itself this permission\n\
-             reaches all that a kubelet serves; the ValidatingAdmissionPolicy of the same\n\
-             name narrows it to the metrics paths of the pod's own node.",
+        .with(
+            "",
+            Rule::When(Condition::All(vec![
+                Condition::Value("rbac.create"),
+                mode,
+                way,
+            ])),
         )
-        .comment(
-            "/rules/1",
-            "Reads the node's allocatable and capacity: usage means little without them.",
-        )
-        .comment(
-            "/rules/2",
-            "Counts the pods that are active on the node; the answer holds no pod specs.",
-        ))
+        .comment("/rules/0", why_kubelet)
+        .comment("/rules/1", why_nodes)
+        .comment("/rules/2", why_pods))
 }
 
 /// Gives the permissions to the exporter's service account.

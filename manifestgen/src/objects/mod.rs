@@ -7,9 +7,11 @@
 pub mod admission;
 mod agent;
 pub mod agent_service;
+pub mod all_nodes;
 pub mod cronjob;
 pub mod daemonset;
 pub mod dashboard;
+mod exporter;
 pub mod identity;
 pub mod monitoring;
 pub mod namespace;
@@ -380,12 +382,13 @@ impl Object {
 pub fn all(values: &Values) -> serde_json::Result<Vec<Object>> {
     let mut objects = vec![namespace::namespace(values)?];
     objects.extend(identity::service_accounts(values)?);
-    objects.push(identity::cluster_role(values)?);
+    objects.extend(identity::cluster_roles(values)?);
     objects.push(identity::cluster_role_binding(values)?);
     objects.extend(admission::policy(values)?);
     objects.push(daemonset::exporter(values)?);
+    objects.extend(all_nodes::objects(values)?);
     objects.push(service::exporter(values)?);
-    objects.push(monitoring::service_monitor(values)?);
+    objects.extend(monitoring::service_monitors(values)?);
     objects.push(rules::prometheus_rule(values)?);
     objects.push(cronjob::agent(values)?);
     objects.extend(agent_service::objects(values)?);

@@ -6,6 +6,7 @@
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
+use super::exporter::in_mode;
 use super::{Component, EXPORTER_APP, Names, Object, PORT_NAME, add_labels, labels, metadata};
 use crate::overlay::{Condition, Expr, Helper, Rule};
 use crate::values::{Strings, Values};
@@ -223,8 +224,24 @@ pub struct PrometheusRuleEntry {
     pub annotations: Option<Strings>,
 }
 
-/// The ServiceMonitor.
-pub fn service_monitor(values: &Values) -> serde_json::Result<Object> {
+/// The exporter's ServiceMonitor, in its two modes that Prometheus scrapes.
+pub fn service_monitors(values: &Values) -> serde_json::Result<Vec<Object>> {
+    let of_one_node = service_monitor(values, "daemonset", values.service_monitor.sample_limit)?
+        .set("/spec/sampleLimit", Expr::Int("serviceMonitor.sampleLimit"));
+    let of_all_nodes = service_monitor(values, "statefulset", 0)?
+        .comment(
+            "/spec/sampleLimit",
+            "Each node has some 25 samples or more: no limit fits every cluster.",
+        )
+        .chart_only();
+    Ok(vec![of_one_node, of_all_nodes])
+}
+
+fn service_monitor(
+    values: &Values,
+    mode: &'static str,
+    sample_limit: i64,
+) -> serde_json::Result<Object> {
     let interval = match values.service_monitor.interval.as_str() {
         "" => &values.exporter.scrape_interval,
         own => own,
@@ -246,7 +263,7 @@ pub fn service_monitor(values: &Values) -> serde_json::Result<Object> {
                 interval: interval.to_owned(),
                 ..Endpoint::default()
             }],
-            sample_limit: values.service_monitor.sample_limit,
+            sample_limit,
             label_limit: values.service_monitor.label_limit,
         },
     );
@@ -259,7 +276,13 @@ pub fn service_monitor(values: &Values) -> serde_json::Result<Object> {
     Ok(Object::new("servicemonitor-exporter.yaml", &monitor)?
         .labelled(&["commonLabels", "serviceMonitor.labels"])
         .follows(Expr::Helper(Helper::ExporterName))
-        .with("", Rule::When(Condition::Value("serviceMonitor.enabled")))
+        .with(
+            "",
+            Rule::When(Condition::All(vec![
+                Condition::Value("serviceMonitor.enabled"),
+                in_mode(mode),
+            ])),
+        )
         .set(
             "/metadata/labels/release",
             Expr::Value("serviceMonitor.releaseLabel"),
@@ -304,7 +327,6 @@ pub fn service_monitor(values: &Values) -> serde_json::Result<Object> {
             format!("{endpoint}/metricRelabelings"),
             Rule::Block("serviceMonitor.metricRelabelings"),
         )
-        .set("/spec/sampleLimit", Expr::Int("serviceMonitor.sampleLimit"))
         .set("/spec/labelLimit", Expr::Int("serviceMonitor.labelLimit"))
         .comment(
             "/metadata/labels/release",

@@ -2,12 +2,14 @@
 //! network enforces policies, and those that do often have their own.
 
 use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPort, NetworkPolicySpec,
+    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+    NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::agent::in_mode;
+use super::exporter::{self, is_scraped};
 use super::{AGENT_APP, Component, EXPORTER_APP, Names, Object, PORT_NAME, labels, metadata};
 use crate::overlay::{Condition, Expr, Helper, Rule};
 use crate::values::Values;
@@ -30,6 +32,13 @@ pub fn policies(values: &Values) -> serde_json::Result<Vec<Object>> {
             ..NetworkPolicySpec::default()
         }),
     };
+    let peer_agent = NetworkPolicyPeer {
+        pod_selector: Some(LabelSelector {
+            match_labels: Some(labels(&[("app", AGENT_APP)])),
+            ..LabelSelector::default()
+        }),
+        ..NetworkPolicyPeer::default()
+    };
     let port = NetworkPolicyIngressRule {
         ports: Some(vec![NetworkPolicyPort {
             port: Some(IntOrString::String(PORT_NAME.to_owned())),
@@ -38,14 +47,32 @@ pub fn policies(values: &Values) -> serde_json::Result<Vec<Object>> {
         }]),
         ..NetworkPolicyIngressRule::default()
     };
-    let exporter = policy(
+    let scraped = policy(
         Component::Exporter,
         &names.exporter,
         EXPORTER_APP,
         Some(vec![port.clone()]),
     );
+    let asked_by_agent = policy(
+        Component::Exporter,
+        &names.exporter,
+        EXPORTER_APP,
+        Some(vec![
+            port.clone(),
+            NetworkPolicyIngressRule {
+                from: Some(vec![peer_agent]),
+                ..port.clone()
+            },
+        ]),
+    );
     let scheduled = policy(Component::Agent, &names.agent, AGENT_APP, None);
     let staying = policy(Component::Agent, &names.agent, AGENT_APP, Some(vec![port]));
+    let exporter_on = |mode| {
+        Rule::When(Condition::All(vec![
+            Condition::Value("networkPolicy.enabled"),
+            mode,
+        ]))
+    };
     let on = |mode| {
         Rule::When(Condition::All(vec![
             in_mode(mode),
@@ -53,10 +80,15 @@ pub fn policies(values: &Values) -> serde_json::Result<Vec<Object>> {
         ]))
     };
     Ok(vec![
-        Object::new(FILE, &exporter)?
+        Object::new(FILE, &scraped)?
             .follows(Expr::Helper(Helper::ExporterName))
             .with("/spec/ingress/0/from", Rule::Block("networkPolicy.from"))
-            .with("", Rule::When(Condition::Value("networkPolicy.enabled")))
+            .with("", exporter_on(is_scraped()))
+            .chart_only(),
+        Object::new(FILE, &asked_by_agent)?
+            .follows(Expr::Helper(Helper::ExporterName))
+            .with("/spec/ingress/0/from", Rule::Block("networkPolicy.from"))
+            .with("", exporter_on(exporter::in_mode("standalone")))
             .chart_only(),
         Object::new(FILE, &scheduled)?
             .follows(Expr::Helper(Helper::AgentName))

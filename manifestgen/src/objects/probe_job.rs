@@ -5,15 +5,20 @@
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 
-use super::{Component, Names, Object, daemonset, image, labels, metadata, typed, word};
+use super::exporter::{node_name, via_kubelet};
+use super::{Component, Names, Object, image, labels, metadata, typed, word};
 use crate::overlay::{Expr, Helper, Rule, text};
-use crate::values::Values;
+use crate::values::{Values, Via};
 
 /// The test Pod.
 pub fn test_pod(values: &Values) -> serde_json::Result<Object> {
     let names = Names::of(values);
     let exporter = &values.exporter;
     let name = format!("{}-test", names.exporter);
+    let mut args = vec!["--once=true".to_owned(), "--once-timeout=50s".to_owned()];
+    if exporter.via == Via::Kubelet {
+        args.extend(via_kubelet(values).into_iter().map(|(text, _)| text));
+    }
     let mut metadata = metadata(values, Component::Exporter, &name);
     metadata.annotations = Some(labels(&[
         ("helm.sh/hook", "test"),
@@ -34,11 +39,8 @@ pub fn test_pod(values: &Values) -> serde_json::Result<Object> {
                 name: "exporter".to_owned(),
                 image: Some(image(&values.image.exporter)),
                 image_pull_policy: Some(word(&values.image.exporter.pull_policy)?),
-                args: Some(vec![
-                    "--once=true".to_owned(),
-                    "--once-timeout=50s".to_owned(),
-                ]),
-                env: Some(vec![daemonset::node_name()]),
+                args: Some(args),
+                env: Some(vec![node_name()]),
                 resources: typed(&exporter.resources)?,
                 security_context: typed(&exporter.security_context)?,
                 ..Container::default()
@@ -78,6 +80,12 @@ pub fn test_pod(values: &Values) -> serde_json::Result<Object> {
             "/spec/securityContext",
             Rule::Block("exporter.podSecurityContext"),
         )
+        .with("/spec/volumes", Rule::Block("exporter.volumes"))
+        .with(
+            format!("{first}/volumeMounts"),
+            Rule::Block("exporter.volumeMounts"),
+        )
+        .via_kubelet(format!("{first}/args"), values)
         .with("/spec/imagePullSecrets", Rule::Block("imagePullSecrets"))
         .with("/spec/nodeSelector", Rule::Block("exporter.nodeSelector"))
         .with("/spec/affinity", Rule::Block("exporter.affinity"))

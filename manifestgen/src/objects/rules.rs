@@ -4,10 +4,11 @@
 use contract::{Reason, label, report, series};
 use serde_json::Value;
 
+use super::exporter::is_scraped;
 use super::monitoring::{PrometheusRule, PrometheusRuleEntry, PrometheusRuleSpec, RuleGroup};
 use super::{Component, EXPORTER_APP, Names, Object, add_labels, labels, metadata};
 use crate::overlay::{Condition, Expr, Helper, Path, Rule, text};
-use crate::values::Values;
+use crate::values::{ExporterMode, Values};
 
 /// Share of allocatable that a node uses; label resource: cpu or memory.
 pub const USAGE: &str = "node_resource:binbots_usage:ratio";
@@ -86,6 +87,13 @@ fn health(values: &Values) -> Vec<Draft> {
     let rule = &values.prometheus_rule;
     let namespace = || (values.namespace.clone(), Expr::Value("namespace"));
     let cronjob = || (Names::of(values).agent, Expr::Helper(Helper::AgentName));
+    let least = || {
+        let least = match values.exporter.mode {
+            ExporterMode::Statefulset => values.exporter.all_nodes.shards,
+            _ => 1,
+        };
+        (least.to_string(), Expr::Helper(Helper::LeastExporters))
+    };
     let threshold = || {
         (
             rule.agent_not_run_threshold_seconds.to_string(),
@@ -97,16 +105,18 @@ fn health(values: &Values) -> Vec<Draft> {
     vec![
         Alert {
             name: "BinbotsExporterDown",
-            pattern: format!("max({exporters}) == 0\nor\nabsent({exporters})"),
-            parts: vec![namespace(), namespace()],
+            // Where pods share the nodes, each of them is needed.
+            pattern: format!("sum({exporters}) < {{}}\nor\nabsent({exporters})"),
+            parts: vec![namespace(), least(), namespace()],
             hold: (
                 rule.exporter_down_for.clone(),
                 Some(Expr::Value("prometheusRule.exporterDownFor")),
             ),
             severity: "critical",
-            summary: "No node usage is collected: no exporter answers Prometheus.",
-            description: "Every target of k8s-ai-exporter is down, or Prometheus has none at all. \
-                          Forecasts and dashboards go stale.",
+            summary: "Node usage is not collected: no exporter answers Prometheus, or a shard does not.",
+            description: "Every target of k8s-ai-exporter is down, or one that has a share of the \
+                          nodes for itself, or Prometheus has none at all. Forecasts and \
+                          dashboards go stale.",
             when: Some(Condition::Value("prometheusRule.alerts.exporterDown")),
             runbook: &rule.runbook_url,
         }
@@ -319,6 +329,7 @@ pub fn prometheus_rule(values: &Values) -> serde_json::Result<Object> {
             "",
             Rule::When(Condition::All(vec![
                 Condition::Value("prometheusRule.enabled"),
+                is_scraped(),
                 Condition::Any(any),
             ])),
         )

@@ -89,10 +89,7 @@ pub fn check(
 }
 
 fn fits(object: &Object, overlay: &Overlay, defaults: &Value, ci: &[Value]) -> Result<(), Problem> {
-    let context = Context {
-        values: defaults,
-        release: chart::NAME,
-    };
+    let context = context_of(defaults);
     let pointer = overlay.pointer.as_str();
     if let Rule::When(condition) = &overlay.rule {
         let shown = context.holds(condition)?;
@@ -108,13 +105,24 @@ fn fits(object: &Object, overlay: &Overlay, defaults: &Value, ci: &[Value]) -> R
     let absent: &[Path] = match &overlay.rule {
         Rule::Optional(path) | Rule::Block(path) | Rule::AppendVariables(path) => &[*path],
         Rule::Append(paths) => paths,
-        Rule::Set(_) | Rule::When(_) => &[],
+        Rule::Set(_) | Rule::When(_) | Rule::AppendWhen(..) => &[],
     };
     if let Some(path) = absent.iter().find(|path| {
         ci.iter()
             .all(|full| lookup(full, path).is_none_or(is_empty))
     }) {
         return Err(problem(format!("the ci values leave {path} empty")));
+    }
+    if let Rule::AppendWhen(condition, _) = &overlay.rule {
+        let holds = |values| context_of(values).holds(condition);
+        if !ci
+            .iter()
+            .map(holds)
+            .collect::<Result<Vec<_>, _>>()?
+            .contains(&true)
+        {
+            return Err(problem("none of the ci values meets its condition"));
+        }
     }
     let mut tree = object.tree.clone();
     apply(&mut tree, overlay, context)?;
@@ -133,15 +141,16 @@ fn fits(object: &Object, overlay: &Overlay, defaults: &Value, ci: &[Value]) -> R
     }
 }
 
+fn context_of(values: &Value) -> Context<'_> {
+    Context {
+        values,
+        release: chart::NAME,
+    }
+}
+
 /// With all values set, the object must still be one of its type, field for field.
 fn keeps_its_type(object: &Object, ci: &[Value]) -> Result<(), Problem> {
-    let rendered = |values: &Value| {
-        let context = Context {
-            values,
-            release: chart::NAME,
-        };
-        render(object, context).transpose()
-    };
+    let rendered = |values| render(object, context_of(values)).transpose();
     let Some(tree) = ci.iter().find_map(rendered).transpose()? else {
         return Err(problem("with the full ci values it is not rendered"));
     };

@@ -29,11 +29,13 @@ pub enum Helper {
     PrometheusUrl,
     /// How often Prometheus scrapes.
     ScrapeInterval,
+    /// How many exporters must answer Prometheus, lest nodes go unseen.
+    LeastExporters,
 }
 
 impl Helper {
     /// Every helper.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Chart,
         Self::Name,
         Self::ExporterName,
@@ -45,6 +47,7 @@ impl Helper {
         Self::AgentImage,
         Self::PrometheusUrl,
         Self::ScrapeInterval,
+        Self::LeastExporters,
     ];
 
     /// Name of the template.
@@ -61,6 +64,7 @@ impl Helper {
             Self::AgentImage => "binbots-k8s.agent.image",
             Self::PrometheusUrl => "binbots-k8s.agent.prometheusUrl",
             Self::ScrapeInterval => "binbots-k8s.serviceMonitor.interval",
+            Self::LeastExporters => "binbots-k8s.exporter.least",
         }
     }
 
@@ -90,8 +94,14 @@ impl Helper {
                 "image.agent.tag",
                 "image.agent.digest",
             ],
-            Self::PrometheusUrl => &["agent.prometheusUrl", "namespace"],
+            Self::PrometheusUrl => &[
+                "agent.prometheusUrl",
+                "exporter.mode",
+                "fullnameOverride",
+                "namespace",
+            ],
             Self::ScrapeInterval => &["serviceMonitor.interval", "exporter.scrapeInterval"],
+            Self::LeastExporters => &["exporter.mode", "exporter.allNodes.shards"],
         }
     }
 
@@ -149,13 +159,23 @@ impl Helper {
                 "image.agent.tag",
                 "image.agent.digest",
             )?,
-            Self::PrometheusUrl => match text("agent.prometheusUrl")? {
-                "" => format!("http://prometheus-operated.{}.svc:9090", text("namespace")?),
-                url => url.to_owned(),
+            Self::PrometheusUrl => match (text("agent.prometheusUrl")?, text("exporter.mode")?) {
+                ("", "standalone") => format!(
+                    "http://{}.{}.svc:{}",
+                    name("exporter")?,
+                    text("namespace")?,
+                    contract::EXPORTER_PORT
+                ),
+                ("", _) => format!("http://prometheus-operated.{}.svc:9090", text("namespace")?),
+                (url, _) => url.to_owned(),
             },
             Self::ScrapeInterval => match text("serviceMonitor.interval")? {
                 "" => text("exporter.scrapeInterval")?.to_owned(),
                 own => own.to_owned(),
+            },
+            Self::LeastExporters => match text("exporter.mode")? {
+                "statefulset" => context.value("exporter.allNodes.shards")?.to_string(),
+                _ => "1".to_owned(),
             },
         })
     }

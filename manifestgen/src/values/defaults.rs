@@ -4,9 +4,10 @@ use contract::series;
 use serde_json::{Value, json};
 
 use super::{
-    AdmissionPolicy, Agent, AgentMode, Alerts, Exporter, Format, GrafanaDashboard, Image, Images,
-    LogLevel, Model, NetworkPolicy, Object, Phase, PrometheusRule, PullPolicy, Rbac, Service,
-    ServiceAccount, ServiceAccounts, ServiceMonitor, Strings, Values,
+    AdmissionPolicy, Agent, AgentMode, Alerts, AllNodes, Exporter, ExporterMode, FleetView, Format,
+    GrafanaDashboard, Image, Images, LogLevel, Model, NetworkPolicy, Object, Phase, PrometheusRule,
+    PullPolicy, Rbac, Service, ServiceAccount, ServiceAccounts, ServiceMonitor, Strings, Values,
+    Via,
 };
 
 /// An object literal.
@@ -158,6 +159,18 @@ impl Default for ServiceAccount {
 impl Default for Exporter {
     fn default() -> Self {
         Self {
+            mode: ExporterMode::Daemonset,
+            via: Via::Proxy,
+            kubelet_ca_file: "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt".to_owned(),
+            all_nodes: AllNodes {
+                shards: 1,
+                disruption_budget: true,
+                history: "6h".to_owned(),
+                history_memory: "64Mi".to_owned(),
+                resources: resources(("100m", "64Mi"), ("1", "256Mi")),
+                tolerations: Vec::new(),
+                affinity: Object::new(),
+            },
             scrape_interval: "30s".to_owned(),
             enable_kubelet: true,
             enable_cadvisor: true,
@@ -214,6 +227,11 @@ impl Default for Agent {
             cpu_query: series::CPU_USAGE.name.to_owned(),
             memory_query: series::MEMORY_USAGE.name.to_owned(),
             model: Model::Auto,
+            interval_percent: 80,
+            high_percent: 80,
+            low_percent: 20,
+            fleet: FleetView::Auto,
+            keep_nodes: 1,
             format: Format::Text,
             extra_args: Vec::new(),
             volumes: Vec::new(),

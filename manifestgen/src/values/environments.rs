@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::defaults::{object, resources, strings};
-use super::{AgentMode, Format, Model, PullPolicy, Values};
+use super::{AgentMode, ExporterMode, FleetView, Format, Model, PullPolicy, Values, Via};
 
 impl Values {
     /// For a cluster in which people try things: seldom, small, the newest image.
@@ -62,21 +62,35 @@ impl Values {
         existing.prometheus_rule.alerts.agent_not_run = false;
         existing.prometheus_rule.alerts.scrape_errors = false;
 
-        let [full, service] = Self::full_ci();
+        let mut standalone = Self::default();
+        standalone.exporter.mode = ExporterMode::Standalone;
+        standalone.exporter.enable_cadvisor = false;
+
+        let [full, service, shards, alone] = Self::full_ci();
         vec![
             ("agent-deployment", service),
             ("default", Self::default()),
             ("existing-accounts", existing),
             ("full", full),
             ("minimal", minimal),
+            ("shards", shards),
+            ("standalone", standalone),
+            ("standalone-full", alone),
         ]
     }
 
-    /// Those of them with everything set: the agent on a schedule, and as a service.
-    pub fn full_ci() -> [Self; 2] {
+    /// Those of them with everything set, in each mode of exporter and agent and in both ways
+    /// to the kubelets.
+    pub fn full_ci() -> [Self; 4] {
         let mut service = Self::full();
         service.agent.mode = AgentMode::Deployment;
-        [Self::full(), service]
+        service.exporter.via = Via::Kubelet;
+        let mut shards = Self::full();
+        shards.exporter.mode = ExporterMode::Statefulset;
+        shards.exporter.enable_cadvisor = false;
+        let mut alone = service.clone();
+        alone.exporter.mode = ExporterMode::Standalone;
+        [Self::full(), service, shards, alone]
     }
 
     /// Every value that is empty or off by default is set.
@@ -97,6 +111,16 @@ impl Values {
         let exporter = &mut values.exporter;
         exporter.enable_namespace_metrics = true;
         exporter.history = "6h".to_owned();
+        exporter.all_nodes.shards = 3;
+        exporter.all_nodes.tolerations = vec![object(
+            json!({"key": "infra", "operator": "Exists", "effect": "NoSchedule"}),
+        )];
+        exporter.all_nodes.affinity = object(json!({"podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": {
+                "labelSelector": {"matchLabels": {"app": "k8s-ai-exporter"}},
+                "topologyKey": "kubernetes.io/hostname",
+            }}],
+        }}));
         exporter.extra_args = vec!["--web-config-file=/etc/web/web.yml".to_owned()];
         exporter.volumes = vec![object(
             json!({"name": "web", "secret": {"secretName": "k8s-ai-exporter-web"}}),
@@ -117,6 +141,9 @@ impl Values {
         agent.shards = 4;
         agent.every = "2m".to_owned();
         agent.model = Model::Linear;
+        agent.interval_percent = 95;
+        agent.high_percent = 70;
+        agent.fleet = FleetView::Off;
         agent.format = Format::Json;
         agent.volumes = vec![object(
             json!({"name": "secrets", "secret": {"secretName": "k8s-ai-agent"}}),
@@ -124,7 +151,7 @@ impl Values {
         agent.volume_mounts = vec![object(
             json!({"name": "secrets", "mountPath": "/etc/k8s-ai-agent", "readOnly": true}),
         )];
-        agent.extra_args = vec!["--high=70".to_owned()];
+        agent.extra_args = vec!["--explain".to_owned()];
         agent.env = strings(&[
             ("FAIL_ON", "critical"),
             ("SLACK_WEBHOOK_URL_FILE", "/etc/k8s-ai-agent/slack-url"),

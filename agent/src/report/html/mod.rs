@@ -7,19 +7,24 @@
 mod axis;
 mod bar;
 mod chart;
+mod node;
 mod path;
+mod plan;
 mod spread;
+
+use std::io;
+use std::ops::Range;
 
 use askama::Template;
 
-use super::summary::{counts, time_to_limit};
+use super::Report;
+use super::summary::counts;
 use super::text::printable;
-use super::{CandidateReport, NodeReport, Report, ResourceReport};
-use crate::hysteresis::Verdict;
-use crate::recommend::{Action, Reason, Resource, Severity, interval, percent};
+use crate::action::Severity;
+use crate::recommend::{Resource, interval, percent};
 use axis::moment;
-use bar::Bar;
-use chart::{Chart, chart};
+use node::{Details, Row, label};
+use plan::Plan;
 use spread::{Spread, spreads};
 
 /// Most points of one series that are drawn.
@@ -32,34 +37,40 @@ const FEWEST_POINTS: usize = 48;
 /// megabytes.
 const ALL_POINTS: usize = 120_000;
 
-/// Nodes whose details are open from the start, if they are in trouble.
-const MOST_OPEN: usize = 12;
-
 /// Nodes that are seen at once; the others are a click away.
 const MOST_SEEN: usize = 40;
 
-/// The report as an HTML page.
-pub fn render(report: &Report) -> String {
-    let mut page = Page::new(report)
-        .render()
-        .expect("writing to memory cannot fail");
-    page.push('\n');
-    page
+/// Writes the report as an HTML page, node by node: of a large fleet it has more
+/// bytes than all the rest.
+///
+/// # Errors
+/// Whatever `out` reports.
+pub fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+    Page::new(report).write_into(out)?;
+    out.write_all(b"\n")
 }
 
 #[derive(Template)]
 #[template(path = "report.html", whitespace = "minimize")]
-struct Page {
+struct Page<'a> {
+    report: &'a Report,
     headline: String,
+    /// Which part of the fleet it is about, if not the whole.
+    shard: Option<String>,
     made: String,
     window: String,
-    version: &'static str,
     coverage: Option<String>,
     thresholds: [String; 2],
     tiles: Vec<Tile>,
     spreads: Vec<Spread>,
+    /// How far bars reach, as a share of allocatable.
+    extent: f64,
     scale: bar::Scale,
-    nodes: Vec<Node>,
+    plan: Plan,
+    /// Nodes that are seen at once.
+    seen: Range<usize>,
+    /// Nodes that are a click away.
+    others: Range<usize>,
     errors: Vec<String>,
     warnings: Vec<String>,
 }
@@ -72,48 +83,16 @@ struct Tile {
     hint: String,
 }
 
-struct Node {
-    /// Anchor of its details.
-    id: String,
-    name: String,
-    state: &'static str,
-    label: &'static str,
-    /// What to do, unless there is nothing to do.
-    advice: Option<&'static str>,
-    was: Option<&'static str>,
-    is_open: bool,
-    limit: Option<String>,
-    resources: Vec<Panel>,
-}
-
-struct Panel {
-    name: &'static str,
-    state: &'static str,
-    message: String,
-    /// Why there is no bar, in a word or two.
-    short: &'static str,
-    bar: Option<Bar>,
-    chart: Option<Chart>,
-    evidence: Vec<String>,
-    candidates: Vec<Candidate>,
-}
-
-struct Candidate {
-    model: &'static str,
-    is_chosen: bool,
-    outcome: String,
-}
-
-impl Page {
-    fn new(report: &Report) -> Self {
+impl<'a> Page<'a> {
+    fn new(report: &'a Report) -> Self {
         let window = &report.window;
-        let share = ALL_POINTS / (2 * report.nodes.len().max(1));
-        let most = share.clamp(FEWEST_POINTS, MOST_POINTS);
-        let bars_to = bar::extent(report);
-        let node = |(index, node)| Node::new(report, index, node, most, bars_to);
+        let extent = bar::extent(report);
+        let seen = report.nodes.len().min(MOST_SEEN);
         let printable = |notes: &[String]| notes.iter().map(|note| printable(note)).collect();
         Self {
+            report,
             headline: headline(report),
+            shard: report.shard.map(|part| part.shard.to_string()),
             made: moment(report.generated_at),
             window: format!(
                 "Forecast for the {} after {}, from the {} before at one point every {}.",
@@ -122,62 +101,32 @@ impl Page {
                 interval(window.end.since(window.start) as u64),
                 interval(window.step_seconds)
             ),
-            version: report.program_version,
             coverage: coverage(report).map(percent),
             thresholds: [report.thresholds.high, report.thresholds.low].map(percent),
             tiles: tiles(report),
             spreads: spreads(report),
-            scale: bar::Scale::new(report, bars_to),
-            nodes: report.nodes.iter().enumerate().map(node).collect(),
+            extent,
+            scale: bar::Scale::new(report, extent),
+            plan: Plan::new(report),
+            seen: 0..seen,
+            others: seen..report.nodes.len(),
             errors: printable(&report.errors),
             warnings: printable(&report.warnings),
         }
     }
 
-    /// The nodes that are seen at once, and the others.
-    fn nodes(&self) -> (&[Node], &[Node]) {
-        self.nodes.split_at(self.nodes.len().min(MOST_SEEN))
+    fn rows(&self, nodes: &Range<usize>) -> impl Iterator<Item = Row> {
+        nodes
+            .clone()
+            .map(|index| Row::new(index, &self.report.nodes[index], self.extent))
     }
-}
 
-impl Node {
-    fn new(report: &Report, index: usize, node: &NodeReport, most: usize, bars_to: f64) -> Self {
-        let name = printable(&node.node);
-        let limits = node.resources.iter().filter_map(|resource| {
-            let seconds = resource.forecast.as_ref()?.seconds_to_limit?;
-            Some((seconds, time_to_limit(resource)?))
-        });
-        let panel = |resource: &ResourceReport| Panel {
-            name: chart::name(resource.resource),
-            state: resource.recommendation.verdict().state(),
-            message: printable(&resource.recommendation.message),
-            short: match resource.recommendation.reason {
-                Some(Reason::NoData) => "no data",
-                Some(Reason::Stale) => "no recent data",
-                Some(Reason::NotEnoughPoints) => "too few points",
-                Some(Reason::NoAllocatable) => "allocatable unknown",
-                None => "unknown",
-            },
-            bar: Bar::new(resource, bars_to),
-            chart: chart(report, &name, resource, most),
-            evidence: resource
-                .evidence
-                .iter()
-                .map(|fact| printable(fact))
-                .collect(),
-            candidates: candidates(resource),
-        };
-        Self {
-            id: format!("node-{index}"),
-            state: node.verdict().state(),
-            label: label(node.verdict().state()),
-            advice: (node.action != Action::None).then(|| node.action.label()),
-            was: node.changed_from.map(Verdict::state),
-            is_open: node.severity >= Severity::Warning && index < MOST_OPEN,
-            limit: limits.min().map(|(_, text)| text),
-            resources: node.resources.iter().map(panel).collect(),
-            name,
-        }
+    fn details(&self, nodes: &Range<usize>) -> impl Iterator<Item = Details> {
+        let share = ALL_POINTS / (2 * self.report.nodes.len().max(1));
+        let most = share.clamp(FEWEST_POINTS, MOST_POINTS);
+        nodes
+            .clone()
+            .map(move |index| Details::new(self.report, index, &self.report.nodes[index], most))
     }
 }
 
@@ -247,30 +196,6 @@ fn tiles(report: &Report) -> Vec<Tile> {
     counts(report).into_iter().zip(kinds).map(tile).collect()
 }
 
-/// A state as a heading has it.
-fn label(state: &str) -> &'static str {
-    match state {
-        "critical" => "Critical",
-        "warning" => "Warning",
-        "info" => "Could go",
-        "healthy" => "Healthy",
-        _ => "Unknown",
-    }
-}
-
-fn candidates(resource: &ResourceReport) -> Vec<Candidate> {
-    let candidate = |candidate: &CandidateReport| Candidate {
-        model: candidate.model,
-        is_chosen: resource.model == Some(candidate.model),
-        outcome: match (candidate.mase, &candidate.left_out) {
-            (Some(mase), _) => format!("MASE {mase:.2}"),
-            (None, Some(why)) => format!("left out: {why}"),
-            (None, None) => String::new(),
-        },
-    };
-    resource.candidates.iter().map(candidate).collect()
-}
-
 /// The share that intervals are meant to hold, if there are any.
 fn coverage(report: &Report) -> Option<f64> {
     let mut resources = report.nodes.iter().flat_map(|node| &node.resources);
@@ -281,6 +206,12 @@ fn coverage(report: &Report) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::report::example::{HOSTILE, report, report_of};
+
+    fn render(report: &Report) -> String {
+        let mut bytes = Vec::new();
+        write(report, &mut bytes).expect("memory takes everything");
+        String::from_utf8(bytes).expect("text")
+    }
 
     #[test]
     fn the_headline_says_what_matters_most() {

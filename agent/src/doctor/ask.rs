@@ -1,0 +1,385 @@
+//! Finds out about a backend: some twenty small queries, whatever the number of nodes.
+//!
+//! In scope: what is asked, and the answers as facts. Out of scope: what they mean.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant, SystemTime};
+
+use contract::{kube_state, label, series};
+use exposition::Selector;
+use quantity::Timestamp;
+use webclient::BaseUrl;
+
+use crate::args::{Backend, Config, Login, USUAL_STEP_SECONDS};
+use crate::collect::Source;
+use crate::prometheus::instant::Sample;
+use crate::prometheus::{Prometheus, QueryError, sampling};
+use crate::series::simultaneous;
+use crate::window::{Spans, Window};
+
+/// Everything that was found out.
+#[derive(Debug)]
+pub struct Facts {
+    /// Where was asked.
+    pub url: BaseUrl,
+    /// Whether a secret goes with each request.
+    pub sends_secret: bool,
+    /// As of when.
+    pub at: Timestamp,
+    /// What the backend said, or why it says nothing.
+    pub answers: Result<Answers, QueryError>,
+}
+
+/// What a backend that answers has said.
+#[derive(Debug)]
+pub struct Answers {
+    /// How long its first answer took.
+    pub took: Duration,
+    /// What it says it is: `Prometheus 2.42.0`.
+    pub software: Option<String>,
+    /// Seconds by which its clock is ahead of ours; `None` where it knows ranges only.
+    pub ahead_seconds: Option<f64>,
+    /// The window of a report.
+    pub window: Window,
+    /// Usage and allocatable, of CPU and memory.
+    pub ours: [Subject; 4],
+    /// What the view of the fleet needs of kube-state-metrics; empty where the backend
+    /// knows ranges only.
+    pub kube_state: Vec<Subject>,
+    /// A node with several series at once, and the labels by which they differ.
+    pub duplicates: Option<Duplicates>,
+    /// Since when there is CPU usage.
+    pub depth: Depth,
+    /// Moments of the window at which no node had CPU usage; `None` if that could not
+    /// be asked.
+    pub empty_moments: Option<BTreeSet<Timestamp>>,
+    /// Unix seconds of the samples of one series, oldest first; empty if unknown.
+    pub sample_times: Vec<f64>,
+    /// Share of the samples expected over `counted_seconds`, by node; empty if unknown.
+    pub shares: BTreeMap<String, f64>,
+    /// Seconds over which samples were counted.
+    pub counted_seconds: u64,
+}
+
+/// One query and what it finds now.
+#[derive(Debug)]
+pub struct Subject {
+    /// As checks name it.
+    pub name: &'static str,
+    /// PromQL.
+    pub query: String,
+    /// What is there, or why nobody knows.
+    pub found: Result<Found, String>,
+}
+
+/// The series behind a query at one moment.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Found {
+    /// How many each node has.
+    pub nodes: BTreeMap<String, u64>,
+    /// How many have no label `node`.
+    pub without_node: u64,
+}
+
+/// Several series of one node at the same time.
+#[derive(Debug, PartialEq)]
+pub struct Duplicates {
+    /// The node.
+    pub node: String,
+    /// The labels in which they differ, with their values.
+    pub labels: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// How far back samples go, as far as is known.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub struct Depth {
+    /// When they begin, as near as was asked.
+    pub since: Option<Timestamp>,
+    /// Whether that is only as far back as was asked.
+    pub or_earlier: bool,
+}
+
+/// How far back is looked for the beginning of the samples, in seconds.
+const AGES: [u64; 8] = [0, HOUR, 6 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY];
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+/// Into how many parts the time is cut in which samples begin.
+const PARTS: u64 = 100;
+
+/// The longest time over which samples are counted: each one is read for it.
+const MAX_COUNTED_SECONDS: u64 = 6 * HOUR;
+
+/// Asks everything; where nobody answers, only once.
+pub fn ask(prometheus: &Prometheus, config: &Config, now: Timestamp) -> Facts {
+    let backend = &config.backend;
+    let at = config.time.at.unwrap_or(now);
+    Facts {
+        url: backend.url.clone(),
+        sends_secret: backend.login != Login::None || backend.header_file.is_some(),
+        at,
+        answers: answers(prometheus, config, at),
+    }
+}
+
+fn answers(prometheus: &Prometheus, config: &Config, at: Timestamp) -> Result<Answers, QueryError> {
+    let started = Instant::now();
+    let clock = prometheus.query_instant::<Vec<Sample>>("vector(time())", None);
+    let took = started.elapsed();
+    match clock {
+        Ok(clock) => {
+            let theirs = clock.result.first().and_then(Sample::number);
+            let ours = unix_now() - took.as_secs_f64() / 2.0;
+            let inquiry = Inquiry {
+                prometheus,
+                backend: &config.backend,
+                at,
+            };
+            Ok(inquiry.all(config, took, theirs.map(|theirs| theirs - ours)))
+        }
+        // The exporter's history answers range queries only.
+        Err(QueryError::Status {
+            status: 404 | 405, ..
+        }) => of_ranges(prometheus, config, at),
+        Err(error) => Err(error),
+    }
+}
+
+fn unix_now() -> f64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// The window of a report whose samples are `interval` seconds apart.
+fn window(config: &Config, interval: Option<u64>, at: Timestamp) -> Window {
+    let lookback = config.time.lookback.unwrap_or(2 * HOUR);
+    let interval = interval.unwrap_or(USUAL_STEP_SECONDS);
+    let spans = config.time.spans(lookback, interval, USUAL_STEP_SECONDS);
+    let spans: Spans = spans.expect("a lookback that was checked with the other lengths");
+    spans.ending_at(at)
+}
+
+/// What a backend is good for that knows range queries of plain selectors only.
+fn of_ranges(
+    prometheus: &Prometheus,
+    config: &Config,
+    at: Timestamp,
+) -> Result<Answers, QueryError> {
+    let window = window(config, None, at);
+    let queries = our_queries(&config.backend);
+    let started = Instant::now();
+    let usage = prometheus.query_range(&queries[0].1, &window)?;
+    let took = started.elapsed();
+    let present: BTreeSet<Timestamp> = usage
+        .nodes
+        .values()
+        .flatten()
+        .flat_map(|series| series.points().iter().map(|point| point.at))
+        .collect();
+    let ours = queries.map(|(name, query)| {
+        let answer = prometheus.query_range(&query, &window);
+        let found = answer
+            .map_err(|error| error.to_string())
+            .map(|answer| Found {
+                without_node: answer.without_node,
+                nodes: answer
+                    .nodes
+                    .into_iter()
+                    .filter(|(_, parts)| parts.iter().any(|part| part.last().is_some()))
+                    .map(|(node, parts)| {
+                        let beside = simultaneous(&parts) > 1;
+                        (node, if beside { parts.len() as u64 } else { 1 })
+                    })
+                    .collect(),
+            });
+        Subject { name, query, found }
+    });
+    Ok(Answers {
+        took,
+        software: None,
+        ahead_seconds: None,
+        window,
+        ours,
+        kube_state: Vec::new(),
+        duplicates: None,
+        depth: Depth {
+            since: present.first().copied(),
+            or_earlier: present.first() == Some(&window.start),
+        },
+        empty_moments: Some(missing(&present, &window)),
+        sample_times: Vec::new(),
+        shares: BTreeMap::new(),
+        counted_seconds: 0,
+    })
+}
+
+/// The moments of a window that are not among `present`.
+fn missing(present: &BTreeSet<Timestamp>, window: &Window) -> BTreeSet<Timestamp> {
+    window
+        .moments()
+        .filter(|at| !present.contains(at))
+        .collect()
+}
+
+fn our_queries(backend: &Backend) -> [(&'static str, String); 4] {
+    [
+        ("cpu usage", backend.queries.cpu.clone()),
+        ("memory usage", backend.queries.memory.clone()),
+        ("cpu allocatable", series::CPU_ALLOCATABLE.name.to_owned()),
+        (
+            "memory allocatable",
+            series::MEMORY_ALLOCATABLE.name.to_owned(),
+        ),
+    ]
+}
+
+/// Asks a backend that answers instant queries.
+struct Inquiry<'a> {
+    prometheus: &'a Prometheus,
+    backend: &'a Backend,
+    at: Timestamp,
+}
+
+impl Inquiry<'_> {
+    fn all(&self, config: &Config, took: Duration, ahead_seconds: Option<f64>) -> Answers {
+        let cpu = &self.backend.queries.cpu;
+        let sample_times = self
+            .prometheus
+            .sample_times(cpu, self.at)
+            .unwrap_or_default();
+        let interval = sampling::interval(&sample_times);
+        let window = window(config, interval, self.at);
+        let ours = our_queries(self.backend).map(|(name, query)| self.subject(name, query));
+        let kube_state = [
+            ("pod requests", kube_state::CONTAINER_REQUESTS),
+            ("node states", kube_state::NODE_ALLOCATABLE),
+        ];
+        let counted_seconds = window.seconds().min(MAX_COUNTED_SECONDS);
+        Answers {
+            took,
+            software: self.prometheus.software(),
+            ahead_seconds,
+            window,
+            duplicates: self.duplicates(&ours[0]),
+            ours,
+            kube_state: kube_state
+                .map(|(name, query)| self.subject(name, query.to_owned()))
+                .into(),
+            depth: self.depth(),
+            empty_moments: self
+                .prometheus
+                .query_points(&format!("count({cpu})"), &window)
+                .ok()
+                .map(|series| {
+                    let present = series.points().iter().map(|point| point.at).collect();
+                    missing(&present, &window)
+                }),
+            shares: interval.map_or_else(BTreeMap::new, |interval| {
+                self.shares(interval, counted_seconds)
+            }),
+            counted_seconds,
+            sample_times,
+        }
+    }
+
+    fn instant(&self, query: &str, at: Timestamp) -> Result<Vec<Sample>, QueryError> {
+        let answer = self.prometheus.query_instant(query, Some(at))?;
+        Ok(answer.result)
+    }
+
+    fn subject(&self, name: &'static str, query: String) -> Subject {
+        let counted = self.instant(&format!("count by ({}) ({query})", label::NODE), self.at);
+        let found = counted.map_err(|error| error.to_string()).map(|samples| {
+            let mut found = Found::default();
+            for sample in &samples {
+                let count = sample.number().unwrap_or_default() as u64;
+                match sample.metric.get(label::NODE) {
+                    Some(node) => {
+                        found.nodes.insert(node.clone(), count);
+                    }
+                    None => found.without_node += count,
+                }
+            }
+            found
+        });
+        Subject { name, query, found }
+    }
+
+    /// Looks at one of the nodes that have several series at once. Only those of a
+    /// plain selector can be told apart.
+    fn duplicates(&self, usage: &Subject) -> Option<Duplicates> {
+        let nodes = &usage.found.as_ref().ok()?.nodes;
+        let (node, _) = nodes.iter().find(|(_, count)| **count > 1)?;
+        let mut selector = Selector::parse(&usage.query)?;
+        selector
+            .matchers
+            .push((label::NODE.to_owned(), node.clone()));
+        let samples = self.instant(&selector.to_string(), self.at).ok()?;
+        let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let names: BTreeSet<&String> = samples.iter().flat_map(|s| s.metric.keys()).collect();
+        for name in names {
+            let value = |sample: &Sample| sample.metric.get(name).cloned().unwrap_or_default();
+            let values: BTreeSet<String> = samples.iter().map(value).collect();
+            if values.len() > 1 {
+                labels.insert(name.clone(), values);
+            }
+        }
+        Some(Duplicates {
+            node: node.clone(),
+            labels,
+        })
+    }
+
+    /// Looks back from age to age, and then for the beginning between the oldest age
+    /// that has samples and the next one.
+    fn depth(&self) -> Depth {
+        let query = format!("count({})", self.backend.queries.cpu);
+        let before = |age: u64| Timestamp::from_unix(self.at.unix() - age as i64);
+        let has_samples = |age: &u64| {
+            self.instant(&query, before(*age))
+                .is_ok_and(|samples| !samples.is_empty())
+        };
+        let Some(place) = AGES.iter().rposition(has_samples) else {
+            return Depth::default();
+        };
+        let oldest = AGES[place];
+        let Some(older) = AGES.get(place + 1) else {
+            return Depth {
+                since: Some(before(oldest)),
+                or_earlier: true,
+            };
+        };
+        let between = Window {
+            start: before(*older),
+            end: before(oldest),
+            step: (older - oldest) / PARTS,
+            horizon: 0,
+        };
+        let first = self
+            .prometheus
+            .query_points(&query, &between)
+            .ok()
+            .and_then(|series| series.points().first().map(|point| point.at));
+        Depth {
+            since: Some(first.unwrap_or(before(oldest))),
+            or_earlier: false,
+        }
+    }
+
+    fn shares(&self, interval: u64, seconds: u64) -> BTreeMap<String, f64> {
+        let cpu = &self.backend.queries.cpu;
+        let query = format!(
+            "sum by ({}) (count_over_time({cpu}[{seconds}s]))",
+            label::NODE
+        );
+        let expected = (seconds / interval).max(1) as f64;
+        let counted = self.instant(&query, self.at).unwrap_or_default();
+        counted
+            .into_iter()
+            .filter_map(|mut sample| {
+                let share = sample.number()? / expected;
+                Some((sample.metric.remove(label::NODE)?, share))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,500 @@
+//! `k8s-ai-agent doctor` against backends well and ill.
+
+mod scripted;
+
+use std::net::TcpListener;
+use std::time::SystemTime;
+
+use scripted::{Answer, Backend, Query, run, series};
+use serde_json::{Value, json};
+
+const CPU: &str = "k8s_node_cpu_usage_cores";
+
+fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.expect("a clock").as_secs() as i64
+}
+
+/// A successful answer with this result.
+fn result(kind: &str, result: &Value) -> Answer {
+    let body = json!({"status": "success", "data": {"resultType": kind, "result": result}});
+    Answer::json("200 OK", &body.to_string())
+}
+
+/// Samples, each with its labels and value.
+fn vector(at: i64, samples: &[(Value, String)]) -> Answer {
+    let samples: Vec<Value> = samples
+        .iter()
+        .map(|(metric, value)| json!({"metric": metric, "value": [at, value]}))
+        .collect();
+    result("vector", &Value::Array(samples))
+}
+
+/// One series with a sample every `every` seconds from `start` to the query's end.
+fn matrix(query: &Query, start: i64, every: i64) -> Answer {
+    let samples: Vec<Value> = (0..)
+        .map(|k| start + k * every)
+        .take_while(|at| *at <= query.end)
+        .map(|at| json!([at, "2"]))
+        .collect();
+    result("matrix", &json!([{"metric": {}, "values": samples}]))
+}
+
+/// A backend that has all it should, for the last 20 days.
+fn healthy(query: &Query) -> Answer {
+    const HELD_SECONDS: i64 = 20 * 86_400;
+    let at = query.end;
+    if query.line == "GET /api/v1/status/buildinfo" {
+        return Answer::json(
+            "200 OK",
+            r#"{"status":"success","data":{"version":"3.1.0","revision":"x"}}"#,
+        );
+    }
+    if query.is_range() {
+        let beginning = unix_now() - HELD_SECONDS;
+        let behind = (beginning - query.start).max(0);
+        return matrix(
+            query,
+            query.start + (behind + query.step - 1) / query.step * query.step,
+            query.step,
+        );
+    }
+    match query.query.as_str() {
+        "vector(time())" => vector(at, &[(json!({}), unix_now().to_string())]),
+        "topk(1, k8s_node_cpu_usage_cores)" => vector(
+            at,
+            &[(json!({"__name__": CPU, "node": "a"}), "2".to_owned())],
+        ),
+        "k8s_node_cpu_usage_cores{node=\"a\"}[1h]" => matrix(query, at - 3570, 30),
+        "count(k8s_node_cpu_usage_cores)" if at < unix_now() - HELD_SECONDS => vector(at, &[]),
+        "count(k8s_node_cpu_usage_cores)" => vector(at, &[(json!({}), "2".to_owned())]),
+        counted if counted.starts_with("sum by (node) (count_over_time(") => {
+            let both = ["a", "b"].map(|node| (json!({"node": node}), "240".to_owned()));
+            vector(at, &both)
+        }
+        counted if counted.starts_with("count by (node) (") => vector(
+            at,
+            &["a", "b"].map(|node| (json!({"node": node}), "1".to_owned())),
+        ),
+        other => panic!("{other}"),
+    }
+}
+
+/// The healthy backend, but for queries with this text.
+fn healthy_but(text: &'static str, answer: impl Fn(&Query) -> Answer + Send + 'static) -> Backend {
+    Backend::start_whole(
+        move |query| match query.query == text || query.line.ends_with(text) {
+            true => answer(query),
+            false => healthy(query),
+        },
+    )
+}
+
+/// Exit code, and what the check called `name` says: result, message, cure.
+fn examine(backend: &Backend, name: &str, flags: &[&str]) -> (i32, String, String, String) {
+    let url = ["doctor", "--format=json", "--prometheus-url", &backend.url];
+    let ended = run(&[&url[..], flags].concat());
+    let diagnosis: Value =
+        serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+    assert_eq!(ended.err, "");
+    assert_eq!(diagnosis["schema_version"], 1);
+    let checks = diagnosis["checks"].as_array().expect("checks");
+    let check = checks
+        .iter()
+        .find(|check| check["check"] == name)
+        .unwrap_or_else(|| panic!("no {name} in {diagnosis:#}"));
+    let text = |field: &str| check[field].as_str().unwrap_or_default().to_owned();
+    (ended.code, text("result"), text("message"), text("cure"))
+}
+
+#[test]
+fn a_healthy_backend_is_told_so() {
+    let backend = Backend::start_whole(healthy);
+    let ended = run(&["doctor", "--prometheus-url", &backend.url]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+    assert!(
+        ended.out.starts_with(&format!(
+            "ok       backend             Prometheus 3.1.0 at {} answers within ",
+            backend.url
+        )),
+        "{}",
+        ended.out
+    );
+    for line in [
+        "ok       clock               the clocks agree\n",
+        "ok       cpu usage           \"k8s_node_cpu_usage_cores\" has samples of 2 nodes\n",
+        "ok       memory allocatable  \"k8s_node_memory_allocatable_bytes\" has samples of 2 nodes\n",
+        "ok       nodes               every node has all of them\n",
+        "ok       interval            a sample every 30s, a point every 1m\n",
+        "ok       gaps                none in the last 2h\n",
+        "ok       pod requests        \"kube_pod_container_resource_requests\" has samples of 2 nodes\n",
+        "-> --lookback 14d would show the pattern of a week, too\n",
+        "\n12 ok, 0 to note, 0 with a problem\n",
+    ] {
+        assert!(ended.out.contains(line), "{line}\n{}", ended.out);
+    }
+    // Some twenty small queries, of which none asks for a whole fleet over time.
+    let queries = backend.queries();
+    assert!(queries.len() <= 24, "{}", queries.len());
+    for query in queries.iter().filter(|query| query.is_range()) {
+        assert_eq!(query.query, "count(k8s_node_cpu_usage_cores)");
+    }
+}
+
+#[test]
+fn the_beginning_of_the_samples_is_found_to_a_hundredth() {
+    let backend = Backend::start_whole(healthy);
+    let (code, result, message, _) = examine(&backend, "history", &["--lookback=2d"]);
+    assert_eq!((code, result.as_str()), (0, "ok"));
+    let since = message
+        .strip_prefix("samples since ")
+        .and_then(|rest| rest.split_once("Z: "))
+        .expect(&message);
+    assert!(
+        since
+            .1
+            .ends_with("enough for a trend and for a pattern of a day"),
+        "{message}"
+    );
+    let asked: Vec<Query> = backend
+        .queries()
+        .into_iter()
+        .filter(|query| query.is_range() && query.end - query.start == 14 * 86_400)
+        .collect();
+    assert_eq!(asked.len(), 1, "between two and four weeks ago");
+    assert_eq!(asked[0].step, 14 * 864);
+}
+
+#[test]
+fn whoever_does_not_answer_as_a_prometheus_exits_3_with_a_cure() {
+    let page = "<html><title>Sign in</title></html>";
+    for (answer, message, cure) in [
+        (
+            Answer::new("404 Not Found", "Content-Type: text/html\r\n", page),
+            "HTTP status 404",
+            "add the prefix of the API to the URL: /prometheus for Mimir",
+        ),
+        (
+            Answer::new(
+                "401 Unauthorized",
+                "Content-Type: text/plain\r\n",
+                "no org id",
+            ),
+            "HTTP status 401: no org id",
+            "the tenant: --header 'X-Scope-OrgID: team'",
+        ),
+        (
+            Answer::new("302 Found", "Location: /login\r\n", ""),
+            "HTTP status 302",
+            "give the URL that it leads to",
+        ),
+        (
+            Answer::new("200 OK", "Content-Type: text/html\r\n", page),
+            "the answer is of type \"text/html\"",
+            "something else answers there",
+        ),
+        (
+            Answer::json("200 OK", r#"{"kind":"Status","status":"Failure"}"#),
+            "the status \"Failure\" is neither",
+            "something else answers there",
+        ),
+        (
+            Answer::new("503 Service Unavailable", "", ""),
+            "HTTP status 503",
+            "is it up and not overloaded?",
+        ),
+    ] {
+        let backend = Backend::start_whole(move |_| answer.clone());
+        let found = examine(&backend, "backend", &[]);
+        assert_eq!((found.0, found.1.as_str()), (3, "problem"), "{found:?}");
+        assert!(found.2.contains(message), "{message}\n{found:?}");
+        assert!(found.3.contains(cure), "{cure}\n{found:?}");
+    }
+    // Bound and dropped: nobody listens there.
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
+    let url = format!("http://{}", free.expect("a free port"));
+    let ended = run(&["doctor", "--prometheus-url", &url]);
+    assert_eq!(ended.code, 3);
+    assert!(ended.out.contains("Connection refused"), "{}", ended.out);
+    assert!(ended.out.contains("-> is the port right"), "{}", ended.out);
+}
+
+#[test]
+fn a_backend_without_the_series_exits_4_and_says_when_it_had_them() {
+    let none = |query: &Query| match query.query.as_str() {
+        "vector(time())" => healthy(query),
+        "count(k8s_node_cpu_usage_cores)" if query.end < unix_now() - 86_000 => healthy(query),
+        _ if query.is_range() => matrix(query, query.end + 1, 1),
+        _ => vector(query.end, &[]),
+    };
+    let backend = Backend::start_whole(none);
+    let (code, result, message, cure) = examine(&backend, "cpu usage", &[]);
+    assert_eq!((code, result.as_str()), (4, "problem"));
+    assert!(
+        message.starts_with(
+            "\"k8s_node_cpu_usage_cores\" has no samples now; there were some, from about "
+        ),
+        "{message}"
+    );
+    assert!(cure.contains("often `release`"), "{cure}");
+
+    let never = Backend::start_whole(|query| match query.query.as_str() {
+        "vector(time())" => healthy(query),
+        _ if query.is_range() => Answer::matrix(&[]),
+        _ => vector(query.end, &[]),
+    });
+    let (code, _, message, _) = examine(&never, "cpu usage", &[]);
+    assert_eq!(
+        (code, message.as_str()),
+        (4, "\"k8s_node_cpu_usage_cores\" has no samples now")
+    );
+}
+
+#[test]
+fn each_ill_has_its_finding_and_its_cure() {
+    let counted = "count by (node) (k8s_node_cpu_usage_cores)";
+    let two_of_a = |query: &Query| {
+        vector(
+            query.end,
+            &[
+                (json!({"node": "a"}), "2".to_owned()),
+                (json!({"node": "b"}), "1".to_owned()),
+            ],
+        )
+    };
+    let differing_in = move |label: &'static str| {
+        Backend::start_whole(move |query| match query.query.as_str() {
+            text if text == counted => two_of_a(query),
+            "k8s_node_cpu_usage_cores{node=\"a\"}" => {
+                let one = |value: &str| {
+                    (
+                        json!({"node": "a", label: value, "job": "x"}),
+                        "2".to_owned(),
+                    )
+                };
+                vector(query.end, &[one("one"), one("two")])
+            }
+            _ => healthy(query),
+        })
+    };
+    for (backend, check, message, cure) in [
+        (
+            differing_in("prometheus_replica"),
+            "duplicates",
+            "node a has several series at the same time; they differ in prometheus_replica (\"one\", \"two\")",
+            "--query.replica-label",
+        ),
+        (
+            differing_in("cluster"),
+            "duplicates",
+            "they differ in cluster (\"one\", \"two\")",
+            "{cluster=\"…\"}",
+        ),
+        (
+            differing_in("pod"),
+            "duplicates",
+            "they differ in pod (\"one\", \"two\")",
+            "two exporters report on the node",
+        ),
+        (
+            healthy_but(counted, |query| {
+                vector(query.end, &[(json!({}), "3".to_owned())])
+            }),
+            "cpu usage",
+            "has samples, but none has a label \"node\"",
+            "sum by (node)",
+        ),
+        (
+            healthy_but(counted, |_| {
+                Answer::json(
+                    "422 Unprocessable Entity",
+                    r#"{"status":"error","errorType":"execution","error":"too many"}"#,
+                )
+            }),
+            "cpu usage",
+            "could not be asked: HTTP status 422: execution: too many",
+            "the reason",
+        ),
+        (
+            healthy_but(
+                "count by (node) (k8s_node_memory_allocatable_bytes)",
+                |query| vector(query.end, &[(json!({"node": "a"}), "1".to_owned())]),
+            ),
+            "nodes",
+            "1 node lack something: b (memory allocatable)",
+            "k8s_ai_exporter_scrape_errors_total",
+        ),
+        (
+            healthy_but("vector(time())", |query| {
+                vector(query.end, &[(json!({}), (unix_now() + 120).to_string())])
+            }),
+            "clock",
+            "ahead of the agent's",
+            "NTP",
+        ),
+        (
+            healthy_but("k8s_node_cpu_usage_cores{node=\"a\"}[1h]", |query| {
+                matrix(query, query.end - 3600, 240)
+            }),
+            "interval",
+            "a sample every 4m; each one that is missed makes a gap",
+            "scrape_interval",
+        ),
+        (
+            healthy_but("/api/v1/query_range", |query| {
+                matrix(query, query.start + 1800, query.step)
+            }),
+            "gaps",
+            "at 30 of 121 points of the last 2h no node had a sample, from ",
+            "down then?",
+        ),
+    ] {
+        let found = examine(&backend, check, &[]);
+        assert_eq!((found.0, found.1.as_str()), (5, "problem"), "{found:?}");
+        assert!(found.2.contains(message), "{message}\n{found:?}");
+        assert!(found.3.contains(cure), "{cure}\n{found:?}");
+    }
+}
+
+#[test]
+fn what_is_only_worth_knowing_leaves_the_exit_code_at_0() {
+    for (backend, check, message, cure) in [
+        (
+            healthy_but(
+                "count by (node) (kube_pod_container_resource_requests)",
+                |query| vector(query.end, &[]),
+            ),
+            "pod requests",
+            "\"kube_pod_container_resource_requests\" has no samples",
+            "is kube-state-metrics installed",
+        ),
+        (
+            healthy_but("count by (node) (kube_node_status_allocatable)", |query| {
+                vector(query.end, &[(json!({}), "9".to_owned())])
+            }),
+            "node states",
+            "none has a label \"node\"",
+            "honor_labels",
+        ),
+        (
+            healthy_but(
+                "sum by (node) (count_over_time(k8s_node_cpu_usage_cores[7200s]))",
+                |query| {
+                    vector(
+                        query.end,
+                        &[
+                            (json!({"node": "a"}), "120".to_owned()),
+                            (json!({"node": "b"}), "239".to_owned()),
+                        ],
+                    )
+                },
+            ),
+            "samples",
+            "of 1 of 2 nodes there are less than 90% of the samples of the last 2h: a 50%",
+            "nodes that are new",
+        ),
+        (
+            healthy_but("k8s_node_cpu_usage_cores{node=\"a\"}[1h]", |query| {
+                // All but the third and fourth.
+                let times = (0..120)
+                    .filter(|k| !(2..4).contains(k))
+                    .map(|k| query.end - 3570 + k * 30);
+                let samples: Vec<Value> = times.map(|at| json!([at, "1"])).collect();
+                result("matrix", &json!([{"metric": {}, "values": samples}]))
+            }),
+            "interval",
+            "a sample every 30s, but once 1m30s without any",
+            "scrape_duration_seconds",
+        ),
+    ] {
+        let found = examine(&backend, check, &[]);
+        assert_eq!((found.0, found.1.as_str()), (0, "note"), "{found:?}");
+        assert!(found.2.contains(message), "{message}\n{found:?}");
+        assert!(found.3.contains(cure), "{cure}\n{found:?}");
+    }
+}
+
+#[test]
+fn young_series_are_told_how_long_to_wait() {
+    // The beginning is found to within 36 s, a hundredth of an hour: it is never sooner.
+    for (age, code, result, message) in [
+        (170, 5, "problem", "3 of 121 points, too few for a forecast"),
+        (
+            650,
+            0,
+            "note",
+            "11 of 121 points, enough for a level, not for a trend",
+        ),
+    ] {
+        let backend = Backend::start_whole(move |query| {
+            let began = unix_now() - age;
+            if query.is_range() {
+                let first = query
+                    .start
+                    .max((began + query.step - 1) / query.step * query.step);
+                return matrix(query, first, query.step);
+            }
+            match query.query.as_str() {
+                "count(k8s_node_cpu_usage_cores)" if query.end < began => vector(query.end, &[]),
+                _ => healthy(query),
+            }
+        });
+        let found = examine(&backend, "history", &[]);
+        assert_eq!((found.0, found.1.as_str()), (code, result), "{found:?}");
+        assert!(found.2.contains(message), "{message}\n{found:?}");
+        assert!(found.3.starts_with("wait for "), "{found:?}");
+    }
+}
+
+#[test]
+fn the_history_of_the_exporter_is_examined_as_far_as_it_answers() {
+    let history = |points: i64| {
+        Backend::start(move |query| Answer::matrix(&[series(query, "a", points, |_| 2.0)]))
+    };
+    let (code, result, message, _) = examine(&history(121), "backend", &[]);
+    assert_eq!((code, result.as_str()), (0, "ok"));
+    assert!(message.contains("it knows range queries only"), "{message}");
+    let (code, result, message, _) = examine(&history(121), "history", &[]);
+    assert_eq!((code, result.as_str()), (0, "ok"));
+    assert!(
+        message.contains(" or earlier: 121 of 121 points"),
+        "{message}"
+    );
+    let (code, result, ..) = examine(&history(4), "history", &[]);
+    assert_eq!((code, result.as_str()), (5, "problem"));
+    let empty = Backend::start(|_| Answer::matrix(&[]));
+    assert_eq!(examine(&empty, "cpu usage", &[]).0, 4);
+}
+
+#[test]
+fn credentials_over_plain_http_are_noted_and_not_shown() {
+    let backend = Backend::start_whole(healthy);
+    let token = std::env::temp_dir().join(format!("agent-doctor-{}", std::process::id()));
+    std::fs::write(&token, "hunter2").expect("a writable file");
+    let flag = format!("--bearer-token-file={}", token.display());
+    let found = examine(&backend, "encryption", &[&flag]);
+    std::fs::remove_file(token).expect("our own file");
+    assert_eq!((found.0, found.1.as_str()), (0, "note"));
+    assert!(!format!("{found:?}").contains("hunter2"));
+}
+
+#[test]
+fn what_a_doctor_has_no_use_for_is_refused() {
+    for (args, message) in [
+        (&["doctor", "--input=x"][..], "doctor does not take --input"),
+        (
+            &["doctor", "--fail-on=info"],
+            "doctor does not take --fail-on",
+        ),
+        (
+            &["doctor", "--format=csv"],
+            "--format: \"csv\" is not text or json, the forms of doctor",
+        ),
+        (&["doctor", "doctor"], "Unrecognized argument: doctor"),
+        (&["nurse"], "Unrecognized argument: nurse"),
+    ] {
+        let ended = run(args);
+        assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{args:?}");
+        assert!(ended.err.contains(message), "{message}\n{}", ended.err);
+    }
+}

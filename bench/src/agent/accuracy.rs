@@ -1,0 +1,189 @@
+//! Forecasts of a varied fleet held against what came: auto against each model alone,
+//! and the share of what came that lay within the intervals.
+//!
+//! The series are those of `testbed::specimens`: 25 kinds in three windows, of seeds
+//! that no number in crate forecast was chosen on.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::ops::Range;
+
+use bench::figures::{Bound, Figure};
+use forecast::{
+    Choice, DailyWave, Ets, LastValue, Mean, Model, Point, Prophet, Settings, TheilSen, forecast,
+};
+use quantity::Timestamp;
+use testbed::{Specimen, VIEWS, specimens};
+
+/// 40 fleets of 75 series.
+const SEEDS: Range<u64> = 20_000..20_040;
+
+const MODELS: [&dyn Model; 6] = [&LastValue, &Mean, &TheilSen, &DailyWave, &Ets, &Prophet];
+
+/// The column of auto, behind those of the models.
+const AUTO: usize = MODELS.len();
+
+/// Sums over the series of a row.
+#[derive(Default, Clone)]
+struct Row {
+    series: f64,
+    errors: [f64; AUTO + 1],
+    covered: f64,
+    reported: f64,
+}
+
+/// What was measured.
+pub(crate) struct Accuracy {
+    whole: Row,
+    rows: BTreeMap<String, Row>,
+}
+
+impl Accuracy {
+    /// Forecasts every series by every model, and by auto.
+    pub(crate) fn measure() -> Self {
+        let mut whole = Row::default();
+        let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+        for specimen in SEEDS.flat_map(|seed| specimens(seed, &VIEWS)) {
+            let row = Row::of(&specimen);
+            whole.add(&row);
+            for name in [
+                format!("window {}", specimen.view.name),
+                specimen.family.to_owned(),
+            ] {
+                rows.entry(name).or_default().add(&row);
+            }
+        }
+        Self { whole, rows }
+    }
+
+    /// What is promised of it.
+    pub(crate) fn figures(&self) -> Vec<Figure> {
+        let [alone @ .., auto] = self.whole.mean_errors();
+        let (name, best) = MODELS
+            .iter()
+            .zip(alone)
+            .map(|(model, error)| (model.name(), error))
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+            .unwrap_or_default();
+        let newest = alone[0];
+        let series = self.whole.series;
+        let figure = |work: String, peer: String, value, bound| Figure {
+            work,
+            ours: format!("auto: {auto:.3}"),
+            peer,
+            value,
+            bound,
+        };
+        vec![
+            figure(
+                format!("mean MASE over {series} varied series, against the best model alone"),
+                format!("{name}: {best:.3}"),
+                auto / best,
+                Bound::AtMost(1.0),
+            ),
+            figure(
+                "the same, against the newest value carried forward".to_owned(),
+                format!("last_value: {newest:.3}"),
+                auto / newest,
+                Bound::AtMost(0.85),
+            ),
+            self.coverage("at least", Bound::AtLeast(0.75)),
+            self.coverage("at most", Bound::AtMost(0.85)),
+        ]
+    }
+
+    fn coverage(&self, side: &str, bound: Bound) -> Figure {
+        let Row {
+            series,
+            covered,
+            reported,
+            ..
+        } = self.whole;
+        Figure {
+            work: format!("share of what came within the 80% intervals, {side}"),
+            ours: format!("{:.1}%", 100.0 * covered / series),
+            peer: format!(
+                "reported by the backtests: {:.1}%",
+                100.0 * reported / series
+            ),
+            value: covered / series,
+            bound,
+        }
+    }
+
+    /// Errors by window and kind of series, as a Markdown table.
+    pub(crate) fn table(&self) -> String {
+        let names = MODELS
+            .iter()
+            .map(|model| model.name())
+            .chain(["auto", "coverage"]);
+        let names = Vec::from_iter(names);
+        let mut text = format!(
+            "| mean MASE | {} |\n|---|{}\n",
+            names.join(" | "),
+            "---|".repeat(names.len())
+        );
+        for (name, row) in self.rows.iter().chain([(&"all".to_owned(), &self.whole)]) {
+            let errors = row.mean_errors().map(|error| format!("{error:.2}"));
+            let covered = 100.0 * row.covered / row.series;
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "| {name} | {} | {covered:.0}% |", errors.join(" | "));
+        }
+        text
+    }
+}
+
+impl Row {
+    fn of(specimen: &Specimen) -> Self {
+        let point = |&(at, value): &(i64, f64)| Point {
+            at: Timestamp::from_unix(at),
+            value,
+        };
+        let history: Vec<Point> = specimen.history.iter().map(point).collect();
+        let times: Vec<Timestamp> = specimen
+            .future
+            .iter()
+            .map(|(at, _)| Timestamp::from_unix(*at))
+            .collect();
+        let ceiling = Some(specimen.ceiling);
+        let mut errors = [0.0; AUTO + 1];
+        for (model, error) in MODELS.iter().zip(&mut errors) {
+            // A model that does not fit a series leaves its newest value.
+            let values = model
+                .continue_from(&history, &times)
+                .or_else(|_| LastValue.continue_from(&history, &times))
+                .unwrap_or_default();
+            let held = values
+                .iter()
+                .map(|value| value.clamp(0.0, specimen.ceiling));
+            *error = specimen.scaled_error(&Vec::from_iter(held));
+        }
+        let settings = Settings {
+            model: Choice::Auto,
+            ..Settings::default()
+        };
+        let made =
+            forecast(&history, &times, ceiling, &settings).expect("specimens have enough points");
+        errors[AUTO] = specimen.scaled_error(&Vec::from_iter(made.path.iter().map(|p| p.value)));
+        let ends = Vec::from_iter(made.path.iter().map(|p| (p.lower, p.upper)));
+        Self {
+            series: 1.0,
+            errors,
+            covered: specimen.covered(&ends),
+            reported: made.backtest.map_or(0.0, |backtest| backtest.coverage),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.series += other.series;
+        self.covered += other.covered;
+        self.reported += other.reported;
+        for (sum, error) in self.errors.iter_mut().zip(other.errors) {
+            *sum += error;
+        }
+    }
+
+    fn mean_errors(&self) -> [f64; AUTO + 1] {
+        self.errors.map(|sum| sum / self.series)
+    }
+}

@@ -1,0 +1,119 @@
+//! What may be published of a node, from what the simulated cluster knows.
+//!
+//! A published value is about some moment, or some interval, of the past: it must lie
+//! between the extremes of the truth over the time that it can be about. Of a load that
+//! is constant this leaves one value.
+
+use std::time::{Duration, SystemTime};
+
+use testbed::{Running, Truth};
+
+/// How often the truth of a window is looked at, and the shortest time between two looks.
+const LOOKS: u32 = 100;
+const STEP: Duration = Duration::from_millis(100);
+
+/// Timestamps are whole milliseconds, and rates are printed in full.
+const TOLERANCE: f64 = 1e-3;
+
+/// Smallest and greatest of what was true over a window.
+#[derive(Debug, Clone, Copy)]
+pub struct Extremes {
+    low: Truth,
+    high: Truth,
+}
+
+/// A series of a node that the truth is known of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// CPU, in cores.
+    Cpu,
+    /// Working set, in bytes.
+    Memory,
+    /// Active pods.
+    Pods,
+}
+
+impl Known {
+    /// All of them, with the names of their series.
+    pub const ALL: [(Self, &'static str); 3] = [
+        (Self::Cpu, "k8s_node_cpu_usage_cores"),
+        (Self::Memory, "k8s_node_memory_usage_bytes"),
+        (Self::Pods, "k8s_node_active_pods"),
+    ];
+}
+
+impl Extremes {
+    /// Those of a node from one instant to another.
+    pub fn of(cluster: &Running, node: &str, from: SystemTime, to: SystemTime) -> Self {
+        let first = cluster.truth(node, to);
+        let mut extremes = Self {
+            low: first,
+            high: first,
+        };
+        let window = to.duration_since(from).unwrap_or_default();
+        let mut at = from;
+        while at < to {
+            extremes.take(cluster.truth(node, at));
+            at += (window / LOOKS).max(STEP);
+        }
+        extremes
+    }
+
+    fn take(&mut self, truth: Truth) {
+        let Self { low, high } = self;
+        low.cores = low.cores.min(truth.cores);
+        high.cores = high.cores.max(truth.cores);
+        low.memory_bytes = low.memory_bytes.min(truth.memory_bytes);
+        high.memory_bytes = high.memory_bytes.max(truth.memory_bytes);
+        low.active_pods = low.active_pods.min(truth.active_pods);
+        high.active_pods = high.active_pods.max(truth.active_pods);
+    }
+
+    /// Whether the series may have this value.
+    pub fn allow(&self, known: Known, value: f64) -> bool {
+        let (low, high) = self.range(known);
+        // Pods are counted: there is nothing to tolerate.
+        let tolerance = match known {
+            Known::Pods => 0.0,
+            Known::Cpu | Known::Memory => TOLERANCE,
+        };
+        value >= low * (1.0 - tolerance) && value <= high * (1.0 + tolerance)
+    }
+
+    /// From what to what the series may be.
+    pub fn range(&self, known: Known) -> (f64, f64) {
+        let of = |truth: &Truth| match known {
+            Known::Cpu => truth.cores,
+            Known::Memory => truth.memory_bytes as f64,
+            Known::Pods => truth.active_pods as f64,
+        };
+        (of(&self.low), of(&self.high))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use testbed::{Cluster, Node, Shape};
+
+    #[test]
+    fn a_constant_load_leaves_one_value_and_a_growing_one_a_range() {
+        let cluster = Cluster::new()
+            .node(Node::new("a").shape(Shape::GROWING).pods(3))
+            .start()
+            .expect("a cluster");
+        let now = SystemTime::now();
+        let minute = Extremes::of(&cluster, "a", now, now + Duration::from_secs(60));
+        let cores = cluster.truth("a", now).cores;
+        assert!(minute.allow(Known::Cpu, cores));
+        assert!(!minute.allow(Known::Cpu, cores * 1.01));
+        assert!(!minute.allow(Known::Cpu, f64::NAN));
+        let bytes = |seconds| {
+            let at = now + Duration::from_secs(seconds);
+            cluster.truth("a", at).memory_bytes as f64
+        };
+        assert!(minute.allow(Known::Memory, bytes(30)));
+        assert!(!minute.allow(Known::Memory, bytes(120)));
+        assert!(minute.allow(Known::Pods, 3.0) && !minute.allow(Known::Pods, 2.0));
+    }
+}

@@ -1,0 +1,414 @@
+//! One exporter under watch: what it says, held against the truth, and what its process takes.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use testbed::Running;
+
+use super::truth::{Extremes, Known};
+use crate::Exporter;
+
+/// A value may be published for so long without a newer sample.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// A sample may be older than the end of its scrape by this much: the deadline of the
+/// scrape, and the kubelet's own pause between two samples.
+pub const SLACK: Duration = Duration::from_secs(3);
+
+/// Good scrapes of an endpoint that are remembered: more than two minutes of them.
+const REMEMBERED: usize = 512;
+
+/// Wrong numbers that are told in full.
+const TOLD: usize = 20;
+
+/// Which nodes an exporter is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// One, by its name.
+    One(&'static str),
+    /// All of the cluster's.
+    All,
+}
+
+/// The nodes of the cluster as they are now.
+#[derive(Debug)]
+pub struct Nodes {
+    /// Those that are there, and whether each has CPU after every two rounds: a machine
+    /// that boots has none for a round.
+    pub present: BTreeMap<String, bool>,
+    /// Those that have left, and what was true of them.
+    pub left: BTreeMap<String, Extremes>,
+}
+
+/// An exporter under watch.
+#[derive(Debug)]
+pub struct Watch {
+    /// What it is called in the table.
+    pub name: &'static str,
+    whom: Whom,
+    exporter: Exporter,
+    /// Times of good scrapes, by node and endpoint, oldest first.
+    good: BTreeMap<(String, String), VecDeque<f64>>,
+    /// The newest page.
+    page: Page,
+    /// Values that were checked.
+    pub checked: u64,
+    /// What was wrong: the first of it in full.
+    pub wrong: Vec<String>,
+    /// How many were wrong.
+    pub wrongs: u64,
+    /// How many of `wrong` have been told on the way.
+    told: usize,
+    /// What the process takes: while it warms up, and afterwards.
+    pub before: Taken,
+    /// As `before`.
+    pub after: Taken,
+}
+
+/// A page of an exporter.
+#[derive(Debug, Default)]
+struct Page {
+    samples: BTreeMap<String, f64>,
+    at: Option<SystemTime>,
+}
+
+/// The most that a process took, and its newest resident memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Taken {
+    /// Bytes resident at most.
+    pub resident: u64,
+    /// Threads at most.
+    pub threads: u64,
+    /// Open files at most.
+    pub files: u64,
+    /// Bytes resident now.
+    pub resident_now: u64,
+}
+
+impl Taken {
+    fn note(&mut self, now: Self) {
+        self.resident = self.resident.max(now.resident_now);
+        self.threads = self.threads.max(now.threads);
+        self.files = self.files.max(now.files);
+        self.resident_now = now.resident_now;
+    }
+}
+
+/// How far an exporter has come since troubles ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// All is as it should be.
+    Recovered,
+    /// Some endpoint has not answered twice yet.
+    Waiting,
+}
+
+impl Watch {
+    /// Watches an exporter.
+    pub fn new(name: &'static str, whom: Whom, exporter: Exporter) -> Self {
+        Self {
+            name,
+            whom,
+            exporter,
+            good: BTreeMap::new(),
+            page: Page::default(),
+            checked: 0,
+            wrong: Vec::new(),
+            wrongs: 0,
+            told: 0,
+            before: Taken::default(),
+            after: Taken::default(),
+        }
+    }
+
+    /// Reads the page and what the process takes, and checks both. `calm_since` is when
+    /// the last trouble ended, if none is on.
+    pub fn look(
+        &mut self,
+        cluster: &Running,
+        nodes: &Nodes,
+        calm_since: Option<SystemTime>,
+        is_warm: bool,
+    ) {
+        let before = std::mem::take(&mut self.page);
+        let text = self.exporter.get("/metrics").text();
+        let now = SystemTime::now();
+        self.page = Page {
+            samples: text.lines().filter_map(sample).collect(),
+            at: Some(now),
+        };
+        self.remember();
+        self.check_values(cluster, nodes, calm_since, now);
+        self.check_counters(&before);
+        let taken = self.taken();
+        match is_warm {
+            false => self.before.note(taken),
+            true => self.after.note(taken),
+        }
+    }
+
+    fn remember(&mut self) {
+        for (name, at) in &self.page.samples {
+            let Some(labels) = name.strip_prefix("k8s_ai_exporter_last_success_timestamp_seconds")
+            else {
+                continue;
+            };
+            let key = (label(labels, "node"), label(labels, "endpoint"));
+            let times = self.good.entry(key).or_default();
+            if times.back() != Some(at) {
+                times.push_back(*at);
+                if times.len() > REMEMBERED {
+                    times.pop_front();
+                }
+            }
+        }
+    }
+
+    fn check_values(
+        &mut self,
+        cluster: &Running,
+        nodes: &Nodes,
+        calm_since: Option<SystemTime>,
+        now: SystemTime,
+    ) {
+        let mut wrong = Vec::new();
+        for (name, value) in &self.page.samples {
+            if !name.starts_with("k8s_node_") {
+                continue;
+            }
+            self.checked += 1;
+            let node = label(name, "node");
+            let family = name.split('{').next().unwrap_or_default();
+            if !value.is_finite() || *value < 0.0 {
+                wrong.push(format!("{name} {value}"));
+                continue;
+            }
+            if family.ends_with("_ratio") && *value > 1.0 {
+                wrong.push(format!("{name} {value}: a share above 1"));
+            }
+            let Some((known, _)) = Known::ALL.into_iter().find(|(_, each)| *each == family) else {
+                continue;
+            };
+            let extremes = match nodes.left.get(&node) {
+                Some(extremes) => *extremes,
+                None if nodes.present.contains_key(&node) => {
+                    let from = self.earliest(&node, known, calm_since, now);
+                    Extremes::of(cluster, &node, from, now)
+                }
+                None => {
+                    wrong.push(format!("{name} {value}: there never was such a node"));
+                    continue;
+                }
+            };
+            if !extremes.allow(known, *value) {
+                let (low, high) = extremes.range(known);
+                wrong.push(format!("{name} {value}: the truth was {low} to {high}"));
+            }
+        }
+        self.tell(wrong);
+    }
+
+    /// The first instant that a value of now can be about.
+    fn earliest(
+        &self,
+        node: &str,
+        known: Known,
+        calm_since: Option<SystemTime>,
+        now: SystemTime,
+    ) -> SystemTime {
+        let endpoint = match known {
+            Known::Pods => "pods",
+            Known::Cpu | Known::Memory => "resource",
+        };
+        let times = self.times(node, endpoint);
+        let instant = |seconds: f64| UNIX_EPOCH + Duration::from_secs_f64(seconds) - SLACK;
+        // In calm it is about the newest two samples; the page may be between two rounds.
+        if let (Some(third), Some(calm)) = (times.iter().rev().nth(2), calm_since)
+            && instant(*third) > calm
+        {
+            return instant(*third);
+        }
+        // Otherwise about any that was fresh a minute ago, and the one before that: a
+        // scrape counts as good also where some sample of it was left out.
+        let fresh = now - FRESH - SLACK;
+        let older = times.iter().rev().filter(|at| instant(**at) < fresh).nth(1);
+        older.or(times.front()).map_or(fresh, |at| instant(*at))
+    }
+
+    fn times(&self, node: &str, endpoint: &str) -> &VecDeque<f64> {
+        static NONE: VecDeque<f64> = VecDeque::new();
+        let of = |node: &str| self.good.get(&(node.to_owned(), endpoint.to_owned()));
+        // Lists of all nodes have no node.
+        of(node).or_else(|| of("")).unwrap_or(&NONE)
+    }
+
+    /// Counters never fall.
+    fn check_counters(&mut self, before: &Page) {
+        let fell = |(name, now): (&String, &f64)| {
+            let was = before.samples.get(name)?;
+            (name.split('{').next()?.ends_with("_total") && now < was)
+                .then(|| format!("{name} fell from {was} to {now}"))
+        };
+        let wrong = self.page.samples.iter().filter_map(fell).collect();
+        self.tell(wrong);
+    }
+
+    fn tell(&mut self, wrong: Vec<String>) {
+        self.wrongs += wrong.len() as u64;
+        let room = TOLD.saturating_sub(self.wrong.len());
+        self.wrong.extend(wrong.into_iter().take(room));
+    }
+
+    /// What was found wrong since this was asked last.
+    pub fn untold(&mut self) -> Vec<String> {
+        let new = self.wrong[self.told..].to_vec();
+        self.told = self.wrong.len();
+        new
+    }
+
+    /// Whether everything is published again since then. Where an endpoint has answered
+    /// twice and its series are not there, that is wrong.
+    pub fn progress(&mut self, nodes: &Nodes, since: SystemTime) -> Progress {
+        let mut wrong = Vec::new();
+        let mut waiting = false;
+        let known: BTreeSet<&str> = match self.whom {
+            Whom::One(name) => BTreeSet::from([name]),
+            Whom::All => nodes.present.keys().map(String::as_str).collect(),
+        };
+        for node in &known {
+            for (series, family) in Known::ALL {
+                let endpoint = match series {
+                    Known::Pods => "pods",
+                    Known::Cpu | Known::Memory => "resource",
+                };
+                if self.rounds(node, endpoint, since) < 2 {
+                    waiting = true;
+                    continue;
+                }
+                let name = format!("{family}{{node=\"{node}\"}}");
+                let boots = series == Known::Cpu && nodes.present.get(*node) == Some(&false);
+                if !boots && !self.page.samples.contains_key(&name) {
+                    wrong.push(format!("{name} is missing after two good rounds"));
+                }
+            }
+        }
+        if self.whom == Whom::All {
+            if self.rounds("", "nodes", since) < 2 {
+                waiting = true;
+            } else {
+                let of_others = |name: &&String| {
+                    let node = label(name, "node");
+                    name.contains("{node=") && !node.is_empty() && !known.contains(node.as_str())
+                };
+                let gone = self.page.samples.keys().find(of_others);
+                wrong.extend(gone.map(|name| format!("{name} is there though its node has left")));
+            }
+        }
+        let is_right = wrong.is_empty();
+        self.tell(wrong);
+        match waiting && is_right {
+            true => Progress::Waiting,
+            false => Progress::Recovered,
+        }
+    }
+
+    /// Good scrapes of an endpoint since then.
+    fn rounds(&self, node: &str, endpoint: &str, since: SystemTime) -> usize {
+        let since = since
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs_f64();
+        let times = self.times(node, endpoint);
+        times.iter().rev().take_while(|at| **at > since).count()
+    }
+
+    /// Scrapes that failed so far, samples and lines that were left out not counted.
+    pub fn failures(&self) -> f64 {
+        let failures = self.page.samples.iter().filter(|(name, _)| {
+            name.starts_with("k8s_ai_exporter_scrape_errors_total")
+                && !label(name, "reason").ends_with("_sample")
+                && !label(name, "reason").ends_with("_line")
+        });
+        failures.map(|(_, count)| count).sum()
+    }
+
+    /// Notes that scrapes failed in calm.
+    pub fn tell_failures_in_calm(&mut self, count: f64) {
+        let log = self.exporter.process.log();
+        let last: Vec<&str> = log.lines().rev().take(3).collect();
+        self.tell(vec![format!("{count} scrapes failed in calm: {last:?}")]);
+    }
+
+    /// Bytes received, and token files read anew, as the exporter counts them.
+    pub fn counted(&self, series: &str) -> f64 {
+        let of = |(name, _): &(&String, &f64)| name.split('{').next() == Some(series);
+        self.page
+            .samples
+            .iter()
+            .filter(of)
+            .map(|(_, value)| value)
+            .sum()
+    }
+
+    /// Holds the answers of the history against the truth: of nodes whose load is constant.
+    pub fn check_history(&mut self, cluster: &Running, nodes: &[&str]) {
+        let Some(now) = self.page.at else { return };
+        let end = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let path = format!(
+            "/api/v1/query_range?query=k8s_node_cpu_usage_cores&start={}&end={end}&step=1",
+            end - 90
+        );
+        let answer = self.exporter.get(&path).json();
+        let mut wrong = Vec::new();
+        for series in answer["data"]["result"].as_array().into_iter().flatten() {
+            let node = series["metric"]["node"].as_str().unwrap_or_default();
+            if !nodes.contains(&node) {
+                continue;
+            }
+            let extremes = Extremes::of(cluster, node, now, now);
+            for point in series["values"].as_array().into_iter().flatten() {
+                self.checked += 1;
+                let value = point[1].as_str().and_then(|text| text.parse().ok());
+                if !value.is_some_and(|value| extremes.allow(Known::Cpu, value)) {
+                    wrong.push(format!("history of {node}: {point}"));
+                }
+            }
+        }
+        self.tell(wrong);
+    }
+
+    fn taken(&self) -> Taken {
+        let process = format!("/proc/{}", self.exporter.process.pid());
+        let status = std::fs::read_to_string(format!("{process}/status")).unwrap_or_default();
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let word = line.and_then(|rest| rest.split_whitespace().next());
+            word.and_then(|word| word.parse::<u64>().ok()).unwrap_or(0)
+        };
+        Taken {
+            resident: 0,
+            threads: field("Threads:"),
+            files: std::fs::read_dir(format!("{process}/fd"))
+                .map_or(0, |files| files.count() as u64),
+            resident_now: field("VmRSS:") * 1024,
+        }
+    }
+}
+
+/// Name and value of a line of an exposition.
+fn sample(line: &str) -> Option<(String, f64)> {
+    if line.starts_with('#') {
+        return None;
+    }
+    let (name, value) = line.rsplit_once(' ')?;
+    // What is no number would be a wrong one: NaN is refused by whoever checks it.
+    Some((name.to_owned(), value.parse().unwrap_or(f64::NAN)))
+}
+
+/// The value of a label; empty where there is none. No value here has quotes.
+fn label(name: &str, label: &str) -> String {
+    name.split_once(&format!("{label}=\""))
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .map(|(value, _)| value.to_owned())
+        .unwrap_or_default()
+}

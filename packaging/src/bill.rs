@@ -1,0 +1,117 @@
+//! The bill of materials of a program. Pure.
+//!
+//! Format: CycloneDX 1.6, <https://cyclonedx.org/docs/1.6/json/>. Package URLs:
+//! <https://github.com/package-url/purl-spec>. Out of scope: vulnerabilities,
+//! which `cargo deny`, or whoever reads the bill, holds against it.
+
+use quantity::Timestamp;
+use serde_json::{Value, json};
+
+use crate::dependencies::{Origins, Package};
+use crate::image::sha256;
+use crate::platform::Platform;
+
+/// The bill of `program`, whose name is `name` and which was built from `packages`
+/// for `platform` at the commit of `date`.
+///
+/// # Errors
+/// A package that cargo knows nothing of: the program is of another commit.
+pub fn of(
+    name: &str,
+    program: &[u8],
+    platform: Platform,
+    packages: &[Package],
+    origins: &Origins,
+    date: Timestamp,
+) -> Result<Value, String> {
+    let mut components = Vec::new();
+    let mut dependencies = Vec::new();
+    let mut subject = Value::Null;
+    for package in packages {
+        let mut component = component(package, origins)?;
+        let references = package.dependencies.iter();
+        dependencies.push(json!({
+            "ref": reference(package),
+            "dependsOn": references
+                .filter_map(|index| packages.get(*index))
+                .map(reference)
+                .collect::<Vec<_>>(),
+        }));
+        if package.root {
+            component["type"] = "application".into();
+            component["hashes"] = json!([{
+                "alg": "SHA-256",
+                "content": sha256(program).trim_start_matches("sha256:"),
+            }]);
+            component["properties"] =
+                json!([{ "name": "platform", "value": platform.to_string() }]);
+            subject = component;
+        } else {
+            component["scope"] = match package.runtime {
+                true => "required",
+                false => "excluded",
+            }
+            .into();
+            components.push(component);
+        }
+    }
+    let metadata = json!({
+        "timestamp": date.to_string(),
+        "component": subject,
+        "tools": { "components": [{ "type": "application", "name": "binbots-packaging", "version": env!("CARGO_PKG_VERSION") }] },
+    });
+    Ok(json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "serialNumber": serial_number(name, program),
+        "metadata": metadata,
+        "components": components,
+        "dependencies": dependencies,
+    }))
+}
+
+fn component(package: &Package, origins: &Origins) -> Result<Value, String> {
+    let key = (package.name.clone(), package.version.clone());
+    let origin = origins.get(&key).ok_or_else(|| {
+        format!(
+            "{} {} is in the program and not in Cargo.lock: it was built at another commit",
+            package.name, package.version
+        )
+    })?;
+    let mut component = json!({
+        "type": "library",
+        "bom-ref": reference(package),
+        "name": package.name,
+        "version": package.version,
+        "licenses": [{ "expression": origin.license }],
+    });
+    if package.public {
+        component["purl"] = reference(package).into();
+    }
+    Ok(component)
+}
+
+/// How one part of the bill refers to another: the package URL.
+fn reference(package: &Package) -> String {
+    // A + would be read as a blank.
+    let version = package.version.replace('+', "%2B");
+    match package.public {
+        true => format!("pkg:cargo/{}@{version}", package.name),
+        false => format!("binbots-k8s/{}@{version}", package.name),
+    }
+}
+
+/// A UUID of the free form (RFC 9562, version 8): the same program, the same bill.
+fn serial_number(name: &str, program: &[u8]) -> String {
+    let digest = sha256(&[name.as_bytes(), program].concat());
+    let hex = digest.trim_start_matches("sha256:");
+    format!(
+        "urn:uuid:{}-{}-8{}-8{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..32]
+    )
+}

@@ -1,0 +1,177 @@
+//! One program becomes an image: a layer with one file, and the documents that
+//! describe it. Pure: the same program and facts give the same bytes.
+//!
+//! Formats: OCI image specification 1.1, <https://github.com/opencontainers/image-spec>.
+//! Out of scope: where images are kept, and how they get there.
+
+use quantity::Timestamp;
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+
+use crate::archive::{File, gzip, tar};
+use crate::platform::Platform;
+use crate::program::Program;
+
+/// User and group of the programs: numbers, since a scratch image has no names.
+const USER: &str = "65532:65532";
+
+/// Media type of an index.
+pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// Of the manifest of one image.
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// What the labels of an image say about its making.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// Release.
+    pub version: String,
+    /// Commit.
+    pub revision: String,
+    /// Moment of the commit: the image of a commit is the same whenever it is made.
+    pub created: Timestamp,
+    /// Where the sources are, if that is said.
+    pub source: Option<String>,
+}
+
+/// Some bytes under the name of their digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// What kind of document it is.
+    pub media_type: &'static str,
+    /// `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Blob {
+    fn new(media_type: &'static str, bytes: Vec<u8>) -> Self {
+        Self {
+            media_type,
+            digest: sha256(&bytes),
+            bytes,
+        }
+    }
+
+    fn document(media_type: &'static str, document: &Value) -> Self {
+        Self::new(media_type, document.to_string().into_bytes())
+    }
+
+    /// How other documents refer to it.
+    pub fn descriptor(&self) -> Value {
+        json!({
+            "mediaType": self.media_type,
+            "digest": self.digest,
+            "size": self.bytes.len(),
+        })
+    }
+}
+
+/// `sha256:` and the digest in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    let digest = digest(&SHA256, bytes);
+    let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    format!("sha256:{}", hex.collect::<String>())
+}
+
+/// The image of one program for one platform.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// For what machines it is.
+    pub platform: Platform,
+    /// The file system: one file, compressed.
+    pub layer: Blob,
+    /// User, entry point, labels.
+    pub config: Blob,
+    /// What joins the two.
+    pub manifest: Blob,
+}
+
+impl Image {
+    /// Puts `executable` into an image.
+    pub fn new(program: Program, platform: Platform, executable: &[u8], origin: &Origin) -> Self {
+        // Of no date: the layer changes when the program does.
+        let files = tar(&[File::executable(program.name, executable)], 0);
+        let layer = Blob::new(LAYER, gzip(&files));
+        let config = Blob::document(CONFIG, &config(program, platform, &sha256(&files), origin));
+        let manifest = Blob::document(
+            MANIFEST,
+            &json!({
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "config": config.descriptor(),
+                "layers": [layer.descriptor()],
+                "annotations": labels(program, origin),
+            }),
+        );
+        Self {
+            platform,
+            layer,
+            config,
+            manifest,
+        }
+    }
+}
+
+/// The index that leads each machine to the image for its platform.
+pub fn index(program: Program, images: &[Image], origin: &Origin) -> Blob {
+    let entry = |image: &Image| {
+        let mut entry = image.manifest.descriptor();
+        entry["platform"] = platform(image.platform);
+        entry
+    };
+    Blob::document(
+        INDEX,
+        &json!({
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": images.iter().map(entry).collect::<Vec<_>>(),
+            "annotations": labels(program, origin),
+        }),
+    )
+}
+
+fn platform(platform: Platform) -> Value {
+    let mut value = json!({ "os": "linux", "architecture": platform.architecture });
+    if let Some(variant) = platform.variant {
+        value["variant"] = variant.into();
+    }
+    value
+}
+
+fn config(program: Program, of: Platform, files: &str, origin: &Origin) -> Value {
+    let entry_point = format!("/{}", program.name);
+    let created = origin.created.to_string();
+    let mut config = platform(of);
+    config["created"] = json!(created);
+    config["config"] = json!({
+        "User": USER,
+        "Entrypoint": [entry_point],
+        "WorkingDir": "/",
+        "Labels": labels(program, origin),
+    });
+    if let Some(port) = program.port {
+        config["config"]["ExposedPorts"] = json!({ format!("{port}/tcp"): {} });
+    }
+    config["rootfs"] = json!({ "type": "layers", "diff_ids": [files] });
+    config["history"] = json!([{ "created": created, "created_by": format!("COPY {} {entry_point}", program.name) }]);
+    config
+}
+
+/// The predefined annotation keys of the specification.
+fn labels(program: Program, origin: &Origin) -> Value {
+    let mut labels = json!({
+        "org.opencontainers.image.title": program.name,
+        "org.opencontainers.image.description": program.description,
+        "org.opencontainers.image.licenses": "Apache-2.0",
+        "org.opencontainers.image.version": origin.version,
+        "org.opencontainers.image.revision": origin.revision,
+        "org.opencontainers.image.created": origin.created.to_string(),
+    });
+    if let Some(source) = &origin.source {
+        labels["org.opencontainers.image.source"] = source.as_str().into();
+    }
+    labels
+}

@@ -1,0 +1,31 @@
+//! What a stranger downloads: images, and what a release holds beside them.
+//!
+//! 1. [`image`] puts a static [`program`] into an image, byte for byte the same for
+//!    the same program and commit (pure); [`platform`] knows for which machines.
+//! 2. [`layout`] keeps images on disk: an OCI layout with every platform, and an
+//!    archive for each.
+//! 3. [`push`] carries a layout to a registry.
+//! 4. [`dist`] gathers a release: [`dependencies`] reads what a program is made of,
+//!    [`bill`] and [`licences`] write it down, [`manual`] and [`completion`] come from
+//!    what `--help` is made of, [`release`] packs all of it (pure).
+//! 5. [`agreement`] and [`changelog`]: whether everything names the same version.
+//!
+//! In scope: no container engine, no daemon, no root. Out of scope: building the
+//! programs, which is cargo's, and signing, which is cosign's.
+
+pub mod agreement;
+pub mod archive;
+pub mod bill;
+pub mod changelog;
+pub mod completion;
+pub mod credentials;
+pub mod dependencies;
+pub mod dist;
+pub mod image;
+pub mod layout;
+pub mod licences;
+pub mod manual;
+pub mod platform;
+pub mod program;
+pub mod push;
+pub mod release;

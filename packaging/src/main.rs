@@ -1,0 +1,284 @@
+//! Command line of packaging.
+
+use std::fs;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use argh::FromArgs;
+use oci_client::Reference;
+use packaging::agreement;
+use packaging::credentials;
+use packaging::dist;
+use packaging::image::{self, Image, Origin};
+use packaging::layout;
+use packaging::platform::Platform;
+use packaging::program;
+use packaging::push::{self, Registry};
+use quantity::Timestamp;
+
+/// Makes what is downloaded: images of the programs from their static binaries, with no
+/// container engine, and the files of a release. Pushes images.
+#[derive(FromArgs)]
+#[argh(
+    error_code(0, "Done."),
+    error_code(1, "Not done; standard error says why."),
+    error_code(2, "An argument is not usable.")
+)]
+struct Args {
+    #[argh(subcommand)]
+    command: Command,
+}
+
+#[derive(FromArgs)]
+#[argh(subcommand)]
+enum Command {
+    Image(MakeImages),
+    Push(Push),
+    Dist(Dist),
+    ReleaseCheck(ReleaseCheck),
+}
+
+/// put both programs into images: one OCI layout each, and an archive for each platform
+#[derive(FromArgs)]
+#[argh(subcommand, name = "image")]
+struct MakeImages {
+    /// folder that cargo builds into: TARGET/release/PROGRAM is looked for in it
+    #[argh(option, default = "\"target\".into()")]
+    programs: PathBuf,
+    /// folder to write to
+    #[argh(option, default = "\"dist/images\".into()")]
+    output: PathBuf,
+    /// platform such as linux/arm64; repeatable
+    #[argh(option, from_str_fn(Platform::parse))]
+    platform: Vec<Platform>,
+    /// tag of the images
+    #[argh(option)]
+    tag: String,
+    /// commit that the programs are of
+    #[argh(option)]
+    revision: String,
+    /// moment of that commit, in Unix seconds
+    #[argh(option)]
+    created: i64,
+    /// where the sources are, a URL
+    #[argh(option)]
+    source: Option<String>,
+}
+
+/// push the images of both programs to REGISTRY/PROGRAM:TAG
+#[derive(FromArgs)]
+#[argh(subcommand, name = "push")]
+struct Push {
+    /// registry and path: registry.example.org/team
+    #[argh(positional)]
+    registry: String,
+    /// folder that `image` wrote
+    #[argh(option, default = "\"dist/images\".into()")]
+    images: PathBuf,
+    /// tag to push as
+    #[argh(option)]
+    tag: String,
+    /// user; default: what `docker login` has stored
+    #[argh(option)]
+    user: Option<String>,
+    /// file with the user's password or token
+    #[argh(option)]
+    password_file: Option<PathBuf>,
+    /// file with an authority to trust beside the usual ones, in PEM
+    #[argh(option)]
+    ca_file: Option<PathBuf>,
+    /// speak HTTP without TLS, for a registry on this machine
+    #[argh(switch)]
+    plain_http: bool,
+}
+
+/// write the files of a release: programs, bills of materials, chart, licences, checksums
+#[derive(FromArgs)]
+#[argh(subcommand, name = "dist")]
+struct Dist {
+    /// folder that cargo builds into: TARGET/release/PROGRAM is looked for in it
+    #[argh(option, default = "\"target\".into()")]
+    programs: PathBuf,
+    /// folder that `image` wrote
+    #[argh(option, default = "\"dist/images\".into()")]
+    images: PathBuf,
+    /// folder of the chart
+    #[argh(option, default = "\"helm\".into()")]
+    chart: PathBuf,
+    /// folder to write to
+    #[argh(option, default = "\"dist\".into()")]
+    output: PathBuf,
+    /// platform such as linux/arm64; repeatable
+    #[argh(option, from_str_fn(Platform::parse))]
+    platform: Vec<Platform>,
+    /// where the chart is to find the images, in place of your-registry
+    #[argh(option)]
+    registry: Option<String>,
+    /// where the sources are, in place of the chart's placeholder; a URL
+    #[argh(option)]
+    source: Option<String>,
+    /// moment of the programs' commit, in Unix seconds
+    #[argh(option)]
+    created: i64,
+}
+
+/// hold every place that names a version against the others
+#[derive(FromArgs)]
+#[argh(subcommand, name = "release-check")]
+struct ReleaseCheck {
+    /// tag of the release, if it is one: v0.3.0
+    #[argh(positional)]
+    tag: Option<String>,
+    /// the project's folder
+    #[argh(option, default = "\".\".into()")]
+    root: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let typed: Vec<String> = std::env::args().skip(1).collect();
+    let typed: Vec<&str> = typed.iter().map(String::as_str).collect();
+    let args = match Args::from_args(&["packaging"], &typed) {
+        Ok(args) => args,
+        Err(exit) if exit.status.is_ok() => {
+            say(exit.output.trim_end());
+            return ExitCode::SUCCESS;
+        }
+        Err(exit) => {
+            let words: Vec<&str> = exit.output.split_whitespace().collect();
+            complain(&words.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    let done = match args.command {
+        Command::Image(command) => make_images(&command),
+        Command::Push(command) => push_images(&command),
+        Command::Dist(command) => make_release(&command),
+        Command::ReleaseCheck(command) => check_release(&command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            complain(&problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn make_images(command: &MakeImages) -> Result<(), String> {
+    if command.platform.is_empty() {
+        return Err("--platform: at least one was expected, such as linux/amd64".to_owned());
+    }
+    let origin = Origin {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: command.revision.clone(),
+        created: Timestamp::from_unix(command.created),
+        source: command.source.clone(),
+    };
+    for program in program::ALL {
+        let mut images = Vec::new();
+        for &platform in &command.platform {
+            let executable = platform.read(&command.programs, program.name)?;
+            images.push(Image::new(program, platform, &executable, &origin));
+        }
+        let index = image::index(program, &images, &origin);
+        let folder = command.output.join(program.name);
+        layout::write(&folder, &index, &images, &command.tag)
+            .map_err(|error| failed(&folder, &error))?;
+        say(&format!("{} {}", folder.display(), index.digest));
+        for image in &images {
+            let name = format!("{}-{}.tar", program.name, image.platform.file_part());
+            let path = command.output.join(name);
+            layout::write_archive(&path, image, program.name, &command.tag)
+                .map_err(|error| failed(&path, &error))?;
+            say(&format!(
+                "{} {} bytes compressed",
+                path.display(),
+                image.layer.bytes.len()
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn push_images(command: &Push) -> Result<(), String> {
+    let ca = command
+        .ca_file
+        .as_ref()
+        .map(|path| fs::read(path).map_err(|error| format!("{}: {error}", path.display())));
+    let ca = ca.transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    for program in program::ALL {
+        let name = format!("{}/{}:{}", command.registry, program.name, command.tag);
+        let to: Reference = name
+            .parse()
+            .map_err(|error| format!("{name}: not the name of an image: {error}"))?;
+        let auth = credentials::of(
+            to.registry(),
+            command.user.as_deref(),
+            command.password_file.as_deref(),
+        )?;
+        let registry = Registry {
+            plain_http: command.plain_http,
+            ca: ca.clone(),
+            auth,
+        };
+        let folder = command.images.join(program.name);
+        let digest = runtime
+            .block_on(push::push(&folder, &to, &registry, &mut progress))
+            .map_err(|error| error.to_string())?;
+        say(&format!("{to}@{digest}"));
+    }
+    Ok(())
+}
+
+fn make_release(command: &Dist) -> Result<(), String> {
+    let files = dist::files(&dist::Ingredients {
+        root: Path::new("."),
+        programs: &command.programs,
+        images: &command.images,
+        chart: &command.chart,
+        platforms: &command.platform,
+        registry: command.registry.as_deref(),
+        source: command.source.as_deref(),
+        date: Timestamp::from_unix(command.created),
+    })?;
+    fs::create_dir_all(&command.output).map_err(|error| failed(&command.output, &error))?;
+    for (name, bytes) in files {
+        let path = command.output.join(name);
+        fs::write(&path, &bytes).map_err(|error| failed(&path, &error))?;
+        say(&format!("{} {} bytes", path.display(), bytes.len()));
+    }
+    Ok(())
+}
+
+fn check_release(command: &ReleaseCheck) -> Result<(), String> {
+    let version = agreement::check(&command.root, command.tag.as_deref())
+        .map_err(|problems| problems.join("\npackaging: "))?;
+    say(&format!("everything says {version}"));
+    Ok(())
+}
+
+fn failed(path: &Path, problem: &dyn std::fmt::Display) -> String {
+    format!("{}: {problem}", path.display())
+}
+
+/// What has been done, for scripts to read.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// What is being done, for somebody who watches.
+fn progress(line: &str) {
+    if std::io::stderr().is_terminal() {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+}
+
+fn complain(problem: &str) {
+    // With standard error gone there is nobody left to tell.
+    let _ = writeln!(std::io::stderr(), "packaging: {problem}");
+}

@@ -1,0 +1,90 @@
+//! The files of a release: what is downloaded by those who pull no image. Pure.
+//!
+//! In scope: names and contents. Out of scope: images ([`crate::image`]), and where
+//! the ingredients come from.
+
+use quantity::Timestamp;
+
+use crate::archive::{File, gzip, tar};
+use crate::image::sha256;
+use crate::platform::Platform;
+use crate::program::Program;
+use crate::{completion, manual};
+
+/// What every archive of a release holds beside its program.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// Version, such as `0.3.0`.
+    pub version: String,
+    /// Moment of its commit: the date of all files.
+    pub date: Timestamp,
+    /// The project's own licence.
+    pub license: Vec<u8>,
+    /// Those of what is linked into the programs.
+    pub third_party: Vec<u8>,
+}
+
+impl Release {
+    /// How a file that is of one program and platform begins:
+    /// `k8s-ai-agent-v0.3.0-linux-arm64`.
+    pub fn stem(&self, program: Program, platform: Platform) -> String {
+        format!(
+            "{}-v{}-{}",
+            program.name,
+            self.version,
+            platform.file_part()
+        )
+    }
+
+    /// The program with its manual page, completions and licences, in one folder.
+    pub fn archive(&self, program: Program, platform: Platform, executable: &[u8]) -> Vec<u8> {
+        let name = program.name;
+        let mut files = vec![
+            File::executable(name, executable),
+            File::new(
+                format!("man/man1/{name}.1"),
+                manual::page(program, &self.version, self.date),
+            ),
+            File::new(
+                format!("completions/{name}.bash"),
+                completion::bash(program),
+            ),
+            File::new(format!("completions/_{name}"), completion::zsh(program)),
+            File::new(
+                format!("completions/{name}.fish"),
+                completion::fish(program),
+            ),
+            File::new("LICENSE", self.license.clone()),
+            File::new("THIRD-PARTY-LICENSES.txt", self.third_party.clone()),
+        ];
+        let folder = self.stem(program, platform);
+        for file in &mut files {
+            file.path = format!("{folder}/{}", file.path);
+        }
+        gzip(&tar(&files, self.unix_date()))
+    }
+
+    /// The chart as `helm package` puts it, but of one date. `files` are those of
+    /// `helm/`, by their paths in it.
+    pub fn chart(&self, name: &str, mut files: Vec<File>) -> Vec<u8> {
+        // Helm reads the first file first.
+        files.sort_by_key(|file| (file.path != "Chart.yaml", file.path.clone()));
+        for file in &mut files {
+            file.path = format!("{name}/{}", file.path);
+        }
+        gzip(&tar(&files, self.unix_date()))
+    }
+
+    fn unix_date(&self) -> u64 {
+        // A tar archive knows no moment before 1970.
+        u64::try_from(self.date.unix()).unwrap_or(0)
+    }
+}
+
+/// The checksums of `files`, as `sha256sum --check` reads them.
+pub fn checksums(files: &[(String, Vec<u8>)]) -> String {
+    let line = |(name, bytes): &(String, Vec<u8>)| {
+        format!("{}  {name}\n", sha256(bytes).trim_start_matches("sha256:"))
+    };
+    files.iter().map(line).collect()
+}
