@@ -28,6 +28,7 @@ lint:
     scripts/setup workflows
     .cache/workflows/bin/actionlint -color=false .github/workflows/*.yaml
     cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
     cargo fmt --manifest-path verify-prophet/Cargo.toml --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
