@@ -829,20 +829,23 @@ fn asked(expr: &str) -> HashSet<String> {
 fn the_agent_has_neither_token_nor_right_and_the_exporter_three_with_their_reasons() {
     let agent = find("ServiceAccount", "k8s-ai-agent");
     assert_eq!(agent.tree["automountServiceAccountToken"], false);
+    let (mut pods, mut bindings) = (0, 0);
     for object in every_rendering() {
-        let pod = match object["kind"].as_str() {
-            Some("CronJob") => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
-            Some("Deployment") => &object["spec"]["template"]["spec"],
-            Some("ClusterRoleBinding" | "RoleBinding") => {
-                let subjects = object["subjects"].as_array().expect("subjects");
-                let names: Vec<_> = subjects.iter().map(|each| &each["name"]).collect();
-                assert!(names.len() == 1 && !names[0].to_string().contains("agent"));
-                continue;
-            }
+        let kind = object["kind"].as_str().expect("a kind");
+        let component = &object["metadata"]["labels"]["app.kubernetes.io/component"];
+        if kind.ends_with("RoleBinding") {
+            assert_eq!(component, "exporter", "{object}");
+            bindings += 1;
+        }
+        let pod = match kind {
+            "CronJob" => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+            "Deployment" if component == "agent" => &object["spec"]["template"]["spec"],
             _ => continue,
         };
         assert_eq!(pod["automountServiceAccountToken"], false);
+        pods += 1;
     }
+    assert!(pods > 0 && bindings > 0, "{pods} {bindings}");
     let role = find("ClusterRole", "k8s-ai-exporter");
     let rights: Vec<_> = role.tree["rules"]
         .as_array()
