@@ -21,12 +21,17 @@ impl Exporter {
         cluster: &testbed::Running,
         flags: &[&str],
     ) -> Result<Self, String> {
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .arg("--listen-address=127.0.0.1:0")
-            .arg(format!("--api-server={}", cluster.url()))
-            .arg(format!("--ca-file={}", cluster.ca_file().display()))
-            .arg(format!("--token-file={}", cluster.token_file().display()))
+            .arg(format!("--api-server={}", cluster.url()));
+        if cluster.url().starts_with("https") {
+            command
+                .arg(format!("--ca-file={}", cluster.ca_file().display()))
+                .arg(format!("--token-file={}", cluster.token_file().display()));
+        }
+        let mut child = command
             .args(flags)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -56,6 +61,15 @@ impl Exporter {
 
     /// Reads a page of its own, as Prometheus does. Returns the bytes of the body.
     pub(crate) fn get(&self, path: &str) -> Result<Vec<u8>, String> {
+        Ok(self.ask(path)?.1)
+    }
+
+    /// The status of a page of its own.
+    pub(crate) fn status(&self, path: &str) -> Result<u16, String> {
+        Ok(self.ask(path)?.0)
+    }
+
+    fn ask(&self, path: &str) -> Result<(u16, Vec<u8>), String> {
         let say = |error: std::io::Error| format!("{path}: {error}");
         let mut stream = TcpStream::connect(&self.address).map_err(say)?;
         let wait = Some(Duration::from_secs(60));
@@ -69,7 +83,10 @@ impl Exporter {
         stream.read_to_end(&mut answer).map_err(say)?;
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
         let end = end.ok_or_else(|| format!("{path}: no answer"))?;
-        Ok(answer.split_off(end + 4))
+        let body = answer.split_off(end + 4);
+        let head = String::from_utf8_lossy(&answer);
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        Ok((status.ok_or_else(|| format!("{path}: no status"))?, body))
     }
 
     /// CPU time of all threads, which the kernel counts in nanoseconds.

@@ -14,6 +14,7 @@ mod load;
 mod parsing;
 mod python;
 mod round;
+mod start;
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -64,5 +65,6 @@ fn one_node(exporter: &OsStr) -> Result<Vec<Figure>, String> {
     figures.push(python::figure(&text)?);
     eprintln!("bench: rounds of the exporter against the simulated cluster, about a minute …");
     figures.extend(round::figures(&captures, exporter, &compressed)?);
+    figures.extend(start::figures(exporter)?);
     Ok(figures)
 }

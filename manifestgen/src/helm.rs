@@ -74,6 +74,16 @@ fn action(expr: &Expr) -> String {
     }
 }
 
+/// An expression as a string.
+fn quoted(expr: &Expr) -> String {
+    if let Expr::Text(pieces) = expr
+        && let [Piece::Literal(text)] = pieces.as_slice()
+    {
+        return escape(&yaml::quoted(text));
+    }
+    format!("{{{{ {} | quote }}}}", action(expr))
+}
+
 /// `{{` would start an action: it is printed by one.
 fn escape(text: &str) -> String {
     text.replace("{{", "{{ \"{{\" }}")
@@ -206,7 +216,7 @@ impl Dressing for Template<'_> {
                 Rule::AppendWhen(condition, entries) => {
                     lines.push(format!("{pad}{}", open(condition)));
                     for entry in entries {
-                        lines.push(format!("{pad}- {{{{ {} | quote }}}}", action(entry)));
+                        lines.push(format!("{pad}- {}", quoted(entry)));
                     }
                     lines.push(format!("{pad}{{{{- end }}}}"));
                 }

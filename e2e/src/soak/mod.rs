@@ -295,7 +295,7 @@ impl Soak {
         if self.nodes.present.remove(&guest).is_some() {
             let now = SystemTime::now();
             let truth = Extremes::of(&self.cluster, &guest, now, now);
-            self.nodes.left.insert(guest.clone(), truth);
+            self.nodes.left.insert(guest.clone(), truth.after_leaving());
             self.cluster.leave(&guest);
         } else {
             self.guests += 1;

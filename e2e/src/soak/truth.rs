@@ -69,6 +69,13 @@ impl Extremes {
         high.active_pods = high.active_pods.max(truth.active_pods);
     }
 
+    /// The same, once the node has left the cluster: its pods are gone from every list,
+    /// which may be read before that of the nodes.
+    pub fn after_leaving(mut self) -> Self {
+        self.low.active_pods = 0;
+        self
+    }
+
     /// Whether the series may have this value.
     pub fn allow(&self, known: Known, value: f64) -> bool {
         let (low, high) = self.range(known);

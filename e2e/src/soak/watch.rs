@@ -281,7 +281,11 @@ impl Watch {
                     Known::Pods => "pods",
                     Known::Cpu | Known::Memory => "resource",
                 };
-                if self.rounds(node, endpoint, since) < 2 {
+                // A node that the API server did not know is there again once it answers
+                // for itself, whatever the list of pods says.
+                if self.rounds(node, endpoint, since) < 2
+                    || self.rounds(node, "resource", since) < 2
+                {
                     waiting = true;
                     continue;
                 }
@@ -335,7 +339,8 @@ impl Watch {
     /// Notes that scrapes failed in calm.
     pub fn tell_failures_in_calm(&mut self, count: f64) {
         let log = self.exporter.process.log();
-        let last: Vec<&str> = log.lines().rev().take(3).collect();
+        let failures = log.lines().rev().filter(|line| line.contains(" fails ("));
+        let last: Vec<&str> = failures.take(2).collect();
         self.tell(vec![format!("{count} scrapes failed in calm: {last:?}")]);
     }
 
