@@ -28,6 +28,7 @@ lint:
     scripts/setup workflows
     .cache/workflows/bin/actionlint -color=false .github/workflows/*.yaml
     cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
     cargo fmt --manifest-path verify-prophet/Cargo.toml --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
@@ -116,6 +117,11 @@ bench-agent: release
     cargo build --release --locked -p bench --bin bench-agent --target {{ musl }}
     BINBOTS_AGENT=target/{{ musl }}/release/k8s-ai-agent BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent
 
+# Fuzz each reader of foreign bytes for some minutes, on nightly Rust; what is new to the corpus goes to fuzz/found.
+fuzz minutes="10":
+    scripts/setup fuzz
+    scripts/fuzz {{ minutes }}
+
 # Produce anew the numbers of Python Prophet that the tests of crates/prophet hold ours against.
 prophet-reference:
     scripts/setup prophet
@@ -146,5 +152,10 @@ undeploy:
 helm-install environment:
     scripts/cluster helm-install {{ environment }}
 
+# The demo, with the programs as they are shipped.
+demo-shipped *options: release
+    cargo build -p testbed --bin demo
+    target/debug/demo --exporter target/{{ musl }}/release/k8s-ai-exporter --agent target/{{ musl }}/release/k8s-ai-agent {{ options }}
+
 # Everything that CI runs.
-ci: lint deny check release-check test size (demo "--seconds 25") verify-prophet
+ci: lint deny check test size (demo-shipped "--seconds 25") verify-prophet

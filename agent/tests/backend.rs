@@ -423,6 +423,21 @@ fn a_peer_without_tls_exits_3_and_says_so() {
 }
 
 #[test]
+fn an_answer_that_does_not_come_ends_with_the_deadline() {
+    // Taken by the system, and never by us.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("bound").to_string();
+    let ended = run(&[
+        "--prometheus-url",
+        &format!("http://{address}"),
+        "--timeout=500ms",
+    ]);
+    assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{}", ended.err);
+    let start = format!("k8s-ai-agent: cpu usage: no complete answer from {address} within");
+    assert!(ended.err.starts_with(&start), "{}", ended.err);
+}
+
+#[test]
 fn what_passes_is_asked_again_and_forgotten() {
     for trouble in [
         Answer::new("503 Service Unavailable", "Retry-After: 1\r\n", "starting"),

@@ -23,6 +23,7 @@ mod refusal;
 mod wire;
 
 pub use lists::{active_pods, active_pods_by_node, node_names};
+pub use refusal::{Asked, read_refusal};
 pub use wire::{NodeObject, Resources};
 
 const MIB: u64 = 1024 * 1024;

@@ -5,6 +5,7 @@
 //! once the series had disappeared. No functions, no operators, no files.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
 use contract::label;
@@ -28,6 +29,13 @@ pub struct Identity {
     pub name: &'static str,
     /// Labels with their values.
     pub labels: Vec<(&'static str, String)>,
+}
+
+impl Identity {
+    /// The node that the series is about: each has this label first.
+    fn node(&self) -> Option<&str> {
+        self.labels.first().map(|(_, node)| node.as_str())
+    }
 }
 
 /// Samples of the last while.
@@ -109,11 +117,24 @@ impl History {
         }
     }
 
-    /// Answers a range query. Series without a sample in the range are left out.
-    pub fn answer<'a>(&'a self, query: &'a RangeQuery) -> impl Iterator<Item = Answered> + 'a {
+    /// Answers a range query: with the series behind `last`, or all. Series without a
+    /// sample in the range are left out. Their order is always the same, so an answer can
+    /// be given in parts, between which the history goes on.
+    pub fn answer<'a>(
+        &'a self,
+        query: &'a RangeQuery,
+        last: Option<&'a Identity>,
+    ) -> impl Iterator<Item = Answered> + 'a {
+        let from = match last.and_then(Identity::node) {
+            Some(node) => Bound::Included(node),
+            None => Bound::Unbounded,
+        };
         self.tracks
-            .iter()
-            .flat_map(|(node, track)| track.answer(node, query))
+            .range::<str, _>((from, Bound::Unbounded))
+            .flat_map(move |(node, track)| {
+                let last = last.filter(|last| last.node() == Some(node));
+                track.answer(node, query, last)
+            })
     }
 }
 
@@ -144,7 +165,8 @@ mod tests {
     }
 
     fn values(history: &History, query: &RangeQuery) -> Vec<Vec<(Millis, f64)>> {
-        history.answer(query).map(|(_, values)| values).collect()
+        let answer = history.answer(query, None);
+        answer.map(|(_, values)| values).collect()
     }
 
     #[test]
@@ -196,6 +218,35 @@ mod tests {
         assert_eq!(values(&history, &all), [[(2_000, 1.0)], [(2_000, 2.0)]]);
         let one = query("k8s_node_cpu_usage_cores{node=\"b\"}", 2_000, 2_000, 1_000);
         assert_eq!(values(&history, &one), [[(2_000, 2.0)]]);
+    }
+
+    #[test]
+    fn an_answer_in_parts_has_each_series_once_whatever_comes_and_goes_between_them() {
+        let mut history = history(3600);
+        let space =
+            |name: &'static str, value| Published::new(&series::NAMESPACE_CPU, &["b", name], value);
+        let spaces = [space("x", 1.0), space("y", 2.0), space("z", 3.0)];
+        history.record("b", &spaces, 1_000);
+        let query = query("k8s_namespace_cpu_usage_cores", 0, 5_000, 1_000);
+        let next = |history: &History, last: Option<&Identity>| {
+            history.answer(&query, last).map(|(each, _)| each).next()
+        };
+        let x = next(&history, None).expect("a series");
+        let y = next(&history, Some(&x)).expect("another");
+        assert_eq!([&x, &y].map(|each| each.labels[1].1.as_str()), ["x", "y"]);
+        // A node before it and one after it, and another series of its own.
+        for node in ["a", "c"] {
+            let one = Published::new(&series::NAMESPACE_CPU, &[node, "w"], 1.0);
+            history.record(node, &[one], 2_000);
+        }
+        let left: Vec<_> = history
+            .answer(&query, Some(&y))
+            .map(|(each, _)| each.labels[1].1.clone())
+            .collect();
+        assert_eq!(left, ["z", "w"]);
+        // A node that has gone is behind nobody.
+        history.tracks.remove("b");
+        assert_eq!(history.answer(&query, Some(&y)).count(), 1);
     }
 
     #[test]

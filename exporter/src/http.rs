@@ -10,9 +10,12 @@ use contract::path;
 use publish::Format;
 use webserver::{Limits, Method, Protection, Request, Response, Server};
 
-use crate::board::{Board, lock};
-use crate::history::{Answered, BadQuery, RangeQuery};
-use crate::reading::Millis;
+use crate::board::Board;
+use crate::history::{BadQuery, RangeQuery};
+
+mod matrix;
+
+use matrix::Matrix;
 
 /// Serves `board` on a port.
 ///
@@ -32,7 +35,7 @@ pub fn serve(
 const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
 
-fn answer(request: &Request, board: &Board) -> Response {
+fn answer(request: &Request, board: &Arc<Board>) -> Response {
     let allowed = match request.path.as_str() {
         path::QUERY_RANGE => "GET, HEAD, POST",
         _ => "GET, HEAD",
@@ -89,16 +92,16 @@ fn index(board: &Board) -> String {
     )
 }
 
-fn query_range(board: &Board, parameters: &[(String, String)]) -> Response {
-    let Some(history) = &board.history else {
+fn query_range(board: &Arc<Board>, parameters: &[(String, String)]) -> Response {
+    if board.history.is_none() {
         return prometheus_error(
             404,
             "not_found",
             "this exporter keeps no history; start it with --history=6h, or ask a Prometheus",
         );
-    };
+    }
     match RangeQuery::parse(parameters) {
-        Ok(query) => Response::new(200, JSON, matrix(lock(history).answer(&query))),
+        Ok(query) => Response::in_pieces(200, JSON, Matrix::new(Arc::clone(board), query)),
         Err(BadQuery { .. }) if parameters.is_empty() => prometheus_error(
             400,
             "bad_data",
@@ -112,38 +115,4 @@ fn query_range(board: &Board, parameters: &[(String, String)]) -> Response {
 fn prometheus_error(status: u16, kind: &str, message: &str) -> Response {
     let body = serde_json::json!({"status": "error", "errorType": kind, "error": message});
     Response::new(status, JSON, format!("{body}\n"))
-}
-
-/// A matrix in the form of Prometheus's HTTP API.
-fn matrix(series: impl Iterator<Item = Answered>) -> String {
-    let mut json = String::from(r#"{"status":"success","data":{"resultType":"matrix","result":["#);
-    // Writing to a String cannot fail.
-    for (index, (identity, values)) in series.enumerate() {
-        let comma = if index > 0 { "," } else { "" };
-        let _ = write!(
-            json,
-            r#"{comma}{{"metric":{{"__name__":"{}""#,
-            identity.name
-        );
-        for (name, value) in &identity.labels {
-            let _ = write!(
-                json,
-                r#","{name}":{}"#,
-                serde_json::Value::from(value.as_str())
-            );
-        }
-        json.push_str(r#"},"values":["#);
-        for (index, (at, value)) in values.iter().enumerate() {
-            let comma = if index > 0 { "," } else { "" };
-            let _ = write!(json, r#"{comma}[{},"{value}"]"#, seconds(*at));
-        }
-        json.push_str("]}");
-    }
-    json.push_str("]}}\n");
-    json
-}
-
-/// Unix seconds with as many decimals as they need: `1795330653.39`.
-fn seconds(at: Millis) -> f64 {
-    at as f64 / 1000.0
 }

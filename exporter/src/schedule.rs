@@ -166,6 +166,28 @@ mod tests {
         }
     }
 
+    /// It is read once, at the start, for the phase alone: rounds are counted on the
+    /// monotonic clock.
+    #[test]
+    fn a_clock_that_is_set_moves_no_round() {
+        let interval = Duration::from_secs(30);
+        for wall in [0, 1, 1_795_330_653, 4_102_444_800, u64::MAX / 1_000] {
+            let start = Instant::now() + 3 * interval;
+            let wall = Duration::from_secs(wall);
+            let hash = shard::hash("node-a");
+            let clocks = (start, wall);
+            let mut schedule = Schedule::new(Endpoint::Resource, interval, hash, start, clocks);
+            schedule.ended(start, None, false);
+            let mut last = schedule.due;
+            assert!(last >= start + interval / 2 && last < start + 2 * interval);
+            for _ in 0..3 {
+                schedule.ended(last, None, false);
+                assert_eq!(schedule.due - last, interval, "{wall:?}");
+                last = schedule.due;
+            }
+        }
+    }
+
     #[test]
     fn a_fleet_is_spread_over_the_interval() {
         let interval = Duration::from_secs(30);

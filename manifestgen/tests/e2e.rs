@@ -74,7 +74,7 @@ impl Stage {
     }
 
     /// Exit code, and what was said.
-    fn run(&self) -> (Option<i32>, String) {
+    fn run(&self, environment: &[(&str, &str)]) -> (Option<i32>, String) {
         let output = Command::new("scripts/e2e")
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             .env_remove("PROMETHEUS_URL")
@@ -83,6 +83,7 @@ impl Stage {
             .env("STAGE", &self.0)
             .env("KUBECTL", self.0.join("kubectl"))
             .env("HELM", self.0.join("helm"))
+            .envs(environment.iter().copied())
             .output()
             .expect("a shell starts");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -104,7 +105,7 @@ impl Drop for Stage {
 #[test]
 fn without_a_cluster_it_says_one_sentence_and_leaves_with_2() {
     let stage = Stage::new("none").with("no-cluster");
-    let (code, said) = stage.run();
+    let (code, said) = stage.run(&[]);
     assert_eq!(code, Some(2), "{said}");
     assert_eq!(
         said,
@@ -116,7 +117,7 @@ fn without_a_cluster_it_says_one_sentence_and_leaves_with_2() {
 #[test]
 fn a_sound_cluster_passes_and_nothing_is_left() {
     let stage = Stage::new("sound");
-    let (code, said) = stage.run();
+    let (code, said) = stage.run(&[]);
     assert_eq!(code, Some(0), "{said}");
     for line in [
         "node-a: 0.5 cores",
@@ -168,11 +169,24 @@ fn whatever_is_wrong_fails_by_name_and_is_cleaned_up() {
         ("leftover", "still there: clusterrole/forgotten"),
     ] {
         let stage = Stage::new(fault).with(fault);
-        let (code, said) = stage.run();
+        let (code, said) = stage.run(&[]);
         assert_eq!(code, Some(1), "{fault}: {said}");
         assert!(said.contains(words), "{fault}: {said}");
         let notes = stage.notes();
         assert!(notes.contains("helm uninstall"), "{fault}: {notes}");
         assert!(notes.contains("delete namespace"), "{fault}: {notes}");
     }
+}
+
+#[test]
+fn of_a_prometheus_the_agent_is_to_name_every_node() {
+    let stage = Stage::new("prometheus");
+    let (code, said) = stage.run(&[("PROMETHEUS_URL", "http://prometheus:9090")]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("it names 1 nodes of 2"), "{said}");
+    assert!(
+        stage
+            .notes()
+            .contains("agent.prometheusUrl=http://prometheus:9090")
+    );
 }

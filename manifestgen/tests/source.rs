@@ -826,6 +826,50 @@ fn asked(expr: &str) -> HashSet<String> {
 }
 
 #[test]
+fn the_agent_has_neither_token_nor_right_and_the_exporter_three_with_their_reasons() {
+    let agent = find("ServiceAccount", "k8s-ai-agent");
+    assert_eq!(agent.tree["automountServiceAccountToken"], false);
+    let (mut pods, mut bindings) = (0, 0);
+    for object in every_rendering() {
+        let kind = object["kind"].as_str().expect("a kind");
+        let component = &object["metadata"]["labels"]["app.kubernetes.io/component"];
+        if kind.ends_with("RoleBinding") {
+            assert_eq!(component, "exporter", "{object}");
+            bindings += 1;
+        }
+        let pod = match kind {
+            "CronJob" => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+            "Deployment" if component == "agent" => &object["spec"]["template"]["spec"],
+            _ => continue,
+        };
+        assert_eq!(pod["automountServiceAccountToken"], false);
+        pods += 1;
+    }
+    assert!(pods > 0 && bindings > 0, "{pods} {bindings}");
+    let role = find("ClusterRole", "k8s-ai-exporter");
+    let rights: Vec<_> = role.tree["rules"]
+        .as_array()
+        .expect("rules")
+        .iter()
+        .map(|rule| (&rule["apiGroups"], &rule["resources"], &rule["verbs"]))
+        .map(|(groups, resources, verbs)| json!([groups, resources, verbs]))
+        .collect();
+    assert_eq!(
+        rights,
+        [
+            json!([[""], ["nodes/proxy"], ["get"]]),
+            json!([[""], ["nodes"], ["get"]]),
+            json!([[""], ["pods"], ["list"]]),
+        ]
+    );
+    for (index, right) in rights.iter().enumerate() {
+        let pointer = format!("/rules/{index}");
+        let mut comments = role.comments.iter();
+        assert!(comments.any(|(at, _)| *at == pointer), "{right}: no reason");
+    }
+}
+
+#[test]
 fn every_expression_parses_and_asks_for_series_that_exist() {
     let published = series::ALL.iter().chain(report::ALL).chain(service::ALL);
     let mut known: BTreeSet<&str> = published.map(|series| series.name).collect();

@@ -70,15 +70,28 @@ pub(crate) fn converse(socket: Arc<TcpStream>, place: &Place, service: &Service)
                     body: request.method != Method::Head,
                     gzip: request.takes_gzip(),
                     close,
+                    chunks: received.takes_chunks,
                 })
             })
         });
         // Freed before the client is waited for.
         drop(received);
-        let Some(answer) = answer else {
+        let Some((mut bytes, mut following)) = answer else {
             return Ok(());
         };
-        deliver(&answer, &mut wire, place)?;
+        wire.within(limits.deliver);
+        loop {
+            deliver(&bytes, &mut wire, place)?;
+            if !following.is_some() {
+                break;
+            }
+            // Freed before the next piece is made.
+            drop(bytes);
+            match place.work(Work::Answer, || following.next()) {
+                Some(next) => bytes = next,
+                None => return Ok(()),
+            }
+        }
         if close {
             return wire.finish();
         }
@@ -100,7 +113,6 @@ fn judge(rules: &Rules, request: &Request, wire: &Wire, place: &Place) -> Option
 
 fn deliver(answer: &[u8], wire: &mut Wire, place: &Place) -> io::Result<()> {
     place.deliver(answer.len());
-    wire.within(place.connections().limits().deliver);
     wire.write_all(answer)?;
     wire.flush()
 }
@@ -109,11 +121,13 @@ fn refuse(refusal: Refusal, wire: &mut Wire, place: &Place) -> io::Result<()> {
     if wire.is_handshaking() {
         return Ok(());
     }
-    let answer = Response::text(refusal.status, refusal.text).encode(Sending {
+    let (answer, _) = Response::text(refusal.status, refusal.text).encode(Sending {
         body: true,
         gzip: false,
         close: true,
+        chunks: false,
     });
+    wire.within(place.connections().limits().deliver);
     deliver(&answer, wire, place)?;
     linger(wire)
 }

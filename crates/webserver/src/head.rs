@@ -41,6 +41,8 @@ pub(crate) struct Head {
     pub(crate) expects_continue: bool,
     /// Whether the connection ends after the answer.
     pub(crate) close: bool,
+    /// Whether the client understands chunks: since HTTP/1.1.
+    pub(crate) takes_chunks: bool,
 }
 
 /// Where a head ends, if all of it is there: behind the first empty line.
@@ -110,6 +112,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Head, Refusal> {
         framing: framing(&request, minor)?,
         expects_continue: expects_continue(&request, minor)?,
         close: minor == 0 || names(&request, "connection", "close"),
+        takes_chunks: minor > 0,
         request,
     })
 }

@@ -56,6 +56,7 @@ pub(crate) struct Receiver {
 pub(crate) struct Received {
     pub(crate) request: Request,
     pub(crate) close: bool,
+    pub(crate) takes_chunks: bool,
 }
 
 impl Receiver {
@@ -75,6 +76,7 @@ impl Receiver {
             framing,
             expects_continue,
             close,
+            takes_chunks,
         } = head;
         if matches!(framing, Framing::Counted(length) if length > limits.body_bytes) {
             return Err(TOO_LARGE.into());
@@ -87,7 +89,11 @@ impl Receiver {
             Framing::Counted(length) => self.counted(wire, length)?,
             Framing::Chunked => self.chunked(wire, limits.body_bytes)?,
         };
-        Ok(Some(Received { request, close }))
+        Ok(Some(Received {
+            request,
+            close,
+            takes_chunks,
+        }))
     }
 
     fn head(&mut self, wire: &mut Wire, limits: &Limits) -> Result<Option<Head>, Trouble> {

@@ -1,7 +1,7 @@
 //! An answer -> bytes.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::time::SystemTime;
 
@@ -11,8 +11,12 @@ use flate2::write::GzEncoder;
 /// Below this size, gzip's own head and trailer eat what it saves.
 const MIN_GZIP_BYTES: usize = 512;
 
+/// An answer of more bytes is sent in pieces of about this size, where its handler makes
+/// it in pieces. Smaller ones are worth compressing, and have a length.
+const PIECE_BYTES: usize = 256 << 10;
+
 /// An answer, before its transport.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Response {
     /// The status, such as 200.
     pub status: u16,
@@ -20,6 +24,32 @@ pub struct Response {
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The body, not compressed.
     pub body: Vec<u8>,
+    /// What follows the body, made as it is sent.
+    rest: Rest,
+}
+
+/// The pieces of a body that are still to be made.
+#[derive(Default)]
+struct Rest(Option<Box<dyn Iterator<Item = Vec<u8>> + Send>>);
+
+impl Rest {
+    /// Takes pieces until there is more than [`PIECE_BYTES`], or no more.
+    fn fill(&mut self, body: &mut Vec<u8>) {
+        while let Some(pieces) = &mut self.0
+            && body.len() <= PIECE_BYTES
+        {
+            match pieces.next() {
+                Some(mut piece) => body.append(&mut piece),
+                None => self.0 = None,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "more" } else { "none" })
+    }
 }
 
 impl Response {
@@ -32,6 +62,21 @@ impl Response {
                 ("X-Content-Type-Options", Cow::Borrowed("nosniff")),
             ],
             body: body.into(),
+            rest: Rest::default(),
+        }
+    }
+
+    /// An answer whose body is made while it is sent, so that it may be larger than what
+    /// one would want to hold. Each piece is made in a turn of its own; should the client
+    /// not take the answer in time, the others are never made.
+    pub fn in_pieces(
+        status: u16,
+        content_type: &'static str,
+        pieces: impl Iterator<Item = Vec<u8>> + Send + 'static,
+    ) -> Self {
+        Self {
+            rest: Rest(Some(Box::new(pieces))),
+            ..Self::new(status, content_type, Vec::new())
         }
     }
 
@@ -47,19 +92,27 @@ impl Response {
         self
     }
 
-    /// The bytes to send.
-    pub(crate) fn encode(mut self, sending: Sending) -> Vec<u8> {
-        let compressed = sending.gzip
+    /// The bytes to send, and what follows them.
+    pub(crate) fn encode(mut self, sending: Sending) -> (Vec<u8>, Following) {
+        self.rest.fill(&mut self.body);
+        let follows = self.rest.0.is_some();
+        let compressed = !follows
+            && sending.gzip
             && self.body.len() >= MIN_GZIP_BYTES
             && gzip(&self.body).map(|body| self.body = body).is_ok();
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         // Writing to a String cannot fail.
         let _ = write!(
             head,
-            "Date: {}\r\nVary: Accept-Encoding\r\nContent-Length: {}\r\n",
+            "Date: {}\r\nVary: Accept-Encoding\r\n",
             httpdate::HttpDate::from(SystemTime::now()),
-            self.body.len()
         );
+        let _ = match (follows, sending.chunks) {
+            (false, _) => write!(head, "Content-Length: {}\r\n", self.body.len()),
+            (true, true) => head.write_str("Transfer-Encoding: chunked\r\n"),
+            // Its end is that of the connection.
+            (true, false) => Ok(()),
+        };
         if compressed {
             head.push_str("Content-Encoding: gzip\r\n");
         }
@@ -73,10 +126,54 @@ impl Response {
         }
         head.push_str("\r\n");
         let mut bytes = head.into_bytes();
-        if sending.body {
-            bytes.append(&mut self.body);
+        let mut following = Following {
+            rest: self.rest,
+            chunks: sending.chunks,
+        };
+        match (sending.body, follows) {
+            (false, _) => following.rest = Rest::default(),
+            (true, false) => bytes.append(&mut self.body),
+            (true, true) => following.frame(&mut self.body, &mut bytes),
         }
+        (bytes, following)
+    }
+}
+
+/// What follows the bytes that were sent.
+#[derive(Debug)]
+pub(crate) struct Following {
+    rest: Rest,
+    chunks: bool,
+}
+
+impl Following {
+    /// Whether there is anything.
+    pub(crate) fn is_some(&self) -> bool {
+        self.rest.0.is_some()
+    }
+
+    /// The next bytes.
+    pub(crate) fn next(&mut self) -> Vec<u8> {
+        let (mut body, mut bytes) = (Vec::new(), Vec::new());
+        self.rest.fill(&mut body);
+        self.frame(&mut body, &mut bytes);
         bytes
+    }
+
+    /// Appends a part of the body, and its end where it is the last.
+    fn frame(&self, body: &mut Vec<u8>, bytes: &mut Vec<u8>) {
+        if !self.chunks {
+            bytes.append(body);
+            return;
+        }
+        if !body.is_empty() {
+            bytes.extend_from_slice(format!("{:x}\r\n", body.len()).as_bytes());
+            bytes.append(body);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        if !self.is_some() {
+            bytes.extend_from_slice(b"0\r\n\r\n");
+        }
     }
 }
 
@@ -89,6 +186,8 @@ pub(crate) struct Sending {
     pub(crate) gzip: bool,
     /// Saying that the connection ends here.
     pub(crate) close: bool,
+    /// In chunks, where its length is not known.
+    pub(crate) chunks: bool,
 }
 
 fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -3,6 +3,7 @@
 mod raw;
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use raw::{Client, get, limits, start};
@@ -99,6 +100,22 @@ fn an_answer_that_nobody_reads_has_a_deadline() {
     client.send(&get("/huge", ""));
     client.begins();
     server.waits_for_connections(0);
+    assert!(client.reads_to_the_end() < 16 << 20);
+}
+
+/// 100 MB, of which the system takes a few.
+#[test]
+fn a_long_answer_is_sent_in_pieces_and_never_held_whole() {
+    let server = start(Limits {
+        deliver: Duration::from_millis(200),
+        ..limits()
+    });
+    let mut client = Client::connect(&server);
+    client.send(&get("/pieces?1000", ""));
+    client.begins();
+    server.waits_for_connections(0);
+    let made = raw::PIECES_MADE.load(Ordering::SeqCst);
+    assert!((1..900).contains(&made), "{made}: nobody took them");
     assert!(client.reads_to_the_end() < 16 << 20);
 }
 

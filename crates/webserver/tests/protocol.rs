@@ -127,6 +127,51 @@ fn long_answers_are_compressed_for_those_who_take_it() {
 }
 
 #[test]
+fn what_is_made_in_pieces_arrives_whole_in_every_version() {
+    let server = start(limits());
+    let whole: String = (0..20)
+        .map(|number| format!("{number:09}\n").repeat(10_000))
+        .collect();
+
+    let mut client = Client::connect(&server);
+    for _ in 0..2 {
+        client.send(&get("/pieces?20", "Accept-Encoding: gzip\r\n"));
+        let head = client.head();
+        assert!(
+            head.contains("\r\nTransfer-Encoding: chunked\r\n"),
+            "{head}"
+        );
+        assert!(!head.contains("Content-Length"), "{head}");
+        assert!(client.chunks() == whole.as_bytes());
+    }
+    client.send("HEAD /pieces?20 HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(client.head().contains("\r\nTransfer-Encoding: chunked\r\n"));
+    client.send(&get("/hello", ""));
+    assert_eq!(client.answer().status, 200, "no body lay between");
+
+    let mut old = Client::connect(&server);
+    old.send("GET /pieces?20 HTTP/1.0\r\n\r\n");
+    let head = old.head();
+    assert!(!head.contains("Transfer-Encoding"), "{head}");
+    assert!(old.rest() == whole.as_bytes());
+
+    // What is no longer than a piece has a length, and may be compressed.
+    let mut client = Client::connect(&server);
+    client.send(&get("/pieces?2", "Accept-Encoding: gzip\r\n"));
+    let answer = client.answer();
+    assert_eq!(answer.header("Content-Encoding"), Some("gzip"));
+    let mut inflated = Vec::new();
+    std::io::Read::read_to_end(
+        &mut flate2::read::GzDecoder::new(&answer.body[..]),
+        &mut inflated,
+    )
+    .expect("gzip");
+    assert!(inflated == whole.as_bytes()[..200_000]);
+    client.send(&get("/pieces?0", ""));
+    assert_eq!(client.answer().header("Content-Length"), Some("0"));
+}
+
+#[test]
 fn a_client_that_expects_100_gets_it_before_it_sends_the_body() {
     let server = start(limits());
     let mut client = Client::connect(&server);

@@ -8,8 +8,10 @@ use super::wire::Status;
 
 /// Who was asked: the same status means different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub enum Asked {
+    /// The API server, also where it passes a kubelet's answer on.
     ApiServer,
+    /// A kubelet itself.
     Kubelet,
 }
 
@@ -18,15 +20,22 @@ const REFUSAL_BYTES: u64 = 16 * 1024;
 
 /// Turns a response that is not 200 into an error that says what to look at.
 pub(super) fn of(response: &mut Response, asked: Asked) -> ScrapeError {
-    let status = response.status;
     let text = response.body.read_start(REFUSAL_BYTES);
-    let parsed: Option<Status> = serde_json::from_str(&text)
+    ScrapeError {
+        retry_after: response.retry_after,
+        ..read_refusal(response.status, &response.media_type(), &text, asked)
+    }
+}
+
+/// What a refusal with this status, type and start of its body says. Pure.
+pub fn read_refusal(status: u16, media_type: &str, text: &str, asked: Asked) -> ScrapeError {
+    let parsed: Option<Status> = serde_json::from_str(text)
         .ok()
         .filter(|status: &Status| status.kind == "Status");
     let said = match &parsed {
         Some(status) => one_line(&status.message),
         // A kubelet answers in plain words; anything else may be a page of a proxy.
-        None if response.media_type() == "text/plain" => one_line(text.trim()),
+        None if media_type == "text/plain" => one_line(text.trim()),
         None => String::new(),
     };
     let (reason, hint) = match (status, asked) {
@@ -76,10 +85,8 @@ pub(super) fn of(response: &mut Response, asked: Asked) -> ScrapeError {
         }
     }
     ScrapeError {
-        reason,
-        message,
-        retry_after: response.retry_after,
         node_gone,
+        ..ScrapeError::new(reason, message)
     }
 }
 

@@ -5,6 +5,7 @@
 //! such as allocatable, takes no room; what always does takes 12 bytes a round.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
 use contract::{Series, label};
 use publish::Published;
@@ -35,6 +36,16 @@ struct Key {
     name: &'static str,
     /// Label values after the node's.
     more: Box<[Box<str>]>,
+}
+
+impl Key {
+    fn of(identity: &Identity) -> Self {
+        let more = identity.labels.iter().skip(1);
+        Self {
+            name: identity.name,
+            more: more.map(|(_, value)| value.as_str().into()).collect(),
+        }
+    }
 }
 
 /// One series.
@@ -135,14 +146,16 @@ impl Track {
         self.runs -= dropped;
     }
 
-    /// Adds the series that a query selects and has samples of.
+    /// The series that a query selects and has samples of: those behind `last`, or all.
     pub(super) fn answer<'a>(
         &'a self,
         node: &'a str,
         query: &'a RangeQuery,
+        last: Option<&'a Identity>,
     ) -> impl Iterator<Item = Answered> + 'a {
+        let from = last.map_or(Bound::Unbounded, |last| Bound::Excluded(Key::of(last)));
         self.series
-            .iter()
+            .range((from, Bound::Unbounded))
             .filter(|(key, _)| query.is_of(key.name))
             .map(move |(key, line)| (identity(node, key, line), line))
             .filter(|(identity, _)| query.selects(identity))

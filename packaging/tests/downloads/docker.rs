@@ -298,6 +298,7 @@ fn docker_alone_makes_the_same_kind_of_image_from_a_program_that_is_there() {
             "--file",
             &context.path().join(&dockerfile).display().to_string(),
             "--build-arg=PROGRAM=built",
+            "--build-arg=REVISION=0123456789ab",
             &format!("--build-arg=TARGET={}", platform().1),
             "--tag",
             &tag,
@@ -315,6 +316,9 @@ fn docker_alone_makes_the_same_kind_of_image_from_a_program_that_is_there() {
             "{clients:?}"
         );
         let image = engine.inspect(&tag);
+        let labels = &image["Config"]["Labels"];
+        assert_eq!(labels["org.opencontainers.image.title"], program);
+        assert_eq!(labels["org.opencontainers.image.revision"], "0123456789ab");
         assert_eq!(image["Config"]["User"], "65532:65532");
         assert_eq!(image["RootFS"]["Layers"].as_array().map(Vec::len), Some(1));
         let mut args = vec!["run"];

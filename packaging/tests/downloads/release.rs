@@ -10,6 +10,7 @@ use e2e::{Scratch, run};
 use serde_json::Value;
 
 use crate::built::{CREATED, images, make_images, packaging, platform, programs, root};
+use crate::registry::Registry;
 
 const PROGRAMS: [&str; 2] = ["k8s-ai-exporter", "k8s-ai-agent"];
 
@@ -163,6 +164,20 @@ fn programs_are_static_and_say_their_version() {
     }
 }
 
+/// Text without what a terminal prints twice for bold, and under for italics.
+fn without_overstrikes(text: &str) -> String {
+    let mut plain = String::new();
+    for character in text.chars() {
+        match character {
+            '\u{8}' => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
 #[test]
 fn manual_pages_please_mandoc_and_hold_every_flag_of_the_help() {
     for program in PROGRAMS {
@@ -174,11 +189,8 @@ fn manual_pages_please_mandoc_and_hold_every_flag_of_the_help() {
             "",
         );
         assert_eq!(code, Some(0), "{out}{err}");
-        let text = shown(
-            Command::new("sh")
-                .args(["-c", r#"mandoc -T utf8 "$0" | col -b"#])
-                .arg(&page),
-        );
+        let text = shown(Command::new("mandoc").args(["-T", "utf8"]).arg(&page));
+        let text = without_overstrikes(&text);
         let help = shown(Command::new(unpacked(program, program)).arg("--help"));
         let flags: Vec<&str> = help
             .lines()
@@ -344,6 +356,23 @@ fn helm_installs_the_packed_chart_with_the_images_of_its_registry() {
         let about = shown(Command::new(&helm).args(["show", "chart"]).arg(&chart));
         assert!(about.contains("https://git.example.org/binbots"), "{about}");
         assert!(!about.contains("your-"), "{about}");
+    }
+}
+
+#[test]
+fn helm_pushes_the_packed_chart_to_a_registry_and_installs_it_from_there() {
+    let registry = Registry::start("chart", &[]);
+    let version = env!("CARGO_PKG_VERSION");
+    let chart = release().join(format!("binbots-k8s-{version}.tgz"));
+    let charts = format!("oci://{}/charts", registry.address);
+    for major in ["3", "4"] {
+        let helm = root().join(format!(".cache/helm/{major}/helm"));
+        let mut push = Command::new(&helm);
+        shown(push.arg("push").arg(&chart).args([&charts, "--plain-http"]));
+        let mut template = Command::new(&helm);
+        let from = format!("{charts}/binbots-k8s");
+        let rendered = shown(template.args(["template", "release", &from, "--plain-http"]));
+        assert!(rendered.contains("kind: DaemonSet"), "{rendered}");
     }
 }
 

@@ -171,6 +171,47 @@ fn order_of_keys_unknown_fields_and_nulls_do_not_matter() {
     );
 }
 
+/// An answer of so many series, made as it is read.
+struct Endless {
+    series: u32,
+    piece: Vec<u8>,
+    read: usize,
+}
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.piece.is_empty() && self.series > 0 {
+            self.series -= 1;
+            let node = self.series;
+            let samples = r#"[1795331340.123,"0.123456789012"],"#.repeat(1_000);
+            let samples = samples.trim_end_matches(',');
+            let end = if node == 0 { "]}}" } else { "," };
+            let metric = format!(r#"{{"metric":{{"node":"n{node}"}},"values":[{samples}]}}{end}"#);
+            self.piece = metric.into_bytes();
+        }
+        let count = self.piece.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.piece[..count]);
+        self.piece.drain(..count);
+        self.read += count;
+        Ok(count)
+    }
+}
+
+#[test]
+fn of_fifty_megabytes_only_the_points_of_the_window_are_kept() {
+    let start = r#"{"status":"success","data":{"resultType":"matrix","result":["#;
+    let mut body = Endless {
+        series: 1_500,
+        piece: start.as_bytes().to_vec(),
+        read: 0,
+    };
+    let answer = read_window(&mut body).expect("a matrix");
+    assert!(body.read > 50_000_000, "{}", body.read);
+    assert_eq!(answer.nodes.len(), 1_500);
+    let points = answer.nodes.values().flatten();
+    assert_eq!(points.map(|each| each.points().len()).sum::<usize>(), 1_500);
+}
+
 #[test]
 fn an_error_object_is_a_refusal_in_its_own_words() {
     let body = r#"{"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries.\nTry decreasing the query resolution (?step=XX)"}"#;

@@ -5,10 +5,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 use webserver::{Limits, ListenAddress, Method, Protection, Request, Response, Server};
+
+/// Pieces of answers that were made in this process.
+pub(crate) static PIECES_MADE: AtomicU32 = AtomicU32::new(0);
 
 /// Longest wait for anything that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,6 +47,14 @@ fn answer(request: &Request) -> Response {
         (Method::Other, _) => Response::text(405, "expected GET\n").with("Allow", "GET"),
         (_, "/long") => Response::text(200, "0123456789".repeat(10_000)),
         (_, "/huge") => Response::text(200, vec![b'x'; 16 << 20]),
+        (_, "/pieces") => {
+            let count = request.query.parse().expect("a number");
+            let pieces = (0..count).map(|number: u32| {
+                PIECES_MADE.fetch_add(1, Ordering::SeqCst);
+                format!("{number:09}\n").repeat(10_000).into_bytes()
+            });
+            Response::in_pieces(200, "text/plain", pieces)
+        }
         (_, "/echo") => {
             let said = request.parameters().remove(0).0;
             Response::text(200, "").with("X-Echo", said)
@@ -182,6 +194,34 @@ impl Client {
             }
         }
         total
+    }
+
+    /// The next chunks, joined, to the last.
+    pub(crate) fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let Some(end) = self.received.windows(2).position(|w| w == b"\r\n") else {
+                assert_ne!(self.more(), 0, "ends before a chunk");
+                continue;
+            };
+            let line = String::from_utf8(self.received[..end].to_vec()).expect("text");
+            let length = usize::from_str_radix(&line, 16).expect("a length");
+            while self.received.len() < end + 2 + length + 2 {
+                assert_ne!(self.more(), 0, "ends in a chunk");
+            }
+            let chunk: Vec<u8> = self.received.drain(..end + 2 + length + 2).collect();
+            assert!(chunk.ends_with(b"\r\n"));
+            if length == 0 {
+                return body;
+            }
+            body.extend_from_slice(&chunk[end + 2..end + 2 + length]);
+        }
+    }
+
+    /// What comes until the connection ends.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        while self.more() > 0 {}
+        std::mem::take(&mut self.received)
     }
 
     /// The head of the next answer.
