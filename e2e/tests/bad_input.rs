@@ -231,6 +231,28 @@ fn timestamps_that_cannot_be_right_place_no_sample() {
 }
 
 #[test]
+fn a_measurement_that_comes_again_keeps_the_rate_before_it() {
+    let cluster = Cluster::new()
+        .housekeeping(Duration::from_secs(4))
+        .node(Node::new("node-0"))
+        .start()
+        .expect("a cluster");
+    let cases = [(Effect::Empty, Truth, None)];
+    for (endpoint, label, only) in SOURCES {
+        let exporter = start(&cluster, 1, &[only]);
+        exporter.value_of(&cpu(0));
+        let asked = cluster.requests().count(endpoint);
+        // Two or three measurements, asked for ten times.
+        eventually("ten rounds", || {
+            let text = metrics(&exporter, &cluster, &cases);
+            assert!(value_in(&text, &cpu(0)).is_some(), "{label}: {text}");
+            assert!(!text.contains("scrape_errors_total{"), "{label}: {text}");
+            (cluster.requests().count(endpoint) >= asked + 10).then_some(())
+        });
+    }
+}
+
+#[test]
 fn restarts_and_reboots_publish_nothing_for_their_interval_and_no_wrong_number() {
     let cluster = Cluster::new()
         .housekeeping(Duration::from_millis(100))

@@ -3,8 +3,9 @@
 use std::io::Read;
 use std::time::{Duration, SystemTime};
 
-use e2e::{Exporter, eventually, exporter_command, request, run, value_in};
+use e2e::{Exporter, PATIENCE, eventually, exporter_command, request, run, value_in};
 use testbed::{Certificate, Cluster, Effect, Endpoint, Fault, Node, Replay, Shape};
+use webclient::{Authorities, BaseUrl, Caps, Client, Credentials, Settings};
 
 fn one_node() -> testbed::Running {
     Cluster::new()
@@ -408,6 +409,56 @@ fn the_history_answers_range_queries_in_prometheus_own_form() {
             .expect("words")
             .contains("answers only name{label=")
     );
+}
+
+/// More than the exporter would make at once, read by the agent's own client.
+#[test]
+fn a_long_answer_of_the_history_arrives_whole() {
+    let names: Vec<String> = (0..8).map(|number| format!("node-{number}")).collect();
+    let cluster = names.iter().fold(Cluster::new(), |cluster, name| {
+        cluster.node(Node::new(name.as_str()))
+    });
+    let cluster = cluster.start().expect("a cluster");
+    let exporter = Exporter::start(&cluster, &names.join(","), &["--history=1h"]);
+    for name in &names {
+        exporter.value_of(&format!("k8s_node_memory_usage_bytes{{node=\"{name}\"}}"));
+    }
+    let client = Client::new(Settings {
+        base: BaseUrl::parse(&format!("http://{}", exporter.address)).expect("a URL"),
+        authorities: Authorities::none(),
+        identity: None,
+        credentials: Credentials::None,
+        headers: Vec::new(),
+        user_agent: "e2e",
+        deadline: PATIENCE,
+        connect_deadline: PATIENCE,
+        keep_idle: PATIENCE,
+    });
+    let caps = Caps {
+        compressed: 64 << 20,
+        inflated: 64 << 20,
+    };
+    // A sample counts for five minutes after it.
+    let start = unix_seconds() + 2;
+    let path = format!(
+        "/api/v1/query_range?query=k8s_node_memory_usage_bytes&start={start}&end={}&step=0.05",
+        start + 280
+    );
+    for _ in 0..2 {
+        let answer = client.get(&path, "*/*", &[], caps).expect("an answer");
+        assert_eq!(answer.status, 200);
+        let mut json = String::new();
+        let mut body = answer.body;
+        body.read_to_string(&mut json).expect("whole");
+        assert!(json.len() > 1_000_000, "{}", json.len());
+        let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        let series = json["data"]["result"].as_array().expect("series");
+        let nodes: Vec<_> = series.iter().map(|each| &each["metric"]["node"]).collect();
+        assert_eq!(nodes, names.iter().collect::<Vec<_>>());
+        for each in series {
+            assert_eq!(each["values"].as_array().map(Vec::len), Some(5601));
+        }
+    }
 }
 
 #[test]

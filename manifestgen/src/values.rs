@@ -338,6 +338,21 @@ pub struct AllNodes {
     pub affinity: Object,
 }
 
+/// How Prometheus reaches the agent's port.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgentEndpoint {
+    /// http or https, which the agent speaks with a web configuration; empty: http.
+    #[schemars(regex(pattern = "^(https?)?$"))]
+    pub scheme: String,
+    /// Whom Prometheus trusts, and the certificate it shows.
+    pub tls_config: Object,
+    /// Keys of Secrets with user and password.
+    pub basic_auth: Object,
+    /// Instead, key of a Secret with a bearer token.
+    pub authorization: Object,
+}
+
 /// The agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -448,6 +463,12 @@ pub struct Agent {
     pub pod_security_context: Object,
     /// Security context of the container: the restricted Pod Security Standard.
     pub security_context: Object,
+    /// With mode deployment: when the kubelet restarts the container. /livez does not depend
+    /// on the backend.
+    pub liveness_probe: Object,
+    /// With mode deployment: when the pod counts as ready: /readyz is OK while there is a
+    /// report that is new enough.
+    pub readiness_probe: Object,
 }
 
 /// Service accounts, one for each program.
@@ -544,6 +565,8 @@ pub struct ServiceMonitor {
     pub basic_auth: Object,
     /// Instead, key of a Secret with a bearer token: `{credentials: {name: my-secret, key: token}}`.
     pub authorization: Object,
+    /// The same for the agent's port, with agent.mode deployment.
+    pub agent: AgentEndpoint,
     /// Relabelings of targets.
     pub relabelings: Vec<Object>,
     /// Relabelings of samples.

@@ -1,11 +1,6 @@
 //! The agent as a service: one pod that stays, reports again and again, and serves
 //! the newest report; with the Service and the ServiceMonitor that lead to it.
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
-use k8s_openapi::api::core::v1::{Container, ContainerPort, Probe, Service};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use serde_json::json;
-
 use super::agent::{in_mode, template};
 use super::exporter::is_scraped;
 use super::monitoring::{
@@ -14,6 +9,9 @@ use super::monitoring::{
 use super::{AGENT_APP, Component, Names, Object, PORT_NAME, add_labels, labels, metadata, typed};
 use crate::overlay::{Condition, Expr, Helper, Rule, text};
 use crate::values::Values;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 /// Reports change every few minutes.
 const SCRAPE_INTERVAL: &str = "60s";
@@ -40,8 +38,8 @@ fn deployment(values: &Values) -> serde_json::Result<Object> {
             protocol: Some("TCP".to_owned()),
             ..ContainerPort::default()
         }]),
-        liveness_probe: probe(contract::path::LIVEZ, 20)?,
-        readiness_probe: probe(contract::path::READYZ, 10)?,
+        liveness_probe: typed(&values.agent.liveness_probe)?,
+        readiness_probe: typed(&values.agent.readiness_probe)?,
         ..Container::default()
     };
     let deployment = Deployment {
@@ -71,21 +69,20 @@ fn deployment(values: &Values) -> serde_json::Result<Object> {
             text("--every={}", vec![Expr::Value("agent.every")]),
         )
         .with(arguments, Rule::Append(&["agent.extraArgs"]))
+        .with(
+            format!("{pod}/spec/containers/0/livenessProbe"),
+            Rule::Block("agent.livenessProbe"),
+        )
+        .with(
+            format!("{pod}/spec/containers/0/readinessProbe"),
+            Rule::Block("agent.readinessProbe"),
+        )
         .comment(
             "/spec/strategy",
             "Two agents at a time would report, and send, everything twice.",
         )
         .chart_only()
         .agent_pod(pod, values, Vec::new())
-}
-
-fn probe(path: &str, period_seconds: i32) -> serde_json::Result<Option<Probe>> {
-    typed(&json!({
-        "httpGet": {"path": path, "port": PORT_NAME},
-        "periodSeconds": period_seconds,
-        "timeoutSeconds": 3,
-        "failureThreshold": 3,
-    }))
 }
 
 fn service(values: &Values) -> serde_json::Result<Object> {
@@ -151,6 +148,22 @@ fn service_monitor(values: &Values) -> serde_json::Result<Object> {
         .set(
             "/spec/namespaceSelector/matchNames/0",
             Expr::Value("namespace"),
+        )
+        .with(
+            "/spec/endpoints/0/scheme",
+            Rule::Optional("serviceMonitor.agent.scheme"),
+        )
+        .with(
+            "/spec/endpoints/0/tlsConfig",
+            Rule::Block("serviceMonitor.agent.tlsConfig"),
+        )
+        .with(
+            "/spec/endpoints/0/basicAuth",
+            Rule::Block("serviceMonitor.agent.basicAuth"),
+        )
+        .with(
+            "/spec/endpoints/0/authorization",
+            Rule::Block("serviceMonitor.agent.authorization"),
         )
         .set("/spec/labelLimit", Expr::Int("serviceMonitor.labelLimit"))
         .comment(

@@ -4,10 +4,10 @@ use contract::series;
 use serde_json::{Value, json};
 
 use super::{
-    AdmissionPolicy, Agent, AgentMode, Alerts, AllNodes, Exporter, ExporterMode, FleetView, Format,
-    GrafanaDashboard, Image, Images, LogLevel, Model, NetworkPolicy, Object, Phase, PrometheusRule,
-    PullPolicy, Rbac, Service, ServiceAccount, ServiceAccounts, ServiceMonitor, Strings, Values,
-    Via,
+    AdmissionPolicy, Agent, AgentEndpoint, AgentMode, Alerts, AllNodes, Exporter, ExporterMode,
+    FleetView, Format, GrafanaDashboard, Image, Images, LogLevel, Model, NetworkPolicy, Object,
+    Phase, PrometheusRule, PullPolicy, Rbac, Service, ServiceAccount, ServiceAccounts,
+    ServiceMonitor, Strings, Values, Via,
 };
 
 /// An object literal.
@@ -112,6 +112,12 @@ impl Default for Values {
                 tls_config: Object::new(),
                 basic_auth: Object::new(),
                 authorization: Object::new(),
+                agent: AgentEndpoint {
+                    scheme: String::new(),
+                    tls_config: Object::new(),
+                    basic_auth: Object::new(),
+                    authorization: Object::new(),
+                },
                 relabelings: Vec::new(),
                 metric_relabelings: Vec::new(),
                 sample_limit: 10_000,
@@ -252,6 +258,8 @@ impl Default for Agent {
             pod_annotations: Strings::new(),
             pod_security_context: pod_security_context(),
             security_context: security_context(),
+            liveness_probe: probe(contract::path::LIVEZ, 20, 3),
+            readiness_probe: probe(contract::path::READYZ, 10, 3),
         }
     }
 }

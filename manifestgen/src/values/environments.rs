@@ -4,7 +4,9 @@
 use serde_json::json;
 
 use super::defaults::{object, resources, strings};
-use super::{AgentMode, ExporterMode, FleetView, Format, Model, PullPolicy, Values, Via};
+use super::{
+    AgentEndpoint, AgentMode, ExporterMode, FleetView, Format, Model, PullPolicy, Values, Via,
+};
 
 impl Values {
     /// For a cluster in which people try things: seldom, small, the newest image.
@@ -84,6 +86,12 @@ impl Values {
     pub fn full_ci() -> [Self; 4] {
         let mut service = Self::full();
         service.agent.mode = AgentMode::Deployment;
+        let web = "--web-config-file=/etc/web/web.yml";
+        service.agent.extra_args.push(web.to_owned());
+        let agent = &mut service.agent;
+        for probe in [&mut agent.liveness_probe, &mut agent.readiness_probe] {
+            probe["httpGet"]["scheme"] = "HTTPS".into();
+        }
         service.exporter.via = Via::Kubelet;
         let mut shards = Self::full();
         shards.exporter.mode = ExporterMode::Statefulset;
@@ -186,6 +194,14 @@ impl Values {
         values.service_monitor.basic_auth =
             object(json!({"username": secret("user"), "password": secret("password")}));
         values.service_monitor.authorization = object(json!({"credentials": secret("token")}));
+        values.service_monitor.agent = AgentEndpoint {
+            scheme: "https".to_owned(),
+            tls_config: object(
+                json!({"ca": {"secret": secret("ca.crt")}, "serverName": "agent.example.org"}),
+            ),
+            basic_auth: values.service_monitor.basic_auth.clone(),
+            authorization: values.service_monitor.authorization.clone(),
+        };
         values.service_monitor.relabelings = vec![object(
             json!({"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "host"}),
         )];
