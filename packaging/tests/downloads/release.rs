@@ -264,12 +264,30 @@ fn fish_completes_flags_and_words() {
 }
 
 #[test]
-fn zsh_reads_its_completions() {
+fn zsh_reads_one_specification_for_each_flag() {
     for program in PROGRAMS {
         let script = unpacked(program, &format!("completions/_{program}"));
-        shown(Command::new("zsh").arg("-n").arg(&script));
         let text = fs::read_to_string(&script).expect("a script");
         assert!(text.starts_with(&format!("#compdef {program}\n")));
+        // What zsh's own function would be given.
+        let stage = "_arguments() { print -rl -- \"$@\" }; source \"$0\"";
+        let specifications = shown(Command::new("zsh").args(["-f", "-c", stage]).arg(&script));
+        let help = shown(Command::new(unpacked(program, program)).arg("--help"));
+        let flags = help.lines().filter(|line| line.starts_with("  -")).count();
+        let listed = specifications
+            .lines()
+            .filter(|line| !line.starts_with("::"));
+        assert_eq!(listed.count(), flags, "{specifications}");
+        let expected = match program {
+            "k8s-ai-agent" => "::doctor:(doctor)",
+            _ => {
+                "--enable-kubelet=[read the kubelet's /metrics/resource, the cheap source of CPU and memory]:value:(true false)"
+            }
+        };
+        assert!(
+            specifications.lines().any(|line| line == expected),
+            "{expected} in\n{specifications}"
+        );
     }
 }
 
