@@ -105,11 +105,11 @@ bench-load:
     cargo run --quiet -p bench --bin bench -- load
 
 # Exporters under random troubles, for so many minutes after warming up for some twelve: no number may be wrong, nothing may grow.
-soak minutes="60" *seed:
+soak minutes="60" *options:
     scripts/setup build musl
     cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
     cargo build --locked -p e2e --bin soak
-    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter target/debug/soak {{ minutes }} {{ seed }}
+    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter target/debug/soak {{ minutes }} {{ options }}
 
 # How good the agent's forecasts are and what they cost, against named peers in the same run.
 bench-agent: release

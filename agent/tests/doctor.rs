@@ -40,6 +40,13 @@ fn matrix(query: &Query, start: i64, every: i64) -> Answer {
     result("matrix", &json!([{"metric": {}, "values": samples}]))
 }
 
+/// One series that begins at `beginning`, at the moments of a range query.
+fn since(query: &Query, beginning: i64) -> Answer {
+    let behind = (beginning - query.start).max(0);
+    let steps = (behind + query.step - 1) / query.step;
+    matrix(query, query.start + steps * query.step, query.step)
+}
+
 /// A backend that has all it should, for the last 20 days.
 fn healthy(query: &Query) -> Answer {
     const HELD_SECONDS: i64 = 20 * 86_400;
@@ -52,12 +59,7 @@ fn healthy(query: &Query) -> Answer {
     }
     if query.is_range() {
         let beginning = unix_now() - HELD_SECONDS;
-        let behind = (beginning - query.start).max(0);
-        return matrix(
-            query,
-            query.start + (behind + query.step - 1) / query.step * query.step,
-            query.step,
-        );
+        return since(query, beginning);
     }
     match query.query.as_str() {
         "vector(time())" => vector(at, &[(json!({}), unix_now().to_string())]),
@@ -429,10 +431,7 @@ fn young_series_are_told_how_long_to_wait() {
         let backend = Backend::start_whole(move |query| {
             let began = unix_now() - age;
             if query.is_range() {
-                let first = query
-                    .start
-                    .max((began + query.step - 1) / query.step * query.step);
-                return matrix(query, first, query.step);
+                return since(query, began);
             }
             match query.query.as_str() {
                 "count(k8s_node_cpu_usage_cores)" if query.end < began => vector(query.end, &[]),

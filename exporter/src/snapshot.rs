@@ -99,7 +99,7 @@ impl NodeState {
 
     /// Forgets all usage: the API server knows no such node any more.
     pub fn forget(&mut self) {
-        self.usage = Usage::default();
+        self.usage.forget();
         self.active_pods = None;
         self.object = None;
         self.gone = true;

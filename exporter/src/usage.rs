@@ -246,6 +246,14 @@ pub struct Arrival {
 const MOST_KILLS: f64 = 1e6;
 
 impl Usage {
+    /// Forgets all but what it counted itself: a counter does not fall.
+    pub fn forget(&mut self) {
+        *self = Self {
+            oom_kills: self.oom_kills,
+            ..Self::default()
+        };
+    }
+
     /// Takes a reading of `/metrics/resource`. Returns what was left out.
     pub fn observe_resource(&mut self, reading: &Reading, arrival: Arrival) -> Tally {
         let until = arrival.now + arrival.fresh_for;

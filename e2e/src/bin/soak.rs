@@ -1,4 +1,5 @@
-//! `just soak MINUTES [SEED]`: exporters under random troubles, at rounds of a second.
+//! `just soak MINUTES [SEED [MILLISECONDS]]`: exporters under random troubles, at rounds of
+//! a second or so long.
 //!
 //! Exits with 1 where a number was wrong or an exporter grew, with 2 on usage.
 
@@ -51,10 +52,16 @@ fn settings() -> Result<Settings, String> {
             .unwrap_or_default()
             .as_secs(),
     };
+    let interval = match words.next() {
+        Some(millis) => millis
+            .parse()
+            .map_err(|_| format!("{millis:?}: expected the milliseconds of a round"))?,
+        None => 1000,
+    };
     Ok(Settings {
         program: program.into(),
         seed,
-        interval: Duration::from_secs(1),
+        interval: Duration::from_millis(interval),
         tour: usize::MAX,
         warm_up: 20,
         end: End::Time(Duration::from_secs(60) * minutes),

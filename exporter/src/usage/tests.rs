@@ -293,6 +293,23 @@ fn an_interval_is_never_counted_twice_when_an_old_body_comes_again() {
 }
 
 #[test]
+fn kills_counted_so_far_outlive_a_node_that_is_gone_for_a_while() {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    let kills = |usage: &mut Usage, oom, at| {
+        let reading = containers(vec![container("a", 1.0, 0.0, oom, at)]);
+        usage.observe_cadvisor(reading, arrival(now), false);
+        usage.oom_kills(now)
+    };
+    kills(&mut usage, 0.0, 1000);
+    assert_eq!(kills(&mut usage, 3.0, 2000), Some(3));
+    usage.forget();
+    assert_eq!(usage.oom_kills(now), None, "nothing is known of it now");
+    assert_eq!(kills(&mut usage, 9.0, 3000), Some(3));
+    assert_eq!(kills(&mut usage, 10.0, 4000), Some(4));
+}
+
+#[test]
 fn an_absurd_number_of_kills_is_not_counted() {
     let now = Instant::now();
     let mut usage = Usage::default();
