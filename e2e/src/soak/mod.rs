@@ -349,14 +349,17 @@ impl Soak {
 
     /// Nothing is wrong but that tokens rotate: nothing may fail.
     fn calm(&mut self) {
-        let before: Vec<f64> = self.watches.iter().map(Watch::failures).collect();
+        let before: Vec<f64> = {
+            let watches = self.watches.iter();
+            watches.map(|watch| watch.failures(&self.nodes)).collect()
+        };
         if self.plan.once_in(2) {
             plan::Trouble::Token.begin(&self.cluster);
             self.rotations += 1;
         }
         self.pass(CALM_ROUNDS);
         for (watch, before) in self.watches.iter_mut().zip(before) {
-            let more = watch.failures() - before;
+            let more = watch.failures(&self.nodes) - before;
             if more > 0.0 {
                 watch.tell_failures_in_calm(more);
             }

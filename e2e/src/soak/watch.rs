@@ -326,12 +326,14 @@ impl Watch {
         times.iter().rev().take_while(|at| **at > since).count()
     }
 
-    /// Scrapes that failed so far, samples and lines that were left out not counted.
-    pub fn failures(&self) -> f64 {
+    /// Scrapes that failed so far, samples and lines that were left out not counted. Nor are
+    /// those of a machine that boots: for a moment it has no sample yet.
+    pub fn failures(&self, nodes: &Nodes) -> f64 {
         let failures = self.page.samples.iter().filter(|(name, _)| {
             name.starts_with("k8s_ai_exporter_scrape_errors_total")
                 && !label(name, "reason").ends_with("_sample")
                 && !label(name, "reason").ends_with("_line")
+                && nodes.present.get(&label(name, "node")) != Some(&false)
         });
         failures.map(|(_, count)| count).sum()
     }
