@@ -1,11 +1,12 @@
 //! The programs as they are shipped, for this machine, and their images: made once
 //! a test run.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use e2e::{Scratch, run};
+use e2e::run;
 
 /// Tag of the images.
 pub(crate) const TAG: &str = "v0.0.0-test";
@@ -77,15 +78,22 @@ pub(crate) fn make_images(folder: &Path) {
     assert_eq!(code, Some(0), "{err}");
 }
 
+/// An empty folder of this test run; it stays until the next.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
 /// The folder with the images of both programs.
 pub(crate) fn images() -> &'static Path {
-    static IMAGES: OnceLock<Scratch> = OnceLock::new();
-    let scratch = IMAGES.get_or_init(|| {
-        let scratch = Scratch::new("images");
-        make_images(scratch.path());
-        scratch
-    });
-    scratch.path()
+    static IMAGES: OnceLock<PathBuf> = OnceLock::new();
+    IMAGES.get_or_init(|| {
+        let images = folder("images");
+        make_images(&images);
+        images
+    })
 }
 
 /// The archive of a program's image.

@@ -58,7 +58,9 @@ impl Engine {
         let host = format!("unix://{}/docker.sock", folder.display());
         // Networks and firewall stay as they are: the containers use the host's.
         let daemon = Process::start(
-            as_root("dockerd")
+            // What it mounts goes with it.
+            as_root("unshare")
+                .args(["--mount", "dockerd"])
                 .arg(format!("--host={host}"))
                 .arg(format!("--data-root={}", folder.join("data").display()))
                 .arg(format!("--exec-root={}", folder.join("exec").display()))

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use e2e::{Scratch, run};
 use serde_json::Value;
 
-use crate::built::{CREATED, images, make_images, packaging, platform, programs, root};
+use crate::built::{CREATED, folder, images, make_images, packaging, platform, programs, root};
 use crate::registry::Registry;
 
 const PROGRAMS: [&str; 2] = ["k8s-ai-exporter", "k8s-ai-agent"];
@@ -34,23 +34,18 @@ fn make_release(folder: &Path) {
 
 /// The folder of a release, its archives unpacked.
 fn release() -> &'static Path {
-    static RELEASE: OnceLock<Scratch> = OnceLock::new();
-    let scratch = RELEASE.get_or_init(|| {
-        let scratch = Scratch::new("release");
-        make_release(scratch.path());
+    static RELEASE: OnceLock<PathBuf> = OnceLock::new();
+    RELEASE.get_or_init(|| {
+        let release = folder("release");
+        make_release(&release);
         for program in PROGRAMS {
-            let archive = scratch.path().join(format!("{}.tar.gz", stem(program)));
+            let archive = release.join(format!("{}.tar.gz", stem(program)));
             let mut tar = Command::new("tar");
-            shown(
-                tar.args(["--extract", "--file"])
-                    .arg(archive)
-                    .arg("--directory")
-                    .arg(scratch.path()),
-            );
+            tar.args(["--extract", "--file"]).arg(archive);
+            shown(tar.arg("--directory").arg(&release));
         }
-        scratch
-    });
-    scratch.path()
+        release
+    })
 }
 
 fn stem(program: &str) -> String {
