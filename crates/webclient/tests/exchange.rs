@@ -256,6 +256,37 @@ fn a_client_certificate_opens_what_is_closed_without_one() {
     }
 }
 
+/// With TLS 1.3 a server judges the client's certificate when the client is writing
+/// already: its explanation must not be lost to the reset of the connection.
+#[test]
+fn a_server_that_turns_us_away_while_we_write_is_understood() {
+    let scratch = Scratch::new("alert");
+    let own = authority("own");
+    let config = Arc::new(server_config(&own, true));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("https://{}", listener.local_addr().expect("bound"));
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().expect("a connection");
+        let mut connection = ServerConnection::new(config).expect("a configuration");
+        while connection.complete_io(&mut socket).is_ok() {}
+        let _ = connection.write_tls(&mut socket);
+        // Closed with bytes unread, the connection is reset.
+    });
+    let client = Client::new(settings(&url, trust(&own, &scratch)));
+    let content = Content {
+        media_type: "text/plain",
+        // More than both systems take off our hands.
+        bytes: &vec![b'x'; 32 << 20],
+    };
+    match client.post("/", content, &[], CAPS).expect_err("closed") {
+        Failure::Tls { problem, .. } => assert_eq!(
+            problem,
+            "the server asks for a client certificate, and none was given"
+        ),
+        failure => panic!("{failure}"),
+    }
+}
+
 #[test]
 fn files_that_are_no_identity_are_named_with_what_was_expected() {
     let scratch = Scratch::new("identity");
