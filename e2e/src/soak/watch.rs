@@ -277,15 +277,15 @@ impl Watch {
         };
         for node in &known {
             for (series, family) in Known::ALL {
-                let endpoint = match series {
-                    Known::Pods => "pods",
-                    Known::Cpu | Known::Memory => "resource",
+                let answered = match series {
+                    // A node that has come, or that the API server did not know, is there
+                    // once it answers for itself: only lists of pods after that have it.
+                    Known::Pods => self
+                        .first(node, "resource", since)
+                        .map_or(0, |known| self.rounds(node, "pods", known)),
+                    Known::Cpu | Known::Memory => self.rounds(node, "resource", since),
                 };
-                // A node that the API server did not know is there again once it answers
-                // for itself, whatever the list of pods says.
-                if self.rounds(node, endpoint, since) < 2
-                    || self.rounds(node, "resource", since) < 2
-                {
+                if answered < 2 {
                     waiting = true;
                     continue;
                 }
@@ -318,12 +318,16 @@ impl Watch {
 
     /// Good scrapes of an endpoint since then.
     fn rounds(&self, node: &str, endpoint: &str, since: SystemTime) -> usize {
-        let since = since
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs_f64();
         let times = self.times(node, endpoint);
-        times.iter().rev().take_while(|at| **at > since).count()
+        let newer = times.iter().rev();
+        newer.take_while(|at| **at > unix_seconds(since)).count()
+    }
+
+    /// The first good scrape of an endpoint since then.
+    fn first(&self, node: &str, endpoint: &str, since: SystemTime) -> Option<SystemTime> {
+        let mut times = self.times(node, endpoint).iter();
+        let first = times.find(|at| **at > unix_seconds(since))?;
+        Some(UNIX_EPOCH + Duration::from_secs_f64(*first))
     }
 
     /// Scrapes that failed so far, samples and lines that were left out not counted. Nor are
@@ -418,4 +422,9 @@ fn label(name: &str, label: &str) -> String {
         .and_then(|(_, rest)| rest.split_once('"'))
         .map(|(value, _)| value.to_owned())
         .unwrap_or_default()
+}
+
+fn unix_seconds(at: SystemTime) -> f64 {
+    let since = at.duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
 }
