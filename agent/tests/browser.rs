@@ -1,7 +1,7 @@
 //! The HTML report in a real browser: nothing overflows or overlaps at any width,
 //! every text can be read in light and dark, and nothing is fetched from anywhere.
 //!
-//! `scripts/setup chromium` installs the browser; without it these tests fail.
+//! `dev/scripts/setup chromium` installs the browser; without it these tests fail.
 
 mod scripted;
 
@@ -119,7 +119,7 @@ fn chromium(scheme: &str, what: &[&str], page: &Path) -> String {
             r#"for name in chromium chromium-browser google-chrome; do
                 command -v "$name" >/dev/null && exec "$name" "$@"
             done
-            echo "Chromium is missing: run scripts/setup chromium" >&2; exit 1"#,
+            echo "Chromium is missing: run dev/scripts/setup chromium" >&2; exit 1"#,
             "sh",
             "--headless",
             "--disable-gpu",

@@ -75,7 +75,7 @@ impl Stage {
 
     /// Exit code, and what was said.
     fn run(&self, environment: &[(&str, &str)]) -> (Option<i32>, String) {
-        let output = Command::new("scripts/e2e")
+        let output = Command::new("dev/scripts/e2e")
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             .env_remove("PROMETHEUS_URL")
             .envs([("REGISTRY", "registry.example.org/team"), ("TAG", "v9")])

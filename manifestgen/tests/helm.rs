@@ -1,7 +1,7 @@
 //! The chart in the hands of real Helm 3 and 4, and what comes out of it in
 //! those of kubectl, a schema validator and a reader of YAML 1.1.
 //!
-//! `scripts/setup helm` fetches the programs; without them these tests fail.
+//! `dev/scripts/setup helm` fetches the programs; without them these tests fail.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,12 +24,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A program that `scripts/setup helm` has put into the cache.
+/// A program that `dev/scripts/setup helm` has put into the cache.
 fn tool(path: &str) -> PathBuf {
     let path = root().join(".cache").join(path);
     assert!(
         path.exists(),
-        "{} is missing: run `scripts/setup helm`",
+        "{} is missing: run `dev/scripts/setup helm`",
         path.display()
     );
     path

@@ -108,7 +108,7 @@ fn every_command_of_the_pages_does_what_it_says() {
     let tools = root().join(".cache/helm/4");
     assert!(
         tools.join("helm").exists(),
-        "Helm is missing: run `scripts/setup helm`"
+        "Helm is missing: run `dev/scripts/setup helm`"
     );
     let stage = Folder(std::env::temp_dir().join(format!("pages-{}", std::process::id())));
     let bin = stage.0.join("bin");

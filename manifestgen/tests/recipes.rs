@@ -37,7 +37,7 @@ impl Stage {
 
     /// Exit code, and what was said.
     fn run(&self, args: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
-        let output = Command::new("scripts/cluster")
+        let output = Command::new("dev/scripts/cluster")
             .args(args)
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             .env_remove("REGISTRY")

@@ -351,7 +351,7 @@ impl Cluster {
             .join("helm");
         assert!(
             helm.exists(),
-            "{} is missing: run `scripts/setup helm`",
+            "{} is missing: run `dev/scripts/setup helm`",
             helm.display()
         );
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");

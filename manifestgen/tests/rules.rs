@@ -2,7 +2,7 @@
 //! when it should, stays silent when it should, and is not fooled by targets
 //! or jobs that are not there at all.
 //!
-//! `scripts/setup prometheus` installs promtool; without it these tests fail.
+//! `dev/scripts/setup prometheus` installs promtool; without it these tests fail.
 
 use std::fs;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ fn promtool(values: &Values, name: &str, verb: &str, test: Option<&Value>) {
         .args([verb, "rules", file])
         .current_dir(&folder.0)
         .output()
-        .expect("promtool is missing: run `scripts/setup prometheus`");
+        .expect("promtool is missing: run `dev/scripts/setup prometheus`");
     assert!(
         output.status.success(),
         "{name}: {}{}",

@@ -269,7 +269,7 @@ mod tests {
         assert!(text.contains(&line), "{text}");
     }
 
-    /// `scripts/setup prometheus` installs promtool; without it this test fails.
+    /// `dev/scripts/setup prometheus` installs promtool; without it this test fails.
     #[test]
     fn promtool_has_nothing_to_say_about_it() {
         let mut promtool = Command::new("promtool")
@@ -278,7 +278,7 @@ mod tests {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("promtool is missing: run `scripts/setup prometheus`");
+            .expect("promtool is missing: run `dev/scripts/setup prometheus`");
         let mut input = promtool.stdin.take().expect("piped");
         input
             .write_all(render(&report()).as_bytes())

@@ -1,0 +1,44 @@
+//! What must hold for any bytes that a program reads from the network or its user.
+//!
+//! One function a target: it panics where something does not hold. `dev/fuzz` calls them
+//! with what a fuzzer makes up, and this crate's test with what was found before and
+//! with pieces of real captures. Out of scope: making bytes up.
+
+mod exposition_text;
+mod range_query;
+mod status;
+mod text;
+
+/// Takes any bytes, and panics where something does not hold.
+pub type Target = fn(&[u8]);
+
+/// All targets, with the names of their corpora.
+pub const TARGETS: [(&str, Target); 5] = [
+    ("exposition", exposition_text::check),
+    ("range_query", range_query::check),
+    ("quantity", text::check_quantity),
+    ("duration", text::check_duration),
+    ("status", status::check),
+];
+
+/// Runs one target.
+///
+/// # Panics
+/// When there is none of this name, or something does not hold.
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|(known, _)| *known == name);
+    let (_, check) = target.unwrap_or_else(|| panic!("no target {name:?}"));
+    check(bytes);
+}
+
+/// Bytes in pieces: their lengths follow from the bytes, so that a finding can be
+/// replayed.
+fn pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let length = usize::from(*rest.first()?) % 31 + 1;
+        let piece;
+        (piece, rest) = rest.split_at(length.min(rest.len()));
+        Some(piece)
+    })
+}

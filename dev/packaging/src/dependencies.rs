@@ -1,0 +1,179 @@
+//! What a program is made of: the list that `cargo auditable` has left in it, and
+//! what the packages' own manifests say of licences.
+//!
+//! In scope: reading both. Out of scope: what documents are made of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Largest list that is read out of a program, compressed or not.
+const MAX_LIST: usize = 8 << 20;
+
+/// A package in a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Whether it comes from crates.io; otherwise it is one of ours.
+    pub public: bool,
+    /// Whether its code is in the program, and not only in what built it.
+    pub runtime: bool,
+    /// Whether it is the program itself.
+    pub root: bool,
+    /// Places in the list of the packages that it stands on.
+    pub dependencies: Vec<usize>,
+}
+
+/// The packages that the program was built from.
+///
+/// # Errors
+/// When there is no list in the program, or not one that can be read.
+pub fn of(program: &[u8]) -> Result<Vec<Package>, String> {
+    let list = auditable_info::json_from_slice(program, MAX_LIST).map_err(|error| {
+        format!("no list of its dependencies ({error}); build it by dev/scripts/build")
+    })?;
+    let list: Value = serde_json::from_str(&list)
+        .map_err(|error| format!("list of its dependencies: {error}"))?;
+    let packages = list["packages"].as_array().map(Vec::as_slice);
+    let packages = packages.unwrap_or_default().iter().map(|entry| {
+        let text = |key: &str| entry[key].as_str().map(str::to_owned);
+        let indices = entry["dependencies"].as_array().map(Vec::as_slice);
+        Some(Package {
+            name: text("name")?,
+            version: text("version")?,
+            public: entry["source"] == "crates.io",
+            // Left out where it is the usual.
+            runtime: entry["kind"] != "build",
+            root: entry["root"] == true,
+            dependencies: indices
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|index| usize::try_from(index.as_u64()?).ok())
+                .collect(),
+        })
+    });
+    packages
+        .collect::<Option<Vec<Package>>>()
+        .filter(|packages| packages.iter().any(|package| package.root))
+        .ok_or_else(|| "list of its dependencies: not in the form of cargo auditable".to_owned())
+}
+
+/// What a package's manifest says, and where it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Licences, as an SPDX expression.
+    pub license: String,
+    /// Folder with its sources.
+    pub folder: PathBuf,
+}
+
+/// Every package of the workspace, by name and version.
+pub type Origins = BTreeMap<(String, String), Origin>;
+
+/// Asks cargo about every package that the workspace in `root` builds from.
+///
+/// # Errors
+/// When cargo cannot tell.
+pub fn origins(root: &Path) -> Result<Origins, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--locked", "--format-version", "1"])
+        .current_dir(root)
+        .output()
+        .map_err(|error| format!("cargo metadata: {error}"))?;
+    if !output.status.success() {
+        let problem = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("cargo metadata: {}", problem.trim()));
+    }
+    let metadata: Value = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("cargo metadata: {error}"))?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let origins = packages.filter_map(|package| {
+        let text = |key: &str| package[key].as_str().map(str::to_owned);
+        let manifest = PathBuf::from(text("manifest_path")?);
+        let origin = Origin {
+            // The form that crates used before SPDX.
+            license: text("license").unwrap_or_default().replace('/', " OR "),
+            folder: manifest.parent()?.to_owned(),
+        };
+        Some(((text("name")?, text("version")?), origin))
+    });
+    Ok(origins.collect())
+}
+
+/// The texts of licences and notices among a package's sources, by their paths.
+///
+/// # Errors
+/// Whatever the file system reports.
+pub fn notices(folder: &Path) -> io::Result<Vec<(PathBuf, String)>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next)? {
+            let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+            if kind.is_dir() {
+                folders.push(path);
+            } else if is_notice(&path) {
+                let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+                found.push((path, text));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_notice(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.to_ascii_lowercase();
+    let begins = [
+        "license",
+        "licence",
+        "copying",
+        "copyright",
+        "notice",
+        "unlicense",
+    ]
+    .iter()
+    .any(|word| name.starts_with(word));
+    let is_text = match name.rsplit_once('.') {
+        None => true,
+        Some((_, suffix)) => matches!(suffix, "md" | "txt" | "0") || suffix.len() > 4,
+    };
+    begins && is_text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn licences_are_told_from_code_about_licences() {
+        for name in [
+            "LICENSE",
+            "LICENSE-MIT",
+            "license.txt",
+            "COPYRIGHT",
+            "NOTICE.md",
+            "LICENSE.Apache",
+        ] {
+            assert!(is_notice(Path::new(name)), "{name}");
+        }
+        for name in ["license.rs", "src", "README.md", "licenses.json"] {
+            assert!(!is_notice(Path::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_program_without_a_list_says_how_to_get_one() {
+        let problem = of(b"\x7fELF").expect_err("no list");
+        assert!(problem.contains("dev/scripts/build"), "{problem}");
+    }
+}
