@@ -1,13 +1,9 @@
-//! What a live cluster says to our objects: before ([`preflight`]), beside
-//! ([`diff`]) and after ([`status`]) they are applied.
+//! Requests to a live cluster, and the table that [`preflight`] prints.
 //!
-//! In scope: reading, and dry runs on the server. Out of scope: changing
-//! anything. Each look is one list of rows, a verdict each, so that a person
-//! reads a table and a pipeline an exit code.
+//! Read-only. A check is a list of rows with a verdict each: a person reads the
+//! table, a pipeline the exit code.
 
-pub mod diff;
 pub mod preflight;
-pub mod status;
 
 use std::fmt;
 use std::time::Duration;
@@ -119,27 +115,12 @@ struct Refusal {
     message: String,
 }
 
-/// One request, within the deadline. Refusals are answers, silence is not.
+/// Sends one request within the deadline. A refusal is an answer.
 async fn ask(
     client: &Client,
     request: http::request::Builder,
     body: Vec<u8>,
 ) -> Result<Answer, Failure> {
-    let text = match ask_text(client, request, body).await? {
-        Ok(text) => text,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    serde_json::from_str(&text)
-        .map(Ok)
-        .map_err(|error| Failure::Unreachable(format!("the answer is no JSON: {error}")))
-}
-
-/// The same for an answer of any kind.
-async fn ask_text(
-    client: &Client,
-    request: http::request::Builder,
-    body: Vec<u8>,
-) -> Result<Result<String, Refusal>, Failure> {
     let request = request
         .body(body)
         .map_err(|error| Failure::Unreachable(error.to_string()))?;
@@ -148,7 +129,9 @@ async fn ask_text(
             "no answer within {} s",
             DEADLINE.as_secs()
         ))),
-        Ok(Ok(text)) => Ok(Ok(text)),
+        Ok(Ok(text)) => serde_json::from_str(&text)
+            .map(Ok)
+            .map_err(|error| Failure::Unreachable(format!("the answer is not JSON: {error}"))),
         Ok(Err(Error::Api(status))) => Ok(Err(Refusal {
             code: status.code,
             message: status.message,
@@ -206,17 +189,16 @@ const fn resource(kind: &'static str, plural: &'static str) -> Resource {
     Resource { kind, plural }
 }
 
-/// One of our objects with its address.
-struct Located<'a> {
-    tree: &'a Value,
+/// Address of an object in the API.
+struct Located {
     group: String,
     plural: &'static str,
     namespace: Option<String>,
     path: String,
 }
 
-/// Where an object is, or would be.
-fn locate(tree: &Value) -> Option<Located<'_>> {
+/// Returns the address of an object; `None` for a kind that is not in [`RESOURCES`].
+fn locate(tree: &Value) -> Option<Located> {
     let text = |pointer| tree.pointer(pointer).and_then(Value::as_str);
     let kind = text("/kind")?;
     let version = text("/apiVersion")?;
@@ -232,16 +214,9 @@ fn locate(tree: &Value) -> Option<Located<'_>> {
         None => format!("{root}/{plural}/{name}"),
     };
     Some(Located {
-        tree,
         group,
         plural,
         namespace,
         path,
     })
-}
-
-/// Kind and name, as in `DaemonSet k8s-ai-exporter`.
-fn title(tree: &Value) -> String {
-    let text = |pointer| tree.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
-    format!("{} {}", text("/kind"), text("/metadata/name"))
 }

@@ -5,18 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use argh::FromArgs;
-use k8s_openapi::jiff::Timestamp;
-use manifestgen::cluster::{self, Failure};
+use manifestgen::cluster::{Failure, preflight};
 use manifestgen::output::{self, Files};
 use manifestgen::values::Values;
 
-/// Writes deploy/ and helm/ from one typed source, and asks a live cluster about it.
+/// Writes deploy/ and helm/ from one typed source, and checks whether a cluster is ready for them.
 #[derive(FromArgs)]
 #[argh(
     error_code(0, "Done; with check: nothing differs."),
     error_code(
         1,
-        "With check: the named files differ. With preflight, diff, status: a row is BAD. \
+        "With check: the named files differ. With preflight: a row is BAD. \
          Otherwise: nothing was written."
     ),
     error_code(2, "An argument is not usable."),
@@ -34,8 +33,6 @@ enum Command {
     Check(Check),
     Render(Render),
     Preflight(Preflight),
-    Diff(Diff),
-    Status(Status),
 }
 
 /// write what differs
@@ -81,33 +78,6 @@ struct Preflight {
     /// label release of ServiceMonitor and PrometheusRule
     #[argh(option)]
     release: Option<String>,
-}
-
-/// what applying would change, by a dry run on the server
-#[derive(FromArgs)]
-#[argh(subcommand, name = "diff")]
-struct Diff {
-    /// namespace of the objects
-    #[argh(option)]
-    namespace: Option<String>,
-    /// label release of ServiceMonitor and PrometheusRule
-    #[argh(option)]
-    release: Option<String>,
-    /// registry and path in place of your-registry
-    #[argh(option)]
-    registry: Option<String>,
-    /// tag of both images
-    #[argh(option)]
-    tag: Option<String>,
-}
-
-/// rollout, each exporter's readiness, the agent's last success
-#[derive(FromArgs)]
-#[argh(subcommand, name = "status")]
-struct Status {
-    /// namespace of the objects
-    #[argh(option)]
-    namespace: Option<String>,
 }
 
 /// The defaults with what the command line changes.
@@ -189,42 +159,19 @@ fn main() -> ExitCode {
                 output::write(&render.output, files).map(|_| Vec::new())
             })
         }
-        Command::Preflight(look) => {
+        Command::Preflight(arguments) => {
             let changes = Changes {
-                namespace: look.namespace,
-                release: look.release,
+                namespace: arguments.namespace,
+                release: arguments.release,
                 ..Changes::default()
             };
-            ask(Look::Preflight, &changes.values())
-        }
-        Command::Diff(look) => {
-            let changes = Changes {
-                namespace: look.namespace,
-                release: look.release,
-                registry: look.registry,
-                tag: look.tag,
-            };
-            ask(Look::Diff, &changes.values())
-        }
-        Command::Status(look) => {
-            let changes = Changes {
-                namespace: look.namespace,
-                ..Changes::default()
-            };
-            ask(Look::Status, &changes.values())
+            run_preflight(&changes.values())
         }
     }
 }
 
-/// What to ask the cluster.
-enum Look {
-    Preflight,
-    Diff,
-    Status,
-}
-
-/// Asks the cluster of the current kubeconfig, and prints the table.
-fn ask(look: Look, values: &Values) -> ExitCode {
+/// Checks the cluster of the current kubeconfig, and prints the table.
+fn run_preflight(values: &Values) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -236,11 +183,7 @@ fn ask(look: Look, values: &Values) -> ExitCode {
         let client = kube::Client::try_default()
             .await
             .map_err(|error| Failure::Unreachable(error.to_string()))?;
-        match look {
-            Look::Preflight => cluster::preflight::preflight(&client, values).await,
-            Look::Diff => cluster::diff::diff(&client, values).await,
-            Look::Status => cluster::status::status(&client, values, Timestamp::now()).await,
-        }
+        preflight::preflight(&client, values).await
     });
     match report {
         Ok(report) => say(&report.to_string(), u8::from(report.is_bad())),

@@ -56,7 +56,7 @@ apply) exec "$REAL/kubectl" label --local -f "$3" read=yes -o name ;;
 label) exec "$REAL/kubectl" label --local -f "$(file "$@")" "$5" --overwrite -o name ;;
 set) exec "$REAL/kubectl" set env --local -f "$(file "$@")" "$6" -o name ;;
 patch) exec "$REAL/kubectl" patch --local -f "$(file "$@")" -p "$6" -o name ;;
-get | port-forward | create | logs | describe | proxy | config) ;;
+diff | rollout | get | port-forward | create | logs | describe | proxy | config) ;;
 *) echo "what is kubectl $1?" >&2; exit 1 ;;
 esac
 "#;
@@ -69,7 +69,7 @@ grep -q "^$1[ :]" "$PROJECT/justfile" || { echo "there is no recipe $1" >&2; exi
 /// manifestgen is the one under test; nothing else of cargo is of interest here.
 const CARGO: &str = r#"#!/bin/sh
 case "$*" in
-"run -p manifestgen -- preflight"* | "run -p manifestgen -- diff"* | "run -p manifestgen -- status"*) ;;
+"run -p manifestgen -- preflight"*) ;;
 "run -p manifestgen -- "*) shift 4; exec "$MANIFESTGEN" "$@" ;;
 esac
 "#;

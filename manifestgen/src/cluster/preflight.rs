@@ -101,7 +101,7 @@ async fn permissions(client: &Client, trees: &[&Value]) -> Result<Vec<Row>, Fail
 
 async fn may(
     client: &Client,
-    located: &Located<'_>,
+    located: &Located,
     verb: &str,
 ) -> Result<Result<(), String>, Failure> {
     let review = json!({
