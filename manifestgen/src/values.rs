@@ -88,7 +88,7 @@ pub struct Values {
     pub service_account: ServiceAccounts,
     /// The exporter's ClusterRole and its binding.
     pub rbac: Rbac,
-    /// What the exporter's service account may reach through nodes/proxy.
+    /// Limits on nodes/proxy requests of the exporter's service account through the API server.
     pub admission_policy: AdmissionPolicy,
     /// Service in front of the exporter.
     pub service: Service,
@@ -235,8 +235,11 @@ pub struct Exporter {
     /// share all nodes, for clusters where no DaemonSet can run. standalone: one pod reads all
     /// nodes and keeps a history, which the agent asks; nothing is made for Prometheus or Grafana.
     pub mode: ExporterMode,
-    /// The way to the kubelets. proxy: the API server's. kubelet: their own port, with the lesser
-    /// right nodes/metrics, where the kubelets' certificates are signed by an authority.
+    /// How the kubelets are read. kubelet: at their own port, with the permission nodes/metrics,
+    /// which reads metrics and nothing else: recommended wherever their serving certificates
+    /// are signed by an authority that the pods have (`manifestgen preflight` checks). proxy:
+    /// through the API server, which works in every cluster, with nodes/proxy: a stolen token
+    /// runs commands in every pod of each node whose port 10250 it reaches, admission policy or not.
     pub via: Via,
     /// With via kubelet: file with the authorities of the kubelets' certificates.
     #[schemars(regex(pattern = FILE))]
@@ -502,16 +505,16 @@ pub struct Rbac {
     pub create: bool,
 }
 
-/// What the exporter may reach.
+/// Limits on the exporter's requests through the API server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdmissionPolicy {
-    /// Create the ValidatingAdmissionPolicy, where exporter.via is proxy. Without it the
-    /// permission nodes/proxy reaches everything that a kubelet serves, running commands in
-    /// containers included.
+    /// Create the ValidatingAdmissionPolicy, where exporter.via is proxy: two metrics paths, no
+    /// other port. It covers requests through the API server only; a kubelet's own port, 10250,
+    /// holds the same token to RBAC alone, which lets nodes/proxy run commands in containers.
     pub enabled: bool,
-    /// With exporter.mode daemonset: also refuse other nodes than the pod's own. Turn it off
-    /// for an exporter that is given `--node-name` with several nodes.
+    /// With exporter.mode daemonset: through the API server, also refuse other nodes than the
+    /// pod's own. Turn it off for an exporter that is given `--node-name` with several nodes.
     pub own_node_only: bool,
 }
 

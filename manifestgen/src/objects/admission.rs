@@ -1,8 +1,10 @@
-//! What the exporter's service account may reach through `nodes/proxy`.
+//! Limits on `nodes/proxy` requests of the exporter's service account, as an
+//! admission policy.
 //!
-//! RBAC cannot look into the path of a proxied request, and a GET there can be
-//! upgraded to a WebSocket that runs commands in containers. An admission
-//! policy can: it sees the path and, in the token of a pod, the pod's node.
+//! RBAC sees no path, and a proxied GET can be upgraded to a WebSocket that runs
+//! commands in containers. Admission sees the path, the node's name as requested
+//! and, from the token of a pod, the pod's node. It runs in the API server only:
+//! a kubelet's own port accepts the same token and authorizes it by RBAC alone.
 
 use k8s_openapi::api::admissionregistration::v1::{
     MatchCondition, MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy,
@@ -16,10 +18,10 @@ use crate::overlay::{Condition, Expr, Helper, Rule, text};
 use crate::values::Values;
 
 const FILE: &str = "admissionpolicy-exporter.yaml";
-/// Where a pod-bound token carries the name of the pod's node.
+/// Extra user information of a pod-bound token: the name of the pod's node.
 const NODE_CLAIM: &str = "authentication.kubernetes.io/node-name";
 
-/// The policy and its binding.
+/// Returns the policy and its binding.
 pub fn policy(values: &Values) -> serde_json::Result<Vec<Object>> {
     let names = Names::of(values);
     let meta = || cluster_metadata(values, Component::Exporter, &names.exporter);
@@ -55,6 +57,14 @@ pub fn policy(values: &Values) -> serde_json::Result<Vec<Object>> {
                     ..Validation::default()
                 },
                 Validation {
+                    expression: "!request.name.contains(':')".to_owned(),
+                    message: Some(
+                        "the exporter may give a node's name only, without scheme or port"
+                            .to_owned(),
+                    ),
+                    ..Validation::default()
+                },
+                Validation {
                     expression: format!(
                         "'{NODE_CLAIM}' in request.userInfo.extra && \
                          request.userInfo.extra['{NODE_CLAIM}'][0] == request.name"
@@ -77,7 +87,7 @@ pub fn policy(values: &Values) -> serde_json::Result<Vec<Object>> {
             ..ValidatingAdmissionPolicyBindingSpec::default()
         }),
     };
-    // Without nodes/proxy there is nothing to narrow.
+    // With nodes/metrics in place of nodes/proxy there is nothing to limit.
     let enabled = || {
         Rule::When(Condition::All(vec![
             Condition::Value("admissionPolicy.enabled"),
@@ -99,7 +109,7 @@ pub fn policy(values: &Values) -> serde_json::Result<Vec<Object>> {
                 ),
             )
             .with(
-                "/spec/validations/1",
+                "/spec/validations/2",
                 Rule::When(Condition::All(vec![
                     Condition::Value("admissionPolicy.ownNodeOnly"),
                     in_mode("daemonset"),
@@ -107,9 +117,15 @@ pub fn policy(values: &Values) -> serde_json::Result<Vec<Object>> {
             )
             .comment(
                 "/spec/failurePolicy",
-                "Narrows the permission nodes/proxy, which by itself reaches all that a kubelet\n\
-                 serves, commands in containers included. If the policy cannot be evaluated,\n\
-                 the request is refused.",
+                "Covers nodes/proxy requests through the API server only. A kubelet's own port,\n\
+                 10250, accepts the same token and asks RBAC alone: there it reads pods and logs\n\
+                 and runs commands in containers of every node that the network lets it reach.\n\
+                 Safe ways: exporter.via=kubelet, or port 10250 closed to pods by the network.\n\
+                 If the policy cannot be evaluated, the request is refused.",
+            )
+            .comment(
+                "/spec/validations/1",
+                "A name with scheme and port, https:NAME:PORT, makes the API server call any port.",
             ),
         Object::new(FILE, &binding)?
             .follows(Expr::Helper(Helper::ExporterName))
@@ -118,7 +134,7 @@ pub fn policy(values: &Values) -> serde_json::Result<Vec<Object>> {
     ])
 }
 
-/// Every path that the exporter asks for, as a CEL list.
+/// The paths that the exporter requests, as elements of a CEL list.
 fn paths() -> String {
     contract::kubelet::PATHS
         .map(|path| format!("'{path}'"))

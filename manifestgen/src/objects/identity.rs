@@ -80,20 +80,24 @@ fn cluster_role(values: &Values, reads: Reads, via: Via) -> serde_json::Result<O
     let (kubelet, why_kubelet) = match (via, reads) {
         (Via::Proxy, Reads::OwnNode) => (
             "nodes/proxy",
-            "Reads the kubelet's metrics through the API server. By itself this permission\n\
-             reaches all that a kubelet serves; the ValidatingAdmissionPolicy of the same\n\
-             name narrows it to the metrics paths of the pod's own node.",
+            "Reads the kubelet's metrics through the API server. No lesser permission does,\n\
+             and this one also runs commands in containers. The ValidatingAdmissionPolicy of\n\
+             the same name limits it to the metrics paths of the pod's own node for requests\n\
+             through the API server, not for those to port 10250 of any node: use\n\
+             exporter.via=kubelet, or close that port to pods.",
         ),
         (Via::Proxy, Reads::All) => (
             "nodes/proxy",
-            "Reads the kubelets' metrics through the API server. By itself this permission\n\
-             reaches all that a kubelet serves; the ValidatingAdmissionPolicy of the same\n\
-             name narrows it to the metrics paths.",
+            "Reads the kubelets' metrics through the API server. No lesser permission does,\n\
+             and this one also runs commands in containers. The ValidatingAdmissionPolicy of\n\
+             the same name limits it to the metrics paths for requests through the API\n\
+             server, not for those to port 10250 of any node: use exporter.via=kubelet, or\n\
+             close that port to pods.",
         ),
         (Via::Kubelet, _) => (
             "nodes/metrics",
-            "Reads metrics at the kubelet's own port, which asks for this permission; it\n\
-             allows nothing but reading them.",
+            "Reads metrics at the kubelet's own port, where this permission is required. It\n\
+             allows nothing else: no pods, no logs, no commands.",
         ),
     };
     let (nodes, why_nodes): (&[&str], _) = match (reads, via) {
