@@ -67,6 +67,11 @@ http://prometheus-operated.{{ .Values.namespace }}.svc:9090
 {{- end }}
 {{- end }}
 
+{{- define "binbots-k8s.agent.backendPort" -}}
+{{ $url := urlParse (include "binbots-k8s.agent.prometheusUrl" .) -}}
+{{ regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "443" "80" (eq $url.scheme "https")) }}
+{{- end }}
+
 {{- define "binbots-k8s.serviceMonitor.interval" -}}
 {{ default .Values.exporter.scrapeInterval .Values.serviceMonitor.interval }}
 {{- end }}

@@ -165,25 +165,39 @@ fn write_comment(comment: &str, indent: usize, out: &mut String) {
     let _ = writeln!(out, "{pad}#{line}");
 }
 
-/// The values that differ from the defaults, under their comments.
-pub fn overrides_yaml(purpose: &str, values: &Values) -> Result<String, String> {
+/// Returns the values that differ from the defaults, under their comments, and
+/// those of the paths in `stated`, which may be the defaults.
+///
+/// # Errors
+/// The path of a value without comment or type, or an error of JSON.
+pub fn overrides_yaml(purpose: &str, values: &Values, stated: &[&str]) -> Result<String, String> {
     let defaults = described(&Values::default())?;
     let own = described(values)?;
     let mut out = format!(
         "# {MARK}\n# {purpose}\n# Change manifestgen/src/values.rs and run `just generate`.\n"
     );
     let before = out.len();
-    write_overrides(&defaults, &own, 0, &mut out);
+    write_overrides(&defaults, &own, stated, 0, &mut out);
     if out.len() == before {
         out.push_str("{}\n");
     }
     Ok(out)
 }
 
-fn write_overrides(defaults: &[Entry], own: &[Entry], indent: usize, out: &mut String) {
+fn write_overrides(
+    defaults: &[Entry],
+    own: &[Entry],
+    stated: &[&str],
+    indent: usize,
+    out: &mut String,
+) {
     let pad = " ".repeat(indent);
     for (default, own) in defaults.iter().zip(own) {
-        if default.default == own.default {
+        let is_stated = stated.iter().any(|path| {
+            let rest = path.strip_prefix(own.path.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+        if default.default == own.default && !is_stated {
             continue;
         }
         let key = own.path.rsplit('.').next().unwrap_or_default();
@@ -203,7 +217,7 @@ fn write_overrides(defaults: &[Entry], own: &[Entry], indent: usize, out: &mut S
             write_entry(&entry, indent, out);
         } else {
             let _ = writeln!(out, "{pad}{key}:");
-            write_overrides(&default.children, &own.children, indent + 2, out);
+            write_overrides(&default.children, &own.children, stated, indent + 2, out);
         }
     }
 }

@@ -48,7 +48,9 @@ fn action(expr: &Expr) -> String {
         Expr::Value(path) | Expr::Bool(path) => format!(".Values.{path}"),
         Expr::Int(path) => format!("int64 .Values.{path}"),
         Expr::Joined(path) => format!("join \",\" .Values.{path}"),
-        Expr::Helper(helper) => format!("include \"{}\" .", helper.template()),
+        Expr::Helper(helper) | Expr::Number(helper) => {
+            format!("include \"{}\" .", helper.template())
+        }
         Expr::Release => ".Release.Name".to_owned(),
         Expr::AppVersion => ".Chart.AppVersion".to_owned(),
         Expr::Text(pieces) => {
@@ -134,7 +136,9 @@ fn together(paths: &[Path]) -> String {
 
 fn set(expr: &Expr, pad: &str, head: &str, indent: usize) -> Vec<String> {
     match expr {
-        Expr::Int(_) | Expr::Bool(_) => vec![format!("{pad}{head} {{{{ {} }}}}", action(expr))],
+        Expr::Int(_) | Expr::Bool(_) | Expr::Number(_) => {
+            vec![format!("{pad}{head} {{{{ {} }}}}", action(expr))]
+        }
         Expr::File { .. } => vec![
             format!("{pad}{head} |-"),
             format!(

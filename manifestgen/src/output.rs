@@ -44,6 +44,7 @@ struct Notes<'a> {
     mark: &'a str,
     port: u16,
     agent_port: u16,
+    kubelet_port: u16,
     metrics: &'a str,
 }
 
@@ -110,6 +111,7 @@ pub fn files() -> Result<Files, Vec<String>> {
                 mark: MARK,
                 port: contract::EXPORTER_PORT,
                 agent_port: contract::AGENT_PORT,
+                kubelet_port: contract::kubelet::PORT,
                 metrics: contract::path::METRICS,
             }
             .render(),
@@ -133,27 +135,30 @@ pub fn files() -> Result<Files, Vec<String>> {
         "values.schema.json",
         documents::schema_json(&entries).map_err(one)?,
     );
-    for (name, purpose, values) in [
+    for (name, purpose, values, stated) in [
         (
             "dev",
             "For a cluster in which people try things: -f values.yaml -f values-dev.yaml",
             Values::dev(),
+            &[][..],
         ),
         (
             "prod",
             "For a cluster that people depend on: -f values.yaml -f values-prod.yaml",
             Values::prod(),
+            // A choice to make, for the security of the cluster.
+            &["exporter.via"],
         ),
     ] {
         put(
             &format!("values-{name}.yaml"),
-            documents::overrides_yaml(purpose, &values).map_err(one)?,
+            documents::overrides_yaml(purpose, &values, stated).map_err(one)?,
         );
     }
     for (name, values) in &Values::ci() {
         put(
             &format!("ci/{name}-values.yaml"),
-            documents::overrides_yaml("Values with which the chart is tested.", values)
+            documents::overrides_yaml("Values with which the chart is tested.", values, &[])
                 .map_err(one)?,
         );
     }

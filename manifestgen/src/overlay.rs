@@ -19,7 +19,7 @@ mod check;
 mod helper;
 
 pub use check::{check, leaves};
-pub use helper::Helper;
+pub use helper::{Helper, port_of};
 
 /// Path of a value, with dots: `image.exporter.tag`.
 pub type Path = &'static str;
@@ -37,6 +37,8 @@ pub enum Expr {
     Joined(Path),
     /// A named template.
     Helper(Helper),
+    /// A named template that prints a whole number.
+    Number(Helper),
     /// Name of the Helm release.
     Release,
     /// Version of the programs.
@@ -220,6 +222,13 @@ impl<'a> Context<'a> {
                 words.join(",").into()
             }
             Expr::Helper(helper) => helper.evaluate(self)?.into(),
+            Expr::Number(helper) => {
+                let number = helper.evaluate(self)?;
+                number
+                    .parse::<i64>()
+                    .map_err(|_| problem(format!("{} is {number}", helper.template())))?
+                    .into()
+            }
             Expr::Release => self.release.into(),
             Expr::AppVersion => chart::VERSION.into(),
             Expr::Text(pieces) => {
@@ -263,7 +272,7 @@ impl Expr {
             Self::Value(path) | Self::Int(path) | Self::Bool(path) | Self::Joined(path) => {
                 into.insert(path);
             }
-            Self::Helper(helper) => into.extend(helper.reads()),
+            Self::Helper(helper) | Self::Number(helper) => into.extend(helper.reads()),
             Self::Text(pieces) => {
                 for piece in pieces {
                     if let Piece::Part(part) = piece {

@@ -92,7 +92,7 @@ pub struct Values {
     pub admission_policy: AdmissionPolicy,
     /// Service in front of the exporter.
     pub service: Service,
-    /// Who may connect to the pods.
+    /// Connections that the pods may accept and make.
     pub network_policy: NetworkPolicy,
     /// How the Prometheus Operator finds and scrapes the exporter.
     pub service_monitor: ServiceMonitor,
@@ -526,15 +526,24 @@ pub struct Service {
     pub annotations: Strings,
 }
 
-/// Who may connect to the pods.
+/// Connections that the pods may accept and make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NetworkPolicy {
-    /// Create a NetworkPolicy: the exporter answers on its port only, the agent nowhere.
+    /// Create NetworkPolicies: the pods accept connections to their metrics ports only, and make
+    /// those that are listed here; with exporter.via kubelet the exporter also to port 10250,
+    /// the agent also to the port of agent.prometheusUrl. They bind these pods: a stolen token
+    /// that is used elsewhere is not affected.
     pub enabled: bool,
     /// Peers that may connect, in NetworkPolicy's form; empty: every one. With exporter.mode
     /// standalone the agent may connect to the exporter as well.
     pub from: Vec<Object>,
+    /// Egress rules of the exporter, in NetworkPolicy's form: DNS and the usual ports of an API
+    /// server; empty: none.
+    pub exporter_egress: Vec<Object>,
+    /// Egress rules of the agent: DNS, and 443 for sinks. Behind a Service most networks compare
+    /// the port of the pod, not that of the URL.
+    pub agent_egress: Vec<Object>,
 }
 
 /// The ServiceMonitor.

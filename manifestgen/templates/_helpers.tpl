@@ -51,6 +51,11 @@ http://prometheus-operated.{{ .Values.namespace }}.svc:9090
 {{- end }}
 {{- end }}
 
+{{- define "[[ name ]].agent.backendPort" -}}
+{{ $url := urlParse (include "[[ name ]].agent.prometheusUrl" .) -}}
+{{ regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "443" "80" (eq $url.scheme "https")) }}
+{{- end }}
+
 {{- define "[[ name ]].serviceMonitor.interval" -}}
 {{ default .Values.exporter.scrapeInterval .Values.serviceMonitor.interval }}
 {{- end }}

@@ -440,6 +440,32 @@ fn a_parent_chart_may_pass_its_global_values() {
     }
 }
 
+/// Go's URL parser in the chart, ours in the objects.
+#[test]
+fn the_backends_port_follows_the_agents_url() {
+    const POLICY: &str = "\"NetworkPolicy\" \"k8s-ai-agent-backend\"";
+    for (url, port) in [
+        ("http://prometheus:9090", 9090),
+        ("https://prometheus.example.org/prefix?a=b:1", 443),
+        ("http://thanos", 80),
+        ("http://[fd00::1]:8428/", 8428),
+        ("https://[fd00::1]", 443),
+        ("http://user@prometheus:10902", 10902),
+    ] {
+        let mut values = Values::default();
+        values.network_policy.enabled = true;
+        values.agent.prometheus_url = url.to_owned();
+        let values = documents::json(&values).expect("values are JSON");
+        let set = format!("networkPolicy.enabled=true,agent.prometheusUrl={url}");
+        let texts = HELMS.map(|major| template(major, &["--set", &set]));
+        for rendered in read(&texts) {
+            let rendered = by_name(rendered).remove(POLICY).expect("it is on");
+            assert_eq!(rendered["spec"]["egress"][0]["ports"][0]["port"], port);
+            assert_eq!(expected(&values).get(POLICY), Some(&rendered), "{url}");
+        }
+    }
+}
+
 /// The commands of the README, later files winning, images given by hand.
 #[test]
 fn the_commands_of_the_readme_choose_images_and_environment() {
@@ -489,7 +515,7 @@ fn the_notes_print_the_label_check_and_the_port_forward() {
     fs::rename(chart.join("templates/NOTES.txt"), chart.join("notes.txt")).expect("it is there");
     let wrapper = "kind: Notes\ntext: |\n  {{- tpl (.Files.Get \"notes.txt\") . | nindent 2 }}\n";
     fs::write(chart.join("templates/notes.yaml"), wrapper).expect("it can be written");
-    for major in HELMS {
+    let notes = |major: &str, set: &str| {
         let chart = chart.to_str().expect("it is UTF-8");
         let show = "templates/notes.yaml";
         let args = [
@@ -500,11 +526,16 @@ fn the_notes_print_the_label_check_and_the_port_forward() {
             "apps",
             "-s",
             show,
+            "--set",
+            set,
         ];
         let output = helm(major, &args);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{said}");
-        let notes = String::from_utf8(output.stdout).expect("it is UTF-8");
+        String::from_utf8(output.stdout).expect("it is UTF-8")
+    };
+    for major in HELMS {
+        let by_default = notes(major, "exporter.via=proxy");
         for part in [
             "port-forward svc/k8s-ai-exporter 9100:9100",
             "label release=prometheus-stack",
@@ -513,10 +544,22 @@ fn the_notes_print_the_label_check_and_the_port_forward() {
             "helm test binbots-k8s",
             "recorded in the namespace apps, its objects are in monitoring",
             "placeholder your-registry/k8s-ai-exporter",
+            "-n apps --reset-then-reuse-values --set exporter.via=kubelet",
+            "covers requests through the API server only",
         ] {
-            assert!(notes.contains(part), "Helm {major}: {part}: {notes}");
+            assert!(
+                by_default.contains(part),
+                "Helm {major}: {part}: {by_default}"
+            );
         }
-        assert!(!notes.contains("admissionPolicy.enabled is false"));
+        const WARNING: &str = "WARNING: admissionPolicy.enabled is false";
+        assert!(!by_default.contains(WARNING), "{by_default}");
+        let open = notes(major, "admissionPolicy.enabled=false");
+        assert!(open.contains(WARNING), "{open}");
+        let direct = notes(major, "exporter.via=kubelet,admissionPolicy.enabled=false");
+        for part in ["Recommended", WARNING] {
+            assert!(!direct.contains(part), "Helm {major}: {part}: {direct}");
+        }
     }
 }
 

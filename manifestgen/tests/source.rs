@@ -180,21 +180,18 @@ fn each_value_changes_in_the_chart_what_it_changes_in_the_typed_objects() {
     let free = documents::free_maps(&entries);
     let objects = all();
     let defaults = defaults();
-    let with = |changes: &[(&str, &str)]| {
+    let with = |changes: Value| {
         let mut values = defaults.clone();
-        for (pointer, word) in changes {
-            *values.pointer_mut(pointer).expect("it exists") = json!(word);
+        for (pointer, value) in changes.as_object().expect("a map") {
+            *values.pointer_mut(pointer).expect("it exists") = value.clone();
         }
         values
     };
     let bases = [
         defaults.clone(),
-        with(&[("/agent/mode", "deployment")]),
-        with(&[("/exporter/mode", "statefulset")]),
-        with(&[
-            ("/exporter/mode", "standalone"),
-            ("/exporter/via", "kubelet"),
-        ]),
+        with(json!({"/agent/mode": "deployment", "/networkPolicy/enabled": true})),
+        with(json!({"/exporter/mode": "statefulset"})),
+        with(json!({"/exporter/mode": "standalone", "/exporter/via": "kubelet"})),
     ];
     // The typed objects leave these out: a field that is there only with a value
     // is proven by the full values.
@@ -596,6 +593,48 @@ fn standing_alone_the_exporter_keeps_as_much_as_the_agent_looks_back_and_lets_it
         .expect("one for the exporter");
     let agent = json!([{"podSelector": {"matchLabels": {"app": "k8s-ai-agent"}}}]);
     assert_eq!(policy["spec"]["ingress"][1]["from"], agent);
+}
+
+/// Ports that the pods of a program may connect to, by all of its NetworkPolicies.
+fn egress_ports(objects: &[Value], app: &str) -> BTreeSet<u64> {
+    of_kind(objects, "NetworkPolicy")
+        .into_iter()
+        .map(|policy| &policy["spec"])
+        .filter(|spec| spec["podSelector"]["matchLabels"]["app"] == app)
+        .inspect(|spec| {
+            let types = spec["policyTypes"].as_array().expect("types");
+            assert!(types.contains(&json!("Egress")), "{spec}");
+        })
+        .flat_map(|spec| spec["egress"].as_array().into_iter().flatten())
+        .flat_map(|rule| {
+            rule["ports"]
+                .as_array()
+                .expect("a rule without ports allows all")
+        })
+        .map(|port| port["port"].as_u64().expect("a number"))
+        .collect()
+}
+
+#[test]
+fn egress_is_limited_to_what_each_mode_needs() {
+    for (mode, via, exporter, agent) in [
+        ("daemonset", "proxy", vec![53, 443, 6443], 9090),
+        ("daemonset", "kubelet", vec![53, 443, 6443, 10250], 9090),
+        ("statefulset", "proxy", vec![53, 443, 6443], 9090),
+        ("standalone", "kubelet", vec![53, 443, 6443, 10250], 9100),
+    ] {
+        let objects = in_mode(mode, via);
+        assert_eq!(
+            egress_ports(&objects, "k8s-ai-exporter"),
+            BTreeSet::from_iter(exporter),
+            "{mode} via {via}"
+        );
+        assert_eq!(
+            egress_ports(&objects, "k8s-ai-agent"),
+            [53, 443, agent].into(),
+            "{mode} via {via}"
+        );
+    }
 }
 
 #[test]
@@ -1044,8 +1083,10 @@ fn only_the_chart_has_what_is_of_use_to_helm_alone() {
             "ServiceMonitor k8s-ai-agent",
             "NetworkPolicy k8s-ai-exporter",
             "NetworkPolicy k8s-ai-exporter",
+            "NetworkPolicy k8s-ai-exporter-kubelets",
             "NetworkPolicy k8s-ai-agent",
             "NetworkPolicy k8s-ai-agent",
+            "NetworkPolicy k8s-ai-agent-backend",
             "Pod k8s-ai-exporter-test"
         ]
     );

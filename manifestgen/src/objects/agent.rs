@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{AGENT_APP, Names, Object, PodPaths, image, labels, typed, word};
-use crate::overlay::{Condition, Expr, Helper, Rule, text};
+use crate::overlay::{Condition, Expr, Helper, Rule, port_of, text};
 use crate::values::{ExporterMode, Values};
 
 const PATHS: PodPaths = PodPaths {
@@ -28,10 +28,9 @@ pub(super) fn in_mode(mode: &'static str) -> Condition {
     ])
 }
 
-/// The environment: name, text with these values, how the chart writes it.
-fn environment(values: &Values) -> serde_json::Result<Vec<(&'static str, String, Expr)>> {
-    let agent = &values.agent;
-    let url = match (agent.prometheus_url.as_str(), values.exporter.mode) {
+/// The URL of the agent's backend.
+fn backend_url(values: &Values) -> String {
+    match (values.agent.prometheus_url.as_str(), values.exporter.mode) {
         ("", ExporterMode::Standalone) => format!(
             "http://{}.{}.svc:{}",
             Names::of(values).exporter,
@@ -40,7 +39,18 @@ fn environment(values: &Values) -> serde_json::Result<Vec<(&'static str, String,
         ),
         ("", _) => format!("http://prometheus-operated.{}.svc:9090", values.namespace),
         (url, _) => url.to_owned(),
-    };
+    }
+}
+
+/// The port of the agent's backend.
+pub(super) fn backend_port(values: &Values) -> u16 {
+    port_of(&backend_url(values))
+}
+
+/// The environment: name, text with these values, how the chart writes it.
+fn environment(values: &Values) -> serde_json::Result<Vec<(&'static str, String, Expr)>> {
+    let agent = &values.agent;
+    let url = backend_url(values);
     // Variables are strings: a number on its own would be refused.
     let number = |path| text("{}", vec![Expr::Int(path)]);
     Ok(vec![

@@ -27,6 +27,8 @@ pub enum Helper {
     AgentImage,
     /// Where the agent asks.
     PrometheusUrl,
+    /// Port of the URL where the agent asks.
+    BackendPort,
     /// How often Prometheus scrapes.
     ScrapeInterval,
     /// How many exporters must answer Prometheus, lest nodes go unseen.
@@ -35,7 +37,7 @@ pub enum Helper {
 
 impl Helper {
     /// Every helper.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Chart,
         Self::Name,
         Self::ExporterName,
@@ -46,6 +48,7 @@ impl Helper {
         Self::ExporterImage,
         Self::AgentImage,
         Self::PrometheusUrl,
+        Self::BackendPort,
         Self::ScrapeInterval,
         Self::LeastExporters,
     ];
@@ -63,6 +66,7 @@ impl Helper {
             Self::ExporterImage => "binbots-k8s.exporter.image",
             Self::AgentImage => "binbots-k8s.agent.image",
             Self::PrometheusUrl => "binbots-k8s.agent.prometheusUrl",
+            Self::BackendPort => "binbots-k8s.agent.backendPort",
             Self::ScrapeInterval => "binbots-k8s.serviceMonitor.interval",
             Self::LeastExporters => "binbots-k8s.exporter.least",
         }
@@ -94,7 +98,7 @@ impl Helper {
                 "image.agent.tag",
                 "image.agent.digest",
             ],
-            Self::PrometheusUrl => &[
+            Self::PrometheusUrl | Self::BackendPort => &[
                 "agent.prometheusUrl",
                 "exporter.mode",
                 "fullnameOverride",
@@ -169,6 +173,7 @@ impl Helper {
                 ("", _) => format!("http://prometheus-operated.{}.svc:9090", text("namespace")?),
                 (url, _) => url.to_owned(),
             },
+            Self::BackendPort => port_of(&Self::PrometheusUrl.evaluate(context)?).to_string(),
             Self::ScrapeInterval => match text("serviceMonitor.interval")? {
                 "" => text("exporter.scrapeInterval")?.to_owned(),
                 own => own.to_owned(),
@@ -185,4 +190,15 @@ impl Helper {
 fn cut(text: &str, length: usize) -> &str {
     let cut = text.get(..length).unwrap_or(text);
     cut.strip_suffix('-').unwrap_or(cut)
+}
+
+/// Returns the port of an http or https URL: the one that it names, or the
+/// scheme's.
+pub fn port_of(url: &str) -> u16 {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let named = authority
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok());
+    named.unwrap_or(if scheme == "https" { 443 } else { 80 })
 }

@@ -69,6 +69,16 @@ pub(super) fn probe(path: &str, period: u32, failures: u32) -> Object {
     }))
 }
 
+/// An egress rule of a NetworkPolicy: these TCP ports, wherever they are.
+fn tcp(ports: &[u16]) -> Object {
+    let port = |port| json!({"port": port, "protocol": "TCP"});
+    object(json!({"ports": ports.iter().map(port).collect::<Vec<_>>()}))
+}
+
+fn dns() -> Object {
+    object(json!({"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}))
+}
+
 impl Default for Values {
     fn default() -> Self {
         Self {
@@ -100,6 +110,8 @@ impl Default for Values {
             network_policy: NetworkPolicy {
                 enabled: false,
                 from: Vec::new(),
+                exporter_egress: vec![dns(), tcp(&[443, 6443])],
+                agent_egress: vec![dns(), tcp(&[443])],
             },
             service_monitor: ServiceMonitor {
                 enabled: true,
