@@ -14,8 +14,16 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-/// Objects by path; the last word of a path is the name.
-type Store = Arc<Mutex<BTreeMap<String, Value>>>;
+/// What the API server holds.
+#[derive(Default)]
+struct Held {
+    /// Objects by path; the last word of a path is the name.
+    objects: BTreeMap<String, Value>,
+    /// Paths in the order in which they were created.
+    created: Vec<String>,
+}
+
+type Store = Arc<Mutex<Held>>;
 
 /// Kinds that the API server serves: group and version, kind, plural, namespaced.
 const KINDS: [(&str, &str, &str, bool); 14] = [
@@ -140,7 +148,11 @@ fn answer(store: &Store, method: &str, uri: &str, given: &Value) -> (u16, Value)
     if let Some(found) = discovery(path).filter(|_| method == "GET") {
         return (200, found);
     }
-    let mut store = store.lock().expect("no answer panics");
+    let mut held = store.lock().expect("no answer panics");
+    let Held {
+        objects: store,
+        created,
+    } = &mut *held;
     let is_collection = KINDS
         .iter()
         .any(|kind| path.rsplit('/').next() == Some(kind.2));
@@ -178,6 +190,7 @@ fn answer(store: &Store, method: &str, uri: &str, given: &Value) -> (u16, Value)
             if store.contains_key(&at) {
                 return status(409, "AlreadyExists", &at);
             }
+            created.push(at.clone());
             store.insert(at, given.clone());
             (201, given.clone())
         }
@@ -186,7 +199,10 @@ fn answer(store: &Store, method: &str, uri: &str, given: &Value) -> (u16, Value)
             (200, given.clone())
         }
         "PATCH" => {
-            let object = store.entry(path.to_owned()).or_insert(Value::Null);
+            let object = store.entry(path.to_owned()).or_insert_with(|| {
+                created.push(path.to_owned());
+                Value::Null
+            });
             merge(object, given);
             (200, object.clone())
         }
@@ -344,7 +360,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn new(major: &str) -> Self {
+    fn new(name: &str, major: &str) -> Self {
         let helm = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../.cache/helm")
             .join(major)
@@ -364,7 +380,8 @@ impl Cluster {
                 std::thread::spawn(move || serve(&stream, &store));
             }
         });
-        let folder = std::env::temp_dir().join(format!("release-{}-{major}", std::process::id()));
+        let own = format!("release-{name}-{}-{major}", std::process::id());
+        let folder = std::env::temp_dir().join(own);
         fs::create_dir_all(&folder).expect("it can be made");
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "a",
@@ -380,8 +397,10 @@ impl Cluster {
         }
     }
 
-    fn helm(&self, args: &[&str]) {
-        let output = Command::new(&self.helm)
+    /// Runs a program in the project's folder with this cluster's configuration, and
+    /// returns its standard output.
+    fn run(&self, program: &Path, args: &[&str]) -> String {
+        let output = Command::new(program)
             .args(args)
             .args(["--namespace", "monitoring"])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
@@ -389,26 +408,42 @@ impl Cluster {
             .env("HELM_CACHE_HOME", self.folder.join("cache"))
             .env("HELM_CONFIG_HOME", self.folder.join("helm"))
             .output()
-            .expect("helm starts");
+            .expect("it starts");
         assert!(
             output.status.success(),
             "{args:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+        String::from_utf8(output.stdout).expect("it is UTF-8")
+    }
+
+    fn helm(&self, args: &[&str]) -> String {
+        self.run(&self.helm, args)
+    }
+
+    fn kubectl(&self, args: &[&str]) -> String {
+        self.run(&self.helm.with_file_name("kubectl"), args)
     }
 
     fn get(&self, path: &str) -> Option<Value> {
-        self.store
-            .lock()
-            .expect("no answer panics")
-            .get(path)
-            .cloned()
+        let held = self.store.lock().expect("no answer panics");
+        held.objects.get(path).cloned()
+    }
+
+    /// Returns the place of an object among those that were created.
+    fn order(&self, path: &str) -> usize {
+        let held = self.store.lock().expect("no answer panics");
+        let order = held.created.iter().position(|created| created == path);
+        order.unwrap_or_else(|| panic!("no {path} in {:?}", held.created))
     }
 
     /// Names of everything but Helm's own records.
     fn objects(&self) -> Vec<String> {
-        let store = self.store.lock().expect("no answer panics");
-        let all = store.keys().filter(|path| !path.contains("/secrets/"));
+        let held = self.store.lock().expect("no answer panics");
+        let all = held
+            .objects
+            .keys()
+            .filter(|path| !path.contains("/secrets/"));
         all.cloned().collect()
     }
 }
@@ -436,7 +471,7 @@ fn previous() -> Value {
 #[test]
 fn a_release_is_installed_upgraded_rolled_back_and_uninstalled() {
     for major in ["3", "4"] {
-        let cluster = Cluster::new(major);
+        let cluster = Cluster::new("life", major);
         let file = cluster.folder.join("previous.json");
         fs::write(&file, previous().to_string()).expect("it can be written");
         let file = file.to_str().expect("it is UTF-8").to_owned();
@@ -497,5 +532,102 @@ fn a_release_is_installed_upgraded_rolled_back_and_uninstalled() {
         cluster.helm(&["uninstall", "again"]);
         let left = [NAMESPACE, "/api/v1/namespaces/own"];
         assert_eq!(cluster.objects(), left, "Helm {major}");
+    }
+}
+
+const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/k8s-ai-exporter";
+const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/k8s-ai-exporter";
+const DAEMONSET: &str = "/apis/apps/v1/namespaces/monitoring/daemonsets/k8s-ai-exporter";
+const POLICIES: [&str; 2] = [
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/k8s-ai-exporter",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/k8s-ai-exporter",
+];
+
+/// SECURITY.md says when the policy is in force, by this order.
+#[test]
+fn the_policy_is_last_with_helm_unless_it_was_applied() {
+    const INSTALL: [&str; 4] = [
+        "install",
+        "binbots-k8s",
+        "helm",
+        "--disable-openapi-validation",
+    ];
+    for major in ["3", "4"] {
+        let cluster = Cluster::new("order", major);
+        cluster.helm(&INSTALL);
+        for policy in POLICIES {
+            assert!(
+                cluster.order(BINDING) < cluster.order(policy),
+                "Helm {major}"
+            );
+            assert!(
+                cluster.order(DAEMONSET) < cluster.order(policy),
+                "Helm {major}"
+            );
+        }
+
+        let cluster = Cluster::new("applied", major);
+        let template = "templates/admissionpolicy-exporter.yaml";
+        let policy = cluster.helm(&["template", "binbots-k8s", "helm", "-s", template]);
+        let file = cluster.folder.join("policy.yaml");
+        fs::write(&file, policy).expect("it can be written");
+        let file = file.to_str().expect("it is UTF-8");
+        cluster.kubectl(&["apply", "--validate=false", "-f", file]);
+        cluster.helm(&[&INSTALL[..], &["--take-ownership"]].concat());
+        for policy in POLICIES {
+            assert!(
+                cluster.order(policy) < cluster.order(BINDING),
+                "Helm {major}"
+            );
+            let labels = &cluster.get(policy).expect("it is there")["metadata"]["labels"];
+            assert_eq!(labels["app.kubernetes.io/managed-by"], "Helm");
+        }
+        cluster.helm(&["uninstall", "binbots-k8s"]);
+        assert_eq!(cluster.objects(), [""; 0], "Helm {major}");
+    }
+}
+
+#[test]
+fn kubectl_applies_the_policy_before_the_binding() {
+    let cluster = Cluster::new("kubectl", "4");
+    cluster.kubectl(&["apply", "--validate=false", "-f", "deploy"]);
+    for policy in POLICIES {
+        assert!(cluster.order(policy) < cluster.order(BINDING));
+    }
+}
+
+#[test]
+fn switching_to_the_kubelets_is_one_value_and_back() {
+    for major in ["3", "4"] {
+        let cluster = Cluster::new("switch", major);
+        let rights = || cluster.get(ROLE).expect("it is there")["rules"][0]["resources"][0].clone();
+        let arguments = || {
+            let daemonset = cluster.get(DAEMONSET).expect("it is there");
+            daemonset["spec"]["template"]["spec"]["containers"][0]["args"].to_string()
+        };
+        let policies = || POLICIES.map(|policy| cluster.get(policy).is_some());
+        let common = ["binbots-k8s", "helm", "--disable-openapi-validation"];
+
+        cluster.helm(&[&["install"], &common[..]].concat());
+        assert_eq!((rights(), policies()), (json!("nodes/proxy"), [true; 2]));
+        let proxied = arguments();
+        assert!(!proxied.contains("--via"), "Helm {major}: {proxied}");
+
+        let switch = ["--reset-then-reuse-values", "--set", "exporter.via=kubelet"];
+        cluster.helm(&[&["upgrade"], &common[..], &switch].concat());
+        assert_eq!((rights(), policies()), (json!("nodes/metrics"), [false; 2]));
+        let direct = arguments();
+        assert!(
+            direct.contains("\"--via=kubelet\""),
+            "Helm {major}: {direct}"
+        );
+        assert!(
+            direct.contains("\"--kubelet-ca-file="),
+            "Helm {major}: {direct}"
+        );
+
+        cluster.helm(&["rollback", "binbots-k8s", "1"]);
+        assert_eq!((rights(), policies()), (json!("nodes/proxy"), [true; 2]));
+        assert_eq!(arguments(), proxied, "Helm {major}");
     }
 }
