@@ -4,9 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use webclient::{
-    Authorities, Client, Credentials, Header, Identity, SecretFile, Settings, read_file,
-};
+use runtime::secret::{SecretFile, read_file};
+use webclient::{Authorities, Client, Credentials, Header, Identity, Settings};
 
 use crate::args::{Backend, Login};
 

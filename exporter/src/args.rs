@@ -12,7 +12,7 @@ use argh::{ArgsInfo as _, CommandInfoWithArgs, FromArgs};
 use commandline::{BadValue, Environment, parse_bool, parse_text, setting};
 use quantity::{Interval, parse_duration, parse_quantity};
 use webclient::BaseUrl;
-use webserver::{ListenAddress, ProtectionFiles};
+use webserver::ListenAddress;
 
 mod nodes;
 
@@ -163,7 +163,7 @@ pub struct Config {
     /// Where to serve.
     pub listen: ListenAddress,
     /// How the port is protected.
-    pub protection: ProtectionFiles,
+    pub protection: webconfig::Files,
     /// Time between two rounds.
     pub scrape_interval: Duration,
     /// Where usage is read from.
@@ -313,7 +313,10 @@ pub fn resolve(
     environment: Environment<'_>,
 ) -> Result<Command, String> {
     let args = commandline::normalise(args, &BOOLEANS).map_err(|error| error.to_string())?;
-    let args: Vec<&str> = args.iter().map(|arg| webserver::flag_name(arg)).collect();
+    let args: Vec<&str> = args
+        .iter()
+        .map(|arg| commandline::canonical_name(arg))
+        .collect();
     let typed = match Typed::from_args(&["k8s-ai-exporter"], &args) {
         Ok(typed) => typed,
         Err(exit) if exit.status.is_ok() => return Ok(Command::Print(exit.output)),
@@ -435,11 +438,10 @@ impl Typed {
             listen: flag("--listen-address", self.listen_address)
                 .get(str::parse)?
                 .unwrap_or(ListenAddress::Any(contract::EXPORTER_PORT)),
-            protection: ProtectionFiles {
-                web_config_file: flag("--web-config-file", self.web_config_file).get(path)?,
-                bearer_token_file: flag("--web-bearer-token-file", self.web_bearer_token_file)
+            protection: webconfig::Files {
+                web_config: flag("--web-config-file", self.web_config_file).get(path)?,
+                bearer_token: flag("--web-bearer-token-file", self.web_bearer_token_file)
                     .get(path)?,
-                open_paths: contract::path::OPEN,
             },
             scrape_interval,
             sources,
@@ -610,8 +612,8 @@ impl fmt::Display for Config {
         writeln!(f, "--listen-address={}", self.listen)?;
         let protection = &self.protection;
         for (flag, path) in [
-            ("--web-config-file", &protection.web_config_file),
-            ("--web-bearer-token-file", &protection.bearer_token_file),
+            ("--web-config-file", &protection.web_config),
+            ("--web-bearer-token-file", &protection.bearer_token),
         ] {
             if let Some(path) = path {
                 writeln!(f, "{flag}={}", path.display())?;

@@ -1,23 +1,16 @@
-//! The service account's token and authority: read from their files, and read
-//! again as they rotate.
-//!
-//! Both files are read before each request; they are small, live in memory
-//! (a projected volume), and nothing else tells of a change as surely. A file
-//! that is for a moment empty, half-written or gone does not lose what was good.
+//! The service account's token and CA: read from their files before each request, and so
+//! replaced as they rotate.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use log::{info, warn};
-use webclient::{
-    Authorities, BaseUrl, Client, Credentials as Authorization, Secret, Settings, read_file,
-    read_token,
-};
+use runtime::reload::LastGood;
+use runtime::secret::{Secret, SecretFile, read_file};
+use webclient::{Authorities, BaseUrl, Client, Credentials as Authorization, Settings};
 
-/// Why there are no credentials to send a request with.
+/// There are no credentials to send a request with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing(String);
 
@@ -29,29 +22,20 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// The API server and how to identify oneself to it.
+/// The API server and the credentials for it.
 #[derive(Debug)]
 pub struct Credentials {
     api_server: BaseUrl,
-    token_file: Option<PathBuf>,
+    token_file: Option<SecretFile>,
     ca_file: Option<PathBuf>,
     deadline: Duration,
     /// Idle connections to keep.
     connections: usize,
-    held: Mutex<Held>,
-    /// Beside the lock, so that whoever asks for it never waits for a file.
-    reloads: AtomicU64,
+    /// The content of the CA file, and a client that trusts it.
+    client: Mutex<LastGood<Vec<u8>, Arc<Client>>>,
 }
 
-#[derive(Debug, Default)]
-struct Held {
-    token: Option<Secret>,
-    /// The text of the CA file that `client` was built with.
-    ca: Vec<u8>,
-    client: Option<Arc<Client>>,
-}
-
-/// A client that trusts the current authority, and the current token.
+/// A client that trusts the current CA, and the current token.
 #[derive(Debug, Clone)]
 pub struct Current {
     /// The client.
@@ -70,8 +54,8 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 const USER_AGENT: &str = concat!("k8s-ai-exporter/", env!("CARGO_PKG_VERSION"));
 
 impl Credentials {
-    /// Remembers where to look; reads nothing yet. So many connections are kept open
-    /// between requests.
+    /// Credentials from these files, which are not read yet. So many connections are kept
+    /// open between requests.
     pub fn new(
         api_server: BaseUrl,
         token_file: Option<PathBuf>,
@@ -81,21 +65,20 @@ impl Credentials {
     ) -> Self {
         Self {
             api_server,
-            token_file,
+            token_file: token_file.map(SecretFile::token),
             ca_file,
             deadline,
             connections,
-            held: Mutex::default(),
-            reloads: AtomicU64::new(0),
+            client: Mutex::default(),
         }
     }
 
-    /// How often a changed token was taken over.
+    /// How often a new token has replaced another.
     pub fn token_reloads(&self) -> u64 {
-        self.reloads.load(Ordering::Relaxed)
+        self.token_file.as_ref().map_or(0, SecretFile::replaced)
     }
 
-    /// Deadline of one question to the API server.
+    /// Deadline of one request to the API server.
     pub fn deadline(&self) -> Duration {
         self.deadline
     }
@@ -103,33 +86,35 @@ impl Credentials {
     /// The credentials as of now.
     ///
     /// # Errors
-    /// When a file has never been readable.
+    /// When a file has never been usable.
     pub fn current(&self) -> Result<Current, Missing> {
-        let mut held = self.lock();
-        if let Some(path) = &self.token_file
-            && held.refresh_token(path)?
-        {
-            self.reloads.fetch_add(1, Ordering::Relaxed);
-        }
-        match &self.ca_file {
-            Some(path) => {
-                if let Some(authorities) = held.changed_authorities(path)? {
-                    held.client = Some(Arc::new(self.client(authorities)));
-                }
-            }
-            None if held.client.is_none() => {
-                held.client = Some(Arc::new(self.client(Authorities::none())));
-            }
-            None => {}
-        }
-        let client = held
-            .client
-            .clone()
-            .ok_or_else(|| Missing("no authority to trust".to_owned()))?;
+        let token = self.token_file.as_ref().map(SecretFile::current);
+        let token = token.transpose();
         Ok(Current {
-            client,
-            token: held.token.clone(),
+            token: token.map_err(|error| Missing(format!("token file {error}")))?,
+            client: self.current_client()?,
         })
+    }
+
+    fn current_client(&self) -> Result<Arc<Client>, Missing> {
+        let (name, pem) = match &self.ca_file {
+            Some(path) => {
+                let name = format!("CA file {}", path.display());
+                let pem = read_file(path).map_err(|error| Missing(format!("{name}: {error}")));
+                (name, pem)
+            }
+            None => (String::new(), Ok(Vec::new())),
+        };
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, client) = client.update(&name, pem, |pem| {
+            let authorities = match &self.ca_file {
+                Some(path) => Authorities::from_pem(pem, path),
+                None => Ok(Authorities::none()),
+            };
+            let authorities = authorities.map_err(|error| Missing(error.to_string()))?;
+            Ok(Arc::new(self.client(authorities)))
+        })?;
+        Ok(Arc::clone(client))
     }
 
     fn client(&self, authorities: Authorities) -> Client {
@@ -146,59 +131,6 @@ impl Credentials {
             keep_idle: KEEP_IDLE,
         };
         Client::keeping(self.connections, settings)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        // Nothing is left half-changed under this lock, whatever happened.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Held {
-    /// Reads the token again. True where a new one has replaced an old one.
-    fn refresh_token(&mut self, path: &Path) -> Result<bool, Missing> {
-        let read = read_token(path).map_err(|error| Missing(format!("token file {error}")));
-        match read {
-            Ok(token) if self.token.as_ref() != Some(&token) => {
-                let changed = self.token.replace(token).is_some();
-                if changed {
-                    info!("token file {} changed, using the new token", path.display());
-                }
-                Ok(changed)
-            }
-            Ok(_) => Ok(false),
-            Err(problem) if self.token.is_some() => {
-                warn!("{problem}; keeping the last good token");
-                Ok(false)
-            }
-            Err(problem) => Err(problem),
-        }
-    }
-
-    /// The authorities of the file, where its text differs from the last good one.
-    fn changed_authorities(&mut self, path: &Path) -> Result<Option<Authorities>, Missing> {
-        let problem = match read_file(path) {
-            Ok(pem) if self.client.is_some() && pem == self.ca => return Ok(None),
-            Ok(pem) => match Authorities::from_pem(&pem, path) {
-                Ok(authorities) => {
-                    if self.client.is_some() {
-                        info!(
-                            "CA file {} changed, trusting its new content",
-                            path.display()
-                        );
-                    }
-                    self.ca = pem;
-                    return Ok(Some(authorities));
-                }
-                Err(error) => error.to_string(),
-            },
-            Err(error) => format!("CA file {}: {error}", path.display()),
-        };
-        if self.client.is_none() {
-            return Err(Missing(problem));
-        }
-        warn!("{problem}; keeping the last good authorities");
-        Ok(None)
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use contract::path;
 use publish::Format;
-use webserver::{Limits, Method, Protection, Request, Response, Server};
+use webconfig::WebConfig;
+use webserver::{Limits, Method, Request, Response, Server};
 
 use crate::board::Board;
 use crate::history::{BadQuery, RangeQuery};
@@ -23,11 +24,12 @@ use matrix::Matrix;
 /// When the listener cannot be used.
 pub fn serve(
     listener: TcpListener,
-    protection: Protection,
+    protection: WebConfig,
     board: &Arc<Board>,
 ) -> io::Result<Server> {
     let board = Arc::clone(board);
-    Server::start(listener, Limits::default(), protection, move |request| {
+    let policy = move || protection.policy();
+    Server::start(listener, Limits::default(), policy, move |request| {
         answer(request, &board)
     })
 }
@@ -101,7 +103,7 @@ fn query_range(board: &Arc<Board>, parameters: &[(String, String)]) -> Response 
         );
     }
     match RangeQuery::parse(parameters) {
-        Ok(query) => Response::in_pieces(200, JSON, Matrix::new(Arc::clone(board), query)),
+        Ok(query) => Response::streamed(200, JSON, Matrix::new(Arc::clone(board), query)),
         Err(BadQuery { .. }) if parameters.is_empty() => prometheus_error(
             400,
             "bad_data",

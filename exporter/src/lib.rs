@@ -22,7 +22,6 @@ pub mod discovery;
 pub mod fleet;
 pub mod history;
 pub mod http;
-pub mod logging;
 pub mod plan;
 pub mod reading;
 pub mod run;

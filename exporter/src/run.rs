@@ -10,18 +10,20 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use contract::path;
 use log::{info, warn};
 use publish::Format;
+use runtime::logging::{self, Prefix};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use webserver::Protection;
+use webconfig::WebConfig;
 
 use crate::args::{Config, Nodes};
 use crate::board::Board;
 use crate::discovery::Discovery;
 use crate::fleet::{Fleet, Rounds};
+use crate::http;
 use crate::scrape::NodeScraper;
-use crate::{http, logging};
 
 /// How long answers under way may take after a signal.
 const GRACE: Duration = Duration::from_millis(200);
@@ -46,7 +48,7 @@ enum Event {
 /// When the port cannot be opened, signals cannot be caught, or standard output
 /// cannot be written.
 pub fn run(config: Config) -> io::Result<ExitCode> {
-    logging::start(config.log_level);
+    logging::start(Prefix::Level, config.log_level);
     if !config.api_server.is_https() && config.token_file.is_some() {
         warn!(
             "the token goes to {} over plain HTTP, since --token-file was given for it",
@@ -66,7 +68,7 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     let once = config.once;
     let port = match once {
         None => Some((
-            Protection::load(config.protection.clone()).map_err(io::Error::other)?,
+            WebConfig::load(config.protection.clone(), path::OPEN).map_err(io::Error::other)?,
             config.listen.bind()?,
         )),
         Some(_) => None,

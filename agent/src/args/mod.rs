@@ -113,7 +113,10 @@ pub fn parse(
     environment: Environment<'_>,
 ) -> Result<Command, UsageError> {
     let args = normalise(args, BOOLEANS)?;
-    let words: Vec<&str> = args.iter().map(|arg| webserver::flag_name(arg)).collect();
+    let words: Vec<&str> = args
+        .iter()
+        .map(|arg| commandline::canonical_name(arg))
+        .collect();
     let args = match Args::from_args(&[PROGRAM], &words) {
         Ok(args) => args,
         Err(exit) if exit.status.is_ok() => return Ok(Command::Print(help(&exit.output))),

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use commandline::{BadValue, flag, parse_text};
-use contract::path;
 use quantity::{Interval, parse_duration};
-use webserver::{ListenAddress, ProtectionFiles};
+use webserver::ListenAddress;
 
 use super::flags::Args;
 
@@ -19,7 +18,7 @@ pub struct Service {
     /// Where it serves.
     pub listen: ListenAddress,
     /// How that port is protected.
-    pub protection: ProtectionFiles,
+    pub protection: webconfig::Files,
     /// Time from one report to the next.
     pub every: Duration,
 }
@@ -29,14 +28,13 @@ impl Service {
         let listen = flag("--serve", args.serve.clone(), str::parse)?;
         let every = flag("--every", args.every.clone(), parse_every)?;
         let path = |text: &str| parse_text(text).map(PathBuf::from);
-        let protection = ProtectionFiles {
-            web_config_file: flag("--web-config-file", args.web_config_file.clone(), path)?,
-            bearer_token_file: flag(
+        let protection = webconfig::Files {
+            web_config: flag("--web-config-file", args.web_config_file.clone(), path)?,
+            bearer_token: flag(
                 "--web-bearer-token-file",
                 args.web_bearer_token_file.clone(),
                 path,
             )?,
-            open_paths: path::OPEN,
         };
         let Some(listen) = listen else {
             let idle = [
@@ -79,8 +77,8 @@ impl fmt::Display for Service {
         writeln!(f, "--every={}", Interval(self.every))?;
         let files = &self.protection;
         [
-            ("--web-config-file", &files.web_config_file),
-            ("--web-bearer-token-file", &files.bearer_token_file),
+            ("--web-config-file", &files.web_config),
+            ("--web-bearer-token-file", &files.bearer_token),
         ]
         .into_iter()
         .filter_map(|(flag, path)| Some((flag, path.as_ref()?)))

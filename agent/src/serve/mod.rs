@@ -8,7 +8,6 @@
 //! Out of scope: what a report says and whom it is sent to.
 
 mod board;
-mod logging;
 mod pages;
 mod schedule;
 
@@ -17,10 +16,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use contract::path;
+use log::LevelFilter;
 use quantity::Interval;
-use webserver::{Limits, Protection, Server};
+use runtime::logging::{self, Prefix};
+use webconfig::WebConfig;
+use webserver::{Limits, Server};
 
-use crate::args::{Config, Service};
+use crate::args::{Config, PROGRAM, Service};
 use crate::exit::Exit;
 use crate::previous::Previous;
 use crate::random;
@@ -90,11 +93,13 @@ fn open(
         color: false,
         explain: config.reports.explain,
     };
-    logging::start();
-    let protection = Protection::load(service.protection.clone()).map_err(io::Error::other)?;
+    logging::start(Prefix::Program(PROGRAM), LevelFilter::Info);
+    let files = service.protection.clone();
+    let protection = WebConfig::load(files, path::OPEN).map_err(io::Error::other)?;
     let how = protection.describe();
     let listener = service.listen.bind()?;
-    let server = Server::start(listener, Limits::default(), protection, move |request| {
+    let policy = move || protection.policy();
+    let server = Server::start(listener, Limits::default(), policy, move |request| {
         pages::answer(request, &board, style)
     })?;
     let every = Interval(service.every);

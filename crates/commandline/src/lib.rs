@@ -49,6 +49,15 @@ pub fn normalise(
     Ok(out)
 }
 
+/// The name of a flag here: `--web.config.file`, as Prometheus's own exporters call it, is
+/// `--web-config-file`. Other arguments are returned as they are.
+pub fn canonical_name(argument: &str) -> &str {
+    match argument {
+        "--web.config.file" => "--web-config-file",
+        other => other,
+    }
+}
+
 /// Where variables are read from, so that tests never touch the process environment.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 

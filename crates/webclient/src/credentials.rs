@@ -2,8 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-
-use crate::{Secret, SecretError, SecretFile};
+use runtime::secret::{Secret, SecretError, SecretFile};
 
 /// Who is asking. Files are read anew for each request.
 #[derive(Debug, Clone, Default)]

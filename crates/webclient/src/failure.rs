@@ -4,9 +4,10 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use runtime::secret::SecretError;
 use rustls::AlertDescription;
 
-use crate::{BaseUrl, SecretError};
+use crate::BaseUrl;
 
 /// Why no complete response arrived.
 #[derive(Debug)]

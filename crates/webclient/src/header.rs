@@ -2,9 +2,8 @@
 
 use std::fmt;
 
+use runtime::secret::Secret;
 use ureq::http::{HeaderName, HeaderValue};
-
-use crate::Secret;
 
 /// A request header. Its value may be a secret, and is shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
@@ -80,8 +79,8 @@ impl Header {
         Self::new(name.trim(), value)
     }
 
-    /// `Authorization` with a bearer token, which [`crate::read_token`] has checked:
-    /// with any other the request fails.
+    /// `Authorization` with a bearer token. The request fails with a token that
+    /// [`runtime::secret::read_token`] would have refused.
     pub fn bearer(token: &Secret) -> Self {
         Self {
             name: "authorization".to_owned(),

@@ -15,7 +15,6 @@ mod header;
 mod identity;
 mod name;
 mod resolver;
-mod secret;
 mod tls;
 mod url;
 
@@ -24,7 +23,7 @@ pub use credentials::Credentials;
 pub use failure::Failure;
 pub use header::{BadHeader, Header};
 pub use identity::{Identity, IdentityError};
-pub use secret::{Secret, SecretError, SecretFile, read_file, read_token};
+pub use runtime::secret::{Secret, SecretError, SecretFile};
 pub use tls::{Authorities, AuthorityError};
 pub use url::{BadUrl, BaseUrl};
 

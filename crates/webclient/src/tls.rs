@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use runtime::secret::read_file;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -21,7 +22,7 @@ use ureq::unversioned::transport::{
     TransportAdapter,
 };
 
-use crate::{BaseUrl, Failure, Identity, name, read_file};
+use crate::{BaseUrl, Failure, Identity, name};
 
 /// Whom to trust: the authorities of one CA file, or the public ones.
 #[derive(Clone)]

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use runtime::secret::Secret;
 use ureq::http::Uri;
 use ureq::http::uri::PathAndQuery;
-
-use crate::Secret;
 
 /// A checked `http://` or `https://` URL without credentials, query or
 /// fragment, and without a trailing slash.

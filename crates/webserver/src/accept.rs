@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use log::warn;
 
-use crate::Limits;
 use crate::connections::Connections;
-use crate::conversation::Service;
-use crate::crew::{Crew, STACK_BYTES, Seated};
-use crate::protection::Protection;
+use crate::limits::Limits;
+use crate::policy::Policy;
+use crate::pool::{AcceptedConnection, STACK_BYTES, ThreadPool};
 use crate::request::Request;
 use crate::response::Response;
+use crate::serve::Service;
 
 /// A running server. Dropping it leaves it running; see [`Server::stop`].
 #[derive(Debug)]
@@ -26,25 +26,27 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers requests to `listener` by `handler`, which several threads call at once, for
-    /// those whom `protection` lets in.
+    /// Answers requests to `listener` by `handler`, which several threads call at once.
+    ///
+    /// `policy` returns the policy in force. It is called for each connection and each
+    /// request; a connection that began under another one ends with its next response.
     ///
     /// # Errors
     /// When the listener has no address, or no thread can be started.
     pub fn start(
         listener: TcpListener,
         mut limits: Limits,
-        protection: Protection,
+        policy: impl Fn() -> Arc<dyn Policy> + Send + Sync + 'static,
         handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        // The other half is for files, and for whom the program itself asks.
+        // The other half is for files and for the program's own requests.
         let descriptors = fs::read_to_string("/proc/self/limits")
             .ok()
             .and_then(|limits| max_open_files(&limits))
             .unwrap_or(usize::MAX);
         limits.connections = limits.connections.min(descriptors / 2).max(1);
-        let most = limits.connections;
+        let max_threads = limits.connections;
         let connections = Arc::new(Connections::new(limits));
         let listener = Arc::new(listener);
         let server = Self {
@@ -53,18 +55,18 @@ impl Server {
             connections: Arc::clone(&connections),
         };
         let service = Service {
-            protection,
+            policy: Box::new(policy),
             handler: Box::new(handler),
         };
-        let crew = Arc::new(Crew::new(service, most));
+        let pool = Arc::new(ThreadPool::new(service, max_threads));
         thread::Builder::new()
             .name("accept".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn(move || accept(&listener, &connections, &crew))?;
+            .spawn(move || accept(&listener, &connections, &pool))?;
         Ok(server)
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -74,7 +76,7 @@ impl Server {
         self.connections.open()
     }
 
-    /// Accepts no more connections, lets answers under way be finished within `grace`,
+    /// Accepts no more connections, lets responses under way be finished within `grace`,
     /// and closes all others at once.
     pub fn stop(self, grace: Duration) {
         // First: a listener that fails while nobody stops is a reason to close connections.
@@ -85,7 +87,7 @@ impl Server {
     }
 }
 
-fn accept(listener: &TcpListener, connections: &Arc<Connections>, crew: &Arc<Crew>) {
+fn accept(listener: &TcpListener, connections: &Arc<Connections>, pool: &Arc<ThreadPool>) {
     let mut warned = false;
     loop {
         let (socket, peer) = match listener.accept() {
@@ -102,14 +104,10 @@ fn accept(listener: &TcpListener, connections: &Arc<Connections>, crew: &Arc<Cre
                 continue;
             }
         };
-        let Some(place) = connections.admit(Arc::clone(&socket), peer.ip()) else {
+        let Some(slot) = connections.admit(Arc::clone(&socket), peer.ip()) else {
             return;
         };
-        if let Err(error) = crew.serve(Seated {
-            socket,
-            peer,
-            place,
-        }) {
+        if let Err(error) = pool.serve(AcceptedConnection { socket, peer, slot }) {
             warn!("no thread for a connection: {error}");
         }
     }

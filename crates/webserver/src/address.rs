@@ -1,15 +1,15 @@
-//! Where to listen: as the user writes it, and the socket.
+//! Listen addresses: their text form, and opening the port.
 
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::str::FromStr;
 
-/// Connections that the kernel keeps for us until we accept them. The standard
-/// library's 128 are soon full in a flood, and whoever comes then waits a second.
+/// Connections that the kernel queues until they are accepted. The standard library's 128
+/// are full at once in a flood, and a client that comes then retries after a second.
 const BACKLOG: i32 = 4096;
 
-/// Where to serve.
+/// An address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenAddress {
     /// Every address, IPv6 included where the machine has it.
@@ -49,7 +49,7 @@ impl ListenAddress {
 }
 
 impl FromStr for ListenAddress {
-    /// What was expected.
+    /// The expected form.
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -78,7 +78,7 @@ mod tests {
     use std::net::TcpStream;
 
     #[test]
-    fn every_address_is_listened_on_ipv4_through_ipv6() {
+    fn any_address_accepts_ipv4_and_ipv6() {
         let listener = ListenAddress::Any(0).bind().expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("IPv4");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_reads_back_as_the_same_address() {
+    fn listen_address_round_trips() {
         for text in [":9100", ":0", "127.0.0.1:9100", "[::1]:9100"] {
             let address: ListenAddress = text.parse().expect("an address");
             assert_eq!(address.to_string(), text);

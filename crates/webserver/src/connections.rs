@@ -1,18 +1,18 @@
-//! Who may stay: the open connections, and which of them are closed for others' sake.
+//! The open connections: which of them are closed to make room, and which may work.
 
 use std::cmp::Reverse;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::Limits;
+use crate::limits::Limits;
 
 /// All open connections.
 #[derive(Debug)]
 pub(crate) struct Connections {
     limits: Limits,
     state: Mutex<State>,
-    /// A connection ended or is to end, or a turn was granted.
+    /// A connection ended or was evicted, or a permit was granted.
     changed: Condvar,
 }
 
@@ -20,8 +20,8 @@ pub(crate) struct Connections {
 struct State {
     open: Vec<Connection>,
     next: u64,
-    /// Turns that are taken, by [`Work`].
-    working: [usize; 2],
+    /// Permits that are taken, by [`Work`].
+    permits: [usize; 2],
     stopping: bool,
 }
 
@@ -32,29 +32,29 @@ struct Connection {
     socket: Arc<TcpStream>,
     phase: Phase,
     since: Instant,
-    /// Shut down by us; its thread is about to end.
+    /// Shut down to make room; its thread is about to end.
     evicted: bool,
 }
 
-/// What a connection waits for.
+/// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// A request of the client.
+    /// Waits for a request.
     Receiving,
-    /// Its turn.
+    /// Waits for a permit.
     Queueing(Work),
-    /// Us.
+    /// Holds a permit.
     Working,
-    /// The client, to take this many bytes.
+    /// Waits for the client to read this many bytes.
     Delivering(usize),
 }
 
-/// Work that only some connections may cause at the same time.
+/// Work that only a limited number of connections may cause at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Proving a password, which is slow on purpose: one at a time.
-    Proof,
-    /// An answer.
+    /// An expensive check of a login: one at a time.
+    Check,
+    /// Producing a response, or a piece of one.
     Answer,
 }
 
@@ -86,12 +86,12 @@ impl Connections {
         self.lock().open.len()
     }
 
-    /// Finds a place for a new connection, if need be at the cost of another one.
-    /// None once the server stops.
-    pub(crate) fn admit(self: &Arc<Self>, socket: Arc<TcpStream>, peer: IpAddr) -> Option<Place> {
+    /// Registers a new connection, if need be by evicting another one. `None` once the
+    /// server stops.
+    pub(crate) fn admit(self: &Arc<Self>, socket: Arc<TcpStream>, peer: IpAddr) -> Option<Slot> {
         let most = self.limits.connections;
-        // Threads of closed connections take a moment to end. The difference lets the
-        // next come in meanwhile.
+        // Threads of evicted connections take a moment to end: the difference admits the
+        // next ones meanwhile.
         let target = most - most / 8;
         let mut state = self.lock();
         loop {
@@ -101,7 +101,7 @@ impl Connections {
             let staying = state.open.iter().filter(|each| !each.evicted).count();
             if staying >= target {
                 state.evict(|_| true);
-                // It may be in the queue for an answer.
+                // It may be queued for a permit.
                 self.changed.notify_all();
             }
             if state.open.len() < most {
@@ -119,26 +119,26 @@ impl Connections {
             since: Instant::now(),
             evicted: false,
         });
-        Some(Place {
+        Some(Slot {
             connections: Arc::clone(self),
             id,
         })
     }
 
-    /// Hands out the turns that are free.
-    fn grant_turns(&self, state: &mut State) {
-        for (work, most) in [(Work::Proof, 1), (Work::Answer, self.limits.answers)] {
-            while state.working[work as usize] < most
-                && let Some(id) = state.next_in_turn(work)
+    /// Grants the permits that are free.
+    fn grant_permits(&self, state: &mut State) {
+        for (work, most) in [(Work::Check, 1), (Work::Answer, self.limits.answers)] {
+            while state.permits[work as usize] < most
+                && let Some(id) = state.next_for(work)
             {
-                state.working[work as usize] += 1;
+                state.permits[work as usize] += 1;
                 state.enter(id, Phase::Working);
                 self.changed.notify_all();
             }
         }
     }
 
-    /// Closes one connection, since descriptors are short, and waits a moment for its end.
+    /// Evicts a connection, since descriptors are short, and waits a moment for its end.
     pub(crate) fn relieve(&self) {
         let mut state = self.lock();
         state.evict(|_| true);
@@ -155,14 +155,14 @@ impl Connections {
         self.lock().stopping
     }
 
-    /// From now on no connection finds a place.
+    /// Admits no further connection.
     pub(crate) fn accept_no_more(&self) {
         self.lock().stopping = true;
         self.changed.notify_all();
     }
 
-    /// Once no more are accepted: ends the connections that wait for a request at once,
-    /// and others when they have their answer, or after `grace`.
+    /// Ends the connections that wait for a request at once, and the others once they have
+    /// their response, or after `grace`. Called once no more are admitted.
     pub(crate) fn stop(&self, grace: Duration) {
         let deadline = Instant::now() + grace;
         let mut state = self.lock();
@@ -183,9 +183,9 @@ impl Connections {
 }
 
 impl State {
-    /// Closes one connection that is not being answered: of the address with the most
-    /// connections the one that has waited longest, and one that has asked for something
-    /// last. So who comes with thousands is in nobody's way but their own.
+    /// Closes one connection that does not hold a permit: of the address with the most
+    /// connections the one that has waited longest, those with a request last. So a client
+    /// with thousands of connections displaces only its own.
     fn evict(&mut self, of: impl Fn(&Connection) -> bool) -> bool {
         let victim = (0..self.open.len())
             .filter(|index| {
@@ -213,8 +213,9 @@ impl State {
             .count()
     }
 
-    /// Whose turn it is: of the address with the fewest connections, who has waited longest.
-    fn next_in_turn(&self, work: Work) -> Option<u64> {
+    /// The connection that gets the next permit: of the address with the fewest connections
+    /// the one that has waited longest.
+    fn next_for(&self, work: Work) -> Option<u64> {
         let queue = self.open.iter();
         queue
             .filter(|each| each.phase == Phase::Queueing(work) && !each.evicted)
@@ -226,7 +227,7 @@ impl State {
         self.open
             .iter_mut()
             .find(|each| each.id == id)
-            .expect("a connection is listed as long as its place exists")
+            .expect("a connection is registered as long as its slot exists")
     }
 
     fn enter(&mut self, id: u64, phase: Phase) {
@@ -238,30 +239,30 @@ impl State {
     }
 }
 
-/// One connection's place among the open ones. Given up by dropping it.
+/// The registration of one open connection, released by dropping it.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     connections: Arc<Connections>,
     id: u64,
 }
 
-impl Place {
+impl Slot {
     pub(crate) fn connections(&self) -> &Connections {
         &self.connections
     }
 
-    /// From now on the connection waits for a request. False once the server stops.
+    /// The connection waits for a request from now on. False once the server stops.
     pub(crate) fn receive(&self) -> bool {
         let mut state = self.connections.lock();
         state.enter(self.id, Phase::Receiving);
         !state.stopping
     }
 
-    /// Does some work when it is this connection's turn. None if it was closed before.
+    /// Runs `job` once a permit is granted. `None` if the connection was evicted before.
     pub(crate) fn work<T>(&self, work: Work, job: impl FnOnce() -> T) -> Option<T> {
         let mut state = self.connections.lock();
         state.enter(self.id, Phase::Queueing(work));
-        self.connections.grant_turns(&mut state);
+        self.connections.grant_permits(&mut state);
         while state.connection(self.id).phase != Phase::Working {
             if state.connection(self.id).evicted {
                 return None;
@@ -269,17 +270,17 @@ impl Place {
             state = self.connections.wait(state);
         }
         drop(state);
-        let turn = Turn {
+        let permit = Permit {
             connections: &self.connections,
             work,
         };
         let result = job();
-        drop(turn);
+        drop(permit);
         Some(result)
     }
 
-    /// From now on the connection waits for its client to take `bytes`; others that have
-    /// waited for theirs too long are closed, if there are too many bytes in all.
+    /// The connection waits for its client to read `bytes` from now on. Others that have
+    /// waited longest for theirs are evicted while there are too many bytes in all.
     pub(crate) fn deliver(&self, bytes: usize) {
         let mut state = self.connections.lock();
         state.enter(self.id, Phase::Delivering(bytes));
@@ -302,21 +303,21 @@ impl State {
     }
 }
 
-/// A turn, which ends also when the work panics.
-struct Turn<'c> {
+/// A permit, released even when the work panics.
+struct Permit<'c> {
     connections: &'c Connections,
     work: Work,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut state = self.connections.lock();
-        state.working[self.work as usize] -= 1;
-        self.connections.grant_turns(&mut state);
+        state.permits[self.work as usize] -= 1;
+        self.connections.grant_permits(&mut state);
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.connections.lock();
         state.open.retain(|each| each.id != self.id);

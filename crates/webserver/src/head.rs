@@ -1,51 +1,51 @@
-//! A request's head: bytes -> what they ask for, or the status that says why not.
+//! Bytes of a request's head to the request, or to the status that refuses it. Pure.
 //!
-//! Pure. Grammar: RFC 9112 by way of `httparse`; what that leaves open is decided here.
+//! The grammar is that of RFC 9112, read by `httparse`; what it leaves open is decided here.
 
 use crate::request::{Method, Request};
 
 /// Header lines of one request.
 const MAX_HEADERS: usize = 64;
 
-/// Why a request is not answered by the handler.
+/// The refusal of a request that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    /// The answer's status.
-    pub(crate) status: u16,
-    /// The answer's text.
-    pub(crate) text: &'static str,
+pub struct Rejection {
+    /// The response's status, 400 to 599.
+    pub status: u16,
+    /// The response's text: what was expected, in one line.
+    pub text: &'static str,
 }
 
-impl Refusal {
+impl Rejection {
     pub(crate) const fn new(status: u16, text: &'static str) -> Self {
         Self { status, text }
     }
 }
 
-/// How a body ends.
+/// How the end of a body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// After this many bytes.
-    Counted(usize),
-    /// With its last chunk.
+    Length(usize),
+    /// By its last chunk.
     Chunked,
 }
 
-/// A head, understood.
+/// A parsed head.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// The request, its body yet to come.
+    /// The request, with an empty body.
     pub(crate) request: Request,
     pub(crate) framing: Framing,
-    /// Whether the client waits for leave to send the body.
+    /// Whether the client waits for status 100 before it sends the body.
     pub(crate) expects_continue: bool,
-    /// Whether the connection ends after the answer.
+    /// Whether the connection ends after the response.
     pub(crate) close: bool,
     /// Whether the client understands chunks: since HTTP/1.1.
     pub(crate) takes_chunks: bool,
 }
 
-/// Where a head ends, if all of it is there: behind the first empty line.
+/// The length of a head including the empty line that ends it; `None` if it is incomplete.
 pub(crate) fn end(bytes: &[u8]) -> Option<usize> {
     let mut line_start = 0;
     while let Some(length) = bytes[line_start..].iter().position(|b| *b == b'\n') {
@@ -58,18 +58,18 @@ pub(crate) fn end(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Reads a complete head.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Head, Refusal> {
+/// Parses a complete head.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Head, Rejection> {
     let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut lines);
     match parsed.parse(bytes) {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(MALFORMED),
         Err(httparse::Error::TooManyHeaders) => {
-            return Err(Refusal::new(431, "expected at most 64 header lines\n"));
+            return Err(Rejection::new(431, "expected at most 64 header lines\n"));
         }
         Err(httparse::Error::Version) => {
-            return Err(Refusal::new(505, "expected HTTP/1.1 or HTTP/1.0\n"));
+            return Err(Rejection::new(505, "expected HTTP/1.1 or HTTP/1.0\n"));
         }
         Err(_) => return Err(MALFORMED),
     }
@@ -106,26 +106,26 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Head, Refusal> {
         }
     }
     if hosts > 1 || (hosts == 0 && minor == 1) {
-        return Err(Refusal::new(400, "expected one Host header\n"));
+        return Err(Rejection::new(400, "expected one Host header\n"));
     }
     Ok(Head {
         framing: framing(&request, minor)?,
         expects_continue: expects_continue(&request, minor)?,
-        close: minor == 0 || names(&request, "connection", "close"),
+        close: minor == 0 || lists(&request, "connection", "close"),
         takes_chunks: minor > 0,
         request,
     })
 }
 
-const MALFORMED: Refusal = Refusal::new(400, "expected an HTTP/1.1 request\n");
+const MALFORMED: Rejection = Rejection::new(400, "expected an HTTP/1.1 request\n");
 
-fn parse_method(name: &str) -> Result<Method, Refusal> {
+fn parse_method(name: &str) -> Result<Method, Rejection> {
     match name {
         "GET" => Ok(Method::Get),
         "HEAD" => Ok(Method::Head),
         "POST" => Ok(Method::Post),
         "PUT" | "DELETE" | "CONNECT" | "OPTIONS" | "TRACE" | "PATCH" => Ok(Method::Other),
-        _ => Err(Refusal::new(501, "expected GET, HEAD or POST\n")),
+        _ => Err(Rejection::new(501, "expected GET, HEAD or POST\n")),
     }
 }
 
@@ -139,48 +139,48 @@ fn origin_form(target: &str) -> &str {
     }
 }
 
-/// Whether the header, a list, has this word.
-fn names(request: &Request, header: &str, word: &str) -> bool {
+/// Whether the header's list has this word.
+fn lists(request: &Request, header: &str, word: &str) -> bool {
     request.header(header).is_some_and(|list| {
         list.split(',')
             .any(|each| each.trim().eq_ignore_ascii_case(word))
     })
 }
 
-/// How the body ends. Whatever two servers might read in two ways is refused: it is how
-/// requests are smuggled past a proxy.
-fn framing(request: &Request, minor: u8) -> Result<Framing, Refusal> {
+/// The framing of the body. Whatever two servers might read differently is refused: it is
+/// how requests are smuggled past a proxy.
+fn framing(request: &Request, minor: u8) -> Result<Framing, Rejection> {
     let length = request.header("content-length");
     if let Some(coding) = request.header("transfer-encoding") {
         if length.is_some() || minor == 0 {
-            return Err(Refusal::new(
+            return Err(Rejection::new(
                 400,
                 "expected Content-Length or, in HTTP/1.1, Transfer-Encoding\n",
             ));
         }
         if !coding.eq_ignore_ascii_case("chunked") {
-            return Err(Refusal::new(501, "expected Transfer-Encoding: chunked\n"));
+            return Err(Rejection::new(501, "expected Transfer-Encoding: chunked\n"));
         }
         return Ok(Framing::Chunked);
     }
     let Some(length) = length else {
-        return Ok(Framing::Counted(0));
+        return Ok(Framing::Length(0));
     };
     let mut lengths = length.split(',').map(str::trim);
     let first = lengths.next().unwrap_or_default();
-    let bad = Refusal::new(400, "expected one number as Content-Length\n");
+    let bad = Rejection::new(400, "expected one number as Content-Length\n");
     if first.is_empty() || !first.bytes().all(|b| b.is_ascii_digit()) || lengths.any(|l| l != first)
     {
         return Err(bad);
     }
     // Digits alone, so what does not fit is too large for us in any case.
-    Ok(Framing::Counted(first.parse().unwrap_or(usize::MAX)))
+    Ok(Framing::Length(first.parse().unwrap_or(usize::MAX)))
 }
 
-fn expects_continue(request: &Request, minor: u8) -> Result<bool, Refusal> {
+fn expects_continue(request: &Request, minor: u8) -> Result<bool, Rejection> {
     match request.header("expect") {
         None => Ok(false),
         Some(expected) if expected.eq_ignore_ascii_case("100-continue") => Ok(minor == 1),
-        Some(_) => Err(Refusal::new(417, "expected no Expect but 100-continue\n")),
+        Some(_) => Err(Rejection::new(417, "expected no Expect but 100-continue\n")),
     }
 }

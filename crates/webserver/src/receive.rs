@@ -1,13 +1,15 @@
-//! Bytes of a connection -> requests, one after the other, each within its limits.
+//! Bytes of a connection to requests, one after the other, each within its limits.
+//!
+//! Framing of bodies: RFC 9112, sections 6 and 7.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
-use crate::Limits;
-use crate::head::{self, Framing, Head, Refusal};
+use crate::head::{self, Framing, Head, Rejection};
+use crate::limits::Limits;
 use crate::request::Request;
-use crate::wire::Wire;
 
-/// Bytes that are asked of the socket at a time.
+/// Bytes that are read at a time.
 const READ_BYTES: usize = 2048;
 
 /// Length of a chunk's first line, extensions included.
@@ -16,61 +18,74 @@ const MAX_CHUNK_LINE: usize = 256;
 /// Lines of a chunked body's trailer.
 const MAX_TRAILERS: usize = 64;
 
-/// Why there is no request.
-#[derive(Debug)]
-pub(crate) enum Trouble {
-    /// The connection is of no use any more.
-    Broken(io::Error),
-    /// The client is told what is wrong.
-    Refused(Refusal),
+/// A connection as the reader of requests needs it.
+pub trait Connection: Read + Write {
+    /// Sets the time within which all further reads and writes must be done.
+    fn set_deadline(&mut self, time: Duration);
 }
 
-impl From<io::Error> for Trouble {
+/// Why there is no request.
+#[derive(Debug)]
+pub enum ReceiveError {
+    /// The connection broke.
+    Io(io::Error),
+    /// The request is refused; the connection ends with the refusal.
+    Rejected(Rejection),
+}
+
+impl From<io::Error> for ReceiveError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::TimedOut => {
-                Self::Refused(Refusal::new(408, "expected the whole request sooner\n"))
+                Self::Rejected(Rejection::new(408, "expected the whole request sooner\n"))
             }
-            _ => Self::Broken(error),
+            _ => Self::Io(error),
         }
     }
 }
 
-impl From<Refusal> for Trouble {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+impl From<Rejection> for ReceiveError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
     }
 }
 
-/// The receiving side of one connection.
+/// Reads the requests of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Receiver {
-    /// What was received and does not belong to a request yet: of pipelined
-    /// requests, the next one.
-    ahead: Vec<u8>,
+pub struct RequestReader {
+    /// Bytes that were received and belong to no request yet: of pipelined requests, the
+    /// next one.
+    buffer: Vec<u8>,
     /// Whether a request was received before.
-    again: bool,
+    is_kept_alive: bool,
 }
 
-/// A request, and whether the connection ends after it.
-pub(crate) struct Received {
-    pub(crate) request: Request,
-    pub(crate) close: bool,
-    pub(crate) takes_chunks: bool,
+/// A request, and how its response is to be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The request.
+    pub request: Request,
+    /// Whether the connection ends after the response.
+    pub close: bool,
+    /// Whether the client understands chunks: since HTTP/1.1.
+    pub takes_chunks: bool,
 }
 
-impl Receiver {
-    /// The next request, or `None` when the client has no more. The first one's time has
-    /// begun already.
-    pub(crate) fn next(
+impl RequestReader {
+    /// The next request, or `None` when the client has no more. The deadline of the first
+    /// one is the caller's, from connecting on.
+    ///
+    /// # Errors
+    /// When the connection breaks, or the request is malformed, too large or too slow.
+    pub fn next(
         &mut self,
-        wire: &mut Wire,
+        connection: &mut dyn Connection,
         limits: &Limits,
-    ) -> Result<Option<Received>, Trouble> {
-        let Some(head) = self.head(wire, limits)? else {
+    ) -> Result<Option<Received>, ReceiveError> {
+        let Some(head) = self.head(connection, limits)? else {
             return Ok(None);
         };
-        self.again = true;
+        self.is_kept_alive = true;
         let Head {
             mut request,
             framing,
@@ -78,16 +93,16 @@ impl Receiver {
             close,
             takes_chunks,
         } = head;
-        if matches!(framing, Framing::Counted(length) if length > limits.body_bytes) {
+        if matches!(framing, Framing::Length(length) if length > limits.body_bytes) {
             return Err(TOO_LARGE.into());
         }
-        // Who has sent some of the body already does not wait for leave.
-        if expects_continue && framing != Framing::Counted(0) && self.ahead.is_empty() {
-            wire.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        // A client that has sent some of the body already does not wait for 100.
+        if expects_continue && framing != Framing::Length(0) && self.buffer.is_empty() {
+            connection.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
         request.body = match framing {
-            Framing::Counted(length) => self.counted(wire, length)?,
-            Framing::Chunked => self.chunked(wire, limits.body_bytes)?,
+            Framing::Length(length) => self.exactly(connection, length)?,
+            Framing::Chunked => self.chunked(connection, limits.body_bytes)?,
         };
         Ok(Some(Received {
             request,
@@ -96,43 +111,50 @@ impl Receiver {
         }))
     }
 
-    fn head(&mut self, wire: &mut Wire, limits: &Limits) -> Result<Option<Head>, Trouble> {
-        let waits = self.again && self.ahead.is_empty();
-        if self.again {
-            wire.within(if waits { limits.idle } else { limits.receive });
+    fn head(
+        &mut self,
+        connection: &mut dyn Connection,
+        limits: &Limits,
+    ) -> Result<Option<Head>, ReceiveError> {
+        let is_idle = self.is_kept_alive && self.buffer.is_empty();
+        if self.is_kept_alive {
+            connection.set_deadline(if is_idle { limits.idle } else { limits.receive });
         }
-        let mut started = !waits;
+        let mut has_started = !is_idle;
         loop {
-            // Empty lines before a request are passed over, as RFC 9112 asks for.
-            let blank = self.ahead.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
-            self.ahead.drain(..blank.count());
-            if let Some(first) = self.ahead.first() {
+            // Empty lines before a request are skipped (RFC 9112, section 2.2).
+            let blank = self
+                .buffer
+                .iter()
+                .take_while(|b| matches!(b, b'\r' | b'\n'));
+            self.buffer.drain(..blank.count());
+            if let Some(first) = self.buffer.first() {
                 if !first.is_ascii_alphabetic() {
-                    // Such as a TLS handshake; it would go on to wait for us.
-                    return Err(Refusal::new(400, "expected plain HTTP/1.1\n").into());
+                    // Such as a TLS handshake; its client would go on to wait for us.
+                    return Err(Rejection::new(400, "expected plain HTTP/1.1\n").into());
                 }
-                if !started {
-                    wire.within(limits.receive);
-                    started = true;
+                if !has_started {
+                    connection.set_deadline(limits.receive);
+                    has_started = true;
                 }
             }
-            if let Some(end) = head::end(&self.ahead).filter(|end| *end <= limits.head_bytes) {
-                let head = head::parse(&self.ahead[..end])?;
-                self.ahead.drain(..end);
+            if let Some(end) = head::end(&self.buffer).filter(|end| *end <= limits.head_bytes) {
+                let head = head::parse(&self.buffer[..end])?;
+                self.buffer.drain(..end);
                 return Ok(Some(head));
             }
-            if self.ahead.len() >= limits.head_bytes {
-                return Err(match self.ahead.contains(&b'\n') {
-                    false => Refusal::new(414, "expected a shorter URL\n"),
-                    true => Refusal::new(431, "expected fewer or shorter headers\n"),
+            if self.buffer.len() >= limits.head_bytes {
+                return Err(match self.buffer[..limits.head_bytes].contains(&b'\n') {
+                    false => Rejection::new(414, "expected a shorter URL\n"),
+                    true => Rejection::new(431, "expected fewer or shorter headers\n"),
                 }
                 .into());
             }
-            match self.more(wire) {
+            match self.fill(connection) {
                 Ok(0) => return Ok(None),
                 Ok(_) => {}
                 // Nothing was asked, so nothing is answered.
-                Err(error) if self.ahead.is_empty() && error.kind() == io::ErrorKind::TimedOut => {
+                Err(error) if self.buffer.is_empty() && error.kind() == io::ErrorKind::TimedOut => {
                     return Ok(None);
                 }
                 Err(error) => return Err(error.into()),
@@ -140,77 +162,86 @@ impl Receiver {
         }
     }
 
-    /// Receives some more; 0 at the end.
-    fn more(&mut self, wire: &mut Wire) -> io::Result<usize> {
+    /// Reads some more; 0 at the end.
+    fn fill(&mut self, connection: &mut dyn Connection) -> io::Result<usize> {
         let mut bytes = [0; READ_BYTES];
         loop {
-            match wire.read(&mut bytes) {
+            match connection.read(&mut bytes) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => {
                     let count = result?;
-                    self.ahead.extend_from_slice(&bytes[..count]);
+                    self.buffer.extend_from_slice(&bytes[..count]);
                     return Ok(count);
                 }
             }
         }
     }
 
-    /// As [`Self::more`], where an end is too early.
-    fn needed(&mut self, wire: &mut Wire) -> io::Result<()> {
-        match self.more(wire)? {
+    /// Reads some more where the end is an error.
+    fn fill_or_eof(&mut self, connection: &mut dyn Connection) -> io::Result<()> {
+        match self.fill(connection)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
     }
 
-    fn counted(&mut self, wire: &mut Wire, length: usize) -> io::Result<Vec<u8>> {
-        while self.ahead.len() < length {
-            self.needed(wire)?;
+    /// The next `length` bytes.
+    fn exactly(&mut self, connection: &mut dyn Connection, length: usize) -> io::Result<Vec<u8>> {
+        while self.buffer.len() < length {
+            self.fill_or_eof(connection)?;
         }
-        Ok(self.ahead.drain(..length).collect())
+        Ok(self.buffer.drain(..length).collect())
     }
 
-    fn chunked(&mut self, wire: &mut Wire, most: usize) -> Result<Vec<u8>, Trouble> {
+    /// A chunked body of at most `max` bytes, its trailer discarded.
+    fn chunked(
+        &mut self,
+        connection: &mut dyn Connection,
+        max: usize,
+    ) -> Result<Vec<u8>, ReceiveError> {
         let mut body = Vec::new();
         loop {
-            let line = self.line(wire)?;
+            let line = self.line(connection)?;
             let size = chunk_size(&line).ok_or(BAD_CHUNK)?;
             if size == 0 {
                 for _ in 0..MAX_TRAILERS {
-                    if self.line(wire)?.is_empty() {
+                    if self.line(connection)?.is_empty() {
                         return Ok(body);
                     }
                 }
                 return Err(BAD_CHUNK.into());
             }
-            if size > most - body.len() {
+            if size > max - body.len() {
                 return Err(TOO_LARGE.into());
             }
-            body.append(&mut self.counted(wire, size)?);
-            if !self.line(wire)?.is_empty() {
+            body.append(&mut self.exactly(connection, size)?);
+            if !self.line(connection)?.is_empty() {
                 return Err(BAD_CHUNK.into());
             }
         }
     }
 
     /// A line of a chunked body, without its end.
-    fn line(&mut self, wire: &mut Wire) -> Result<Vec<u8>, Trouble> {
+    fn line(&mut self, connection: &mut dyn Connection) -> Result<Vec<u8>, ReceiveError> {
         loop {
-            if let Some(end) = self.ahead.windows(2).position(|two| two == b"\r\n") {
-                let line = self.ahead.drain(..end).collect();
-                self.ahead.drain(..2);
+            // However the bytes arrive: no more than this of them is a line.
+            let within = self.buffer.len().min(MAX_CHUNK_LINE + 2);
+            let mut pairs = self.buffer[..within].windows(2);
+            if let Some(end) = pairs.position(|pair| pair == b"\r\n") {
+                let line = self.buffer.drain(..end).collect();
+                self.buffer.drain(..2);
                 return Ok(line);
             }
-            if self.ahead.len() > MAX_CHUNK_LINE {
+            if within == MAX_CHUNK_LINE + 2 {
                 return Err(BAD_CHUNK.into());
             }
-            self.needed(wire)?;
+            self.fill_or_eof(connection)?;
         }
     }
 }
 
-const TOO_LARGE: Refusal = Refusal::new(413, "expected a shorter body\n");
-const BAD_CHUNK: Refusal = Refusal::new(400, "expected a chunk of the body\n");
+const TOO_LARGE: Rejection = Rejection::new(413, "expected a shorter body\n");
+const BAD_CHUNK: Rejection = Rejection::new(400, "expected a chunk of the body\n");
 
 /// The size at the start of a chunk's first line; what follows `;` is an extension.
 fn chunk_size(line: &[u8]) -> Option<usize> {

@@ -1,16 +1,16 @@
-//! A request, as the handler sees it: whole, and within all limits.
+//! A complete request, within all limits.
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// GET.
     Get,
-    /// HEAD. The answer is the same as to GET; its body is not sent.
+    /// HEAD: answered like GET, without the body.
     Head,
     /// POST.
     Post,
-    /// Another of RFC 9110 and RFC 5789, such as DELETE. Methods beyond those get 501
-    /// and never reach the handler.
+    /// Another method of RFC 9110 or RFC 5789, such as DELETE. Unknown methods are refused
+    /// with 501 and never reach the handler.
     Other,
 }
 
@@ -19,18 +19,18 @@ pub enum Method {
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The target up to `?`, as it was sent: `/metrics`.
+    /// The target up to `?`, not decoded: `/metrics`.
     pub path: String,
-    /// The target behind `?`, as it was sent.
+    /// The target after `?`, not decoded.
     pub query: String,
-    /// Header lines in their order. Several of one name are one, joined by a comma.
+    /// Headers in their order. Lines of the same name are joined by a comma.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// The value of a header, whatever its case.
+    /// The value of a header; the name's case does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -38,13 +38,13 @@ impl Request {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Whether nothing but reading is asked for: GET or HEAD.
+    /// Whether the method is GET or HEAD.
     pub fn reads(&self) -> bool {
         matches!(self.method, Method::Get | Method::Head)
     }
 
-    /// The decoded parameters: of a POST those of its form, otherwise those of the query.
-    /// A broken escape stays as it is.
+    /// The decoded parameters: those of the form of a POST, otherwise those of the query.
+    /// A malformed escape is kept as it is.
     pub fn parameters(&self) -> Vec<(String, String)> {
         match self.method {
             Method::Post => decode_form(&String::from_utf8_lossy(&self.body)),
@@ -52,13 +52,13 @@ impl Request {
         }
     }
 
-    /// Whether the client takes gzip.
+    /// Whether the client accepts gzip.
     pub(crate) fn takes_gzip(&self) -> bool {
         self.header("accept-encoding").is_some_and(accepts_gzip)
     }
 }
 
-/// Whether an `Accept-Encoding` header allows gzip.
+/// Whether an `Accept-Encoding` header accepts gzip.
 fn accepts_gzip(accept: &str) -> bool {
     accept.split(',').any(|coding| {
         let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_sent_only_to_those_who_take_it() {
+    fn gzip_needs_accept_encoding() {
         for (accept, yes) in [
             ("gzip", true),
             ("deflate, GZIP;q=0.5", true),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_are_decoded_and_broken_escapes_stay_as_they_are() {
+    fn malformed_escapes_in_forms_are_kept() {
         let pairs = decode_form("query=up%7Bnode%3D%22a%22%7D&start=1+2&x&y=%zz%4");
         let pairs: Vec<_> = pairs
             .iter()

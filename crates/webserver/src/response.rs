@@ -1,4 +1,4 @@
-//! An answer -> bytes.
+//! A response to the bytes that are sent.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -8,32 +8,32 @@ use std::time::SystemTime;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Below this size, gzip's own head and trailer eat what it saves.
+/// Below this size gzip's own header and trailer cost what it saves.
 const MIN_GZIP_BYTES: usize = 512;
 
-/// An answer of more bytes is sent in pieces of about this size, where its handler makes
-/// it in pieces. Smaller ones are worth compressing, and have a length.
+/// A streamed body of more bytes is sent in pieces of about this size. Smaller ones are
+/// held whole, compressed, and have a length.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// An answer, before its transport.
+/// A response as the handler makes it.
 #[derive(Debug)]
 pub struct Response {
-    /// The status, such as 200.
+    /// HTTP status code.
     pub status: u16,
-    /// Headers beside those of the transport (length, coding, date, connection).
+    /// Headers, without those of the transport (length, encoding, date, connection).
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// The body, not compressed.
+    /// The body, not compressed; the start of a streamed one.
     pub body: Vec<u8>,
-    /// What follows the body, made as it is sent.
-    rest: Rest,
+    /// The rest of a streamed body.
+    rest: Pieces,
 }
 
-/// The pieces of a body that are still to be made.
+/// The pieces of a streamed body that are not made yet.
 #[derive(Default)]
-struct Rest(Option<Box<dyn Iterator<Item = Vec<u8>> + Send>>);
+struct Pieces(Option<Box<dyn Iterator<Item = Vec<u8>> + Send>>);
 
-impl Rest {
-    /// Takes pieces until there is more than [`PIECE_BYTES`], or no more.
+impl Pieces {
+    /// Appends pieces until the body exceeds [`PIECE_BYTES`] or is complete.
     fn fill(&mut self, body: &mut Vec<u8>) {
         while let Some(pieces) = &mut self.0
             && body.len() <= PIECE_BYTES
@@ -46,14 +46,14 @@ impl Rest {
     }
 }
 
-impl fmt::Debug for Rest {
+impl fmt::Debug for Pieces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_some() { "more" } else { "none" })
     }
 }
 
 impl Response {
-    /// An answer with a body.
+    /// A response with a body.
     pub fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
@@ -62,42 +62,52 @@ impl Response {
                 ("X-Content-Type-Options", Cow::Borrowed("nosniff")),
             ],
             body: body.into(),
-            rest: Rest::default(),
+            rest: Pieces::default(),
         }
     }
 
-    /// An answer whose body is made while it is sent, so that it may be larger than what
-    /// one would want to hold. Each piece is made in a turn of its own; should the client
-    /// not take the answer in time, the others are never made.
-    pub fn in_pieces(
+    /// A response whose body is produced while it is sent, so that it may exceed what should
+    /// be held in memory. If the client does not read it in time, the remaining pieces are
+    /// never produced.
+    pub fn streamed(
         status: u16,
         content_type: &'static str,
         pieces: impl Iterator<Item = Vec<u8>> + Send + 'static,
     ) -> Self {
         Self {
-            rest: Rest(Some(Box::new(pieces))),
+            rest: Pieces(Some(Box::new(pieces))),
             ..Self::new(status, content_type, Vec::new())
         }
     }
 
-    /// An answer in plain text.
+    /// A response in plain text.
     pub fn text(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self::new(status, "text/plain; charset=utf-8", body)
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// The bytes to send, and what follows them.
-    pub(crate) fn encode(mut self, sending: Sending) -> (Vec<u8>, Following) {
+    /// Adds headers in place of those of the same name.
+    pub(crate) fn with_all(mut self, headers: &[(&'static str, String)]) -> Self {
+        for (name, value) in headers {
+            self.headers
+                .retain(|(each, _)| !each.eq_ignore_ascii_case(name));
+            self.headers.push((name, value.clone().into()));
+        }
+        self
+    }
+
+    /// The bytes to send first, and the rest of a streamed body.
+    pub(crate) fn encode(mut self, encoding: Encoding) -> (Vec<u8>, Rest) {
         self.rest.fill(&mut self.body);
         let follows = self.rest.0.is_some();
         let compressed = !follows
-            && sending.gzip
+            && encoding.gzip
             && self.body.len() >= MIN_GZIP_BYTES
             && gzip(&self.body).map(|body| self.body = body).is_ok();
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
@@ -107,60 +117,60 @@ impl Response {
             "Date: {}\r\nVary: Accept-Encoding\r\n",
             httpdate::HttpDate::from(SystemTime::now()),
         );
-        let _ = match (follows, sending.chunks) {
+        let _ = match (follows, encoding.chunks) {
             (false, _) => write!(head, "Content-Length: {}\r\n", self.body.len()),
             (true, true) => head.write_str("Transfer-Encoding: chunked\r\n"),
-            // Its end is that of the connection.
+            // The body ends with the connection.
             (true, false) => Ok(()),
         };
         if compressed {
             head.push_str("Content-Encoding: gzip\r\n");
         }
-        if sending.close {
+        if encoding.close {
             head.push_str("Connection: close\r\n");
         }
         for (name, value) in &self.headers {
-            // A line break would begin a header of somebody else's choice.
+            // A line break would let a client's text start a header of its own.
             let value = value.replace(|c: char| c.is_control(), " ");
             let _ = write!(head, "{name}: {value}\r\n");
         }
         head.push_str("\r\n");
         let mut bytes = head.into_bytes();
-        let mut following = Following {
-            rest: self.rest,
-            chunks: sending.chunks,
+        let mut rest = Rest {
+            pieces: self.rest,
+            chunks: encoding.chunks,
         };
-        match (sending.body, follows) {
-            (false, _) => following.rest = Rest::default(),
+        match (encoding.body, follows) {
+            (false, _) => rest.pieces = Pieces::default(),
             (true, false) => bytes.append(&mut self.body),
-            (true, true) => following.frame(&mut self.body, &mut bytes),
+            (true, true) => rest.frame(&mut self.body, &mut bytes),
         }
-        (bytes, following)
+        (bytes, rest)
     }
 }
 
-/// What follows the bytes that were sent.
+/// The part of a streamed body that was not sent yet.
 #[derive(Debug)]
-pub(crate) struct Following {
-    rest: Rest,
+pub(crate) struct Rest {
+    pieces: Pieces,
     chunks: bool,
 }
 
-impl Following {
-    /// Whether there is anything.
+impl Rest {
+    /// Whether there is any.
     pub(crate) fn is_some(&self) -> bool {
-        self.rest.0.is_some()
+        self.pieces.0.is_some()
     }
 
-    /// The next bytes.
+    /// The next bytes to send.
     pub(crate) fn next(&mut self) -> Vec<u8> {
         let (mut body, mut bytes) = (Vec::new(), Vec::new());
-        self.rest.fill(&mut body);
+        self.pieces.fill(&mut body);
         self.frame(&mut body, &mut bytes);
         bytes
     }
 
-    /// Appends a part of the body, and its end where it is the last.
+    /// Appends a part of the body in its framing, with its end where it is the last.
     fn frame(&self, body: &mut Vec<u8>, bytes: &mut Vec<u8>) {
         if !self.chunks {
             bytes.append(body);
@@ -177,16 +187,16 @@ impl Following {
     }
 }
 
-/// How an answer is sent.
+/// How a response is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sending {
-    /// With its body; to HEAD without.
+pub(crate) struct Encoding {
+    /// With its body; a response to HEAD has none.
     pub(crate) body: bool,
-    /// Compressed, if it is worth it.
+    /// Compressed, where that saves bytes.
     pub(crate) gzip: bool,
-    /// Saying that the connection ends here.
+    /// With the notice that the connection ends.
     pub(crate) close: bool,
-    /// In chunks, where its length is not known.
+    /// In chunks, where the length is not known.
     pub(crate) chunks: bool,
 }
 
@@ -215,7 +225,7 @@ fn reason(status: u16) -> &'static str {
         501 => "Not Implemented",
         503 => "Service Unavailable",
         505 => "HTTP Version Not Supported",
-        // The reason is for people; programs read the number.
+        // The reason phrase is for people; programs read the number.
         _ => "",
     }
 }

@@ -1,15 +1,13 @@
-//! A server to ask, and a client that sends just the bytes it is told to.
-
-// Each test program uses its part of this.
-#![allow(dead_code)]
+//! A server, and a client that sends exactly the bytes it is told to.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
-use webserver::{Limits, ListenAddress, Method, Protection, Request, Response, Server};
+use webserver::{Limits, ListenAddress, Method, Policy, Public, Request, Response, Server};
 
 /// Pieces of answers that were made in this process.
 pub(crate) static PIECES_MADE: AtomicU32 = AtomicU32::new(0);
@@ -28,17 +26,13 @@ pub(crate) fn limits() -> Limits {
     }
 }
 
-/// A server that says what it was asked.
+/// A server that answers with what it was asked.
 pub(crate) fn start(limits: Limits) -> Running {
-    start_protected(limits, Protection::default())
-}
-
-/// The same for some only.
-pub(crate) fn start_protected(limits: Limits, protection: Protection) -> Running {
+    let policy: Arc<dyn Policy> = Arc::new(Public);
     let listener = "127.0.0.1:0".parse().map(ListenAddress::bind);
     let listener = listener.expect("an address").expect("a free port");
     Running(Some(
-        Server::start(listener, limits, protection, answer).expect("a server"),
+        Server::start(listener, limits, move || Arc::clone(&policy), answer).expect("a server"),
     ))
 }
 
@@ -53,7 +47,7 @@ fn answer(request: &Request) -> Response {
                 PIECES_MADE.fetch_add(1, Ordering::SeqCst);
                 format!("{number:09}\n").repeat(10_000).into_bytes()
             });
-            Response::in_pieces(200, "text/plain", pieces)
+            Response::streamed(200, "text/plain", pieces)
         }
         (_, "/echo") => {
             let said = request.parameters().remove(0).0;

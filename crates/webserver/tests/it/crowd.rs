@@ -1,13 +1,12 @@
-//! More clients than there is room for, and who stays.
-
-mod raw;
+//! More clients than connections: which ones stay.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use raw::{Client, get, limits, start};
 use webserver::Limits;
+
+use crate::raw::{Client, get, limits, start};
 
 const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const LAST: &str = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -20,7 +19,7 @@ fn room_for(connections: usize) -> Limits {
 }
 
 #[test]
-fn who_has_waited_longest_makes_room_for_who_comes() {
+fn longest_waiting_connection_makes_room() {
     let server = start(room_for(4));
     let mut waiting: Vec<Client> = (0..4).map(|_| Client::connect(&server)).collect();
     server.waits_for_connections(4);
@@ -36,7 +35,7 @@ fn who_has_waited_longest_makes_room_for_who_comes() {
 }
 
 #[test]
-fn whoever_comes_with_many_connections_costs_others_none_of_theirs() {
+fn crowd_displaces_only_its_own_connections() {
     let server = start(room_for(4));
     let mut quiet = Client::connect_from(NEIGHBOUR, &server);
     quiet.send(&get("/hello", ""));
@@ -64,7 +63,7 @@ fn whoever_comes_with_many_connections_costs_others_none_of_theirs() {
 }
 
 #[test]
-fn of_answers_that_nobody_reads_only_so_many_bytes_are_kept_and_the_newest_always() {
+fn unsent_response_bytes_are_capped() {
     for (unsent_bytes, most) in [(40 << 20, 2), (1 << 20, 1)] {
         let server = start(Limits {
             unsent_bytes,
@@ -91,7 +90,7 @@ fn of_answers_that_nobody_reads_only_so_many_bytes_are_kept_and_the_newest_alway
 }
 
 #[test]
-fn an_answer_that_nobody_reads_has_a_deadline() {
+fn unread_response_has_a_deadline() {
     let server = start(Limits {
         deliver: Duration::from_millis(100),
         ..limits()
@@ -105,7 +104,7 @@ fn an_answer_that_nobody_reads_has_a_deadline() {
 
 /// 100 MB, of which the system takes a few.
 #[test]
-fn a_long_answer_is_sent_in_pieces_and_never_held_whole() {
+fn streamed_response_is_never_held_whole() {
     let server = start(Limits {
         deliver: Duration::from_millis(200),
         ..limits()
@@ -114,13 +113,13 @@ fn a_long_answer_is_sent_in_pieces_and_never_held_whole() {
     client.send(&get("/pieces?1000", ""));
     client.begins();
     server.waits_for_connections(0);
-    let made = raw::PIECES_MADE.load(Ordering::SeqCst);
+    let made = crate::raw::PIECES_MADE.load(Ordering::SeqCst);
     assert!((1..900).contains(&made), "{made}: nobody took them");
     assert!(client.reads_to_the_end() < 16 << 20);
 }
 
 #[test]
-fn stopping_finishes_what_was_asked_and_closes_the_rest_at_once() {
+fn stop_finishes_responses_and_closes_the_rest() {
     let server = start(limits());
     let mut silent = Client::connect(&server);
     silent.send("GET / HT");

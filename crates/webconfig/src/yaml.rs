@@ -1,32 +1,31 @@
-//! The part of YAML that a web configuration is written in: text -> settings.
+//! The subset of YAML that web configurations are written in. Pure.
 //!
-//! Pure. In scope: mappings in block style, one `key: value` a line; plain and quoted
-//! values on that line; comments. All else that YAML knows (lists with more than plain
-//! values, flow style, anchors, tags, blocks of text, several documents) is refused with its
-//! line, never guessed at.
+//! In scope: mappings in block style, one `key: value` a line; lists of plain values; plain
+//! and quoted values on that line; comments. Anything else of YAML (flow style, anchors,
+//! tags, multi-line text, several documents) is refused with its line, never guessed.
 
 /// One line: `a: b` below `c:` has the keys `c`, `a` and the value `b`. The items of a
-/// list have the key `-`. What has no value has an empty one.
+/// list have the key `-`. A missing value is empty.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Setting {
+pub(crate) struct Setting {
     /// Counted from 1.
-    pub(super) line: usize,
-    pub(super) keys: Vec<String>,
-    pub(super) value: String,
+    pub(crate) line: usize,
+    pub(crate) keys: Vec<String>,
+    pub(crate) value: String,
 }
 
-/// A line that is not understood.
+/// A line that cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed {
+pub(crate) struct Malformed {
     /// Counted from 1.
-    pub(super) line: usize,
-    pub(super) expected: &'static str,
+    pub(crate) line: usize,
+    pub(crate) expected: &'static str,
 }
 
-/// Reads all settings, in their order.
-pub(super) fn read(text: &str) -> Result<Vec<Setting>, Malformed> {
+/// Reads all lines in their order.
+pub(crate) fn read(text: &str) -> Result<Vec<Setting>, Malformed> {
     let mut settings: Vec<Setting> = Vec::new();
-    // Where the last line's keys begin.
+    // The indents of the last line's keys.
     let mut indents: Vec<usize> = Vec::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, line) in text.lines().enumerate() {
@@ -126,7 +125,7 @@ fn value(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// A text without quotes, in which nothing has a meaning of its own.
+/// A text without quotes and without characters that YAML gives a meaning.
 fn plain(text: &str) -> Result<&str, &'static str> {
     let special = text.starts_with([
         '[', ']', '{', '}', '&', '*', '!', '|', '>', '%', '@', '`', ',', '?', '#', '"', '\'',
@@ -138,7 +137,7 @@ fn plain(text: &str) -> Result<&str, &'static str> {
     Ok(text)
 }
 
-/// The text in quotes at the start, and what follows them.
+/// The quoted text at the start, and what follows it.
 fn quoted(text: &str) -> Result<(String, &str), &'static str> {
     let quote = if text.starts_with('"') { '"' } else { '\'' };
     let mut value = String::new();
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn mappings_are_read_with_their_comments_and_quotes() {
+    fn mappings_comments_and_quotes_are_read() {
         let text = "---\n# a comment\n\na:\n  b: c # why\n  \"d e\": \"f # \\\"g\\\" \\\\\"\n\n  'it''s':  'h: ''i'''   # j\n\
                     k: {}\nl:\n    m:\n       n: $2y$10$x/y.z\n    o: -1:2#3\np: ~\n";
         let pairs: Vec<(&str, &str)> = vec![
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn items_belong_to_the_key_above_them() {
+    fn list_items_belong_to_the_key_above() {
         for text in ["a:\n  - b\n  - c\nd: e", "a:\n- b\n- c\nd: e"] {
             let read = flat(text);
             let keys: Vec<_> = read.iter().map(|(key, _)| key.as_str()).collect();
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused_with_its_line() {
+    fn other_yaml_is_refused_with_its_line() {
         for (text, line) in [
             ("a: b\n  c: d", 2),
             ("a:\n    b: c\n  d: e", 3),

@@ -1,21 +1,23 @@
 //! Secrets, and the files they are read from.
 //!
-//! A secret comes from a file, never from an argument, and the file is read before
-//! each request: it is small, often a projected volume in memory, and nothing else
-//! tells of a change as surely.
+//! A secret comes from a file, never from an argument, and the file is read before each
+//! request: it is small, often a projected volume in memory, and no notification is as
+//! reliable.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A text that must not show up in logs, errors or debug output.
+use crate::reload::LastGood;
+
+/// A text that must not appear in logs, errors or debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a secret over.
+    /// Wraps a secret.
     pub fn new(text: String) -> Self {
         Self(text)
     }
@@ -38,7 +40,7 @@ impl fmt::Display for Secret {
     }
 }
 
-/// Why the file of a secret is of no use. Says nothing of its content.
+/// A file does not hold a secret. Repeats nothing of its content.
 #[derive(Debug)]
 pub struct SecretError {
     path: PathBuf,
@@ -70,17 +72,17 @@ impl std::error::Error for SecretError {
     }
 }
 
-/// A file with a secret in it, which may change at any time. One that is for a
-/// moment empty, half-written or gone does not lose what was good.
+/// A file with a secret in it, read again before each use. While it is empty, half-written
+/// or gone, the last good secret stays in use.
 #[derive(Debug, Clone)]
 pub struct SecretFile {
     path: PathBuf,
     read: fn(&Path) -> Result<Secret, SecretError>,
-    last_good: Arc<Mutex<Option<Secret>>>,
+    last_good: Arc<Mutex<LastGood<Secret>>>,
 }
 
 impl SecretFile {
-    /// A file with a bearer token, as [`read_token`] takes it. Nothing is read yet.
+    /// A file with a bearer token, as [`read_token`] reads it. Nothing is read yet.
     pub fn token(path: PathBuf) -> Self {
         Self::new(path, read_token)
     }
@@ -98,7 +100,7 @@ impl SecretFile {
         }
     }
 
-    /// Where it is.
+    /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -108,16 +110,22 @@ impl SecretFile {
     /// # Errors
     /// When the file has never held one.
     pub fn current(&self) -> Result<Secret, SecretError> {
+        // Read before locking, so that nobody waits for a file.
         let read = (self.read)(&self.path);
-        // Nothing is left half-changed under this lock, whatever happened.
-        let mut last_good = self
-            .last_good
+        let mut last_good = self.lock();
+        let (secret, ()) = last_good.update(&self.path.display(), read, |_| Ok(()))?;
+        Ok(secret.clone())
+    }
+
+    /// How often a new secret has replaced another.
+    pub fn replaced(&self) -> u64 {
+        self.lock().replaced()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LastGood<Secret>> {
+        self.last_good
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match read {
-            Ok(secret) => Ok(last_good.insert(secret).clone()),
-            Err(error) => last_good.clone().ok_or(error),
-        }
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -142,7 +150,7 @@ fn read_line(path: &Path) -> Result<Secret, SecretError> {
     })
 }
 
-/// Reads what `part` finds in the text of a file, if that is not empty.
+/// Reads the `part` of a file's text that is the secret, which must not be empty.
 fn read_text(
     path: &Path,
     expected: &'static str,
@@ -161,11 +169,11 @@ fn read_text(
         .ok_or_else(|| error(Problem::Unfit { expected }))
 }
 
-/// Most bytes of a file that is read: a bundle of all public authorities has 250 KB.
+/// Bytes of a file that are read at most: a bundle of all public CAs has 250 KB.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Reads a regular file, at most its first 4 MiB. Anything else might block the
-/// reader, such as a pipe that nobody writes to.
+/// Reads a regular file, at most its first 4 MiB. Other files might block the reader, such
+/// as a pipe that nobody writes to.
 ///
 /// # Errors
 /// When it is not a regular file, or cannot be read.
@@ -185,14 +193,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_shows_itself_nowhere() {
+    fn secrets_are_never_shown() {
         let secret = Secret::new("eyJhbGciOi".to_owned());
         assert_eq!(format!("{secret} {secret:?}"), "[secret] [secret]");
     }
 
     #[test]
-    fn a_changed_file_is_read_again_and_a_broken_one_loses_nothing() {
-        let path = std::env::temp_dir().join(format!("webclient-secret-{}", std::process::id()));
+    fn changed_secret_is_read_again_and_broken_file_kept() {
+        let path = std::env::temp_dir().join(format!("runtime-secret-{}", std::process::id()));
         let write = |text: &[u8]| std::fs::write(&path, text).expect("a writable file");
         let now = |file: &SecretFile| file.current().expect("a secret").reveal().to_owned();
         let (token, password) = (

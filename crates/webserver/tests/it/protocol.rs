@@ -1,19 +1,18 @@
-//! What clients may send, byte for byte over a real socket, and what comes back.
-
-mod raw;
+//! Requests byte for byte over a real socket, and their responses.
 
 use std::io::Write;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use raw::{Client, get, limits, start};
 use webserver::Limits;
+
+use crate::raw::{Client, get, limits, start};
 
 const HELLO: &str = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
 const LAST: &str = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 #[test]
-fn a_connection_is_kept_for_the_next_request_until_the_client_says_close() {
+fn connection_is_kept_alive_until_close() {
     let server = start(limits());
     let mut client = Client::connect(&server);
     for _ in 0..3 {
@@ -30,7 +29,7 @@ fn a_connection_is_kept_for_the_next_request_until_the_client_says_close() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_their_order() {
+fn pipelined_requests_are_answered_in_order() {
     let server = start(limits());
     let mut client = Client::connect(&server);
     client.send(&format!(
@@ -44,7 +43,7 @@ fn pipelined_requests_are_answered_in_their_order() {
 }
 
 #[test]
-fn a_request_may_come_byte_by_byte() {
+fn request_may_arrive_byte_by_byte() {
     let server = start(limits());
     let mut client = Client::connect(&server);
     let request = "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
@@ -58,7 +57,7 @@ fn a_request_may_come_byte_by_byte() {
 }
 
 #[test]
-fn every_form_of_target_reaches_the_same_path() {
+fn target_forms_reach_the_same_path() {
     let server = start(limits());
     for (target, seen) in [
         ("/a?b=c?d", "GET /a?b=c?d\n"),
@@ -77,7 +76,7 @@ fn every_form_of_target_reaches_the_same_path() {
 }
 
 #[test]
-fn http_1_0_is_answered_once_and_needs_no_host() {
+fn http_1_0_is_answered_once_without_host() {
     let server = start(limits());
     let answer = Client::ask(
         &server,
@@ -91,7 +90,7 @@ fn http_1_0_is_answered_once_and_needs_no_host() {
 }
 
 #[test]
-fn head_has_the_head_of_get_and_no_body() {
+fn head_is_answered_without_body() {
     let server = start(limits());
     let mut client = Client::connect(&server);
     client.send("HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -107,7 +106,7 @@ fn head_has_the_head_of_get_and_no_body() {
 }
 
 #[test]
-fn long_answers_are_compressed_for_those_who_take_it() {
+fn long_responses_are_compressed_on_request() {
     let server = start(limits());
     let plain = Client::ask(&server, &get("/long", "Connection: close\r\n"));
     assert_eq!(plain.header("content-encoding"), None);
@@ -127,7 +126,7 @@ fn long_answers_are_compressed_for_those_who_take_it() {
 }
 
 #[test]
-fn what_is_made_in_pieces_arrives_whole_in_every_version() {
+fn streamed_response_arrives_whole() {
     let server = start(limits());
     let whole: String = (0..20)
         .map(|number| format!("{number:09}\n").repeat(10_000))
@@ -172,7 +171,7 @@ fn what_is_made_in_pieces_arrives_whole_in_every_version() {
 }
 
 #[test]
-fn a_client_that_expects_100_gets_it_before_it_sends_the_body() {
+fn expect_100_is_answered_before_the_body() {
     let server = start(limits());
     let mut client = Client::connect(&server);
     client.send("POST /a HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n");
@@ -188,7 +187,7 @@ fn a_client_that_expects_100_gets_it_before_it_sends_the_body() {
 }
 
 #[test]
-fn what_is_wrong_gets_the_status_that_says_so_and_the_end_of_the_connection() {
+fn bad_requests_get_their_status_and_close() {
     let server = start(limits());
     let long = "x".repeat(5000);
     let many = "a: b\r\n".repeat(70);
@@ -265,7 +264,7 @@ fn what_is_wrong_gets_the_status_that_says_so_and_the_end_of_the_connection() {
 }
 
 #[test]
-fn a_refused_client_can_read_why_although_it_sends_on() {
+fn refusal_reaches_a_client_that_still_sends() {
     let server = start(limits());
     let mut client = Client::connect(&server);
     client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
@@ -275,7 +274,7 @@ fn a_refused_client_can_read_why_although_it_sends_on() {
 }
 
 #[test]
-fn known_methods_reach_the_handler_whose_refusal_keeps_the_connection() {
+fn known_methods_reach_the_handler() {
     let server = start(limits());
     let mut client = Client::connect(&server);
     for method in ["PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT"] {
@@ -290,7 +289,7 @@ fn known_methods_reach_the_handler_whose_refusal_keeps_the_connection() {
 }
 
 #[test]
-fn half_a_request_is_told_so_after_its_deadline() {
+fn incomplete_request_gets_408_at_its_deadline() {
     let server = start(Limits {
         receive: Duration::from_millis(100),
         ..limits()
@@ -314,7 +313,7 @@ fn half_a_request_is_told_so_after_its_deadline() {
 }
 
 #[test]
-fn a_drip_of_bytes_does_not_move_the_deadline() {
+fn dripping_bytes_do_not_extend_the_deadline() {
     let server = start(Limits {
         receive: Duration::from_millis(300),
         ..limits()
@@ -334,7 +333,7 @@ fn a_drip_of_bytes_does_not_move_the_deadline() {
 }
 
 #[test]
-fn a_silent_connection_is_closed_without_a_word() {
+fn silent_connection_is_closed_without_response() {
     let server = start(Limits {
         receive: Duration::from_millis(50),
         idle: Duration::from_millis(100),
@@ -349,7 +348,7 @@ fn a_silent_connection_is_closed_without_a_word() {
 }
 
 #[test]
-fn a_client_that_hangs_up_early_is_no_trouble() {
+fn early_hang_up_is_ignored() {
     let server = start(limits());
     for part in [
         "",
@@ -365,7 +364,7 @@ fn a_client_that_hangs_up_early_is_no_trouble() {
 }
 
 #[test]
-fn a_header_cannot_break_out_of_its_line() {
+fn header_value_cannot_inject_a_header() {
     let server = start(limits());
     let answer = Client::ask(
         &server,

@@ -1,65 +1,72 @@
-//! A web configuration's text -> what it asks for.
+//! The text of a web configuration to its settings. Pure.
 //!
-//! Pure. Format: <https://prometheus.io/docs/prometheus/latest/configuration/https/>, as far
-//! as it makes sense here. A setting that is not supported is refused: a port that is less
-//! protected than its configuration says would be worse than none.
+//! Format: <https://prometheus.io/docs/prometheus/latest/configuration/https/>, without
+//! HTTP/2, cipher suites and curves. A setting that is not supported is refused: a port that
+//! is less protected than its configuration says would be worse than none.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::password::PasswordHash;
-use super::yaml::{self, Setting};
+use crate::password::PasswordHash;
+use crate::yaml::{self, Setting};
 
-/// What a web configuration asks for.
-#[derive(Default)]
-pub(super) struct Settings {
-    pub(super) tls: Option<Tls>,
+/// The settings of a web configuration.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// TLS; `None` for plain HTTP.
+    pub tls: Option<Tls>,
     /// Names and the hashes of their passwords.
-    pub(super) users: Vec<(String, PasswordHash)>,
-    /// Further headers of each answer.
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(crate) users: Vec<(String, PasswordHash)>,
+    /// Headers of every response.
+    pub headers: Vec<(&'static str, String)>,
 }
 
-/// How to speak TLS.
+/// The settings of TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tls {
-    pub(super) cert_file: PathBuf,
-    pub(super) key_file: PathBuf,
-    pub(super) client: ClientCertificates,
+pub struct Tls {
+    /// The server's certificate chain.
+    pub cert_file: PathBuf,
+    /// The key of the certificate.
+    pub key_file: PathBuf,
+    /// The certificates that are asked of clients.
+    pub client: ClientCertificates,
     /// Lowest and highest version.
-    pub(super) versions: (Version, Version),
+    pub versions: (Version, Version),
 }
 
-/// What is asked of clients in the way of certificates.
+/// The certificates that are asked of clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ClientCertificates {
-    /// Nothing.
-    NotAskedFor,
-    /// One that an authority of this file has signed, if any.
+pub enum ClientCertificates {
+    /// None.
+    NotRequested,
+    /// If the client shows one, it must be signed by a CA of this file.
     IfGiven(PathBuf),
-    /// One that an authority of this file has signed.
+    /// One that is signed by a CA of this file.
     Required(PathBuf),
 }
 
 impl ClientCertificates {
-    pub(super) fn ca_file(&self) -> Option<&Path> {
+    /// The file with the CAs, where certificates are asked for.
+    pub fn ca_file(&self) -> Option<&Path> {
         match self {
-            Self::NotAskedFor => None,
+            Self::NotRequested => None,
             Self::IfGiven(ca) | Self::Required(ca) => Some(ca),
         }
     }
 }
 
-/// A version of TLS.
+/// A TLS version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Version {
+pub enum Version {
+    /// TLS 1.2.
     Tls12,
+    /// TLS 1.3.
     Tls13,
 }
 
-/// Which setting is of no use, and what would be. Repeats no value: some are secret.
+/// A setting that cannot be used, and what was expected. Repeats no value: some are secret.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct BadSetting {
+pub struct BadSetting {
     line: Option<usize>,
     setting: String,
     expected: &'static str,
@@ -77,6 +84,8 @@ impl fmt::Display for BadSetting {
     }
 }
 
+impl std::error::Error for BadSetting {}
+
 const HEADERS: [&str; 5] = [
     "Content-Security-Policy",
     "X-Frame-Options",
@@ -85,8 +94,11 @@ const HEADERS: [&str; 5] = [
     "Strict-Transport-Security",
 ];
 
-/// Reads a configuration. Relative paths in it begin at `folder`.
-pub(super) fn parse(text: &str, folder: &Path) -> Result<Settings, BadSetting> {
+/// Parses a web configuration. Relative paths in it are those of `folder`.
+///
+/// # Errors
+/// When a line cannot be read, or a setting is unknown, unsupported or incomplete.
+pub fn parse(text: &str, folder: &Path) -> Result<Settings, BadSetting> {
     let lines = yaml::read(text).map_err(|malformed| BadSetting {
         line: Some(malformed.line),
         setting: String::new(),
@@ -143,7 +155,7 @@ pub(super) fn parse(text: &str, folder: &Path) -> Result<Settings, BadSetting> {
     Ok(settings)
 }
 
-/// The settings of `tls_server_config` as they were found.
+/// The settings of `tls_server_config` that were found.
 #[derive(Default)]
 struct TypedTls {
     any: bool,
@@ -191,7 +203,7 @@ impl TypedTls {
         }
         const AUTH: &str = "client_auth_type";
         let client = match (self.client_auth_type.as_deref(), self.client_ca_file) {
-            (None | Some("NoClientCert"), None) => ClientCertificates::NotAskedFor,
+            (None | Some("NoClientCert"), None) => ClientCertificates::NotRequested,
             (None | Some("NoClientCert"), Some(_)) => {
                 return Err((
                     AUTH,
@@ -204,7 +216,7 @@ impl TypedTls {
                 return Err(("client_ca_file", "a file, since client_auth_type needs one"));
             }
             (Some(_), _) => {
-                // The others let in whoever has any certificate at all.
+                // The others accept any certificate, whoever has signed it.
                 return Err((
                     AUTH,
                     "NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert",
@@ -238,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_configuration_is_understood_with_its_paths_beside_it() {
+    fn full_configuration_is_read() {
         let text = tls(&format!(
             "  client_ca_file: ca.crt\n  client_auth_type: \"RequireAndVerifyClientCert\"\n  min_version: TLS13\n\
              basic_auth_users:\n  alice: {HASH}\n  'bob b': '{HASH}'\nhttp_server_config:\n  http2: false\n  headers:\n    \
@@ -270,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_configuration_asks_for_nothing() {
+    fn empty_configuration_has_no_settings() {
         for text in [
             "",
             "# nothing yet\n",
@@ -285,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused_with_its_line_and_what_is() {
+    fn unsupported_settings_are_refused_with_their_line() {
         for (text, says) in [
             ("a", "line 1: expected key: value"),
             (

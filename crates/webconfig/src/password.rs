@@ -1,4 +1,4 @@
-//! Passwords: their bcrypt hashes, and whether one fits.
+//! Passwords as bcrypt hashes.
 //!
 //! Format: `$2y$COST$` and, in bcrypt's own base64, 16 bytes of salt and 23 of hash.
 
@@ -8,8 +8,7 @@ use base64::Engine as _;
 use base64::engine::{GeneralPurpose, general_purpose::NO_PAD};
 use subtle::ConstantTimeEq as _;
 
-/// The last character of a salt has bits that mean nothing, and that not all programs
-/// leave at zero.
+/// The last character of a salt has unused bits, which some programs leave set.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::BCRYPT,
     NO_PAD.with_decode_allow_trailing_bits(true),
@@ -19,16 +18,16 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 const SALT_CHARS: usize = 22;
 const HASH_BYTES: usize = 23;
 
-/// Each step doubles the time of a check: 4 is the least that bcrypt knows, and 16 takes
-/// several seconds.
+/// Each step doubles the time of a check: 4 is bcrypt's minimum, and 16 takes several
+/// seconds.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=16;
 
-/// Bytes of a password that count, the final zero included: bcrypt knows no more.
+/// Bytes of a password that bcrypt uses, the final zero included.
 const MAX_KEY: usize = 72;
 
 /// The bcrypt hash of a password.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct PasswordHash {
+pub(crate) struct PasswordHash {
     cost: u32,
     salt: [u8; 16],
     hash: [u8; HASH_BYTES],
@@ -41,8 +40,11 @@ impl fmt::Debug for PasswordHash {
 }
 
 impl PasswordHash {
-    /// Reads a hash as `htpasswd -B` writes it; or says what was expected.
-    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+    /// Parses a hash as `htpasswd -B` writes it.
+    ///
+    /// # Errors
+    /// The expected form.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         const EXPECTED: &str =
             "a bcrypt hash such as $2y$10$… with a cost from 04 to 16 (htpasswd -nBC 10 \"\")";
         let parse = || {
@@ -65,7 +67,7 @@ impl PasswordHash {
 
     /// Whether the password is the one that was hashed. Takes a tenth of a second at the
     /// usual cost, on purpose.
-    pub(super) fn fits(&self, password: &[u8]) -> bool {
+    pub(crate) fn verify(&self, password: &[u8]) -> bool {
         let mut key = [password, b"\0"].concat();
         key.truncate(MAX_KEY);
         let hash = bcrypt::bcrypt(self.cost, self.salt, &key);
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_of_another_implementation_fit_their_passwords_alone() {
+    fn hashes_of_libxcrypt_are_verified() {
         // By crypt(3) of libxcrypt. Of a long password the first 72 bytes count.
         let long = "x".repeat(100);
         for (hash, password) in [
@@ -100,13 +102,13 @@ mod tests {
             ),
         ] {
             let hash = PasswordHash::parse(hash).expect(hash);
-            assert!(hash.fits(password.as_bytes()), "{password}");
-            assert!(!hash.fits(b"hunter3"), "{password}");
+            assert!(hash.verify(password.as_bytes()), "{password}");
+            assert!(!hash.verify(b"hunter3"), "{password}");
         }
     }
 
     #[test]
-    fn what_is_no_hash_is_refused_and_a_hash_never_shown() {
+    fn malformed_hashes_are_refused_and_none_shown() {
         let good = "$2y$04$......................kqsx/caaQ2ooGaGUPBIUMKYjFvRA7Wi";
         assert!(!format!("{:?}", PasswordHash::parse(good)).contains("kqsx"));
         for bad in [

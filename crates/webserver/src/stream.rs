@@ -1,73 +1,67 @@
-//! A connection's bytes under one deadline, in TLS or not.
+//! A client's connection under one deadline, with or without a session such as TLS.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::{ServerConfig, ServerConnection, Stream};
+use crate::policy::Session;
+use crate::receive::Connection;
 
 /// A connection whose reads and writes all end by a deadline, with the error
 /// [`io::ErrorKind::TimedOut`]. Another thread ends them by shutting the socket down.
-#[derive(Debug)]
-pub(crate) struct Wire {
-    socket: Timed,
-    tls: Option<Box<ServerConnection>>,
+pub(crate) struct ClientStream {
+    socket: DeadlineSocket,
+    session: Option<Box<dyn Session>>,
 }
 
-impl Wire {
-    /// The handshake takes place with the first bytes that are read.
-    pub(crate) fn new(socket: Arc<TcpStream>, tls: Option<&Arc<ServerConfig>>) -> io::Result<Self> {
-        let tls = tls.map(|config| ServerConnection::new(Arc::clone(config)));
-        Ok(Self {
-            socket: Timed {
+impl ClientStream {
+    pub(crate) fn new(socket: Arc<TcpStream>, session: Option<Box<dyn Session>>) -> Self {
+        Self {
+            socket: DeadlineSocket {
                 socket,
                 deadline: Instant::now(),
             },
-            tls: tls.transpose().map_err(io::Error::other)?.map(Box::new),
-        })
+            session,
+        }
     }
 
-    /// From now on, everything must be done within `time`.
-    pub(crate) fn within(&mut self, time: Duration) {
-        self.socket.deadline = Instant::now() + time;
-    }
-
-    /// Whether nothing can be said yet, nor understood.
+    /// Whether no response can be sent yet.
     pub(crate) fn is_handshaking(&self) -> bool {
-        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+        let session = self.session.as_ref();
+        session.is_some_and(|session| session.is_handshaking())
     }
 
-    /// Whether the client has shown a certificate; it was a good one then.
+    /// Whether the client has shown a certificate, which was verified.
     pub(crate) fn has_certificate(&self) -> bool {
-        let tls = self.tls.as_ref();
-        tls.is_some_and(|tls| tls.peer_certificates().is_some())
+        let session = self.session.as_ref();
+        session.is_some_and(|session| session.has_certificate())
     }
 
-    /// Takes the first bytes of a client that should speak TLS. True where it does not.
-    pub(crate) fn speaks_plainly(&mut self) -> io::Result<bool> {
+    /// Waits for the first byte of a client that should start a session. True where it
+    /// speaks HTTP without one; the connection then goes on without.
+    pub(crate) fn falls_back_to_plain(&mut self) -> io::Result<bool> {
+        if self.session.is_none() {
+            return Ok(false);
+        }
         let mut first = [0];
         let count = self.socket.peek(&mut first)?;
-        Ok(count > 0 && first[0].is_ascii_alphabetic())
+        let is_plain = count > 0 && first[0].is_ascii_alphabetic();
+        if is_plain {
+            self.session = None;
+        }
+        Ok(is_plain)
     }
 
-    /// Goes on without TLS, which has not begun.
-    pub(crate) fn without_tls(&mut self) {
-        self.tls = None;
-    }
-
-    /// Says that nothing more will be sent.
+    /// Ends the sending side.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        if let Some(tls) = &mut self.tls {
-            tls.send_close_notify();
-            while tls.wants_write() {
-                tls.write_tls(&mut self.socket)?;
-            }
+        if let Some(session) = &mut self.session {
+            session.close(&mut self.socket)?;
         }
         self.socket.socket.shutdown(Shutdown::Write)
     }
 
-    /// Takes what is still sent, unread, until the end or the deadline or `most` bytes.
+    /// Discards what the client still sends, until its end, the deadline or `most` bytes.
     pub(crate) fn drain(&mut self, most: usize) -> io::Result<()> {
         let mut left = most;
         let mut bytes = [0; 2048];
@@ -81,39 +75,45 @@ impl Wire {
     }
 }
 
-impl Read for Wire {
+impl Connection for ClientStream {
+    fn set_deadline(&mut self, time: Duration) {
+        self.socket.deadline = Instant::now() + time;
+    }
+}
+
+impl Read for ClientStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.tls {
+        match &mut self.session {
             None => self.socket.read(buffer),
-            Some(tls) => Stream::new(tls.as_mut(), &mut self.socket).read(buffer),
+            Some(session) => session.read(&mut self.socket, buffer),
         }
     }
 }
 
-impl Write for Wire {
+impl Write for ClientStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.tls {
+        match &mut self.session {
             None => self.socket.write(bytes),
-            Some(tls) => Stream::new(tls.as_mut(), &mut self.socket).write(bytes),
+            Some(session) => session.write(&mut self.socket, bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.tls {
+        match &mut self.session {
             None => Ok(()),
-            Some(tls) => Stream::new(tls.as_mut(), &mut self.socket).flush(),
+            Some(session) => session.flush(&mut self.socket),
         }
     }
 }
 
-/// The socket itself.
+/// A socket whose reads and writes end by a deadline.
 #[derive(Debug)]
-struct Timed {
+struct DeadlineSocket {
     socket: Arc<TcpStream>,
     deadline: Instant,
 }
 
-impl Timed {
+impl DeadlineSocket {
     fn left(&self) -> io::Result<Option<Duration>> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -129,7 +129,7 @@ impl Timed {
     }
 }
 
-/// What Unix calls a socket's timeout.
+/// Gives a socket's timeout, which Unix reports as `WouldBlock`, its own kind.
 fn timed_out(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
@@ -137,14 +137,14 @@ fn timed_out(error: io::Error) -> io::Error {
     }
 }
 
-impl Read for Timed {
+impl Read for DeadlineSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.set_read_timeout(self.left()?)?;
         (&*self.socket).read(buffer).map_err(timed_out)
     }
 }
 
-impl Write for Timed {
+impl Write for DeadlineSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.set_write_timeout(self.left()?)?;
         (&*self.socket).write(bytes).map_err(timed_out)

@@ -1,46 +1,50 @@
-//! Certificates and what is asked of clients -> a TLS configuration: rustls with ring.
+//! TLS by rustls with ring: the configuration, and the session of a connection.
 
+use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
+use rustls::{
+    RootCertStore, ServerConfig, ServerConnection, Stream, SupportedProtocolVersion, version,
+};
+use webserver::{Session, Socket};
 
-use super::settings::{ClientCertificates, Version};
+use crate::settings::{ClientCertificates, Version};
 
-/// What a configuration is made of, as the files have it.
-pub(super) struct Material<'m> {
-    pub(super) certificates: &'m [u8],
-    pub(super) key: &'m [u8],
-    /// The authorities of clients, where one is asked for.
-    pub(super) client_ca: Option<&'m [u8]>,
+/// The contents of the files that a configuration is made of.
+pub(crate) struct Material<'m> {
+    pub(crate) certificates: &'m [u8],
+    pub(crate) key: &'m [u8],
+    /// The CAs of clients' certificates, where those are asked for.
+    pub(crate) client_ca: Option<&'m [u8]>,
 }
 
-/// Which file is of no use, and what was expected of it.
-pub(super) type BadFile = (WhichFile, String);
+/// The file that cannot be used, and the problem.
+pub(crate) type BadFile = (Part, String);
 
 /// One of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WhichFile {
+pub(crate) enum Part {
     Certificates,
     Key,
     ClientCa,
 }
 
 /// Makes a configuration.
-pub(super) fn server_config(
+pub(crate) fn server_config(
     material: &Material<'_>,
     client: &ClientCertificates,
     versions: (Version, Version),
 ) -> Result<Arc<ServerConfig>, BadFile> {
-    let in_certificates = |problem: String| (WhichFile::Certificates, problem);
+    let in_certificates = |problem: String| (Part::Certificates, problem);
     let chain = certificates(material.certificates).ok_or_else(|| {
         in_certificates("expected certificates in PEM form (BEGIN CERTIFICATE)".to_owned())
     })?;
     let key = PrivateKeyDer::from_pem_slice(material.key).map_err(|_| {
         (
-            WhichFile::Key,
+            Part::Key,
             "expected a private key in PEM form (BEGIN PRIVATE KEY)".to_owned(),
         )
     })?;
@@ -49,12 +53,12 @@ pub(super) fn server_config(
         .with_protocol_versions(&supported(versions))
         .map_err(|error| in_certificates(error.to_string()))?;
     let builder = match (client, material.client_ca) {
-        (ClientCertificates::NotAskedFor, _) | (_, None) => builder.with_no_client_auth(),
+        (ClientCertificates::NotRequested, _) | (_, None) => builder.with_no_client_auth(),
         (_, Some(pem)) => {
-            let in_ca = |problem: String| (WhichFile::ClientCa, problem);
+            let in_ca = |problem: String| (Part::ClientCa, problem);
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(certificates(pem).unwrap_or_default());
-            // Whether a client may do without one is decided by what it asks for.
+            // Clients without one are refused later, by the path that they request.
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .allow_unauthenticated()
                 .build()
@@ -67,15 +71,15 @@ pub(super) fn server_config(
     let mut config = builder
         .with_single_cert(chain, key)
         .map_err(|error| in_certificates(format!("with its key: {error}")))?;
-    // Nothing is kept for clients that come again: certificates that are no longer good are
-    // noticed, and thousands of clients leave nothing behind.
+    // No sessions are resumed: a certificate that has become invalid is noticed, and
+    // thousands of clients leave nothing behind.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
-/// All certificates of a file, if there are any and all can be read.
+/// All certificates of a file; `None` if there are none, or one is malformed.
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     all.ok().filter(|all| !all.is_empty())
@@ -90,4 +94,44 @@ fn supported((least, most): (Version, Version)) -> Vec<&'static SupportedProtoco
     .filter(|(version, _)| (least..=most).contains(version))
     .map(|(_, supported)| supported)
     .collect()
+}
+
+/// The TLS session of one connection.
+pub(crate) struct TlsSession(Box<ServerConnection>);
+
+impl TlsSession {
+    pub(crate) fn new(config: &Arc<ServerConfig>) -> io::Result<Self> {
+        let connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+        Ok(Self(Box::new(connection)))
+    }
+}
+
+impl Session for TlsSession {
+    fn read(&mut self, mut socket: &mut dyn Socket, buffer: &mut [u8]) -> io::Result<usize> {
+        Stream::new(&mut *self.0, &mut socket).read(buffer)
+    }
+
+    fn write(&mut self, mut socket: &mut dyn Socket, bytes: &[u8]) -> io::Result<usize> {
+        Stream::new(&mut *self.0, &mut socket).write(bytes)
+    }
+
+    fn flush(&mut self, mut socket: &mut dyn Socket) -> io::Result<()> {
+        Stream::new(&mut *self.0, &mut socket).flush()
+    }
+
+    fn close(&mut self, mut socket: &mut dyn Socket) -> io::Result<()> {
+        self.0.send_close_notify();
+        while self.0.wants_write() {
+            self.0.write_tls(&mut socket)?;
+        }
+        Ok(())
+    }
+
+    fn is_handshaking(&self) -> bool {
+        self.0.is_handshaking()
+    }
+
+    fn has_certificate(&self) -> bool {
+        self.0.peer_certificates().is_some()
+    }
 }

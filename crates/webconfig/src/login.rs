@@ -1,7 +1,7 @@
-//! Who may ask: users with passwords, and the bearer of a token.
+//! Authentication by user and password, or by bearer token.
 //!
-//! A password costs its check a tenth of a second of CPU, so the outcome is remembered:
-//! of each user the password that was right last, and a few that were wrong.
+//! Checking a password takes a tenth of a second of CPU, so the outcome is remembered: of
+//! each user the last right password, and a few wrong ones.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,66 +9,66 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use runtime::secret::Secret;
 use subtle::ConstantTimeEq as _;
 
-use super::password::PasswordHash;
+use crate::password::PasswordHash;
 
 /// Wrong passwords that are remembered.
 const MAX_WRONG: usize = 64;
 
-/// What stands for a name and a password, or for a token.
+/// Digest of a user name and a password, or of a token.
 type Digest = [u8; SHA256_OUTPUT_LEN];
 
-/// Who may ask.
-#[derive(Default)]
-pub(super) struct Logins {
+/// The users and the token that are accepted.
+pub(crate) struct Authenticator {
     users: Vec<(String, PasswordHash)>,
     token: Option<Digest>,
     known: Mutex<Known>,
 }
 
+/// Outcomes of earlier checks.
 #[derive(Default)]
 struct Known {
-    /// One for each user at most.
+    /// At most one for each user.
     right: Vec<(usize, Digest)>,
     /// The oldest first.
     wrong: VecDeque<Digest>,
 }
 
-/// What an `Authorization` header comes to.
+/// The outcome of an `Authorization` header.
 pub(crate) enum Login {
-    /// Known to be right.
-    Right,
-    /// Known to be wrong, or not there.
-    Wrong,
-    /// To be found out by [`Logins::prove`].
-    Unproven(Claim),
+    Accepted,
+    /// Wrong or missing.
+    Rejected,
+    /// [`Authenticator::verify`] decides.
+    Unknown(Credentials),
 }
 
-/// A name and a password that nobody has sent before.
-pub(crate) struct Claim {
+/// A user name and a password that were not checked before.
+pub(crate) struct Credentials {
     user: Option<usize>,
     password: Vec<u8>,
     digest: Digest,
 }
 
-impl Logins {
-    /// Users with the hashes of their passwords, and a token.
-    pub(super) fn new(users: Vec<(String, PasswordHash)>, token: Option<&[u8]>) -> Self {
+impl Authenticator {
+    /// Accepts users by the hashes of their passwords, and the bearer of a token.
+    pub(crate) fn new(users: Vec<(String, PasswordHash)>, token: Option<&Secret>) -> Self {
         Self {
             users,
-            token: token.map(|token| digest_of(&[token])),
+            token: token.map(|token| digest_of(&[token.reveal().as_bytes()])),
             known: Mutex::default(),
         }
     }
 
-    /// Whether nobody needs to log in.
-    pub(super) fn are_none(&self) -> bool {
+    /// Whether no login is needed.
+    pub(crate) fn is_empty(&self) -> bool {
         self.users.is_empty() && self.token.is_none()
     }
 
-    /// The value of the header that asks for a login.
-    pub(super) fn challenge(&self) -> &'static str {
+    /// The value of `WWW-Authenticate`.
+    pub(crate) fn challenge(&self) -> &'static str {
         match (self.users.is_empty(), &self.token) {
             (true, _) => r#"Bearer realm="metrics""#,
             (false, None) => r#"Basic realm="metrics", charset="UTF-8""#,
@@ -76,28 +76,31 @@ impl Logins {
         }
     }
 
-    /// Judges a header without computing for long.
-    pub(super) fn check(&self, authorization: Option<&str>) -> Login {
+    /// Checks an `Authorization` header, without hashing a password.
+    pub(crate) fn check(&self, authorization: Option<&str>) -> Login {
         let Some((scheme, rest)) = authorization.and_then(|text| text.split_once(' ')) else {
-            return Login::Wrong;
+            return Login::Rejected;
         };
         let rest = rest.trim();
         if scheme.eq_ignore_ascii_case("bearer") {
-            let right = self
+            let is_right = self
                 .token
                 .is_some_and(|token| digest_of(&[rest.as_bytes()]).ct_eq(&token).into());
-            return if right { Login::Right } else { Login::Wrong };
+            return match is_right {
+                true => Login::Accepted,
+                false => Login::Rejected,
+            };
         }
         if !scheme.eq_ignore_ascii_case("basic") || self.users.is_empty() {
-            return Login::Wrong;
+            return Login::Rejected;
         }
         let Some((name, password)) = BASE64_STANDARD.decode(rest).ok().and_then(|decoded| {
             let colon = decoded.iter().position(|byte| *byte == b':')?;
             Some((decoded[..colon].to_vec(), decoded[colon + 1..].to_vec()))
         }) else {
-            return Login::Wrong;
+            return Login::Rejected;
         };
-        let claim = Claim {
+        let credentials = Credentials {
             user: self
                 .users
                 .iter()
@@ -106,32 +109,33 @@ impl Logins {
             password,
         };
         let known = self.known();
-        let is = |digest: &Digest| bool::from(digest.ct_eq(&claim.digest));
+        let is = |digest: &Digest| bool::from(digest.ct_eq(&credentials.digest));
         if known.right.iter().any(|(_, digest)| is(digest)) {
-            Login::Right
+            Login::Accepted
         } else if known.wrong.iter().any(is) {
-            Login::Wrong
+            Login::Rejected
         } else {
-            Login::Unproven(claim)
+            Login::Unknown(credentials)
         }
     }
 
-    /// Computes whether a claim is right, and remembers it.
-    pub(super) fn prove(&self, claim: &Claim) -> bool {
-        // Whether there is such a user is not to be told from the time it takes.
-        let index = claim.user.unwrap_or(0);
-        let right = self.users[index].1.fits(&claim.password) && claim.user.is_some();
+    /// Hashes the password, and remembers whether it was right.
+    pub(crate) fn verify(&self, credentials: &Credentials) -> bool {
+        // An unknown user takes the same time, so that the time tells nobody who is known.
+        let index = credentials.user.unwrap_or(0);
+        let is_right =
+            self.users[index].1.verify(&credentials.password) && credentials.user.is_some();
         let mut known = self.known();
-        if right {
+        if is_right {
             known.right.retain(|(user, _)| *user != index);
-            known.right.push((index, claim.digest));
+            known.right.push((index, credentials.digest));
         } else {
             if known.wrong.len() == MAX_WRONG {
                 known.wrong.pop_front();
             }
-            known.wrong.push_back(claim.digest);
+            known.wrong.push_back(credentials.digest);
         }
-        right
+        is_right
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -140,7 +144,7 @@ impl Logins {
     }
 }
 
-/// One digest for several texts, which cannot be cut in another way to the same.
+/// The digest of several texts: texts cut differently have another one.
 fn digest_of(parts: &[&[u8]]) -> Digest {
     let mut bytes = Vec::new();
     for part in parts {
@@ -162,29 +166,29 @@ mod tests {
         "$2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq",
     ];
 
-    fn logins() -> Logins {
+    fn logins() -> Authenticator {
         let users = ["alice", "bob"].iter().zip(HASHES).map(|(name, hash)| {
             let hash = PasswordHash::parse(hash).expect("a hash");
             ((*name).to_owned(), hash)
         });
-        Logins::new(users.collect(), Some(b"token"))
+        Authenticator::new(users.collect(), Some(&Secret::new("token".to_owned())))
     }
 
     fn basic(login: &str) -> String {
         format!("Basic {}", BASE64_STANDARD.encode(login))
     }
 
-    /// How it is judged, and whether that took a hash.
-    fn judged(logins: &Logins, authorization: &str) -> (bool, bool) {
+    /// Whether it is accepted, and whether that took a hash.
+    fn accepted(logins: &Authenticator, authorization: &str) -> (bool, bool) {
         match logins.check(Some(authorization)) {
-            Login::Right => (true, false),
-            Login::Wrong => (false, false),
-            Login::Unproven(claim) => (logins.prove(&claim), true),
+            Login::Accepted => (true, false),
+            Login::Rejected => (false, false),
+            Login::Unknown(credentials) => (logins.verify(&credentials), true),
         }
     }
 
     #[test]
-    fn a_password_is_hashed_once_and_its_outcome_remembered() {
+    fn password_is_hashed_once() {
         let logins = logins();
         for (login, right) in [
             ("alice:hunter2", true),
@@ -196,38 +200,38 @@ mod tests {
             (":hunter2", false),
             ("alice:hunter2:", false),
         ] {
-            assert_eq!(judged(&logins, &basic(login)), (right, true), "{login}");
-            assert_eq!(judged(&logins, &basic(login)), (right, false), "{login}");
+            assert_eq!(accepted(&logins, &basic(login)), (right, true), "{login}");
+            assert_eq!(accepted(&logins, &basic(login)), (right, false), "{login}");
         }
         // Other forms of the same.
         assert_eq!(
-            judged(&logins, &basic("alice:hunter2").replace("Basic", "bASIC")),
+            accepted(&logins, &basic("alice:hunter2").replace("Basic", "bASIC")),
             (true, false)
         );
     }
 
     #[test]
-    fn guesses_are_remembered_in_a_bounded_number_and_push_out_nothing_that_is_right() {
+    fn guesses_are_bounded_and_displace_no_right_password() {
         let logins = logins();
-        assert_eq!(judged(&logins, &basic("alice:hunter2")), (true, true));
+        assert_eq!(accepted(&logins, &basic("alice:hunter2")), (true, true));
         for guess in 0..=MAX_WRONG {
             assert_eq!(
-                judged(&logins, &basic(&format!("alice:{guess}"))),
+                accepted(&logins, &basic(&format!("alice:{guess}"))),
                 (false, true)
             );
         }
         assert_eq!(logins.known().wrong.len(), MAX_WRONG);
-        assert_eq!(judged(&logins, &basic("alice:hunter2")), (true, false));
-        assert_eq!(judged(&logins, &basic("alice:1")), (false, false));
+        assert_eq!(accepted(&logins, &basic("alice:hunter2")), (true, false));
+        assert_eq!(accepted(&logins, &basic("alice:1")), (false, false));
         assert_eq!(
-            judged(&logins, &basic("alice:0")),
+            accepted(&logins, &basic("alice:0")),
             (false, true),
             "the oldest was forgotten"
         );
     }
 
     #[test]
-    fn a_token_is_compared_without_hashing_for_long() {
+    fn token_is_checked_without_bcrypt() {
         let logins = logins();
         for (authorization, right) in [
             ("Bearer token", true),
@@ -237,11 +241,11 @@ mod tests {
             ("token", false),
         ] {
             assert_eq!(
-                judged(&logins, authorization),
+                accepted(&logins, authorization),
                 (right, false),
                 "{authorization}"
             );
         }
-        assert!(matches!(logins.check(None), Login::Wrong));
+        assert!(matches!(logins.check(None), Login::Rejected));
     }
 }

@@ -1,0 +1,249 @@
+//! TLS and authentication of a port, in the convention of Prometheus's own exporters.
+//!
+//! A port is described by a web configuration file, the files that it names, and a file
+//! with a bearer token. They are read again as they change; while one is missing or
+//! invalid, the last good content stays in use, so a port is never less protected than it
+//! was.
+//!
+//! Modules: `yaml` reads the lines of a web configuration, [`settings`] their meaning,
+//! `password` bcrypt hashes; `login` checks credentials, `tls` makes TLS sessions, and
+//! `policy` is what both mean for a [`webserver`].
+//!
+//! Out of scope: where the files are named, the server itself.
+
+mod login;
+mod password;
+mod policy;
+pub mod settings;
+mod tls;
+mod yaml;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use runtime::reload::LastGood;
+use runtime::secret::{SecretError, read_file, read_token};
+use webserver::Policy;
+
+use login::Authenticator;
+use policy::PortPolicy;
+use settings::{ClientCertificates, Settings};
+use tls::{Material, Part};
+
+/// How often files are read at most.
+const READ_EVERY: Duration = Duration::from_secs(1);
+
+/// A file that protects a port cannot be used.
+#[derive(Debug)]
+pub enum Error {
+    /// It cannot be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// It holds no bearer token.
+    BearerToken(SecretError),
+    /// Its content is not usable; `problem` says what was expected, and repeats no secret.
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The problem.
+        problem: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::BearerToken(error) => error.fmt(f),
+            Self::Invalid { path, problem } => write!(f, "{}: {problem}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. } => Some(source),
+            // Displayed as it is, so its source is ours.
+            Self::BearerToken(error) => error.source(),
+            Self::Invalid { .. } => None,
+        }
+    }
+}
+
+fn invalid(path: &Path, problem: impl fmt::Display) -> Error {
+    Error::Invalid {
+        path: path.to_owned(),
+        problem: problem.to_string(),
+    }
+}
+
+/// The files that protect a port. With none of them it is plain HTTP without
+/// authentication.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    /// The web configuration: TLS, users, headers.
+    pub web_config: Option<PathBuf>,
+    /// A token whose bearer is admitted.
+    pub bearer_token: Option<PathBuf>,
+}
+
+/// The protection of a port, as its files describe it at any time.
+#[derive(Debug)]
+pub struct WebConfig {
+    files: Files,
+    /// Paths that need neither a login nor a client certificate.
+    open_paths: &'static [&'static str],
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    policy: LastGood<Contents, Arc<PortPolicy>>,
+    read_at: Instant,
+}
+
+impl WebConfig {
+    /// Reads the files. Requests for `open_paths` need neither a login nor a client
+    /// certificate.
+    ///
+    /// # Errors
+    /// When a file cannot be read or used; the message names it and what was expected.
+    pub fn load(files: Files, open_paths: &'static [&'static str]) -> Result<Self, Error> {
+        let mut state = State {
+            policy: LastGood::default(),
+            read_at: Instant::now(),
+        };
+        state.update(&files, open_paths)?;
+        Ok(Self {
+            files,
+            open_paths,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// The protection in a few words, for the log.
+    pub fn describe(&self) -> &'static str {
+        self.current().describe()
+    }
+
+    /// The policy as of now: another one only where the files have changed.
+    pub fn policy(&self) -> Arc<dyn Policy> {
+        self.current()
+    }
+
+    fn current(&self) -> Arc<PortPolicy> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fixed = self.files == Files::default();
+        if !is_fixed && state.read_at.elapsed() >= READ_EVERY {
+            state.read_at = Instant::now();
+            // There is a good one since `load`.
+            let _ = state.update(&self.files, self.open_paths);
+        }
+        let (_, policy) = state.policy.get().expect("`load` has made the first");
+        Arc::clone(policy)
+    }
+}
+
+impl State {
+    fn update(&mut self, files: &Files, open_paths: &'static [&'static str]) -> Result<(), Error> {
+        let name = &"a file that protects the port";
+        self.policy.update(name, files.read(), |contents| {
+            let policy = files.policy(contents, open_paths)?;
+            Ok(Arc::new(policy))
+        })?;
+        Ok(())
+    }
+}
+
+/// The contents of all files.
+#[derive(PartialEq, Eq, Default)]
+struct Contents {
+    web_config: String,
+    certificates: Vec<u8>,
+    key: Vec<u8>,
+    client_ca: Option<Vec<u8>>,
+    token: Option<runtime::secret::Secret>,
+}
+
+impl fmt::Debug for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[contents]")
+    }
+}
+
+impl Files {
+    fn read(&self) -> Result<Contents, Error> {
+        let bytes = |path: &Path| {
+            read_file(path).map_err(|source| Error::Read {
+                path: path.to_owned(),
+                source,
+            })
+        };
+        let mut contents = Contents::default();
+        if let Some(path) = &self.bearer_token {
+            contents.token = Some(read_token(path).map_err(Error::BearerToken)?);
+        }
+        if let Some(path) = &self.web_config {
+            contents.web_config =
+                String::from_utf8(bytes(path)?).map_err(|_| invalid(path, "expected UTF-8"))?;
+            if let Some(tls) = self.settings(&contents)?.tls {
+                contents.certificates = bytes(&tls.cert_file)?;
+                contents.key = bytes(&tls.key_file)?;
+                contents.client_ca = tls.client.ca_file().map(bytes).transpose()?;
+            }
+        }
+        Ok(contents)
+    }
+
+    fn settings(&self, contents: &Contents) -> Result<Settings, Error> {
+        let Some(path) = &self.web_config else {
+            return Ok(Settings::default());
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        settings::parse(&contents.web_config, folder).map_err(|error| invalid(path, error))
+    }
+
+    fn policy(
+        &self,
+        contents: &Contents,
+        open_paths: &'static [&'static str],
+    ) -> Result<PortPolicy, Error> {
+        let settings = self.settings(contents)?;
+        let mut needs_certificate = false;
+        let tls = match &settings.tls {
+            None => None,
+            Some(tls) => {
+                needs_certificate = matches!(tls.client, ClientCertificates::Required(_));
+                let material = Material {
+                    certificates: &contents.certificates,
+                    key: &contents.key,
+                    client_ca: contents.client_ca.as_deref(),
+                };
+                let config = tls::server_config(&material, &tls.client, tls.versions);
+                Some(config.map_err(|(part, problem)| {
+                    let path = match part {
+                        Part::Certificates => &tls.cert_file,
+                        Part::Key => &tls.key_file,
+                        Part::ClientCa => tls.client.ca_file().unwrap_or(&tls.cert_file),
+                    };
+                    invalid(path, problem)
+                })?)
+            }
+        };
+        Ok(PortPolicy {
+            tls,
+            needs_certificate,
+            logins: Authenticator::new(settings.users, contents.token.as_ref()),
+            headers: settings.headers,
+            open_paths,
+        })
+    }
+}

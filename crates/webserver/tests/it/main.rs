@@ -1,0 +1,5 @@
+//! The server over real sockets.
+
+mod crowd;
+mod protocol;
+mod raw;
