@@ -491,6 +491,217 @@ fn sinks_are_printed_as_they_are_read_and_half_of_one_is_refused() {
     }
 }
 
+/// Arguments and variables.
+const CONFIGURATIONS: &[(&[&str], &[(&str, &str)])] = &[
+    (&[], &[]),
+    (&["--print-config"], &[]),
+    (&["doctor", "--print-config"], &[]),
+    (
+        &[
+            "doctor",
+            "--prometheus-url=http://p:9090",
+            "--format=json",
+            "--step=5m",
+        ],
+        &[("INTERVAL", "95")],
+    ),
+    (
+        &[],
+        &[
+            ("PROMETHEUS_URL", "https://prometheus.example/prefix/"),
+            ("CA_FILE", "/ca.pem"),
+            ("CLIENT_CERT_FILE", "/tls.crt"),
+            ("CLIENT_KEY_FILE", "/tls.key"),
+            ("BEARER_TOKEN_FILE", "/token"),
+            ("HEADERS", "X-A: 1\n\nX-B: 2\n"),
+            ("HEADER_FILE", "/headers"),
+            ("CPU_QUERY", "sum by (node) (rate(cpu[5m]))"),
+            ("MEM_QUERY", "memory"),
+            ("MEMORY_QUERY", "other"),
+        ],
+    ),
+    (
+        &[
+            "--prometheus-url",
+            "http://p:9090",
+            "--basic-auth-user=me",
+            "--basic-auth-password-file=/password",
+            "--header",
+            "X-Scope-OrgID: team",
+            "--header=X-B: c=d",
+            "--timeout=500ms",
+            "--deadline=1h",
+            "--cpu-query=cpu{node!=\"a\"}",
+        ],
+        &[("HEADERS", "X-A: 1"), ("MEMORY_QUERY", "other")],
+    ),
+    (
+        &[],
+        &[
+            ("BASIC_AUTH_USER", "me"),
+            ("BASIC_AUTH_PASSWORD_FILE", "/p"),
+        ],
+    ),
+    (
+        &["--input=a.json", "--input", "-"],
+        &[("PROMETHEUS_URL", "http://p")],
+    ),
+    (
+        &[
+            "--input=a.json",
+            "--lookback=3h",
+            "--step=1m",
+            "--timeout=5s",
+        ],
+        &[("CPU_QUERY", "cpu"), ("BEARER_TOKEN_FILE", "/token")],
+    ),
+    (
+        &["--lookback=2h", "--forecast", "15", "--step=auto"],
+        &[("STEP", "5m")],
+    ),
+    (
+        &[],
+        &[
+            ("LOOKBACK_MINUTES", "90"),
+            ("FORECAST_MINUTES", "45"),
+            ("STEP", "90s"),
+        ],
+    ),
+    (
+        &["--at=1795331588.9"],
+        &[
+            ("LOOKBACK", "1d"),
+            ("LOOKBACK_MINUTES", "90"),
+            ("FORECAST", "6h"),
+        ],
+    ),
+    (&["--shard=2/8"], &[("SHARDS", "3")]),
+    (&["--shard=0/1"], &[]),
+    (&[], &[("SHARD", "1/2")]),
+    (&["--shards=8"], &[("JOB_COMPLETION_INDEX", "7")]),
+    (&["--shards=1"], &[]),
+    (&[], &[("SHARDS", "2"), ("JOB_COMPLETION_INDEX", "0")]),
+    (&["--model=prophet", "--interval=99"], &[("MODEL", "last")]),
+    (&[], &[("MODEL", "ets"), ("INTERVAL", "12.5%")]),
+    (
+        &["--high=90", "--low=12.5%"],
+        &[("HIGH_PERCENT", "70"), ("LOW_PERCENT", "10")],
+    ),
+    (
+        &[],
+        &[
+            ("HIGH_PERCENT", "70"),
+            ("LOW_PERCENT", "10"),
+            ("PREVIOUS", "report.json"),
+            ("FLEET", "off"),
+            ("KEEP_NODES", "3"),
+            ("FAIL_ON", "warning"),
+        ],
+    ),
+    (
+        &[
+            "--previous=a b",
+            "--fleet=auto",
+            "--keep-nodes=2",
+            "--fail-on=critical",
+        ],
+        &[("FLEET", "off")],
+    ),
+    (
+        &[
+            "--format=prometheus",
+            "--output=html=a.html",
+            "--output",
+            "json=b=c.json",
+            "--color=always",
+            "--explain",
+        ],
+        &[("FORMAT", "csv"), ("NO_COLOR", "1")],
+    ),
+    (
+        &[],
+        &[("FORMAT", "csv"), ("EXPLAIN", "true"), ("NO_COLOR", "1")],
+    ),
+    (
+        &["--explain", "false"],
+        &[("EXPLAIN", "true"), ("TERM", "dumb")],
+    ),
+    (
+        &[
+            "--slack-webhook-url-file=/slack",
+            "--slack-on=change",
+            "--webhook-url-file=/url",
+            "--webhook-secret-file=/key",
+            "--grafana-url=https://g/sub/",
+            "--grafana-token-file=/token",
+            "--pushgateway-url=http://push:9091",
+            "--pushgateway-label=cluster=prod",
+            "--pushgateway-label=region=",
+            "--sink-timeout=1m",
+            "--sink-ca-file=/ca.pem",
+        ],
+        &[],
+    ),
+    (
+        &[],
+        &[
+            ("SLACK_WEBHOOK_URL_FILE", "/slack"),
+            ("SLACK_ON", "always"),
+            ("WEBHOOK_URL_FILE", "/url"),
+            ("WEBHOOK_SECRET_FILE", "/key"),
+            ("GRAFANA_URL", "https://g"),
+            ("GRAFANA_TOKEN_FILE", "/token"),
+            ("PUSHGATEWAY_URL", "http://push:9091"),
+            ("SINK_TIMEOUT", "1m"),
+            ("SINK_CA_FILE", "/ca.pem"),
+        ],
+    ),
+    (&["--slack-webhook-url-file=/slack"], &[]),
+    (&["--slack-on=info"], &[]),
+    (&["--serve=:9101"], &[]),
+    (
+        &[
+            "--serve",
+            "[::1]:9101",
+            "--every=90s",
+            "--web.config.file=a b",
+            "--web-bearer-token-file=/token",
+        ],
+        &[],
+    ),
+];
+
+#[test]
+fn printed_configurations_are_the_golden_ones() {
+    let resolved = |args: &[&str], variables: &[(&str, &str)]| {
+        let lookup = |name: &str| {
+            let mut variables = variables.iter();
+            variables.find_map(|(n, value)| (*n == name).then(|| (*value).to_owned()))
+        };
+        match parse(args.iter().map(OsString::from), &lookup) {
+            Ok(
+                Command::Report(config) | Command::Doctor(config) | Command::PrintConfig(config),
+            ) => config.to_string(),
+            other => panic!("{args:?} {variables:?}: {other:?}"),
+        }
+    };
+    let mut printed = String::new();
+    for (args, variables) in CONFIGURATIONS {
+        let config = resolved(args, variables);
+        let again: Vec<&str> = config.lines().collect();
+        assert_eq!(resolved(&again, &[]), config, "{args:?} {variables:?}");
+        printed += &format!("{args:?} {variables:?}\n{config}\n");
+    }
+    let golden =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/printed_configurations.txt");
+    // The one switch for golden files, here and in manifestgen.
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&golden, &printed).expect("a writable file");
+    }
+    let wanted = std::fs::read_to_string(&golden).expect("a readable file");
+    assert_eq!(printed, wanted);
+}
+
 fn program(args: &[&str]) -> (Option<i32>, String, String) {
     let output = Process::new(env!("CARGO_BIN_EXE_k8s-ai-agent"))
         .args(args)

@@ -234,3 +234,111 @@ fn help_and_version_are_printed_not_run() {
         );
     }
 }
+
+/// Arguments and variables, those of a pod in addition.
+const CONFIGURATIONS: &[(&[&str], &[(&str, &str)])] = &[
+    (&[], &[]),
+    (&["--print-config"], &[]),
+    (&[], &[("PRINT_CONFIG", "true")]),
+    (
+        &[
+            "--listen-address=127.0.0.1:9200",
+            "--web.config.file=/etc/web/config.yml",
+            "--web-bearer-token-file",
+            "/etc/web/token",
+        ],
+        &[("LISTEN_ADDRESS", ":1"), ("WEB_CONFIG_FILE", "/other")],
+    ),
+    (
+        &[],
+        &[
+            ("LISTEN_ADDRESS", "[::1]:9100"),
+            ("WEB_CONFIG_FILE", "/etc/web/config.yml"),
+            ("WEB_BEARER_TOKEN_FILE", "/etc/web/token"),
+            ("SCRAPE_INTERVAL", "1m30s"),
+            ("ENABLE_KUBELET", "true"),
+            ("ENABLE_CADVISOR", "false"),
+            ("ENABLE_NAMESPACE_METRICS", "true"),
+            ("EXCLUDE_PHASES", "Unknown, Failed,Failed"),
+            ("REQUEST_TIMEOUT", "500ms"),
+            ("HISTORY", "6h"),
+            ("HISTORY_MEMORY", "96Mi"),
+            ("LOG_LEVEL", "debug"),
+        ],
+    ),
+    (&["--scrape-interval", "15s"], &[("SCRAPE_INTERVAL", "1m")]),
+    (&[], &[("SCRAPE_INTERVAL", "")]),
+    (&["--enable-kubelet=false"], &[("CADVISOR_INTERVAL", "5m")]),
+    (
+        &["--enable-kubelet", "--enable-cadvisor", "false"],
+        &[("ENABLE_KUBELET", "false"), ("CADVISOR_INTERVAL", "5m")],
+    ),
+    (
+        &["--cadvisor-interval=2m", "--enable-namespace-metrics"],
+        &[],
+    ),
+    (&["--exclude-phases="], &[]),
+    (
+        &["--exclude-phases=Pending"],
+        &[("EXCLUDE_PHASES", "Failed")],
+    ),
+    (&["--node-name=node-c, node-b,node-c"], &[]),
+    (&["--nodes=all"], &[]),
+    (&[], &[("NODES", "all"), ("SHARD", "1/3")]),
+    (&["--nodes=all", "--shard=2/3"], &[("SHARD", "0/3")]),
+    (
+        &["--via=kubelet", "--kubelet-ca-file=/etc/kubelet/ca.crt"],
+        &[],
+    ),
+    (
+        &[],
+        &[
+            ("VIA", "kubelet"),
+            ("KUBELET_CA_FILE", "/etc/kubelet/ca.crt"),
+        ],
+    ),
+    (&["--api-server=http://127.0.0.1:8001"], &[]),
+    (
+        &["--api-server=http://127.0.0.1:8001/", "--token-file=/token"],
+        &[],
+    ),
+    (
+        &[],
+        &[
+            ("API_SERVER", "https://api.example:6443/prefix/"),
+            ("TOKEN_FILE", "/token"),
+            ("CA_FILE", "/ca.crt"),
+        ],
+    ),
+    (&["--history=0", "--history-memory=1Gi"], &[]),
+    (&["--once"], &[]),
+    (&["--once", "--once-timeout=5s"], &[]),
+    (&["--once-timeout=5s"], &[]),
+    (&[], &[("ONCE", "true"), ("ONCE_TIMEOUT", "90s")]),
+];
+
+#[test]
+fn printed_configurations_are_the_golden_ones() {
+    let mut printed = String::new();
+    for (args, variables) in CONFIGURATIONS {
+        let resolved = |args: &[&str], variables: &[(&str, &str)]| {
+            let variables: Vec<_> = variables.iter().chain(POD).copied().collect();
+            match resolved(args, &variables) {
+                Ok(Command::Run(config) | Command::PrintConfig(config)) => config.to_string(),
+                other => panic!("{args:?} {variables:?}: {other:?}"),
+            }
+        };
+        let config = resolved(args, variables);
+        let again: Vec<&str> = config.lines().collect();
+        assert_eq!(resolved(&again, &[]), config, "{args:?} {variables:?}");
+        printed += &format!("{args:?} {variables:?}\n{config}\n");
+    }
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/args/printed_configurations.txt");
+    // The one switch for golden files, here and in manifestgen.
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&golden, &printed).expect("a writable file");
+    }
+    let wanted = std::fs::read_to_string(&golden).expect("a readable file");
+    assert_eq!(printed, wanted);
+}
