@@ -2,6 +2,7 @@
 //!
 //! Everything is in whole seconds. No clock is read here.
 
+use contract::limit;
 use quantity::Timestamp;
 
 /// Lengths of a window, in whole seconds: proven to fit each other.
@@ -15,9 +16,9 @@ pub struct Spans {
 /// Most points a series may have in one query: Prometheus refuses more.
 pub const MAX_POINTS: u64 = 11_000;
 
-/// The longest span accepted, ten years: no store keeps finer series for longer,
-/// and every sum of times stays far from overflow.
-pub const MAX_SPAN_SECONDS: u64 = 3_653 * 86_400;
+/// The longest span accepted: no store keeps finer series for longer, and every sum of
+/// times stays far from overflow.
+pub const MAX_SPAN_SECONDS: u64 = limit::SPAN.end().as_secs();
 
 /// Which lengths do not fit each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

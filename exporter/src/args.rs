@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use argh::{ArgsInfo as _, CommandInfoWithArgs, FromArgs};
 use commandline::{BadValue, Environment, parse_bool, parse_text, setting};
+use contract::limit;
 use quantity::{Interval, parse_duration, parse_quantity};
 use webclient::BaseUrl;
 use webserver::ListenAddress;
 
 mod nodes;
 
+pub use contract::PodPhase as Phase;
 pub use nodes::{NodeName, Nodes, Shard};
 
 /// Serves a Kubernetes node's CPU, memory and active pods to Prometheus.
@@ -143,16 +145,6 @@ const BOOLEANS: [&str; 6] = [
 
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// Shortest interval between rounds: below it the exporter would measure itself.
-const MIN_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Longest history: longer than any forecast looks back.
-const MAX_HISTORY: Duration = Duration::from_secs(7 * 86_400);
-
-/// Bounds of `--history-memory`.
-const MIN_HISTORY_MEMORY: f64 = 1_048_576.0;
-const MAX_HISTORY_MEMORY: f64 = 68_719_476_736.0;
-
 /// What `--history-memory` is unless told: six hours of 2,600 nodes at 30 s rounds
 /// without cAdvisor.
 const HISTORY_MEMORY: u64 = 64 * 1024 * 1024;
@@ -249,43 +241,6 @@ pub enum Via {
 enum Way {
     Proxy,
     Kubelet,
-}
-
-/// A pod phase, as the API server's field selector knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Accepted, not yet running.
-    Pending,
-    /// At least one container runs or restarts.
-    Running,
-    /// All containers ended well.
-    Succeeded,
-    /// All containers ended, one of them badly.
-    Failed,
-    /// The node does not answer.
-    Unknown,
-}
-
-impl Phase {
-    /// Every phase.
-    pub const ALL: [Self; 5] = [
-        Self::Pending,
-        Self::Running,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Unknown,
-    ];
-
-    /// The name in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "Pending",
-            Self::Running => "Running",
-            Self::Succeeded => "Succeeded",
-            Self::Failed => "Failed",
-            Self::Unknown => "Unknown",
-        }
-    }
 }
 
 /// What the command line asks for.
@@ -539,16 +494,17 @@ fn parse_duration_expected(text: &str) -> Result<Duration, &'static str> {
 
 fn parse_interval(text: &str) -> Result<Duration, &'static str> {
     let duration = parse_duration_expected(text)?;
-    if duration < MIN_INTERVAL || duration > Duration::from_secs(86_400) {
-        return Err("a duration from 100ms to 1d, such as 30s or 1m30s");
+    if limit::SCRAPE_INTERVAL.contains(&duration) {
+        Ok(duration)
+    } else {
+        Err("a duration from 100ms to 1d, such as 30s or 1m30s")
     }
-    Ok(duration)
 }
 
 fn parse_history(text: &str) -> Result<Duration, &'static str> {
     parse_duration_expected(text)
         .ok()
-        .filter(|history| *history <= MAX_HISTORY)
+        .filter(|history| limit::HISTORY.contains(history))
         .ok_or("0 or a duration up to 7d, such as 6h")
 }
 
@@ -560,7 +516,8 @@ fn parse_phases(text: &str) -> Result<Vec<Phase>, &'static str> {
         .filter(|name| !name.is_empty())
     {
         let phase = Phase::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|phase| phase.name() == name)
             .ok_or("a list of pod phases: Pending, Running, Succeeded, Failed, Unknown")?;
         if !phases.contains(&phase) {
@@ -588,8 +545,8 @@ fn parse_way(text: &str) -> Result<Way, &'static str> {
 fn parse_memory(text: &str) -> Result<u64, &'static str> {
     parse_quantity(text)
         .ok()
-        .filter(|bytes| (MIN_HISTORY_MEMORY..=MAX_HISTORY_MEMORY).contains(bytes))
         .map(|bytes| bytes as u64)
+        .filter(|bytes| limit::HISTORY_MEMORY.contains(bytes))
         .ok_or("an amount of memory from 1Mi to 64Gi, such as 64Mi")
 }
 

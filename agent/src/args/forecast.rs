@@ -3,6 +3,7 @@
 use std::fmt;
 
 use commandline::{BadValue, Environment, setting};
+use contract::limit::INTERVAL_PERCENT;
 use forecast::{Choice, DEFAULT_COVERAGE, Settings};
 
 use super::flags::Args;
@@ -42,14 +43,14 @@ fn parse_model(text: &str) -> Result<Choice, &'static str> {
         .ok_or("auto, prophet, ets, linear or last")
 }
 
-/// `80` or `80%`, as a share. Tails that a handful of errors could not show are
-/// refused.
+/// Reads `80` or `80%` as a share.
 fn parse_coverage(text: &str) -> Result<f64, &'static str> {
+    let limits = f64::from(*INTERVAL_PERCENT.start())..=f64::from(*INTERVAL_PERCENT.end());
     text.strip_suffix('%')
         .unwrap_or(text)
         .parse::<f64>()
         .ok()
-        .filter(|percent| (10.0..=99.0).contains(percent))
+        .filter(|percent| limits.contains(percent))
         .map(|percent| percent / 100.0)
         .ok_or("a percentage such as 80 or 80%, from 10 to 99")
 }

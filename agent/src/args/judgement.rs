@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use commandline::{BadValue, Environment, parse_text, setting};
+use contract::limit;
 
 use super::flags::Args;
 use crate::action::Severity;
@@ -139,6 +140,7 @@ fn parse_fleet(text: &str) -> Result<bool, &'static str> {
 fn parse_count(text: &str) -> Result<usize, &'static str> {
     text.parse()
         .ok()
-        .filter(|count| (1..=100_000).contains(count))
+        .filter(|count| limit::KEEP_NODES.contains(count))
+        .map(|count| count as usize)
         .ok_or("a number of nodes from 1 to 100000")
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use commandline::{BadValue, flag, parse_text};
+use contract::limit;
 use quantity::{Interval, parse_duration};
 use webserver::ListenAddress;
 
@@ -89,6 +90,6 @@ impl fmt::Display for Service {
 fn parse_every(text: &str) -> Result<Duration, &'static str> {
     parse_duration(text)
         .ok()
-        .filter(|d| (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(d))
+        .filter(|every| limit::EVERY.contains(every))
         .ok_or("a duration such as 10m, from 1s to 1d")
 }

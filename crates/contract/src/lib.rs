@@ -1,16 +1,20 @@
 //! The names that everything agrees on: the exporter emits them, the agent
 //! asks for them and emits its own, manifests draw and alert on them.
 //!
-//! A series name, a label, a port or a path is written here and nowhere else.
+//! A series name, a label, a port, a path, a word of a closed vocabulary or the limit
+//! of a flag is written here and nowhere else.
 //! Data only: no I/O, no logic beyond lookups, no dependency.
 
 pub mod kube_state;
 pub mod kubelet;
+pub mod limit;
 pub mod report;
 pub mod series;
 pub mod service;
+mod vocabulary;
 
 pub use series::{Kind, Series};
+pub use vocabulary::{AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, ReportFormat, Via};
 
 /// Port on which the exporter serves, on every address.
 pub const EXPORTER_PORT: u16 = 9100;

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use contract::limit::SHARDS;
 use serde::Serialize;
 
 /// One of `count` parts; written `2/8`. Indices begin at 0, as those of an Indexed
@@ -15,9 +16,6 @@ pub struct Shard {
     index: u32,
     count: u32,
 }
-
-/// Most shards: one for each node of the largest clusters.
-const MAX_COUNT: u32 = 10_000;
 
 /// What [`Shard::parse`] takes.
 const EXPECTED: &str =
@@ -30,7 +28,7 @@ impl Shard {
     /// Part `index` of `count`; `None` unless `index` is below `count`, and `count`
     /// from 1 to 10,000.
     pub fn new(index: u32, count: u32) -> Option<Self> {
-        (index < count && count <= MAX_COUNT).then_some(Self { index, count })
+        (index < count && SHARDS.contains(&count)).then_some(Self { index, count })
     }
 
     /// Reads `2/8`.
