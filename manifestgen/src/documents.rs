@@ -67,8 +67,6 @@ fn entries(
             };
             let schema = &schema["properties"][key];
             let default = defaults[key].clone();
-            // Of an enumeration schemars gives the words, of a field with a
-            // comment of its own the comment beside them.
             let comment = schema["description"].as_str().unwrap_or_default();
             let comment = comment.split_whitespace().collect::<Vec<_>>().join(" ");
             if comment.is_empty() {
@@ -92,10 +90,6 @@ fn entries(
 }
 
 fn kind(schema: &Value) -> Option<String> {
-    let words = schema.get("enum").or_else(|| schema.get("oneOf"));
-    if words.is_some() || schema.get("allOf").is_some() {
-        return Some("string".to_owned());
-    }
     Some(match schema["type"].as_str()? {
         "array" => "list".to_owned(),
         "object" => "map".to_owned(),
@@ -256,14 +250,6 @@ fn tidy(schema: &mut Value, entries: &[Entry]) {
         own["description"] = entry.comment.clone().into();
         if let Some(own) = own.as_object_mut() {
             own.remove("format");
-            if let Some(Value::Array(words)) = own.remove("oneOf") {
-                let words: Vec<Value> = words
-                    .iter()
-                    .filter_map(|word| word.get("const").cloned())
-                    .collect();
-                own.insert("enum".to_owned(), words.into());
-                own.insert("type".to_owned(), "string".into());
-            }
         }
         if entry.children.is_empty() {
             own["default"] = entry.default.clone();

@@ -7,12 +7,17 @@
 
 use std::collections::BTreeMap;
 
+use contract::{AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, ReportFormat, Via};
+use forecast::Choice;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 mod defaults;
 mod environments;
+mod word;
+
+pub use word::{PullPolicy, Vocabulary, Word};
 
 /// A duration as both Prometheus and the programs read it.
 pub const DURATION: &str = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
@@ -126,104 +131,7 @@ pub struct Image {
     #[schemars(regex(pattern = DIGEST))]
     pub digest: String,
     /// When the kubelet pulls the image.
-    pub pull_policy: PullPolicy,
-}
-
-/// When the kubelet pulls an image.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "Kubernetes's own words")]
-pub enum PullPolicy {
-    Always,
-    IfNotPresent,
-    Never,
-}
-
-/// What the exporter logs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the words of --log-level")]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-}
-
-/// A pod phase.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "Kubernetes's own words")]
-pub enum Phase {
-    Pending,
-    Running,
-    Succeeded,
-    Failed,
-    Unknown,
-}
-
-/// The form of the agent's report.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the words of --format")]
-pub enum Format {
-    Text,
-    Json,
-    Markdown,
-    Html,
-    Csv,
-    Prometheus,
-}
-
-/// How the exporter runs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ExporterMode {
-    /// A pod on each node, which reads that node.
-    Daemonset,
-    /// Some pods share all nodes.
-    Statefulset,
-    /// One pod reads all nodes and keeps a history, which the agent asks: no Prometheus.
-    Standalone,
-}
-
-/// The way to the kubelets.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Via {
-    /// Through the API server.
-    Proxy,
-    /// To their own port.
-    Kubelet,
-}
-
-/// How the agent runs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum AgentMode {
-    /// A report on a schedule, in the log of its job.
-    Cronjob,
-    /// One pod that stays, reports again and again, and serves the newest report.
-    Deployment,
-}
-
-/// What continues the series.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the words of --model")]
-pub enum Model {
-    Auto,
-    Prophet,
-    Ets,
-    Linear,
-    Last,
-}
-
-/// Whether the view of the fleet is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the words of --fleet")]
-pub enum FleetView {
-    Auto,
-    Off,
+    pub pull_policy: Word<PullPolicy>,
 }
 
 /// The exporter.
@@ -234,13 +142,13 @@ pub struct Exporter {
     /// daemonset: a pod on each node, which reads that node. statefulset: `allNodes.shards` pods
     /// share all nodes, for clusters where no DaemonSet can run. standalone: one pod reads all
     /// nodes and keeps a history, which the agent asks; nothing is made for Prometheus or Grafana.
-    pub mode: ExporterMode,
+    pub mode: Word<ExporterMode>,
     /// How the kubelets are read. kubelet: at their own port, with the permission nodes/metrics,
     /// which reads metrics and nothing else: recommended wherever their serving certificates
     /// are signed by an authority that the pods have (`manifestgen preflight` checks). proxy:
     /// through the API server, which works in every cluster, with nodes/proxy: a stolen token
     /// runs commands in every pod of each node whose port 10250 it reaches, admission policy or not.
-    pub via: Via,
+    pub via: Word<Via>,
     /// With via kubelet: file with the authorities of the kubelets' certificates.
     #[schemars(regex(pattern = FILE))]
     pub kubelet_ca_file: String,
@@ -260,13 +168,13 @@ pub struct Exporter {
     /// Add CPU and memory by namespace.
     pub enable_namespace_metrics: bool,
     /// Pods in these phases do not count as active.
-    pub exclude_phases: Vec<Phase>,
+    pub exclude_phases: Vec<Word<PodPhase>>,
     /// Series kept in memory for range queries; 0s is off. Mode standalone has its own,
     /// `allNodes.history`.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub history: String,
     /// What to log.
-    pub log_level: LogLevel,
+    pub log_level: Word<LogLevel>,
     /// More arguments, as in `["--request-timeout=20s"]`.
     pub extra_args: Vec<String>,
     /// Volumes of the pods, such as a Secret with a web configuration and a certificate.
@@ -364,7 +272,7 @@ pub struct Agent {
     pub enabled: bool,
     /// cronjob: a report on a schedule, in the job's log. deployment: one pod that stays,
     /// reports every `every`, and serves the newest report to Prometheus and to browsers.
-    pub mode: AgentMode,
+    pub mode: Word<AgentMode>,
     /// With mode deployment: time from one report to the next.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub every: String,
@@ -401,7 +309,7 @@ pub struct Agent {
     #[schemars(length(min = 1))]
     pub memory_query: String,
     /// What continues the series; auto: whichever did best on the series itself.
-    pub model: Model,
+    pub model: Word<Choice>,
     /// Percent of what comes that should lie within a forecast's interval.
     #[schemars(range(min = 10, max = 99))]
     pub interval_percent: i32,
@@ -413,12 +321,12 @@ pub struct Agent {
     #[schemars(range(min = 0, max = 99))]
     pub low_percent: i32,
     /// auto: say which nodes could be removed. off: do not look.
-    pub fleet: FleetView,
+    pub fleet: Word<FleetView>,
     /// Nodes that the fleet keeps whatever is free.
     #[schemars(range(min = 1, max = 100_000))]
     pub keep_nodes: i32,
     /// Form of the report in the log.
-    pub format: Format,
+    pub format: Word<ReportFormat>,
     /// More arguments, as in `["--explain"]`.
     pub extra_args: Vec<String>,
     /// Volumes of the pods, such as a Secret with the URL of a Slack webhook.

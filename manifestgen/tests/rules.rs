@@ -8,8 +8,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use contract::ExporterMode;
 use manifestgen::objects;
-use manifestgen::values::{ExporterMode, Values};
+use manifestgen::values::Values;
 use serde_json::{Value, json};
 
 /// The groups of the rule with these values, as Prometheus reads them.
@@ -173,7 +174,7 @@ fn where_pods_share_the_nodes_the_alert_wants_every_one_of_them() {
     let target = |pod| format!(r#"up{{job="k8s-ai-exporter",namespace="monitoring",pod="{pod}"}}"#);
     let [a, b, c] = ["a", "b", "c"].map(|pod| &*String::leak(target(pod)));
     let mut values = Values::default();
-    values.exporter.mode = ExporterMode::Statefulset;
+    values.exporter.mode = ExporterMode::Statefulset.into();
     values.exporter.all_nodes.shards = 3;
     let fires = || Some((json!({"severity": "critical"}), Vec::new()));
     check_with(

@@ -1,11 +1,12 @@
 //! The agent's pod, in whichever of its two modes: without a token, without permissions.
 
+use contract::ExporterMode;
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{AGENT_APP, Names, Object, PodPaths, image, labels, typed, word};
 use crate::overlay::{Condition, Expr, Helper, Rule, port_of, text};
-use crate::values::{ExporterMode, Values};
+use crate::values::Values;
 
 const PATHS: PodPaths = PodPaths {
     node_selector: "agent.nodeSelector",
@@ -30,7 +31,7 @@ pub(super) fn in_mode(mode: &'static str) -> Condition {
 
 /// The URL of the agent's backend.
 fn backend_url(values: &Values) -> String {
-    match (values.agent.prometheus_url.as_str(), values.exporter.mode) {
+    match (values.agent.prometheus_url.as_str(), values.exporter.mode.0) {
         ("", ExporterMode::Standalone) => format!(
             "http://{}.{}.svc:{}",
             Names::of(values).exporter,

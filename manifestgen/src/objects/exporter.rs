@@ -1,5 +1,6 @@
 //! The exporter's pod, in whichever of its modes.
 
+use contract::Via;
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, EnvVar, EnvVarSource, ObjectFieldSelector, PodSpec, PodTemplateSpec,
     ResourceRequirements,
@@ -8,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use super::{EXPORTER_APP, Names, Object, PORT_NAME, PodPaths, image, labels, typed, word};
 use crate::overlay::{Condition, Expr, Helper, Rule, text};
-use crate::values::{Values, Via};
+use crate::values::Values;
 
 /// When objects of one mode are rendered.
 pub(super) fn in_mode(mode: &'static str) -> Condition {
@@ -159,7 +160,7 @@ pub(super) fn template(values: &Values, own: Own) -> serde_json::Result<PodTempl
         .into_iter()
         .map(|(text, _)| text)
         .collect();
-    if exporter.via == Via::Kubelet {
+    if exporter.via.0 == Via::Kubelet {
         args.extend(via_kubelet(values).into_iter().map(|(text, _)| text));
     }
     let container = Container {

@@ -1,12 +1,13 @@
 //! Who the programs are, and what the exporter may do.
 
+use contract::Via;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject};
 
 use super::exporter::{in_mode, is_via, reads_all};
 use super::{Component, Names, Object, cluster_metadata, metadata};
 use crate::overlay::{Condition, Expr, Helper, Rule};
-use crate::values::{Values, Via};
+use crate::values::Values;
 
 const FILE: &str = "serviceaccount.yaml";
 

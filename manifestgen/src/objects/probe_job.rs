@@ -3,12 +3,13 @@
 //! With the exporter's account on a node of its choice, it goes the whole way
 //! that a real scrape goes: token, RBAC, admission policy, API server, kubelet.
 
+use contract::Via;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 
 use super::exporter::{node_name, via_kubelet};
 use super::{Component, Names, Object, image, labels, metadata, typed, word};
 use crate::overlay::{Expr, Helper, Rule, text};
-use crate::values::{Values, Via};
+use crate::values::Values;
 
 /// The test Pod.
 pub fn test_pod(values: &Values) -> serde_json::Result<Object> {
@@ -16,7 +17,7 @@ pub fn test_pod(values: &Values) -> serde_json::Result<Object> {
     let exporter = &values.exporter;
     let name = format!("{}-test", names.exporter);
     let mut args = vec!["--once=true".to_owned(), "--once-timeout=50s".to_owned()];
-    if exporter.via == Via::Kubelet {
+    if exporter.via.0 == Via::Kubelet {
         args.extend(via_kubelet(values).into_iter().map(|(text, _)| text));
     }
     let mut metadata = metadata(values, Component::Exporter, &name);

@@ -1,14 +1,14 @@
 //! Recording rules and alerts. Thresholds come from the values, names from
 //! `contract`; each alert's runbook is the anchor of its name in lower case.
 
-use contract::{Reason, label, report, series};
+use contract::{ExporterMode, Reason, label, report, series};
 use serde_json::Value;
 
 use super::exporter::is_scraped;
 use super::monitoring::{PrometheusRule, PrometheusRuleEntry, PrometheusRuleSpec, RuleGroup};
 use super::{Component, EXPORTER_APP, Names, Object, add_labels, labels, metadata};
 use crate::overlay::{Condition, Expr, Helper, Path, Rule, text};
-use crate::values::{ExporterMode, Values};
+use crate::values::Values;
 
 /// Share of allocatable that a node uses; label resource: cpu or memory.
 pub const USAGE: &str = "node_resource:binbots_usage:ratio";
@@ -88,7 +88,7 @@ fn health(values: &Values) -> Vec<Draft> {
     let namespace = || (values.namespace.clone(), Expr::Value("namespace"));
     let cronjob = || (Names::of(values).agent, Expr::Helper(Helper::AgentName));
     let least = || {
-        let least = match values.exporter.mode {
+        let least = match values.exporter.mode.0 {
             ExporterMode::Statefulset => values.exporter.all_nodes.shards,
             _ => 1,
         };

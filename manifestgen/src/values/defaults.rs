@@ -1,13 +1,13 @@
 //! What every value is when nobody sets it. deploy/ is built from these.
 
-use contract::series;
+use contract::{AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, ReportFormat, Via, series};
+use forecast::Choice;
 use serde_json::{Value, json};
 
 use super::{
-    AdmissionPolicy, Agent, AgentEndpoint, AgentMode, Alerts, AllNodes, Exporter, ExporterMode,
-    FleetView, Format, GrafanaDashboard, Image, Images, LogLevel, Model, NetworkPolicy, Object,
-    Phase, PrometheusRule, PullPolicy, Rbac, Service, ServiceAccount, ServiceAccounts,
-    ServiceMonitor, Strings, Values, Via,
+    AdmissionPolicy, Agent, AgentEndpoint, Alerts, AllNodes, Exporter, GrafanaDashboard, Image,
+    Images, NetworkPolicy, Object, PrometheusRule, PullPolicy, Rbac, Service, ServiceAccount,
+    ServiceAccounts, ServiceMonitor, Strings, Values,
 };
 
 /// An object literal.
@@ -31,7 +31,7 @@ pub(super) fn image(name: &str) -> Image {
         repository: format!("your-registry/{name}"),
         tag: String::new(),
         digest: String::new(),
-        pull_policy: PullPolicy::IfNotPresent,
+        pull_policy: PullPolicy::IfNotPresent.into(),
     }
 }
 
@@ -177,8 +177,8 @@ impl Default for ServiceAccount {
 impl Default for Exporter {
     fn default() -> Self {
         Self {
-            mode: ExporterMode::Daemonset,
-            via: Via::Proxy,
+            mode: ExporterMode::Daemonset.into(),
+            via: Via::Proxy.into(),
             kubelet_ca_file: "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt".to_owned(),
             all_nodes: AllNodes {
                 shards: 1,
@@ -194,9 +194,9 @@ impl Default for Exporter {
             enable_cadvisor: true,
             cadvisor_interval: "60s".to_owned(),
             enable_namespace_metrics: false,
-            exclude_phases: vec![Phase::Succeeded, Phase::Failed],
+            exclude_phases: vec![PodPhase::Succeeded.into(), PodPhase::Failed.into()],
             history: "0s".to_owned(),
-            log_level: LogLevel::Info,
+            log_level: LogLevel::Info.into(),
             extra_args: Vec::new(),
             volumes: Vec::new(),
             volume_mounts: Vec::new(),
@@ -232,7 +232,7 @@ impl Default for Agent {
     fn default() -> Self {
         Self {
             enabled: true,
-            mode: AgentMode::Cronjob,
+            mode: AgentMode::Cronjob.into(),
             every: "10m".to_owned(),
             shards: 1,
             schedule: "*/10 * * * *".to_owned(),
@@ -244,13 +244,13 @@ impl Default for Agent {
             step: "60s".to_owned(),
             cpu_query: series::CPU_USAGE.name.to_owned(),
             memory_query: series::MEMORY_USAGE.name.to_owned(),
-            model: Model::Auto,
+            model: Choice::Auto.into(),
             interval_percent: 80,
             high_percent: 80,
             low_percent: 20,
-            fleet: FleetView::Auto,
+            fleet: FleetView::Auto.into(),
             keep_nodes: 1,
-            format: Format::Text,
+            format: ReportFormat::Text.into(),
             extra_args: Vec::new(),
             volumes: Vec::new(),
             volume_mounts: Vec::new(),

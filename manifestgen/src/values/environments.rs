@@ -1,12 +1,12 @@
 //! Values for an environment or a test, written as changes to the defaults:
 //! values-dev.yaml, values-prod.yaml and the chart's ci files are made of them.
 
+use contract::{AgentMode, ExporterMode, FleetView, ReportFormat, Via};
+use forecast::Choice;
 use serde_json::json;
 
 use super::defaults::{object, resources, strings};
-use super::{
-    AgentEndpoint, AgentMode, ExporterMode, FleetView, Format, Model, PullPolicy, Values, Via,
-};
+use super::{AgentEndpoint, PullPolicy, Values};
 
 impl Values {
     /// For a cluster in which people try things: seldom, small, the newest image.
@@ -14,7 +14,7 @@ impl Values {
         let mut values = Self::default();
         for image in [&mut values.image.exporter, &mut values.image.agent] {
             image.tag = "latest".to_owned();
-            image.pull_policy = PullPolicy::Always;
+            image.pull_policy = PullPolicy::Always.into();
         }
         values.exporter.resources = resources(("25m", "32Mi"), ("200m", "128Mi"));
         values.agent.resources = resources(("25m", "32Mi"), ("200m", "128Mi"));
@@ -34,7 +34,7 @@ impl Values {
         let mut values = Self::default();
         for image in [&mut values.image.exporter, &mut values.image.agent] {
             image.tag = crate::chart::image_tag();
-            image.pull_policy = PullPolicy::IfNotPresent;
+            image.pull_policy = PullPolicy::IfNotPresent.into();
         }
         values.exporter.resources = resources(("100m", "64Mi"), ("500m", "256Mi"));
         values.agent.resources = resources(("100m", "64Mi"), ("1", "256Mi"));
@@ -65,7 +65,7 @@ impl Values {
         existing.prometheus_rule.alerts.scrape_errors = false;
 
         let mut standalone = Self::default();
-        standalone.exporter.mode = ExporterMode::Standalone;
+        standalone.exporter.mode = ExporterMode::Standalone.into();
         standalone.exporter.enable_cadvisor = false;
 
         let [full, service, shards, alone] = Self::full_ci();
@@ -85,19 +85,19 @@ impl Values {
     /// to the kubelets.
     pub fn full_ci() -> [Self; 4] {
         let mut service = Self::full();
-        service.agent.mode = AgentMode::Deployment;
+        service.agent.mode = AgentMode::Deployment.into();
         let web = "--web-config-file=/etc/web/web.yml";
         service.agent.extra_args.push(web.to_owned());
         let agent = &mut service.agent;
         for probe in [&mut agent.liveness_probe, &mut agent.readiness_probe] {
             probe["httpGet"]["scheme"] = "HTTPS".into();
         }
-        service.exporter.via = Via::Kubelet;
+        service.exporter.via = Via::Kubelet.into();
         let mut shards = Self::full();
-        shards.exporter.mode = ExporterMode::Statefulset;
+        shards.exporter.mode = ExporterMode::Statefulset.into();
         shards.exporter.enable_cadvisor = false;
         let mut alone = service.clone();
-        alone.exporter.mode = ExporterMode::Standalone;
+        alone.exporter.mode = ExporterMode::Standalone.into();
         [Self::full(), service, shards, alone]
     }
 
@@ -148,11 +148,11 @@ impl Values {
         agent.prometheus_url = "https://prometheus.example.org/prefix".to_owned();
         agent.shards = 4;
         agent.every = "2m".to_owned();
-        agent.model = Model::Linear;
+        agent.model = Choice::Linear.into();
         agent.interval_percent = 95;
         agent.high_percent = 70;
-        agent.fleet = FleetView::Off;
-        agent.format = Format::Json;
+        agent.fleet = FleetView::Off.into();
+        agent.format = ReportFormat::Json.into();
         agent.volumes = vec![object(
             json!({"name": "secrets", "secret": {"secretName": "k8s-ai-agent"}}),
         )];
