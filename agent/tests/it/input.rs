@@ -1,13 +1,11 @@
 //! The real program with saved answers in place of a backend.
 
-mod scripted;
-
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use scripted::{Ended, Query, agent, run, series};
+use crate::scripted::{Ended, Query, agent, run, series};
 use serde_json::Value;
 
 /// When the newest saved sample was taken: 20 s after a whole minute.
@@ -232,12 +230,12 @@ fn a_file_of_no_use_exits_2_and_says_what_was_expected() {
         (
             "page",
             "<html>",
-            "expected the JSON answer to a range query: expected value at line 1",
+            "expected the JSON answer to a range query: expected an object at line 1",
         ),
         (
             "more",
             &format!("{whole} more"),
-            "expected the JSON answer to a range query: expected value at line 1",
+            "expected the JSON answer to a range query: expected an object at line 1",
         ),
         (
             "refusal",

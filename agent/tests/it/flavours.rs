@@ -1,12 +1,10 @@
 //! The real program against what speaks Prometheus's API without being one, and
 //! against what stands before it.
 
-mod scripted;
-
 use std::fs;
 use std::path::PathBuf;
 
-use scripted::{Answer, Backend, Query, agent, run, series};
+use crate::scripted::{Answer, Backend, Query, agent, run, series};
 use serde_json::Value;
 
 /// The body of a successful range query about one node that has all it needs.

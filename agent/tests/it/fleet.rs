@@ -2,9 +2,7 @@
 //! kube-state-metrics and its queries give them. What the queries themselves select is
 //! tested with a real Prometheus.
 
-mod scripted;
-
-use scripted::{Answer, Backend, Ended, Query, run, series};
+use crate::scripted::{Answer, Backend, Ended, Query, run, series};
 use serde_json::{Value, json};
 
 const GIB: f64 = 1_073_741_824.0;
@@ -204,7 +202,7 @@ fn fleet(backend: &Backend, flags: &[&str]) -> (Ended, Value) {
     args.extend(flags);
     let ended = run(&args);
     let report: Value = serde_json::from_str(&ended.out).expect("a JSON report");
-    let schema = serde_json::from_str(include_str!("../report.schema.json")).expect("JSON");
+    let schema = serde_json::from_str(include_str!("../../report.schema.json")).expect("JSON");
     let validator = jsonschema::draft202012::new(&schema).expect("a schema");
     let problems: Vec<String> = validator
         .iter_errors(&report)

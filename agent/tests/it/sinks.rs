@@ -1,13 +1,11 @@
 //! The real program and those it sends reports to: good ones, bad ones, hostile ones.
 
-mod scripted;
-
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use scripted::receiver::{Receiver, Reply};
-use scripted::{Answer, Backend, Ended, Query, run, series};
+use crate::scripted::receiver::{Receiver, Reply};
+use crate::scripted::{Answer, Backend, Ended, Query, run, series};
 use serde_json::{Value, json};
 
 /// A node that runs out of CPU, one that is fine; nothing is known of the memory's size.

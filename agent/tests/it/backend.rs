@@ -1,14 +1,12 @@
 //! The real program against backends of every kind: exit codes and messages.
 
-mod scripted;
-
 use std::io::Read;
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use scripted::{Answer, Backend, Query, agent, cluster, run, series};
+use crate::scripted::{Answer, Backend, Query, agent, cluster, run, series};
 use serde_json::Value;
 
 /// A whole answer to no query in particular.
@@ -32,7 +30,7 @@ fn cluster_but(part: &'static str, answer: Answer) -> Backend {
 /// Holds a report against the published schema, and returns it.
 fn valid(report: &str) -> Value {
     let schema: Value =
-        serde_json::from_str(include_str!("../report.schema.json")).expect("the schema is JSON");
+        serde_json::from_str(include_str!("../../report.schema.json")).expect("the schema is JSON");
     let validator = jsonschema::draft202012::options()
         .should_validate_formats(true)
         .build(&schema)
@@ -668,7 +666,7 @@ fn a_signal_ends_it_at_once_and_without_half_a_report() {
             .status()
             .expect("a shell");
         assert!(kill.success());
-        let ended = scripted::Ended::from(child.wait_with_output().expect("an end"));
+        let ended = crate::scripted::Ended::from(child.wait_with_output().expect("an end"));
         assert_eq!(
             (ended.code, ended.out.as_str()),
             (code, ""),

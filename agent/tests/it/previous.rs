@@ -1,10 +1,8 @@
 //! The real program run after run: severities do not flap, and changes are told.
 
-mod scripted;
-
 use std::path::{Path, PathBuf};
 
-use scripted::{Answer, Backend, Query, run, series};
+use crate::scripted::{Answer, Backend, Query, run, series};
 use serde_json::Value;
 
 /// A file that goes with this handle.

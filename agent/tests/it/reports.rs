@@ -1,11 +1,9 @@
 //! The real program's reports in every form: on standard output and in files.
 
-mod scripted;
-
 use std::fs;
 use std::path::PathBuf;
 
-use scripted::{Answer, Backend, Ended, agent, cluster, run};
+use crate::scripted::{Answer, Backend, Ended, agent, cluster, run};
 
 /// An empty folder of a test's own, gone afterwards.
 struct Folder(PathBuf);

@@ -3,13 +3,11 @@
 //!
 //! `dev/scripts/setup chromium` installs the browser; without it these tests fail.
 
-mod scripted;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use scripted::{Answer, Backend, GIB, Query, run, series};
+use crate::scripted::{Answer, Backend, GIB, Query, run, series};
 
 /// Widths of a telephone, a tablet and a screen, in CSS pixels.
 const WIDTHS: [u32; 3] = [360, 768, 1280];

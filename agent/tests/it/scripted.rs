@@ -1,8 +1,6 @@
 //! A backend of a few lines: answers each POST as the test's closure says, and a
 //! way to run the real program against it.
 
-#![allow(dead_code, reason = "each test program uses its part of it")]
-
 pub(crate) mod receiver;
 
 use std::io::{BufRead, BufReader, Read, Write};

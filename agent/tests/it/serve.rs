@@ -1,7 +1,5 @@
 //! The real program as a service: what it serves, how it fails, how it ends.
 
-mod scripted;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -10,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use scripted::receiver::{Receiver, Reply};
-use scripted::{Answer, Backend, Query, agent, run, series};
+use crate::scripted::receiver::{Receiver, Reply};
+use crate::scripted::{Answer, Backend, Query, agent, run, series};
 use serde_json::Value;
 
 /// Longest wait for anything that must happen.

@@ -1,11 +1,9 @@
 //! `k8s-ai-agent doctor` against backends well and ill.
 
-mod scripted;
-
 use std::net::TcpListener;
 use std::time::SystemTime;
 
-use scripted::{Answer, Backend, Query, run, series};
+use crate::scripted::{Answer, Backend, Query, run, series};
 use serde_json::{Value, json};
 
 const CPU: &str = "k8s_node_cpu_usage_cores";
