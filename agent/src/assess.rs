@@ -215,7 +215,8 @@ fn assess_resource(
     // Capacity is never below allocatable; if it is said to be, it is the odd one.
     let ceiling = capacity.map(|c| c.max(allocatable.unwrap_or(c)));
     let points = history.as_slice();
-    let oldest_useful = window.end.unix() - STALE_SECONDS.max(STALE_STEPS * window.step) as i64;
+    let oldest_useful =
+        window.past.end.unix() - STALE_SECONDS.max(STALE_STEPS * window.past.step) as i64;
     let (result, presence) = match points.last() {
         None => (Err(Outlook::NoData), Presence::Absent),
         Some(newest) if newest.at.unix() < oldest_useful => {
@@ -242,7 +243,7 @@ fn assess_resource(
         resource,
         unit: resource.unit(),
         points: history.len(),
-        points_expected: window.points_expected(),
+        points_expected: window.past.count(),
         history,
         model: None,
         backtest: None,
@@ -266,7 +267,7 @@ fn assess_resource(
 /// could never tell, and is taken at its word.
 fn may_repeat_few(points: &[Point], window: &Window) -> bool {
     points.len() >= MIN_POINTS
-        && window.seconds() > LOOK_BACK_SECONDS
+        && window.past.seconds() > LOOK_BACK_SECONDS
         && fewest_samples(points, LOOK_BACK_SECONDS) < MIN_POINTS
 }
 

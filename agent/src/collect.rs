@@ -6,27 +6,13 @@
 use std::collections::BTreeMap;
 
 use contract::{label, series};
+use promql::Remarks;
+use quantity::TimeGrid;
 
-use crate::prometheus::{Answer, Labels, QueryError, Remarks, Table};
 use crate::recommend::Resource;
 use crate::series::{Series, merge, simultaneous};
+use crate::source::{Answer, Rejected, Source, explain};
 use crate::window::Window;
-
-/// Where points come from.
-pub trait Source {
-    /// The points of `query` at each moment of `window`.
-    ///
-    /// # Errors
-    /// When there is no complete answer.
-    fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError>;
-
-    /// The same, of which only these labels of each series and its newest sample count.
-    ///
-    /// # Errors
-    /// When there is no complete answer.
-    fn query_rows(&self, query: &str, window: &Window, labels: Labels)
-    -> Result<Table, QueryError>;
-}
 
 /// What was measured of one resource, by node.
 #[derive(Debug, Default, PartialEq)]
@@ -112,7 +98,7 @@ impl Quantity {
 
 /// Asks one query after the other: the load that `source` has to bear at a time is one.
 pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> Measurements {
-    let sizes = window.last(SIZE_WINDOW_SECONDS);
+    let sizes = window.past.last(SIZE_WINDOW_SECONDS);
     let (cpu, memory) = (Resource::Cpu, Resource::Memory);
     let (allocatable, capacity) = (Quantity::Allocatable, Quantity::Capacity);
     let plan = [
@@ -126,7 +112,7 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
     let mut measurements = Measurements::default();
     for (resource, quantity, query) in plan {
         let asked = match quantity {
-            Quantity::Usage => window,
+            Quantity::Usage => &window.past,
             // Without usage there is nothing to hold against a size.
             _ if measurements.has_no_usage() => break,
             Quantity::Allocatable | Quantity::Capacity => &sizes,
@@ -136,7 +122,7 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
             Ok(answer) => {
                 measurements.note(&subject, query, &answer);
                 if quantity == Quantity::Usage {
-                    measurements.note_overlaps(&subject, query, &answer, window);
+                    measurements.note_overlaps(&subject, query, &answer, asked);
                 }
                 let of_others = answer.of_other_shards > 0;
                 measurements.others_have_data |= of_others;
@@ -146,7 +132,9 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
             }
             Err(error) => {
                 measurements.usage_query_failed |= quantity == Quantity::Usage;
-                measurements.errors.push(format!("{subject}: {error}"));
+                measurements
+                    .errors
+                    .push(format!("{subject}: {}", explain(&error)));
                 if error.is_unreachable() {
                     // Asking on would only take longer to say the same.
                     break;
@@ -196,8 +184,8 @@ impl Measurements {
 
     /// Notes nodes that have several series side by side. Those of replaced pods
     /// follow one another, and overlap as long as Prometheus looks back.
-    fn note_overlaps(&mut self, subject: &str, query: &str, answer: &Answer, window: &Window) {
-        let follows = LOOK_BACK_SECONDS / window.step + 1;
+    fn note_overlaps(&mut self, subject: &str, query: &str, answer: &Answer, grid: &TimeGrid) {
+        let follows = LOOK_BACK_SECONDS / grid.step + 1;
         let overlapping = answer
             .nodes
             .values()
@@ -218,6 +206,7 @@ impl Measurements {
             subject,
             query,
             &answer.remarks,
+            answer.rejected,
             &mut self.errors,
             &mut self.warnings,
         );
@@ -237,6 +226,7 @@ pub fn note_remarks(
     subject: &str,
     query: &str,
     remarks: &Remarks,
+    rejected: Rejected,
     errors: &mut Vec<String>,
     warnings: &mut Vec<String>,
 ) {
@@ -258,10 +248,9 @@ pub fn note_remarks(
             "{subject}: the backend says that its answer is partial"
         ));
     }
-    let rejected = remarks.rejected;
     for (samples, reason) in [
         (rejected.implausible, "not a finite number from 0 to 2^53"),
-        (rejected.elsewhen, "not at a moment asked for"),
+        (rejected.off_grid, "not at a moment asked for"),
         (
             rejected.out_of_order,
             "not later than the one before it (the backend sends samples twice or out of order)",

@@ -25,8 +25,8 @@ pub fn evidence(report: &ResourceReport, window: &Window) -> Vec<String> {
         "{} of {} points expected, one every {} over {}",
         report.points,
         report.points_expected,
-        interval(window.step),
-        interval(window.seconds())
+        interval(window.past.step),
+        interval(window.past.seconds())
     ));
     lines.extend(model(report));
     lines

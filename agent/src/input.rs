@@ -12,16 +12,16 @@ use std::io::{self, Read};
 use contract::label;
 use exposition::Selector;
 use forecast::Point;
-use quantity::Timestamp;
+use promql::{Consumer, Defect, Labels, QueryError, Remarks, Sample, answer};
+use quantity::{TimeGrid, Timestamp};
+use shard::Shard;
 
 use crate::args::{InputFile, Time};
-use crate::collect::{Source, UsageQueries};
+use crate::collect::UsageQueries;
 use crate::connection::UnusableFile;
-use crate::prometheus::matrix::{Consumer, Rejected, Row, read_all};
-use crate::prometheus::{Answer, Defect, Labels, QueryError, Remarks, Table};
 use crate::series::Series;
+use crate::source::{Answer, Collector, LabelNames, Rejected, Row, Source, Table};
 use crate::window::{MAX_POINTS, MAX_SPAN_SECONDS, Misfit, Window};
-use shard::Shard;
 
 /// Everything that the files hold.
 #[derive(Debug, Default)]
@@ -86,10 +86,10 @@ impl Recording {
         let mut recorder = Recorder {
             shard,
             file: self.remarks.len(),
-            labels: Vec::new(),
+            current: Collector::default(),
             series: &mut self.series,
         };
-        let remarks = read_all(bytes, &mut recorder)?;
+        let remarks = answer::read_all(bytes, &mut recorder)?;
         self.remarks.push(remarks);
         Ok(())
     }
@@ -211,59 +211,56 @@ fn problem(defect: &Defect) -> String {
     }
 }
 
-/// Takes the series of one file down.
+/// Records the series of one file.
 struct Recorder<'a> {
     shard: Shard,
     file: usize,
-    labels: Vec<(String, Option<String>)>,
+    current: Collector,
     series: &'a mut Vec<Recorded>,
 }
 
 impl Consumer for Recorder<'_> {
-    fn label(&mut self, name: &str) -> Option<&mut Option<String>> {
-        self.labels.push((name.to_owned(), None));
-        self.labels.last_mut().map(|(_, value)| value)
+    fn keeps_label(&self, _: &str) -> bool {
+        true
     }
 
-    fn wants_samples(&self) -> bool {
-        let node = self.labels.iter().find(|(name, _)| name == label::NODE);
-        node.and_then(|(_, value)| value.as_deref())
-            .is_none_or(|node| self.shard.has(node))
+    fn wants_samples(&mut self, labels: &Labels) -> bool {
+        let node = labels.get(label::NODE);
+        node.is_none_or(|node| self.shard.has(node))
     }
 
-    fn moment(&self, unix: f64) -> Option<Timestamp> {
-        // Far from any overflow, and from any real time.
-        (unix.abs() <= 1e12).then(|| Timestamp::from_unix(unix.round() as i64))
+    fn sample(&mut self, sample: Sample<'_>) {
+        self.current.take(sample, |unix| {
+            // Far from any overflow, and from any real time.
+            (unix.abs() <= 1e12).then(|| Timestamp::from_unix(unix.round() as i64))
+        });
     }
 
-    fn end_series(&mut self, points: Series, rejected: Rejected) {
-        let is_of_shard = self.wants_samples();
+    fn end_series(&mut self, labels: &Labels) {
+        let series = std::mem::take(&mut self.current);
+        let is_of_shard = self.wants_samples(labels);
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         self.series.push(Recorded {
             file: self.file,
-            labels: self
-                .labels
-                .drain(..)
-                .filter_map(|(name, value)| Some((name, value?)))
-                .collect(),
-            points: if is_of_shard {
-                points
-            } else {
-                Series::default()
+            labels: labels.iter().map(owned).collect(),
+            points: match is_of_shard {
+                true => series.points,
+                false => Series::default(),
             },
             is_of_shard,
-            rejected,
+            rejected: series.rejected,
         });
     }
 }
 
 impl Source for Recording {
-    fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
+    fn query_range(&self, query: &str, grid: &TimeGrid) -> Result<Answer, QueryError> {
         let mut answer = Answer::default();
-        self.select(query, &mut answer.remarks, |series| {
-            match series.label(label::NODE) {
+        (answer.remarks, answer.rejected) =
+            self.select(query, |series| match series.label(label::NODE) {
                 Some(_) if !series.is_of_shard => answer.of_other_shards += 1,
                 Some(node) => {
-                    let points = evaluate(series.points.points(), window);
+                    let points = evaluate(series.points.points(), grid);
                     answer
                         .nodes
                         .entry(node.to_owned())
@@ -271,24 +268,20 @@ impl Source for Recording {
                         .push(points);
                 }
                 None => answer.without_node += 1,
-            }
-        });
+            });
         Ok(answer)
     }
 
     fn query_rows(
         &self,
         query: &str,
-        window: &Window,
-        labels: Labels,
+        grid: &TimeGrid,
+        names: LabelNames,
     ) -> Result<Table, QueryError> {
         let mut table = Table::default();
-        self.select(query, &mut table.remarks, |series| {
-            let points = evaluate(series.points.points(), window);
-            let values = labels
-                .iter()
-                .map(|name| series.label(name).map(str::to_owned));
-            let row = |newest: Point| Row::new(labels, values.collect(), newest.value);
+        (table.remarks, table.rejected) = self.select(query, |series| {
+            let points = evaluate(series.points.points(), grid);
+            let row = |newest: Point| Row::new(names, |name| series.label(name), newest.value);
             table.rows.extend(points.last().map(row));
         });
         Ok(table)
@@ -296,31 +289,30 @@ impl Source for Recording {
 }
 
 impl Recording {
-    /// Hands each series that `query` selects to `take`, and adds up what is to say of
-    /// them. A query that is more than a selector selects none.
-    fn select(&self, query: &str, remarks: &mut Remarks, mut take: impl FnMut(&Recorded)) {
+    /// Hands each series that `query` selects to `take`; returns the remarks and the
+    /// rejected samples. A query that is more than a selector selects none.
+    fn select(&self, query: &str, mut take: impl FnMut(&Recorded)) -> (Remarks, Rejected) {
+        let (mut remarks, mut rejected) = (Remarks::default(), Rejected::default());
         let Some(selector) = Selector::parse(query) else {
-            return;
+            return (remarks, rejected);
         };
         let mut files = BTreeSet::new();
         for series in self.series.iter().filter(|one| one.is_selected(&selector)) {
             files.insert(series.file);
-            remarks.rejected += series.rejected;
+            rejected += series.rejected;
             take(series);
         }
         for file in files {
-            let said = &self.remarks[file];
-            remarks.warnings.extend_from_slice(&said.warnings);
-            remarks.infos.extend_from_slice(&said.infos);
-            remarks.is_partial |= said.is_partial;
+            remarks.append(&self.remarks[file]);
         }
+        (remarks, rejected)
     }
 }
 
-/// The newest sample at or before each moment of the window, and after the moment
+/// The newest sample at or before each time of the grid, and after the time
 /// before it: a gap stays one, and nothing comes from the future.
-fn evaluate(points: &[Point], window: &Window) -> Series {
-    let (start, step) = (window.start.unix(), window.step as i64);
+fn evaluate(points: &[Point], grid: &TimeGrid) -> Series {
+    let (start, step) = (grid.start.unix(), grid.step as i64);
     let mut series = Series::default();
     let mut points = points.iter().peekable();
     while let Some(point) = points.next() {
@@ -330,7 +322,7 @@ fn evaluate(points: &[Point], window: &Window) -> Series {
         };
         let at = moment(point);
         let has_newer = points.peek().is_some_and(|next| moment(next) == at);
-        if !has_newer && (window.start..=window.end).contains(&at) {
+        if !has_newer && (grid.start..=grid.end).contains(&at) {
             series.push(Point {
                 at,
                 value: point.value,

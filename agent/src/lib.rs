@@ -3,8 +3,8 @@
 //! One run, in the order of the data:
 //!
 //! 1. [`args`]: what the user typed, over the environment, becomes a proven [`args::Config`].
-//! 2. [`prometheus`]: six range queries, whatever the number of nodes, decoded as they
-//!    stream; [`collect`] asks them and keeps one [`series`] a node and resource.
+//! 2. [`collect`] asks six range queries, whatever the number of nodes, of a [`source`],
+//!    and keeps one [`series`] a node and resource.
 //! 3. [`forecast`] continues each series over the horizon, [`recommend`] holds the
 //!    forecast against the node's allocatable, [`assess`] puts the nodes together. (pure)
 //! 4. [`report`] turns the result into text or JSON (pure), which goes to standard
@@ -19,6 +19,7 @@
 pub mod action;
 pub mod args;
 pub mod assess;
+pub mod backend;
 pub mod collect;
 pub mod connection;
 pub mod doctor;
@@ -28,7 +29,6 @@ pub mod fleet;
 pub mod hysteresis;
 pub mod input;
 pub mod previous;
-pub mod prometheus;
 mod random;
 pub mod recommend;
 pub mod report;

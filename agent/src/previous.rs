@@ -10,15 +10,16 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use contract::{label, report};
-use quantity::Timestamp;
+use promql::QueryError;
+use quantity::{TimeGrid, Timestamp};
 use serde::Deserialize;
 
 use crate::action::Severity;
-use crate::collect::{Measurements, Source, note_remarks};
+use crate::collect::{Measurements, note_remarks};
 use crate::hysteresis::Verdict;
-use crate::prometheus::{QueryError, Row};
 use crate::recommend::Resource;
 use crate::report::{Origin, Report};
+use crate::source::{Row, Source, explain};
 use crate::window::Window;
 
 /// The verdicts of an earlier report.
@@ -70,7 +71,7 @@ pub fn recall(
         // Without usage nothing is judged.
         None if measurements.has_no_usage() => Ok(None),
         None => from_prometheus(source, window, measurements)
-            .map_err(|error| format!("severities of the report before: {error}")),
+            .map_err(|error| format!("severities of the report before: {}", explain(&error))),
     };
     match (&found, path) {
         (Ok(None), Some(path)) => measurements.warnings.push(format!(
@@ -160,10 +161,11 @@ fn from_prometheus(
     measurements: &mut Measurements,
 ) -> Result<Option<Previous>, QueryError> {
     // A plain selector, so that the exporter's history can answer as well.
-    let hour = Window {
-        start: Timestamp::from_unix(window.end.unix() - MEMORY_SECONDS),
+    let end = window.past.end;
+    let hour = TimeGrid {
+        start: Timestamp::from_unix(end.unix() - MEMORY_SECONDS),
+        end,
         step: MEMORY_STEP_SECONDS,
-        ..*window
     };
     let query = report::RESOURCE_SEVERITY.name;
     let table = source.query_rows(query, &hour, &[label::NODE, label::RESOURCE])?;
@@ -171,6 +173,7 @@ fn from_prometheus(
         "severities of the report before",
         query,
         &table.remarks,
+        table.rejected,
         &mut measurements.errors,
         &mut measurements.warnings,
     );

@@ -4,11 +4,9 @@
 //! scope: the lines and their hysteresis ([`crate::hysteresis`]), where forecasts
 //! and earlier verdicts come from.
 
-use std::time::Duration;
-
 use forecast::{Forecast, MIN_POINTS, Prediction, TooFewPoints};
-use quantity::Timestamp;
-use quantity::{Bytes, Cores, Interval};
+use quantity::{Bytes, Cores, Timestamp};
+pub use quantity::{interval, percent};
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Severity};
@@ -143,7 +141,7 @@ pub fn recommend(
     thresholds: Thresholds,
     window: &Window,
 ) -> Recommendation {
-    let lookback = interval(window.seconds());
+    let lookback = interval(window.past.seconds());
     let horizon = interval(window.horizon);
     let recommendation = |verdict: Verdict, message, reason, decision| Recommendation {
         action: verdict.action,
@@ -295,7 +293,7 @@ pub fn seconds_to_limit(
     window: &Window,
 ) -> Option<u64> {
     let reached = forecast.path.iter().find(|p| bound(p) >= limit)?;
-    Some(reached.at.since(window.end) as u64)
+    Some(reached.at.since(window.past.end) as u64)
 }
 
 /// The verdict on a node: the worst of its resources. It can be consolidated only
@@ -322,17 +320,6 @@ pub fn node_verdict(resources: &[Verdict]) -> Verdict {
         action,
         severity: severity.unwrap_or(Severity::None),
     }
-}
-
-/// Seconds as people write them: `30m`.
-pub fn interval(seconds: u64) -> Interval {
-    Interval(Duration::from_secs(seconds))
-}
-
-/// A share as people write it: `80%`, `12.5%`.
-pub fn percent(share: f64) -> String {
-    let tenths = (share * 1000.0).round();
-    format!("{}%", tenths / 10.0)
 }
 
 #[cfg(test)]

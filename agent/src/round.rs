@@ -7,19 +7,24 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::{Instant, SystemTime};
 
+use promql::{Prometheus, sampling};
 use quantity::Timestamp;
 
-use crate::args::{Config, PROGRAM, Reports};
+use crate::args::{Config, PROGRAM, Reports, USUAL_STEP_SECONDS};
 use crate::assess::{Basis, assess};
-use crate::collect::{Source, collect};
-use crate::connection::UnusableFile;
+use crate::backend::Backend;
+use crate::collect::collect;
+use crate::connection::{UnusableFile, client};
 use crate::exit::Exit;
 use crate::fleet::{self, Scope};
+use crate::input::Recording;
 use crate::previous::Previous;
 use crate::report::text::printable;
 use crate::report::{Report, ShardReport, Style};
 use crate::sink::Delivery;
-use crate::{previous, source, whole_file};
+use crate::source::Source;
+use crate::window::Window;
+use crate::{previous, whole_file};
 
 /// Asks for the points as of now and judges them. Without a `memory` of the report
 /// before, whatever remembers it is asked.
@@ -31,7 +36,7 @@ pub(crate) fn report(
     memory: Option<&Previous>,
 ) -> Result<(Report, Exit), UnusableFile> {
     let started = Instant::now();
-    let (source, window) = source::open(config, Timestamp::from(SystemTime::now()))?;
+    let (source, window) = open(config, Timestamp::from(SystemTime::now()))?;
     let mut measurements = collect(source.as_ref(), &config.backend.queries, &window);
     let refused = measurements.usage_query_failed;
     let recalled = match memory {
@@ -66,6 +71,43 @@ pub(crate) fn report(
         exit => exit,
     };
     Ok((report, exit))
+}
+
+/// Opens the source of the points, reading the files that `config` names, and finds the
+/// window: without a step it depends on the time between samples.
+///
+/// # Errors
+/// When a file is invalid. A backend that cannot be reached is no error yet.
+fn open(config: &Config, now: Timestamp) -> Result<(Box<dyn Source>, Window), UnusableFile> {
+    let queries = &config.backend.queries;
+    if !config.inputs.is_empty() {
+        let recording = Recording::read(&config.inputs, config.shard)?;
+        let window = recording.window(&config.time, queries, now)?;
+        return Ok((Box::new(recording), window));
+    }
+    let prometheus = Prometheus::new(client(&config.backend)?, config.backend.deadline);
+    let at = config.time.at.unwrap_or(now);
+    let interval = match config.time.step {
+        Some(_) => None,
+        // A backend that cannot answer says why when the points are asked for.
+        None => prometheus
+            .sample_times(&queries.cpu, at)
+            .ok()
+            .and_then(|times| sampling::interval(&times)),
+    };
+    let spans = config
+        .time
+        .lookback
+        .and_then(|lookback| {
+            let interval = interval.unwrap_or(USUAL_STEP_SECONDS);
+            config
+                .time
+                .spans(lookback, interval, USUAL_STEP_SECONDS)
+                .ok()
+        })
+        .expect("a lookback is set for a backend, and was checked with the other lengths");
+    let backend = Backend::new(prometheus, config.shard);
+    Ok((Box::new(backend), spans.ending_at(at)))
 }
 
 /// From what the view of the fleet is to be drawn.

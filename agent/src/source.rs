@@ -1,46 +1,163 @@
-//! Where the points of a report come from, and over which window: a backend, or files.
+//! The sources of a report's points, and the answers that they give.
+//!
+//! A [`Source`] is a backend or a recording of its answers. The shape of an answer is
+//! decided here for both: points by node, or rows of labels with their newest value.
 
-use quantity::Timestamp;
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
-use crate::args::{Config, USUAL_STEP_SECONDS};
-use crate::collect::Source;
-use crate::connection::{UnusableFile, client};
-use crate::input::Recording;
-use crate::prometheus::{Prometheus, sampling};
-use crate::window::Window;
+use forecast::Point;
+use promql::{QueryError, Remarks, Sample};
+use quantity::{Cores, TimeGrid, Timestamp};
 
-/// Reads the files that `config` names, and finds out what the step should be.
-///
-/// # Errors
-/// When a file is of no use. A backend that is not there is no error yet.
-pub fn open(config: &Config, now: Timestamp) -> Result<(Box<dyn Source>, Window), UnusableFile> {
-    let queries = &config.backend.queries;
-    if !config.inputs.is_empty() {
-        let recording = Recording::read(&config.inputs, config.shard)?;
-        let window = recording.window(&config.time, queries, now)?;
-        return Ok((Box::new(recording), window));
+use crate::series::Series;
+
+/// A source of points.
+pub trait Source {
+    /// Returns the points of `query` at each time of `grid`, by node.
+    ///
+    /// # Errors
+    /// When there is no complete answer.
+    fn query_range(&self, query: &str, grid: &TimeGrid) -> Result<Answer, QueryError>;
+
+    /// Returns these labels of each series behind `query`, with its newest sample in `grid`.
+    ///
+    /// # Errors
+    /// When there is no complete answer.
+    fn query_rows(
+        &self,
+        query: &str,
+        grid: &TimeGrid,
+        names: LabelNames,
+    ) -> Result<Table, QueryError>;
+}
+
+/// A complete answer, by node.
+#[derive(Debug, Default, PartialEq)]
+pub struct Answer {
+    /// Series by node; several where an exporter pod replaced another.
+    pub nodes: BTreeMap<String, Vec<Series>>,
+    /// Series left out because they have no label `node`.
+    pub without_node: u64,
+    /// Series left out because their node is in another shard.
+    pub of_other_shards: u64,
+    /// Samples left out.
+    pub rejected: Rejected,
+    /// The remarks of the backend.
+    pub remarks: Remarks,
+}
+
+/// A complete answer, one row a series.
+#[derive(Debug, Default, PartialEq)]
+pub struct Table {
+    /// The series in the order of the answer. Those without a sample are left out, and
+    /// those of nodes in another shard, if the label `node` was asked for.
+    pub rows: Vec<Row>,
+    /// Samples left out.
+    pub rejected: Rejected,
+    /// The remarks of the backend.
+    pub remarks: Remarks,
+}
+
+/// The names of the labels that a table keeps of each series.
+pub type LabelNames = &'static [&'static str];
+
+/// One series: the labels that were asked for, and its newest sample.
+#[derive(Debug, PartialEq)]
+pub struct Row {
+    names: LabelNames,
+    values: Vec<Option<String>>,
+    /// Finite, from 0 to 2^53.
+    pub value: f64,
+}
+
+impl Row {
+    /// Makes a row of the labels among `names` that `label` has a value for.
+    pub fn new<'a>(names: LabelNames, label: impl Fn(&str) -> Option<&'a str>, value: f64) -> Self {
+        let values = names.iter().map(|name| label(name).map(str::to_owned));
+        Self {
+            names,
+            values: values.collect(),
+            value,
+        }
     }
-    let client = client(&config.backend)?;
-    let prometheus = Prometheus::new(client, config.shard, config.backend.deadline);
-    let at = config.time.at.unwrap_or(now);
-    let interval = match config.time.step {
-        Some(_) => None,
-        // Who cannot say has a chance to say why when the points are asked for.
-        None => prometheus
-            .sample_times(&queries.cpu, at)
-            .ok()
-            .and_then(|times| sampling::interval(&times)),
+
+    /// Returns the value of a label that was asked for; `None` where it is absent or
+    /// empty, which are the same to Prometheus.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let index = self.names.iter().position(|known| *known == name)?;
+        self.values[index].as_deref()
+    }
+}
+
+/// Samples left out, by reason.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Rejected {
+    /// NaN, infinite, negative, above 2^53, or no number.
+    pub implausible: u64,
+    /// At a time that was not asked for.
+    pub off_grid: u64,
+    /// Not later than the sample before it.
+    pub out_of_order: u64,
+}
+
+impl AddAssign for Rejected {
+    fn add_assign(&mut self, more: Self) {
+        self.implausible += more.implausible;
+        self.off_grid += more.off_grid;
+        self.out_of_order += more.out_of_order;
+    }
+}
+
+/// Collects the samples of one series.
+#[derive(Debug, Default)]
+pub struct Collector {
+    /// The points so far.
+    pub points: Series,
+    /// Samples left out so far.
+    pub rejected: Rejected,
+    newest: Option<f64>,
+}
+
+impl Collector {
+    /// Takes a sample, at the time that `place` finds for its Unix seconds, if any.
+    pub fn take(&mut self, sample: Sample<'_>, place: impl FnOnce(f64) -> Option<Timestamp>) {
+        // The rule for cores holds for bytes as well: finite, 0 to 2^53.
+        let Some(value) = sample.number().and_then(Cores::new) else {
+            self.rejected.implausible += 1;
+            return;
+        };
+        if self.newest.is_some_and(|newest| sample.unix <= newest) {
+            self.rejected.out_of_order += 1;
+            return;
+        }
+        self.newest = Some(sample.unix);
+        let value = value.get();
+        let is_kept = place(sample.unix).is_some_and(|at| self.points.push(Point { at, value }));
+        if !is_kept {
+            self.rejected.off_grid += 1;
+        }
+    }
+}
+
+/// Returns an error in words, with the flag that helps where errors of its kind usually
+/// have one cause.
+pub fn explain(error: &QueryError) -> String {
+    let hint = match error {
+        QueryError::OutOfTime(_) => " (--deadline)",
+        QueryError::Status { status, .. } => match status {
+            301 | 302 | 303 | 307 | 308 => {
+                " (redirects are not followed: give the URL it leads to as --prometheus-url)"
+            }
+            401 | 403 => {
+                " (the backend wants credentials, a tenant's --header, or these may not query it)"
+            }
+            404 | 405 => {
+                " (no query API at this path: does --prometheus-url need a prefix such as /prometheus?)"
+            }
+            _ => "",
+        },
+        _ => "",
     };
-    let spans = config
-        .time
-        .lookback
-        .and_then(|lookback| {
-            let interval = interval.unwrap_or(USUAL_STEP_SECONDS);
-            config
-                .time
-                .spans(lookback, interval, USUAL_STEP_SECONDS)
-                .ok()
-        })
-        .expect("a lookback is set for a backend, and was checked with the other lengths");
-    Ok((Box::new(prometheus), spans.ending_at(at)))
+    format!("{error}{hint}")
 }

@@ -3,7 +3,7 @@
 //! Everything is in whole seconds. No clock is read here.
 
 use contract::limit;
-use quantity::Timestamp;
+use quantity::{TimeGrid, Timestamp};
 
 /// Lengths of a window, in whole seconds: proven to fit each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,9 +118,11 @@ impl Spans {
     pub fn ending_exactly_at(&self, end: Timestamp) -> Window {
         let start = end.unix() - (self.lookback / self.step * self.step) as i64;
         Window {
-            start: Timestamp::from_unix(start),
-            end,
-            step: self.step,
+            past: TimeGrid {
+                start: Timestamp::from_unix(start),
+                end,
+                step: self.step,
+            },
             horizon: self.horizon,
         }
     }
@@ -132,58 +134,21 @@ fn finest_step(lookback: u64, points: u64) -> u64 {
     lookback / points + 1
 }
 
-/// A window with its ends on the step, and the horizon after it.
+/// The past that a report looks at, and the horizon after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// First moment at which a point is expected.
-    pub start: Timestamp,
-    /// Last moment at which a point is expected; the horizon begins here.
-    pub end: Timestamp,
-    /// Seconds between two points.
-    pub step: u64,
+    /// The times at which points are expected; the horizon begins at the last of them.
+    pub past: TimeGrid,
     /// Seconds to look ahead.
     pub horizon: u64,
 }
 
 impl Window {
-    /// Points of a series without gaps.
-    pub fn points_expected(&self) -> usize {
-        (self.seconds() / self.step + 1) as usize
-    }
-
-    /// The moments at which points are expected.
-    pub fn moments(&self) -> impl Iterator<Item = Timestamp> {
-        let (start, step) = (self.start.unix(), self.step as i64);
-        (0..self.points_expected() as i64).map(move |k| Timestamp::from_unix(start + k * step))
-    }
-
-    /// Seconds from start to end.
-    pub fn seconds(&self) -> u64 {
-        (self.end.unix() - self.start.unix()) as u64
-    }
-
-    /// The same window cut to its last `seconds`, at least its last point.
-    pub fn last(&self, seconds: u64) -> Self {
-        let kept = seconds.min(self.seconds()) / self.step * self.step;
-        Self {
-            start: Timestamp::from_unix(self.end.unix() - kept as i64),
-            ..*self
-        }
-    }
-
-    /// The expected moment nearest to `unix` seconds, if that lies in the window.
-    pub fn nearest(&self, unix: f64) -> Option<Timestamp> {
-        let steps = ((unix - self.start.unix() as f64) / self.step as f64).round();
-        // NaN fails the comparison as well.
-        (steps >= 0.0 && steps < self.points_expected() as f64)
-            .then(|| Timestamp::from_unix(self.start.unix() + steps as i64 * self.step as i64))
-    }
-
     /// The moments to forecast: a step after the end, and so on to the end of the
     /// horizon, which is always the last of them.
     pub fn ahead(&self) -> Vec<Timestamp> {
-        let end = self.end.unix();
-        let whole = (1..).map(|k| k * self.step);
+        let end = self.past.end.unix();
+        let whole = (1..).map(|k| k * self.past.step);
         whole
             .take_while(|ahead| *ahead < self.horizon)
             .chain([self.horizon])
@@ -201,16 +166,16 @@ mod tests {
         let window = Spans::new(7200, 60, 1800)
             .expect("fits")
             .ending_at(Timestamp::from_unix(1_795_331_588));
-        assert_eq!(window.end.to_string(), "2026-11-22T07:13:00Z");
-        assert_eq!(window.start.to_string(), "2026-11-22T05:13:00Z");
-        assert_eq!(window.points_expected(), 121);
+        assert_eq!(window.past.end.to_string(), "2026-11-22T07:13:00Z");
+        assert_eq!(window.past.start.to_string(), "2026-11-22T05:13:00Z");
+        assert_eq!(window.past.count(), 121);
         assert_eq!(window.ahead().len(), 30);
 
         let odd = Spans::new(100, 60, 90)
             .expect("fits")
             .ending_at(Timestamp::from_unix(600));
         assert_eq!(
-            (odd.start, odd.end),
+            (odd.past.start, odd.past.end),
             (Timestamp::from_unix(540), Timestamp::from_unix(600))
         );
         assert_eq!(
@@ -263,34 +228,5 @@ mod tests {
             Spans::sampled_every(59, 60, 15, 60),
             Err(Misfit::LookbackUnderStep)
         );
-    }
-
-    #[test]
-    fn only_moments_of_the_window_are_nearest_to_anything() {
-        let window = Spans::new(120, 60, 60)
-            .expect("fits")
-            .ending_at(Timestamp::from_unix(600));
-        for (unix, at) in [
-            (480.0, Some(480)),
-            (509.0, Some(480)),
-            (599.999, Some(600)),
-            (449.0, None),
-            (631.0, None),
-            (f64::NAN, None),
-            (f64::INFINITY, None),
-            (-1e300, None),
-        ] {
-            assert_eq!(window.nearest(unix).map(Timestamp::unix), at, "{unix}");
-        }
-    }
-
-    #[test]
-    fn the_end_of_a_window_keeps_its_last_point() {
-        let window = Spans::new(7200, 60, 60)
-            .expect("fits")
-            .ending_at(Timestamp::from_unix(7200));
-        assert_eq!(window.last(600).points_expected(), 11);
-        assert_eq!(window.last(59).points_expected(), 1);
-        assert_eq!(window.last(9999), window);
     }
 }

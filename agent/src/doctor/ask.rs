@@ -7,14 +7,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use contract::{kube_state, label, series};
 use exposition::Selector;
-use quantity::Timestamp;
+use promql::{Consumer, Labels, Prometheus, QueryError, Sample, VectorSample, sampling};
+use quantity::{TimeGrid, Timestamp};
+use shard::Shard;
 use webclient::BaseUrl;
 
 use crate::args::{Backend, Config, Login, USUAL_STEP_SECONDS};
-use crate::collect::Source;
-use crate::prometheus::instant::Sample;
-use crate::prometheus::{Prometheus, QueryError, sampling};
+use crate::backend::ByNode;
 use crate::series::simultaneous;
+use crate::source::{Answer, explain};
 use crate::window::{Spans, Window};
 
 /// Everything that was found out.
@@ -124,11 +125,11 @@ pub fn ask(prometheus: &Prometheus, config: &Config, now: Timestamp) -> Facts {
 
 fn answers(prometheus: &Prometheus, config: &Config, at: Timestamp) -> Result<Answers, QueryError> {
     let started = Instant::now();
-    let clock = prometheus.query_instant::<Vec<Sample>>("vector(time())", None);
+    let clock = prometheus.vector("vector(time())", None);
     let took = started.elapsed();
     match clock {
         Ok(clock) => {
-            let theirs = clock.result.first().and_then(Sample::number);
+            let theirs = clock.first().and_then(number);
             let ours = unix_now() - took.as_secs_f64() / 2.0;
             let inquiry = Inquiry {
                 prometheus,
@@ -168,7 +169,7 @@ fn of_ranges(
     let window = window(config, None, at);
     let queries = our_queries(&config.backend);
     let started = Instant::now();
-    let usage = prometheus.query_range(&queries[0].1, &window)?;
+    let usage = by_node(prometheus, &queries[0].1, &window.past)?;
     let took = started.elapsed();
     let present: BTreeSet<Timestamp> = usage
         .nodes
@@ -177,21 +178,19 @@ fn of_ranges(
         .flat_map(|series| series.points().iter().map(|point| point.at))
         .collect();
     let ours = queries.map(|(name, query)| {
-        let answer = prometheus.query_range(&query, &window);
-        let found = answer
-            .map_err(|error| error.to_string())
-            .map(|answer| Found {
-                without_node: answer.without_node,
-                nodes: answer
-                    .nodes
-                    .into_iter()
-                    .filter(|(_, parts)| parts.iter().any(|part| part.last().is_some()))
-                    .map(|(node, parts)| {
-                        let beside = simultaneous(&parts) > 1;
-                        (node, if beside { parts.len() as u64 } else { 1 })
-                    })
-                    .collect(),
-            });
+        let answer = by_node(prometheus, &query, &window.past);
+        let found = answer.map_err(|error| explain(&error)).map(|answer| Found {
+            without_node: answer.without_node,
+            nodes: answer
+                .nodes
+                .into_iter()
+                .filter(|(_, parts)| parts.iter().any(|part| part.last().is_some()))
+                .map(|(node, parts)| {
+                    let beside = simultaneous(&parts) > 1;
+                    (node, if beside { parts.len() as u64 } else { 1 })
+                })
+                .collect(),
+        });
         Subject { name, query, found }
     });
     Ok(Answers {
@@ -204,21 +203,29 @@ fn of_ranges(
         duplicates: None,
         depth: Depth {
             since: present.first().copied(),
-            or_earlier: present.first() == Some(&window.start),
+            or_earlier: present.first() == Some(&window.past.start),
         },
-        empty_moments: Some(missing(&present, &window)),
+        empty_moments: Some(missing(&present, &window.past)),
         sample_times: Vec::new(),
         shares: BTreeMap::new(),
         counted_seconds: 0,
     })
 }
 
-/// The moments of a window that are not among `present`.
-fn missing(present: &BTreeSet<Timestamp>, window: &Window) -> BTreeSet<Timestamp> {
-    window
-        .moments()
-        .filter(|at| !present.contains(at))
-        .collect()
+/// The points behind a query, of every node.
+fn by_node(prometheus: &Prometheus, query: &str, grid: &TimeGrid) -> Result<Answer, QueryError> {
+    let (by_node, _) = prometheus.range(query, grid, || ByNode::new(grid, Shard::WHOLE))?;
+    Ok(by_node.answer)
+}
+
+/// The value of a sample; `None` if that is no finite number.
+fn number(sample: &VectorSample) -> Option<f64> {
+    sample.value.is_finite().then_some(sample.value)
+}
+
+/// The times of a grid that are not among `present`.
+fn missing(present: &BTreeSet<Timestamp>, grid: &TimeGrid) -> BTreeSet<Timestamp> {
+    grid.times().filter(|at| !present.contains(at)).collect()
 }
 
 fn our_queries(backend: &Backend) -> [(&'static str, String); 4] {
@@ -231,6 +238,28 @@ fn our_queries(backend: &Backend) -> [(&'static str, String); 4] {
             series::MEMORY_ALLOCATABLE.name.to_owned(),
         ),
     ]
+}
+
+/// Collects the times of samples.
+struct Times<'a> {
+    grid: &'a TimeGrid,
+    found: BTreeSet<Timestamp>,
+}
+
+impl Consumer for Times<'_> {
+    fn keeps_label(&self, _: &str) -> bool {
+        false
+    }
+
+    fn wants_samples(&mut self, _: &Labels) -> bool {
+        true
+    }
+
+    fn sample(&mut self, sample: Sample<'_>) {
+        self.found.extend(self.grid.nearest(sample.unix));
+    }
+
+    fn end_series(&mut self, _: &Labels) {}
 }
 
 /// Asks a backend that answers instant queries.
@@ -254,7 +283,7 @@ impl Inquiry<'_> {
             ("pod requests", kube_state::CONTAINER_REQUESTS),
             ("node states", kube_state::NODE_ALLOCATABLE),
         ];
-        let counted_seconds = window.seconds().min(MAX_COUNTED_SECONDS);
+        let counted_seconds = window.past.seconds().min(MAX_COUNTED_SECONDS);
         Answers {
             took,
             software: self.prometheus.software(),
@@ -267,13 +296,9 @@ impl Inquiry<'_> {
                 .into(),
             depth: self.depth(),
             empty_moments: self
-                .prometheus
-                .query_points(&format!("count({cpu})"), &window)
+                .times(&format!("count({cpu})"), &window.past)
                 .ok()
-                .map(|series| {
-                    let present = series.points().iter().map(|point| point.at).collect();
-                    missing(&present, &window)
-                }),
+                .map(|present| missing(&present, &window.past)),
             shares: interval.map_or_else(BTreeMap::new, |interval| {
                 self.shares(interval, counted_seconds)
             }),
@@ -282,18 +307,27 @@ impl Inquiry<'_> {
         }
     }
 
-    fn instant(&self, query: &str, at: Timestamp) -> Result<Vec<Sample>, QueryError> {
-        let answer = self.prometheus.query_instant(query, Some(at))?;
-        Ok(answer.result)
+    fn instant(&self, query: &str, at: Timestamp) -> Result<Vec<VectorSample>, QueryError> {
+        self.prometheus.vector(query, Some(at))
+    }
+
+    /// The times of `grid` at which an aggregate over all series has a value.
+    fn times(&self, query: &str, grid: &TimeGrid) -> Result<BTreeSet<Timestamp>, QueryError> {
+        let times = || Times {
+            grid,
+            found: BTreeSet::new(),
+        };
+        let (times, _) = self.prometheus.range(query, grid, times)?;
+        Ok(times.found)
     }
 
     fn subject(&self, name: &'static str, query: String) -> Subject {
         let counted = self.instant(&format!("count by ({}) ({query})", label::NODE), self.at);
-        let found = counted.map_err(|error| error.to_string()).map(|samples| {
+        let found = counted.map_err(|error| explain(&error)).map(|samples| {
             let mut found = Found::default();
             for sample in &samples {
-                let count = sample.number().unwrap_or_default() as u64;
-                match sample.metric.get(label::NODE) {
+                let count = number(sample).unwrap_or_default() as u64;
+                match sample.labels.get(label::NODE) {
                     Some(node) => {
                         found.nodes.insert(node.clone(), count);
                     }
@@ -316,9 +350,10 @@ impl Inquiry<'_> {
             .push((label::NODE.to_owned(), node.clone()));
         let samples = self.instant(&selector.to_string(), self.at).ok()?;
         let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let names: BTreeSet<&String> = samples.iter().flat_map(|s| s.metric.keys()).collect();
+        let names: BTreeSet<&String> = samples.iter().flat_map(|s| s.labels.keys()).collect();
         for name in names {
-            let value = |sample: &Sample| sample.metric.get(name).cloned().unwrap_or_default();
+            let value =
+                |sample: &VectorSample| sample.labels.get(name).cloned().unwrap_or_default();
             let values: BTreeSet<String> = samples.iter().map(value).collect();
             if values.len() > 1 {
                 labels.insert(name.clone(), values);
@@ -349,17 +384,13 @@ impl Inquiry<'_> {
                 or_earlier: true,
             };
         };
-        let between = Window {
+        let between = TimeGrid {
             start: before(*older),
             end: before(oldest),
             step: (older - oldest) / PARTS,
-            horizon: 0,
         };
-        let first = self
-            .prometheus
-            .query_points(&query, &between)
-            .ok()
-            .and_then(|series| series.points().first().map(|point| point.at));
+        let times = self.times(&query, &between).unwrap_or_default();
+        let first = times.first().copied();
         Depth {
             since: Some(first.unwrap_or(before(oldest))),
             or_earlier: false,
@@ -377,8 +408,8 @@ impl Inquiry<'_> {
         counted
             .into_iter()
             .filter_map(|mut sample| {
-                let share = sample.number()? / expected;
-                Some((sample.metric.remove(label::NODE)?, share))
+                let share = number(&sample)? / expected;
+                Some((sample.labels.remove(label::NODE)?, share))
             })
             .collect()
     }

@@ -4,21 +4,22 @@ use std::time::Duration;
 
 use contract::label;
 use forecast::{MIN_POINTS, MIN_POINTS_FOR_TREND};
+use promql::{QueryError, sampling};
 use quantity::Interval;
 use webclient::Failure;
 
 use super::ask::{Answers, Duplicates, Facts, Found, Subject};
 use super::{Check, Diagnosis, Outcome};
 use crate::exit::Exit;
-use crate::prometheus::{QueryError, sampling};
 use crate::recommend::interval;
+use crate::source::explain;
 
 /// Judges from the outside in: the backend, its clock, its series, their samples.
 pub fn judge(facts: &Facts) -> Diagnosis {
     let mut checks = Vec::new();
     let exit = match &facts.answers {
         Err(error) => {
-            checks.push(problem("backend", error.to_string(), cure_of(error)));
+            checks.push(problem("backend", explain(error), cure_of(error)));
             Exit::Backend
         }
         Ok(answers) => {
@@ -329,14 +330,14 @@ fn sampled(answers: &Answers) -> Option<Check> {
         .map(|pair| pair[1] - pair[0])
         .fold(0.0, f64::max);
     let message = format!("a sample every {}", interval(every));
-    let step = interval(answers.window.step);
+    let step = interval(answers.window.past.step);
     Some(if every >= SPARSE_SECONDS {
         problem(
             "interval",
             format!("{message}; each one that is missed makes a gap"),
             "a scrape_interval of a minute or less; PromQL looks back five minutes for a sample",
         )
-    } else if every > answers.window.step {
+    } else if every > answers.window.past.step {
         note(
             "interval",
             format!("{message}, and a point every {step}: points repeat samples"),
@@ -369,7 +370,7 @@ fn newest(facts: &Facts, answers: &Answers) -> Option<Check> {
 }
 
 fn gaps(answers: &Answers) -> Check {
-    let span = interval(answers.window.seconds());
+    let span = interval(answers.window.past.seconds());
     let Some(empty) = &answers.empty_moments else {
         let message = "whether the window has gaps could not be asked".to_owned();
         return note("gaps", message, "a report says how many points it has");
@@ -386,7 +387,7 @@ fn gaps(answers: &Answers) -> Check {
             format!(
                 "at {} of {} points of the last {span} no node had a sample, from {first} to {last}",
                 empty.len(),
-                answers.window.points_expected()
+                answers.window.past.count()
             ),
             "was Prometheus or every exporter down then? Forecasts leave gaps open, and are the worse for them",
         ),
@@ -436,7 +437,7 @@ fn enough(facts: &Facts, answers: &Answers) -> Check {
         return note("history", message, "a report says how many points it has");
     };
     let held = (facts.at.unix() - since.unix()).max(0) as u64;
-    let points = (held.min(window.seconds()) / window.step + 1) as usize;
+    let points = (held.min(window.past.seconds()) / window.past.step + 1) as usize;
     let earlier = if answers.depth.or_earlier {
         " or earlier"
     } else {
@@ -444,10 +445,10 @@ fn enough(facts: &Facts, answers: &Answers) -> Check {
     };
     let message = format!(
         "samples since {since}{earlier}: {points} of {} points",
-        window.points_expected()
+        window.past.count()
     );
     let wait = |points: usize| {
-        let needed = (points as u64 - 1) * window.step;
+        let needed = (points as u64 - 1) * window.past.step;
         format!("wait for {}", interval(needed.saturating_sub(held)))
     };
     if points < MIN_POINTS {
@@ -462,11 +463,11 @@ fn enough(facts: &Facts, answers: &Answers) -> Check {
     let seen = patterns
         .iter()
         .rev()
-        .find(|(_, needed)| window.seconds() >= *needed);
+        .find(|(_, needed)| window.past.seconds() >= *needed);
     let held_unseen = patterns
         .iter()
         .rev()
-        .find(|(_, needed)| held >= *needed && window.seconds() < *needed);
+        .find(|(_, needed)| held >= *needed && window.past.seconds() < *needed);
     let message = match seen {
         Some((pattern, _)) => {
             format!("{message}, enough for a trend and for a pattern of {pattern}")

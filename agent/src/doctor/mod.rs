@@ -9,13 +9,12 @@ pub mod ask;
 pub mod judge;
 pub mod show;
 
+use promql::Prometheus;
 use quantity::Timestamp;
 
 use crate::args::Config;
 use crate::connection::{UnusableFile, client};
 use crate::exit::Exit;
-use crate::prometheus::Prometheus;
-use shard::Shard;
 
 /// What one check has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +70,7 @@ pub struct Diagnosis {
 /// When a file that is named is of no use.
 pub fn examine(config: &Config, now: Timestamp) -> Result<Diagnosis, UnusableFile> {
     let backend = &config.backend;
-    let prometheus = Prometheus::new(client(backend)?, Shard::WHOLE, backend.deadline);
+    let prometheus = Prometheus::new(client(backend)?, backend.deadline);
     let facts = ask::ask(&prometheus, config, now);
     Ok(judge::judge(&facts))
 }

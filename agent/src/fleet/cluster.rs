@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contract::kube_state::{self, label as kube};
 use contract::label;
+use promql::{Defect, QueryError};
+use quantity::TimeGrid;
 
 use super::packing::Amounts;
 use super::queries;
-use crate::collect::{Source, note_remarks};
-use crate::prometheus::{Defect, Labels, QueryError, Row};
+use crate::collect::note_remarks;
 use crate::recommend::Resource;
-use crate::window::Window;
+use crate::source::{LabelNames, Row, Source, explain};
 
 /// One node, as far as the series tell.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -75,7 +76,7 @@ pub struct Pods {
 /// Asks for facts and keeps what went wrong.
 pub struct Inquiry<'a> {
     source: &'a dyn Source,
-    moment: Window,
+    moment: TimeGrid,
     /// What makes the report incomplete, one sentence each.
     pub errors: Vec<String>,
     /// What does not, and is worth knowing.
@@ -83,14 +84,11 @@ pub struct Inquiry<'a> {
 }
 
 impl<'a> Inquiry<'a> {
-    /// Asks `source` about the end of `window`.
-    pub fn new(source: &'a dyn Source, window: &Window) -> Self {
+    /// Asks `source` about the end of `past`.
+    pub fn new(source: &'a dyn Source, past: &TimeGrid) -> Self {
         Self {
             source,
-            moment: Window {
-                start: window.end,
-                ..*window
-            },
+            moment: past.last(0),
             errors: Vec::new(),
             warnings: Vec::new(),
         }
@@ -200,7 +198,7 @@ impl<'a> Inquiry<'a> {
 
     /// Asks one query. What fails for good reason, since the backend cannot evaluate
     /// PromQL, leaves the view of the fleet poorer; anything else is an error.
-    fn ask(&mut self, what: &str, query: &str, labels: Labels) -> Result<Vec<Row>, String> {
+    fn ask(&mut self, what: &str, query: &str, labels: LabelNames) -> Result<Vec<Row>, String> {
         let subject = format!("fleet, {what}");
         match self.source.query_rows(query, &self.moment, labels) {
             Ok(table) => {
@@ -208,6 +206,7 @@ impl<'a> Inquiry<'a> {
                     &subject,
                     "kube-state-metrics",
                     &table.remarks,
+                    table.rejected,
                     &mut self.errors,
                     &mut self.warnings,
                 );
@@ -215,10 +214,10 @@ impl<'a> Inquiry<'a> {
             }
             Err(error) if is_beyond_it(&error) => Err(format!(
                 "the backend cannot evaluate the queries for it ({})",
-                beginning(&error.to_string())
+                beginning(&explain(&error))
             )),
             Err(error) => {
-                self.errors.push(format!("{subject}: {error}"));
+                self.errors.push(format!("{subject}: {}", explain(&error)));
                 Err(format!("the query for {what} failed"))
             }
         }

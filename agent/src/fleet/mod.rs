@@ -21,10 +21,10 @@ use std::collections::BTreeMap;
 use quantity::BYTES_PER_GIB;
 
 use crate::args::Judgement;
-use crate::collect::Source;
 use crate::hysteresis::Thresholds;
 use crate::report::Report;
 use crate::report::fleet::{Basis, FleetReport, Move, Obstacle, ObstacleKind, Removable, Staying};
+use crate::source::Source;
 use crate::window::Window;
 use cluster::{Controller, Inquiry, Pods};
 use packing::{Amounts, Item, Place, Plan, Refusal};
@@ -72,7 +72,7 @@ pub fn look(scope: &Scope<'_>, report: &mut Report, judgement: &Judgement, windo
         Scope::Ask(source) => Ok(*source),
     };
     let drawn = source.and_then(|source| {
-        let mut inquiry = Inquiry::new(source, window);
+        let mut inquiry = Inquiry::new(source, &window.past);
         let drawn = by_requests(&mut inquiry, report, thresholds, keep_nodes);
         report.errors.append(&mut inquiry.errors);
         report.warnings.append(&mut inquiry.warnings);

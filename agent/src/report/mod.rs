@@ -90,9 +90,9 @@ pub struct WindowReport {
 impl From<&Window> for WindowReport {
     fn from(window: &Window) -> Self {
         Self {
-            start: window.start,
-            end: window.end,
-            step_seconds: window.step,
+            start: window.past.start,
+            end: window.past.end,
+            step_seconds: window.past.step,
             horizon_seconds: window.horizon,
         }
     }

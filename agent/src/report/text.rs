@@ -8,6 +8,7 @@ use super::summary::{candidates, summary, time_to_limit};
 use super::{NodeReport, Report, ResourceReport, Style};
 use crate::action::{Action, Severity};
 use crate::recommend::{interval, percent};
+pub use ::text::printable;
 
 /// Where lines are broken.
 const COLUMNS: usize = 80;
@@ -272,15 +273,6 @@ fn wrap(out: &mut String, first: usize, others: usize, text: &str) -> fmt::Resul
     }
     out.push('\n');
     Ok(())
-}
-
-/// Names come from a server: nothing in them moves the cursor, colours the screen
-/// or turns the direction of writing.
-pub fn printable(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars()
-        .filter(|c| !c.is_control() && !turns(*c))
-        .collect()
 }
 
 #[cfg(test)]

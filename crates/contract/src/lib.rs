@@ -37,6 +37,8 @@ pub mod path {
     pub const QUERY_RANGE: &str = "/api/v1/query_range";
     /// Instant queries: Prometheus's own path, which the exporter does not serve.
     pub const QUERY: &str = "/api/v1/query";
+    /// Label sets of series: Prometheus's own path, which the exporter does not serve.
+    pub const SERIES: &str = "/api/v1/series";
     /// The agent's newest report, with the form behind a dot: `/report.json`.
     pub const REPORT: &str = "/report";
     /// What a Prometheus says of its version.

@@ -54,6 +54,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval(pub Duration);
 
+/// Displays whole seconds: `30m`.
+pub const fn interval(seconds: u64) -> Interval {
+    Interval(Duration::from_secs(seconds))
+}
+
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut left = self.0.as_millis();

@@ -6,10 +6,12 @@
 //! moments as text.
 
 mod duration;
+mod grid;
 mod kubernetes;
 mod timestamp;
 
-pub use duration::{Interval, parse_duration};
+pub use duration::{Interval, interval, parse_duration};
+pub use grid::TimeGrid;
 pub use kubernetes::parse_quantity;
 pub use timestamp::{Timestamp, parse_time};
 
@@ -122,6 +124,12 @@ impl Ratio {
     pub fn get(self) -> f64 {
         self.0
     }
+}
+
+/// Returns a share as a percentage to one decimal place: `80%`, `12.5%`.
+pub fn percent(share: f64) -> String {
+    let tenths = (share * 1000.0).round();
+    format!("{}%", tenths / 10.0)
 }
 
 /// A text that is not what a parser of this crate expected.

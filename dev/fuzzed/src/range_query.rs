@@ -1,47 +1,35 @@
-//! The decoder of range queries' answers.
+//! The decoder of the query API's answers.
 
 use std::io::{self, Read};
 
-use k8s_ai_agent::prometheus::matrix::{read, read_refusal, read_rows};
-use k8s_ai_agent::window::{Spans, Window};
-use quantity::Timestamp;
-use shard::Shard;
+use promql::answer::{read, read_all, read_refusal};
+use promql::{Consumer, Labels, ResultType, Sample};
 
-/// Around the samples of the corpus.
-fn window() -> Window {
-    Spans::new(240, 60, 60)
-        .expect("they fit")
-        .ending_at(Timestamp::from_unix(1_795_331_580))
-}
+const ANY: &[ResultType] = &[
+    ResultType::Matrix,
+    ResultType::Vector,
+    ResultType::Scalar,
+    ResultType::String,
+    ResultType::Series,
+];
 
-/// Where an answer is cut changes nothing; points are plausible, in order and in the
-/// window; and no text of the backend's is more than a short line.
+/// The chunks of an answer change nothing; no label is empty; and no text of the
+/// backend's is more than a short line.
 pub(crate) fn check(bytes: &[u8]) {
-    let window = window();
-    let whole = read(bytes, &window, Shard::WHOLE);
-    let cut = read(Pieces::of(bytes), &window, Shard::WHOLE);
-    assert_eq!(format!("{whole:?}"), format!("{cut:?}"));
-    if let Ok(answer) = whole {
-        for series in answer.nodes.values().flatten() {
-            let points = series.points();
-            assert!(points.len() <= window.points_expected());
-            assert!(points.is_sorted_by(|a, b| a.at < b.at));
-            for point in points {
-                assert!(point.at >= window.start && point.at <= window.end);
-                assert!((0.0..=9_007_199_254_740_992.0).contains(&point.value));
-            }
-        }
-        for text in answer.remarks.warnings.iter().chain(&answer.remarks.infos) {
+    let mut whole = Log::default();
+    let mut cut = Log::default();
+    let remarks = read(bytes, ANY, &mut whole);
+    let again = read(Pieces::of(bytes), ANY, &mut cut);
+    assert_eq!(format!("{remarks:?}"), format!("{again:?}"));
+    assert_eq!(whole, cut);
+    if let Ok(remarks) = remarks {
+        for text in remarks.warnings.iter().chain(&remarks.infos) {
             short_line(text);
         }
     }
-    // Its labels are read by another consumer.
-    if let Ok(table) = read_rows(bytes, &window, Shard::WHOLE, &["node", "pod"]) {
-        for row in &table.rows {
-            assert!((0.0..=9_007_199_254_740_992.0).contains(&row.value));
-            assert!(row.label("node").is_none_or(|label| !label.is_empty()));
-        }
-    }
+    let all = read_all(bytes, &mut Log::default());
+    let again = read_all(Pieces::of(bytes), &mut Log::default());
+    assert_eq!(format!("{all:?}"), format!("{again:?}"));
     if let Ok(text) = std::str::from_utf8(bytes)
         && let Some(refusal) = read_refusal(text)
     {
@@ -52,7 +40,33 @@ pub(crate) fn check(bytes: &[u8]) {
 
 fn short_line(text: &str) {
     assert!(!text.chars().any(char::is_control), "{text:?}");
-    assert!(text.chars().count() <= 500, "{text:?}");
+    assert!(text.chars().count() <= 501, "{text:?}");
+}
+
+/// Everything that a consumer is given, in order.
+#[derive(Default, Debug, PartialEq)]
+struct Log(Vec<String>);
+
+impl Consumer for Log {
+    fn keeps_label(&self, name: &str) -> bool {
+        // Not all, so that labels are skipped, too.
+        !name.len().is_multiple_of(4)
+    }
+
+    fn wants_samples(&mut self, labels: &Labels) -> bool {
+        labels.iter().count() < 4
+    }
+
+    fn sample(&mut self, sample: Sample<'_>) {
+        self.0.push(format!("{} {}", sample.unix, sample.text));
+    }
+
+    fn end_series(&mut self, labels: &Labels) {
+        for (name, value) in labels.iter() {
+            assert!(!value.is_empty(), "{name}");
+            self.0.push(format!("{name}={value}"));
+        }
+    }
 }
 
 /// Bytes that come in pieces.

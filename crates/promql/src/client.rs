@@ -1,55 +1,49 @@
-//! Range queries against Prometheus, or anything that speaks its API.
-//!
-//! In scope: one query with its attempts, and what a failure means. Out of
-//! scope: which queries to ask, and what their answers are good for.
+//! One backend: its queries, their attempts, and the reasons why a query fails.
 
-pub mod instant;
-pub mod matrix;
-pub mod sampling;
-
+use std::collections::BTreeMap;
 use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use contract::path;
-use quantity::{Interval, Timestamp};
-use serde::de::DeserializeOwned;
+use quantity::{Interval, TimeGrid, Timestamp};
+use text::one_line;
 use webclient::{Caps, Client, Failure, Response};
 
-pub use matrix::{Answer, Defect, Labels, Refusal, Remarks, Row, Table};
+use crate::answer::{
+    Consumer, Defect, Each, Labels, Remarks, ResultType, read, read_build, read_refusal,
+};
 
-use crate::collect::Source;
-use crate::series::Series;
-use crate::window::Window;
-use shard::Shard;
-
-/// Most bytes of an answer. 5,000 nodes with a point a minute for a day are some 200 MB.
+/// The largest answer. 5,000 nodes with a point a minute for a day are some 200 MB.
 const CAPS: Caps = Caps {
     compressed: 256 << 20,
     inflated: 256 << 20,
 };
 
-/// How much of a refusal's body is read for its message.
+/// The most bytes of a refusal's body that are read for its message.
 const REFUSAL_BYTES: u64 = 16 * 1024;
 
 /// Pauses before the second and the third attempt, if the backend names none.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
-/// Longest pause that a backend can ask for: a report has somebody waiting.
+/// The longest pause that a backend can ask for: a report has somebody waiting.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// Why a query has no answer.
+/// The media type of every answer.
+const JSON: &str = "application/json";
+
+/// The reason why a query has no answer.
 #[derive(Debug)]
 pub enum QueryError {
     /// No complete response.
     Failure(Failure),
-    /// A response that says no.
+    /// A response with another status than 200.
     Status {
-        /// HTTP status code.
+        /// The HTTP status code.
         status: u16,
-        /// What the body says about it, in one line; may be empty.
+        /// The message in the body, in one line; may be empty.
         message: String,
-        /// How long the backend asks to wait.
+        /// The pause that the backend asks for.
         retry_after: Option<Duration>,
     },
     /// A response of another kind than JSON.
@@ -57,9 +51,9 @@ pub enum QueryError {
         /// Its media type; may be empty.
         media_type: String,
     },
-    /// JSON that is no complete answer.
+    /// JSON that is not a complete answer.
     Defect(Defect),
-    /// So long after the report began that no more is asked.
+    /// The deadline for beginning queries, after the client was made, has passed.
     OutOfTime(Duration),
 }
 
@@ -69,13 +63,10 @@ impl fmt::Display for QueryError {
             Self::Failure(failure) | Self::Defect(Defect::Body(failure)) => failure.fmt(f),
             Self::Status {
                 status, message, ..
-            } => {
-                write!(f, "HTTP status {status}")?;
-                if !message.is_empty() {
-                    write!(f, ": {message}")?;
-                }
-                f.write_str(hint(*status))
-            }
+            } if message.is_empty() => write!(f, "HTTP status {status}"),
+            Self::Status {
+                status, message, ..
+            } => write!(f, "HTTP status {status}: {message}"),
             Self::NotJson { media_type } => write!(
                 f,
                 "the answer is of type {media_type:?}, not JSON: is this the API of a Prometheus, and not a page before it?"
@@ -88,7 +79,7 @@ impl fmt::Display for QueryError {
             Self::OutOfTime(deadline) => {
                 write!(
                     f,
-                    "not asked: the report began over {} ago (--deadline)",
+                    "not asked: the report began over {} ago",
                     Interval(*deadline)
                 )
             }
@@ -105,24 +96,8 @@ impl std::error::Error for QueryError {
     }
 }
 
-/// What to look at, for statuses that usually have one cause.
-fn hint(status: u16) -> &'static str {
-    match status {
-        301 | 302 | 303 | 307 | 308 => {
-            " (redirects are not followed: give the URL it leads to as --prometheus-url)"
-        }
-        401 | 403 => {
-            " (the backend wants credentials, a tenant's --header, or these may not query it)"
-        }
-        404 | 405 => {
-            " (no query API at this path: does --prometheus-url need a prefix such as /prometheus?)"
-        }
-        _ => "",
-    }
-}
-
 impl QueryError {
-    /// Whether another query would meet the same end.
+    /// Whether another query would fail in the same way.
     pub fn is_unreachable(&self) -> bool {
         matches!(
             self,
@@ -135,8 +110,8 @@ impl QueryError {
         )
     }
 
-    /// Whether the same query may well succeed a little later. A deadline that
-    /// passed is no such case: asking again doubles the load that caused it.
+    /// Whether the same query may well succeed a little later. A deadline that passed is
+    /// no such case: asking again doubles the load that caused it.
     fn is_passing(&self) -> bool {
         match self {
             Self::Failure(failure) | Self::Defect(Defect::Body(failure)) => matches!(
@@ -149,7 +124,7 @@ impl QueryError {
         }
     }
 
-    /// How long to wait before the next attempt, if it is worth one.
+    /// The pause before the next attempt, if it is worth one.
     fn pause(&self, usual: Duration) -> Option<Duration> {
         let asked = match self {
             Self::Status { retry_after, .. } => *retry_after,
@@ -160,75 +135,131 @@ impl QueryError {
     }
 }
 
+/// One series of a small answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VectorSample {
+    /// Every label, the name among them.
+    pub labels: BTreeMap<String, String>,
+    /// The value; NaN where it is no number.
+    pub value: f64,
+}
+
 /// A backend with Prometheus's query API.
 #[derive(Debug)]
 pub struct Prometheus {
     client: Client,
-    shard: Shard,
     started: Instant,
     deadline: Duration,
 }
 
 impl Prometheus {
-    /// Asks through `client` for `deadline` from now, and keeps of the answers what
-    /// is of `shard`; connects to nothing yet.
-    pub fn new(client: Client, shard: Shard, deadline: Duration) -> Self {
+    /// Makes a backend whose queries begin within `deadline` from now; connects to
+    /// nothing yet.
+    pub fn new(client: Client, deadline: Duration) -> Self {
         Self {
             client,
-            shard,
             started: Instant::now(),
             deadline,
         }
     }
 
-    /// Asks for `query` at one moment, or at the backend's own present, once.
+    /// Evaluates `query` at each time of `grid`, in up to three attempts, each with a
+    /// consumer of its own.
     ///
     /// # Errors
-    /// When there is no complete answer, or its result is no `T`.
-    pub fn query_instant<T: DeserializeOwned>(
+    /// When no attempt has a complete answer: the error of the last one.
+    pub fn range<C: Consumer>(
+        &self,
+        query: &str,
+        grid: &TimeGrid,
+        consumer: impl Fn() -> C,
+    ) -> Result<(C, Remarks), QueryError> {
+        let start = grid.start.unix().to_string();
+        let end = grid.end.unix().to_string();
+        let step = grid.step.to_string();
+        let form = [
+            ("query", query),
+            ("start", &start),
+            ("end", &end),
+            ("step", &step),
+        ];
+        self.attempts(path::QUERY_RANGE, &form, &[ResultType::Matrix], consumer)
+    }
+
+    /// Lists the label sets of the series that any of `selectors` selects between two
+    /// times, in up to three attempts, each with a consumer of its own. The backend
+    /// needs its index for that, and no samples.
+    ///
+    /// # Errors
+    /// As [`Self::range`].
+    pub fn series<C: Consumer>(
+        &self,
+        selectors: &[&str],
+        start: Timestamp,
+        end: Timestamp,
+        consumer: impl Fn() -> C,
+    ) -> Result<(C, Remarks), QueryError> {
+        let (start, end) = (start.unix().to_string(), end.unix().to_string());
+        let mut form = vec![("start", start.as_str()), ("end", end.as_str())];
+        form.extend(selectors.iter().map(|selector| ("match[]", *selector)));
+        self.attempts(path::SERIES, &form, &[ResultType::Series], consumer)
+    }
+
+    /// Evaluates `query` at one time, or at the backend's own present, once.
+    ///
+    /// # Errors
+    /// When there is no complete answer.
+    pub fn instant(
         &self,
         query: &str,
         at: Option<Timestamp>,
-    ) -> Result<instant::Instant<T>, QueryError> {
+        consumer: &mut dyn Consumer,
+    ) -> Result<Remarks, QueryError> {
         let time = at.map(|at| at.unix().to_string());
         let mut form = vec![("query", query)];
         form.extend(time.as_deref().map(|time| ("time", time)));
-        let response = self.post(path::QUERY, &form)?;
-        instant::read(response.body).map_err(QueryError::Defect)
+        self.attempt(path::QUERY, &form, ResultType::INSTANT, consumer)
     }
 
-    /// The points of the one series that `query` computes; none if it computes none.
+    /// Evaluates `query` at one time, once, and keeps the answer: for aggregates and
+    /// other small results.
     ///
     /// # Errors
-    /// As [`Source::query_range`].
-    pub fn query_points(&self, query: &str, window: &Window) -> Result<Series, QueryError> {
-        self.query(query, window, |response| {
-            matrix::read_points(response.body, window)
-        })
-    }
-
-    /// What the backend says it is, such as `Prometheus 2.42.0`; `None` where it does
-    /// not say. Those that speak its API mostly name the version that they resemble.
-    pub fn software(&self) -> Option<String> {
-        let accept = "application/json";
-        let response = self.client.get(path::BUILD_INFO, accept, &[], CAPS).ok()?;
-        (response.status == 200).then(|| instant::read_build(response.body))?
-    }
-
-    /// Asks up to three times. An error is that of the last attempt.
-    fn query<T>(
+    /// When there is no complete answer.
+    pub fn vector(
         &self,
         query: &str,
-        window: &Window,
-        read: impl Fn(Response) -> Result<T, Defect>,
-    ) -> Result<T, QueryError> {
+        at: Option<Timestamp>,
+    ) -> Result<Vec<VectorSample>, QueryError> {
+        let mut samples = Vec::new();
+        let mut keep = Each::new(|labels: &Labels, value| {
+            let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+            let labels = labels.iter().map(owned).collect();
+            samples.push(VectorSample { labels, value });
+        });
+        self.instant(query, at, &mut keep)?;
+        Ok(samples)
+    }
+
+    /// Returns the backend's name and version, such as `Prometheus 2.42.0`; `None` where
+    /// it does not say. Compatible backends mostly name the version that they resemble.
+    pub fn software(&self) -> Option<String> {
+        let response = self.client.get(path::BUILD_INFO, JSON, &[], CAPS).ok()?;
+        (response.status == 200).then(|| read_build(response.body))?
+    }
+
+    fn attempts<C: Consumer>(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        expected: &[ResultType],
+        consumer: impl Fn() -> C,
+    ) -> Result<(C, Remarks), QueryError> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            let error = match self
-                .attempt(query, window)
-                .and_then(|response| read(response).map_err(QueryError::Defect))
-            {
-                Ok(answer) => return Ok(answer),
+            let mut consumer = consumer();
+            let error = match self.attempt(path, form, expected, &mut consumer) {
+                Ok(remarks) => return Ok((consumer, remarks)),
                 Err(error) => error,
             };
             match pauses.next().and_then(|usual| error.pause(usual)) {
@@ -240,67 +271,40 @@ impl Prometheus {
         }
     }
 
-    fn attempt(&self, query: &str, window: &Window) -> Result<Response, QueryError> {
-        let start = window.start.unix().to_string();
-        let end = window.end.unix().to_string();
-        let step = window.step.to_string();
-        // POST: a query may be longer than proxies let a URL be.
-        let form = [
-            ("query", query),
-            ("start", &start),
-            ("end", &end),
-            ("step", &step),
-        ];
-        self.post(path::QUERY_RANGE, &form)
-    }
-
-    /// A response that is JSON, its body not read yet.
-    fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Response, QueryError> {
+    fn attempt(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        expected: &[ResultType],
+        consumer: &mut dyn Consumer,
+    ) -> Result<Remarks, QueryError> {
         if self.started.elapsed() >= self.deadline {
             return Err(QueryError::OutOfTime(self.deadline));
         }
+        // POST: a query may be longer than proxies let a URL be.
         let response = self
             .client
-            .post_form(path, form, "application/json", &[], CAPS)
+            .post_form(path, form, JSON, &[], CAPS)
             .map_err(QueryError::Failure)?;
-        let is_json = response.media_type() == "application/json";
+        let is_json = response.media_type() == JSON;
         if response.status != 200 {
             return Err(refusal(response, is_json));
         }
         if !is_json {
             return Err(QueryError::NotJson {
-                media_type: matrix::one_line(&response.media_type()),
+                media_type: one_line(&response.media_type()),
             });
         }
-        Ok(response)
-    }
-}
-
-impl Source for Prometheus {
-    fn query_range(&self, query: &str, window: &Window) -> Result<Answer, QueryError> {
-        self.query(query, window, |response| {
-            matrix::read(response.body, window, self.shard)
-        })
-    }
-
-    fn query_rows(
-        &self,
-        query: &str,
-        window: &Window,
-        labels: Labels,
-    ) -> Result<Table, QueryError> {
-        self.query(query, window, |response| {
-            matrix::read_rows(response.body, window, self.shard, labels)
-        })
+        read(response.body, expected, consumer).map_err(QueryError::Defect)
     }
 }
 
 fn refusal(mut response: Response, is_json: bool) -> QueryError {
     let body = response.body.read_start(REFUSAL_BYTES);
-    let message = match matrix::read_refusal(&body) {
+    let message = match read_refusal(&body) {
         Some(refusal) => refusal.to_string(),
         // The text of a proxy helps; the source of its HTML page does not.
-        None if is_json || response.media_type() == "text/plain" => matrix::one_line(&body),
+        None if is_json || response.media_type() == "text/plain" => one_line(&body),
         None => String::new(),
     };
     QueryError::Status {
@@ -313,13 +317,12 @@ fn refusal(mut response: Response, is_json: bool) -> QueryError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::Spans;
     use webclient::{Authorities, BaseUrl, Credentials, Settings};
 
     #[test]
-    fn after_the_deadline_nobody_is_asked() {
+    fn no_query_begins_after_the_deadline() {
         let client = Client::new(Settings {
-            // Nobody listens there, and nobody is to find out.
+            // Nothing listens there.
             base: BaseUrl::parse("http://127.0.0.1:1").expect("a URL"),
             authorities: Authorities::none(),
             identity: None,
@@ -330,20 +333,16 @@ mod tests {
             connect_deadline: Duration::from_secs(1),
             keep_idle: Duration::from_secs(1),
         });
-        let prometheus = Prometheus::new(client, Shard::WHOLE, Duration::ZERO);
-        let window = Spans::new(60, 60, 60)
-            .expect("fits")
-            .ending_at(Timestamp::from_unix(60));
-        let error = prometheus.query_range("up", &window).expect_err("too late");
+        let prometheus = Prometheus::new(client, Duration::ZERO);
+        let error = prometheus
+            .instant("up", None, &mut Each::new(|_, _| {}))
+            .expect_err("too late");
         assert!(matches!(error, QueryError::OutOfTime(_)), "{error}");
-        assert!(
-            error.is_unreachable(),
-            "the next query would fare no better"
-        );
+        assert!(error.is_unreachable(), "the next query would fail as well");
     }
 
     #[test]
-    fn only_what_may_pass_is_asked_again_and_the_pause_is_held_within_bounds() {
+    fn passing_errors_are_retried_after_a_bounded_pause() {
         let usual = Duration::from_millis(500);
         let status = |status, retry_after| QueryError::Status {
             status,
