@@ -16,7 +16,7 @@ use webclient::{BaseUrl, Caps, Failure, Header, Response};
 
 use crate::args::NodeName;
 use crate::credentials::Credentials;
-use exposition::{Consumer, Reader};
+use exposition::read::{Consumer, Reader};
 
 mod lists;
 mod refusal;

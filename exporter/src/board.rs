@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::{kubelet, series};
-use publish::{Exposition, Format, Published};
+use exposition::write::{Format, Sample, Writer};
 use webclient::BaseUrl;
 
 use crate::args::{Config, NodeName, Nodes, Via};
@@ -139,7 +139,7 @@ impl Board {
     /// The exposition as of now.
     pub fn exposition(&self, format: Format) -> String {
         let now = Instant::now();
-        let mut text = Exposition::new(series::ALL, format);
+        let mut text = Writer::new(series::ALL, format);
         for node in self.nodes().iter() {
             let mut samples = Vec::new();
             let state = lock(&node.state);
@@ -154,7 +154,7 @@ impl Board {
         let mut samples = Vec::new();
         lock(&self.lists).samples("", &mut samples);
         let mut put = |series, value: usize| {
-            samples.push(Published::new(series, &[], value as f64));
+            samples.push(Sample::new(series, &[], value as f64));
         };
         if let Some(history) = &self.history {
             let (bytes, series) = lock(history).size();
@@ -162,9 +162,9 @@ impl Board {
             put(&series::HISTORY_BYTES, bytes);
         }
         let reloads = self.credentials.token_reloads() as f64;
-        samples.push(Published::new(&series::TOKEN_RELOADS, &[], reloads));
+        samples.push(Sample::new(&series::TOKEN_RELOADS, &[], reloads));
         let build = [crate::VERSION, crate::REVISION];
-        samples.push(Published::new(&series::BUILD_INFO, &build, 1.0));
+        samples.push(Sample::new(&series::BUILD_INFO, &build, 1.0));
         process::samples(&mut samples);
         text.add(&samples);
         text.finish()

@@ -9,7 +9,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use contract::label;
-use publish::Published;
+use exposition::write::Sample;
 
 use crate::reading::Millis;
 
@@ -76,7 +76,7 @@ impl History {
     /// Records the samples of one node as of `now`. A series of that node that
     /// is no longer among them ends here. What the exporter says of its own work
     /// is left out. Returns false where memory made it forget too early.
-    pub fn record(&mut self, node: &str, samples: &[Published<'_>], now: Millis) -> bool {
+    pub fn record(&mut self, node: &str, samples: &[Sample<'_>], now: Millis) -> bool {
         let (node, mut track) = match self.tracks.remove_entry(node) {
             Some((node, track)) => {
                 self.taken -= track.bytes();
@@ -149,8 +149,8 @@ mod tests {
         History::new(Duration::from_secs(seconds), PLENTY)
     }
 
-    fn cpu(node: &'static str, value: f64) -> Published<'static> {
-        Published::new(&series::CPU_USAGE, &[node], value)
+    fn cpu(node: &'static str, value: f64) -> Sample<'static> {
+        Sample::new(&series::CPU_USAGE, &[node], value)
     }
 
     fn query(text: &str, start: Millis, end: Millis, step: Millis) -> RangeQuery {
@@ -224,7 +224,7 @@ mod tests {
     fn an_answer_in_parts_has_each_series_once_whatever_comes_and_goes_between_them() {
         let mut history = history(3600);
         let space =
-            |name: &'static str, value| Published::new(&series::NAMESPACE_CPU, &["b", name], value);
+            |name: &'static str, value| Sample::new(&series::NAMESPACE_CPU, &["b", name], value);
         let spaces = [space("x", 1.0), space("y", 2.0), space("z", 3.0)];
         history.record("b", &spaces, 1_000);
         let query = query("k8s_namespace_cpu_usage_cores", 0, 5_000, 1_000);
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!([&x, &y].map(|each| each.labels[1].1.as_str()), ["x", "y"]);
         // A node before it and one after it, and another series of its own.
         for node in ["a", "c"] {
-            let one = Published::new(&series::NAMESPACE_CPU, &[node, "w"], 1.0);
+            let one = Sample::new(&series::NAMESPACE_CPU, &[node, "w"], 1.0);
             history.record(node, &[one], 2_000);
         }
         let left: Vec<_> = history
@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(values(&history, &all), [expected]);
     }
 
-    fn busy(node: &'static str, round: Millis) -> Vec<Published<'static>> {
+    fn busy(node: &'static str, round: Millis) -> Vec<Sample<'static>> {
         let changing = [&series::CPU_USAGE, &series::MEMORY_USAGE];
         let constant = [
             &series::CPU_ALLOCATABLE,
@@ -334,8 +334,8 @@ mod tests {
             &series::MEMORY_CAPACITY,
             &series::PODS_CAPACITY,
         ];
-        let changing = changing.map(|series| Published::new(series, &[node], round as f64));
-        let constant = constant.map(|series| Published::new(series, &[node], 4.0));
+        let changing = changing.map(|series| Sample::new(series, &[node], round as f64));
+        let constant = constant.map(|series| Sample::new(series, &[node], 4.0));
         changing.into_iter().chain(constant).collect()
     }
 
@@ -382,7 +382,7 @@ mod tests {
         names.sort();
         let samples: Vec<_> = names
             .iter()
-            .map(|name| Published::new(&series::NAMESPACE_CPU, &["a", name], 1.0))
+            .map(|name| Sample::new(&series::NAMESPACE_CPU, &["a", name], 1.0))
             .collect();
         assert!(!history.record("a", &samples, 1_000));
         assert!(history.size().0 <= 20_000, "{:?}", history.size());

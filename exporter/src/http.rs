@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use contract::path;
-use publish::Format;
+use exposition::write::Format;
 use webconfig::WebConfig;
 use webserver::{Limits, Method, Request, Response, Server};
 

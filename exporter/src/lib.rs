@@ -5,7 +5,7 @@
 //! [`args`] what the user typed → [`credentials`] token, authority, client →
 //! [`apiserver`] bounded GETs to it and to kubelets → crate [`exposition`], bytes to samples →
 //! [`reading`] samples to one reading → [`usage`] readings to rates →
-//! [`snapshot`] what is known to samples of our series, and crate [`publish`] those
+//! [`snapshot`] what is known to samples of our series, and [`exposition::write`] those
 //! to text → [`history`] the same over time → [`http`] who asks for it. [`scrape`]
 //! joins them for one node, [`discovery`] finds the nodes, [`plan`] and [`schedule`]
 //! say when what is asked, [`fleet`] gives nodes to workers, [`board`] is the state

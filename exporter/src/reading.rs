@@ -10,7 +10,7 @@ use contract::Reason;
 use contract::kubelet::{cadvisor, resource};
 use quantity::{Bytes, CpuSeconds, MAX_EXACT};
 
-use exposition::{Consumer, Problem, Sample};
+use exposition::read::{Consumer, Problem, Sample};
 
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;

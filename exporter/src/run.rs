@@ -11,8 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use contract::path;
+use exposition::write::Format;
 use log::{info, warn};
-use publish::Format;
 use runtime::logging::{self, Prefix};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;

@@ -1,12 +1,12 @@
 //! What is known now -> samples of our series. Pure.
 //!
-//! The caller brings what is known, and crate [`publish`] writes the text.
+//! The caller brings what is known, and [`exposition::write`] writes the text.
 
 use std::time::{Duration, Instant};
 
 use contract::kubelet::cadvisor::PRESSURE;
 use contract::{Endpoint, Series, series};
-use publish::Published;
+use exposition::write::Sample;
 use quantity::{Bytes, Cores, Ratio};
 
 use crate::apiserver::{NodeObject, Resources};
@@ -45,12 +45,12 @@ impl Health {
     }
 
     /// Adds samples about the exporter's own work; an empty `node` stands for all.
-    pub fn samples<'a>(&self, node: &'a str, out: &mut Vec<Published<'a>>) {
+    pub fn samples<'a>(&self, node: &'a str, out: &mut Vec<Sample<'a>>) {
         for (endpoint, health) in &self.0 {
             // Nothing is known of an endpoint before its first scrape.
             let Some(up) = health.up else { continue };
             let labels = [node, endpoint.label()];
-            let mut put = |series, value| out.push(Published::new(series, &labels, value));
+            let mut put = |series, value| out.push(Sample::new(series, &labels, value));
             put(&series::UP, f64::from(u8::from(up)));
             put(&series::SCRAPE_DURATION, health.duration.as_secs_f64());
             if let Some(at) = health.last_success {
@@ -59,11 +59,7 @@ impl Health {
             put(&series::RESPONSE_BYTES, health.bytes as f64);
             for (reason, count) in health.errors.iter() {
                 let labels = [labels[0], labels[1], reason.label()];
-                out.push(Published::new(
-                    &series::SCRAPE_ERRORS,
-                    &labels,
-                    count as f64,
-                ));
+                out.push(Sample::new(&series::SCRAPE_ERRORS, &labels, count as f64));
             }
         }
     }
@@ -135,12 +131,12 @@ impl NodeState {
         node: &'a str,
         now: Instant,
         namespaces: bool,
-        out: &mut Vec<Published<'a>>,
+        out: &mut Vec<Sample<'a>>,
     ) {
         let mut put = |series: &'static Series, more: &[&'a str], value: Option<f64>| {
             if let Some(value) = value {
                 let labels: Vec<&str> = std::iter::once(node).chain(more.iter().copied()).collect();
-                out.push(Published::new(series, &labels, value));
+                out.push(Sample::new(series, &labels, value));
             }
         };
         let usage = &self.usage;

@@ -8,7 +8,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use exposition::Reader;
+use exposition::read::Reader;
 use flate2::read::GzDecoder;
 use k8s_ai_exporter::reading::{Collector, Reading, Source};
 use k8s_ai_exporter::usage::{Arrival, Usage};

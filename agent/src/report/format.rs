@@ -73,7 +73,7 @@ impl Format {
             Self::Markdown => "text/markdown; charset=utf-8",
             Self::Html => "text/html; charset=utf-8",
             Self::Csv => "text/csv; charset=utf-8; header=present",
-            Self::Prometheus => publish::Format::Text.content_type(),
+            Self::Prometheus => exposition::write::Format::Text.content_type(),
         }
     }
 

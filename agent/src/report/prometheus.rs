@@ -5,7 +5,7 @@
 //! What the report does not know has no sample: no 0 and no NaN stands for it.
 
 use contract::{Bound, Series, report as series};
-use publish::{Format, Published};
+use exposition::write::{self, Format, Sample};
 
 use super::fleet::FleetReport;
 use super::{NodeReport, PredictionReport, Report, ResourceForecast, ResourceReport};
@@ -14,11 +14,11 @@ use crate::recommend::Resource;
 
 /// The report in text format 0.0.4.
 pub fn render(report: &Report) -> String {
-    publish::render(series::ALL, &samples(report), Format::Text)
+    write::render(series::ALL, &samples(report), Format::Text)
 }
 
 /// The samples of a report, for who publishes them together with others.
-pub fn samples(report: &Report) -> Vec<Published<'_>> {
+pub fn samples(report: &Report) -> Vec<Sample<'_>> {
     let mut samples = Samples(Vec::new());
     for node in &report.nodes {
         for resource in &node.resources {
@@ -31,11 +31,11 @@ pub fn samples(report: &Report) -> Vec<Published<'_>> {
     samples.0
 }
 
-struct Samples<'a>(Vec<Published<'a>>);
+struct Samples<'a>(Vec<Sample<'a>>);
 
 impl<'a> Samples<'a> {
     fn put(&mut self, series: &'static Series, labels: &[&'a str], value: f64) {
-        self.0.push(Published::new(series, labels, value));
+        self.0.push(Sample::new(series, labels, value));
     }
 
     fn of_resource(&mut self, node: &'a str, report: &'a ResourceReport) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::{Series, report, series, service};
-use publish::{Format, Published};
+use exposition::write::{self, Format, Sample};
 
 use crate::report::{Report, prometheus};
 use crate::sink::Delivery;
@@ -112,13 +112,13 @@ impl Board {
             .unwrap_or_default();
         if report.is_none() {
             let version = [env!("CARGO_PKG_VERSION")];
-            samples.push(Published::new(&report::BUILD_INFO, &version, 1.0));
+            samples.push(Sample::new(&report::BUILD_INFO, &version, 1.0));
         }
         self.lock().samples(self.every, &mut samples);
         process::samples(&mut samples);
         let tables = [report::ALL, service::ALL, series::ALL];
         let families: Vec<&Series> = tables.into_iter().flatten().copied().collect();
-        publish::render(&families, &samples, format)
+        write::render(&families, &samples, format)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -128,9 +128,9 @@ impl Board {
 }
 
 impl State {
-    fn samples(&self, every: Duration, out: &mut Vec<Published<'_>>) {
+    fn samples(&self, every: Duration, out: &mut Vec<Sample<'_>>) {
         let mut put = |series, sink: Option<&'static str>, value| {
-            out.push(Published::new(series, sink.as_slice(), value));
+            out.push(Sample::new(series, sink.as_slice(), value));
         };
         if let Some(up) = self.up {
             put(&service::UP, None, f64::from(up));

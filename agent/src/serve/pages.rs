@@ -26,7 +26,7 @@ pub(super) fn answer(request: &Request, board: &Board, style: Style) -> Response
     match request.path.as_str() {
         path::METRICS => {
             let accept = request.header("accept").unwrap_or_default();
-            let format = publish::Format::negotiate(accept);
+            let format = exposition::write::Format::negotiate(accept);
             let exposition = board.exposition(format, Instant::now());
             Response::new(200, format.content_type(), exposition).with("Vary", "Accept")
         }

@@ -51,7 +51,7 @@ impl Sink for Pushgateway {
         let message = Message {
             method: Method::Put,
             path: &self.path(report),
-            media_type: publish::Format::Text.content_type(),
+            media_type: exposition::write::Format::Text.content_type(),
             body: series.as_bytes(),
             headers: &Vec::new,
         };

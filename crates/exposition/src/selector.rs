@@ -1,15 +1,16 @@
-//! The simplest PromQL: one metric name, with labels that equal something.
+//! PromQL selectors of one metric name with equality matchers.
 
 use std::fmt;
 
-use crate::parse_line;
+use crate::escape::escape;
+use crate::read::parse_line;
 
-/// What selects series: `name`, `name{}` or `name{label="value",…}`.
+/// A selector `name`, `name{}` or `name{label="value",…}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector {
     /// The metric's name.
     pub name: String,
-    /// Labels and the values that they must have; an empty one is an absent label.
+    /// Labels and the values that they must have; empty for an absent label.
     pub matchers: Vec<(String, String)>,
 }
 
@@ -54,13 +55,7 @@ impl fmt::Display for Selector {
         for (index, (label, value)) in self.matchers.iter().enumerate() {
             let before = if index == 0 { '{' } else { ',' };
             write!(f, "{before}{label}=\"")?;
-            for c in value.chars() {
-                match c {
-                    '\\' | '"' => write!(f, "\\{c}")?,
-                    '\n' => f.write_str("\\n")?,
-                    c => write!(f, "{c}")?,
-                }
-            }
+            escape(value, f)?;
             f.write_str("\"")?;
         }
         f.write_str(if self.matchers.is_empty() { "" } else { "}" })

@@ -7,16 +7,16 @@ use std::fs;
 use std::time::Duration;
 
 use contract::{Series, series};
-use publish::Published;
+use exposition::write::Sample;
 
 /// Ticks a second in `/proc/self/stat`: `USER_HZ`, which Linux fixes at 100 on
 /// every architecture it gives to programs.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Adds the `process_*` samples.
-pub fn samples(out: &mut Vec<Published<'_>>) {
+pub fn samples(out: &mut Vec<Sample<'_>>) {
     let mut put = |series: &'static Series, value: Option<f64>| {
-        out.extend(value.map(|value| Published::new(series, &[], value)));
+        out.extend(value.map(|value| Sample::new(series, &[], value)));
     };
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -6,8 +6,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use contract::series;
+use exposition::write::Sample;
 use k8s_ai_exporter::history::History;
-use publish::Published;
 use testbed::{Cluster, Endpoint, Node, Shape};
 
 use crate::exporter::{Exporter, status};
@@ -156,7 +156,7 @@ fn history() -> Result<Vec<Figure>, String> {
 }
 
 /// What an exporter records of a node without cAdvisor.
-fn samples(node: &str, number: usize, round: i64) -> Vec<Published<'_>> {
+fn samples(node: &str, number: usize, round: i64) -> Vec<Sample<'_>> {
     let changing = (number as f64 + 1.0) * 0.37 + round as f64 * 0.011;
     let pods = (round / 40 % 3) as f64 + 30.0;
     [
@@ -173,6 +173,6 @@ fn samples(node: &str, number: usize, round: i64) -> Vec<Published<'_>> {
         (&series::MEMORY_CAPACITY, 17e9),
         (&series::PODS_CAPACITY, 110.0),
     ]
-    .map(|(series, value)| Published::new(series, &[node], value))
+    .map(|(series, value)| Sample::new(series, &[node], value))
     .into()
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use contract::kubelet::{CADVISOR_PATH, RESOURCE_PATH};
-use exposition::{Consumer, Problem, Sample};
+use exposition::read::{Consumer, Problem, Sample};
 use k8s_ai_exporter::apiserver::{self, Way};
 use k8s_ai_exporter::args::{NodeName, Phase};
 use k8s_ai_exporter::credentials::Credentials;

@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use exposition::{Consumer, Problem, Reader, Sample};
+use exposition::read::{Consumer, Problem, Reader, Sample};
 use k8s_ai_exporter::apiserver::CHUNK_BYTES;
 use k8s_ai_exporter::reading::{Collector, Source};
 

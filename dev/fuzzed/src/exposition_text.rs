@@ -1,6 +1,6 @@
 //! The exposition reader, and what the exporter makes of its samples.
 
-use exposition::{Consumer, Problem, Reader, Sample, parse_line};
+use exposition::read::{Consumer, Problem, Reader, Sample, parse_line};
 use k8s_ai_exporter::reading::{At, Collector, Millis, Reading, Source};
 
 /// When the made-up bodies were asked for.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use contract::{Series, label};
-use publish::Published;
+use exposition::write::Sample;
 
 use super::{Answered, Identity, LOOK_BACK_MS, RangeQuery};
 use crate::reading::Millis;
@@ -85,7 +85,7 @@ impl Track {
     /// rounds had to go for it, or a new series was left out.
     pub(super) fn record<'a>(
         &mut self,
-        samples: impl Iterator<Item = &'a Published<'a>>,
+        samples: impl Iterator<Item = &'a Sample<'a>>,
         now: Millis,
         memory: usize,
     ) -> bool {

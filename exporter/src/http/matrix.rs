@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use crate::args::{Command, resolve};
     use contract::series::CPU_USAGE;
-    use publish::Published;
+    use exposition::write::Sample;
 
     /// A board with so many nodes in its history, a thousand samples each.
     fn board(nodes: usize) -> Arc<Board> {
@@ -120,7 +120,7 @@ mod tests {
         for at in 1..=1_000 {
             for node in 0..nodes {
                 let name = format!("node-{node:04}");
-                let sample = Published::new(&CPU_USAGE, &[name.as_str()], at as f64);
+                let sample = Sample::new(&CPU_USAGE, &[name.as_str()], at as f64);
                 history.record(&name, &[sample], at * 1_000);
             }
         }

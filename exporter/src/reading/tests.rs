@@ -1,7 +1,7 @@
 //! What is taken from a body, and what is refused with which reason.
 
 use super::*;
-use exposition::Reader;
+use exposition::read::Reader;
 
 const NOW: Millis = 1_795_330_700_000;
 

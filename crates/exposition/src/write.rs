@@ -1,21 +1,23 @@
-//! Samples of our series as text that Prometheus reads.
+//! Samples of our series to text that Prometheus reads.
 //!
 //! Formats: Prometheus text 0.0.4
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>) and
 //! OpenMetrics 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
-//! In scope: heads of families, escaping, which format a scraper wants. Out of
-//! scope: which samples there are, and HTTP. Pure.
+//! In scope: heads of families, escaping, the choice of the format. Out of scope: which
+//! samples there are, and HTTP.
 
 use std::fmt::Write;
 
 use contract::{Kind, Series};
 
-/// Most labels of a series of ours.
+use crate::escape::escape;
+
+/// Labels of a series of ours, at most.
 const MAX_LABELS: usize = 3;
 
 /// One sample of a series of ours.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Published<'a> {
+pub struct Sample<'a> {
     /// The series.
     pub series: &'static Series,
     /// The value: finite.
@@ -23,7 +25,7 @@ pub struct Published<'a> {
     labels: [&'a str; MAX_LABELS],
 }
 
-impl<'a> Published<'a> {
+impl<'a> Sample<'a> {
     /// A sample with its label values, in the order of the series's label names.
     pub fn new(series: &'static Series, labels: &[&'a str], value: f64) -> Self {
         debug_assert_eq!(labels.len(), series.labels.len(), "{}", series.name);
@@ -62,8 +64,8 @@ impl Format {
         }
     }
 
-    /// Chooses by an `Accept` header: OpenMetrics where it is preferred to plain
-    /// text, else text, which every scraper reads.
+    /// Chooses by an `Accept` header: OpenMetrics where it is preferred to plain text, else
+    /// text, which every scraper reads.
     pub fn negotiate(accept: &str) -> Self {
         let (mut text, mut open_metrics) = (0.0, 0.0);
         for range in accept.split(',') {
@@ -97,26 +99,25 @@ impl Format {
     }
 }
 
-/// The text of samples that are all there.
-pub fn render(families: &[&'static Series], samples: &[Published<'_>], format: Format) -> String {
-    let mut exposition = Exposition::new(families, format);
-    exposition.add(samples);
-    exposition.finish()
+/// Writes samples as text.
+pub fn render(families: &[&'static Series], samples: &[Sample<'_>], format: Format) -> String {
+    let mut writer = Writer::new(families, format);
+    writer.add(samples);
+    writer.finish()
 }
 
-/// Samples become text here, in whatever order they come: it has them family by
-/// family, in the order of one of the contract's tables. What is held is text, and
-/// that once.
+/// Writes samples that come in any order, family by family in the order of one of the
+/// contract's tables. Holds their text once.
 #[derive(Debug)]
-pub struct Exposition<'f> {
+pub struct Writer<'f> {
     format: Format,
     families: &'f [&'static Series],
     /// The lines of each family.
     lines: Vec<String>,
 }
 
-impl<'f> Exposition<'f> {
-    /// An empty one. The table holds the series of every sample.
+impl<'f> Writer<'f> {
+    /// An empty exposition. `families` has the series of every sample.
     pub fn new(families: &'f [&'static Series], format: Format) -> Self {
         Self {
             format,
@@ -126,7 +127,7 @@ impl<'f> Exposition<'f> {
     }
 
     /// Adds samples.
-    pub fn add(&mut self, samples: &[Published<'_>]) {
+    pub fn add(&mut self, samples: &[Sample<'_>]) {
         for sample in samples {
             let mut families = self.families.iter().zip(&mut self.lines);
             if let Some((_, lines)) = families.find(|(each, _)| each.name == sample.series.name) {
@@ -135,7 +136,7 @@ impl<'f> Exposition<'f> {
         }
     }
 
-    /// The whole text.
+    /// Ends the exposition, and returns its text.
     pub fn finish(self) -> String {
         let length: usize = self.lines.iter().map(String::len).sum();
         let mut text = String::with_capacity(length + 8 * 1024);
@@ -173,27 +174,20 @@ fn trim_suffix<'a>(name: &'a str, suffix: &str) -> &'a str {
     name.strip_suffix(suffix).unwrap_or(name)
 }
 
-fn write_sample(text: &mut String, sample: &Published<'_>) {
+fn write_sample(text: &mut String, sample: &Sample<'_>) {
     text.push_str(sample.series.name);
     for (index, (name, value)) in sample.labels().enumerate() {
         text.push(if index == 0 { '{' } else { ',' });
         text.push_str(name);
         text.push_str("=\"");
-        for c in value.chars() {
-            match c {
-                '\\' => text.push_str("\\\\"),
-                '"' => text.push_str("\\\""),
-                '\n' => text.push_str("\\n"),
-                other => text.push(other),
-            }
-        }
+        // Writing to a String cannot fail.
+        let _ = escape(value, text);
         text.push('"');
     }
     if !sample.series.labels.is_empty() {
         text.push('}');
     }
-    // The shortest digits that read back as the same number; writing to a
-    // String cannot fail.
+    // The shortest digits that read back as the same number.
     let _ = writeln!(text, " {}", sample.value);
 }
 
@@ -201,15 +195,18 @@ fn write_sample(text: &mut String, sample: &Published<'_>) {
 mod tests {
     use super::*;
     use contract::{report, series};
+    use proptest::prelude::*;
 
-    fn some_samples() -> Vec<Published<'static>> {
+    use crate::read::parse_line;
+
+    fn some_samples() -> Vec<Sample<'static>> {
         vec![
-            Published::new(&series::BUILD_INFO, &["0.3.0", "abc"], 1.0),
-            Published::new(&series::SCRAPE_ERRORS, &["n", "pods", "timeout"], 2.0),
-            Published::new(&series::CPU_USAGE, &["a"], 1.5),
-            Published::new(&series::CPU_USAGE, &["q\"b\\s\nn"], 0.1),
-            Published::new(&series::MEMORY_USAGE, &["a"], 904_564_736.0),
-            Published::new(&series::PROCESS_CPU, &[], 0.25),
+            Sample::new(&series::BUILD_INFO, &["0.3.0", "abc"], 1.0),
+            Sample::new(&series::SCRAPE_ERRORS, &["n", "pods", "timeout"], 2.0),
+            Sample::new(&series::CPU_USAGE, &["a"], 1.5),
+            Sample::new(&series::CPU_USAGE, &["q\"b\\s\nn"], 0.1),
+            Sample::new(&series::MEMORY_USAGE, &["a"], 904_564_736.0),
+            Sample::new(&series::PROCESS_CPU, &[], 0.25),
         ]
     }
 
@@ -274,14 +271,30 @@ mod tests {
     #[test]
     fn samples_that_come_in_any_order_and_in_parts_give_the_same_text() {
         let samples = some_samples();
-        let mut exposition = Exposition::new(series::ALL, Format::Text);
+        let mut writer = Writer::new(series::ALL, Format::Text);
         let (last, first) = samples.split_at(2);
-        exposition.add(first);
-        exposition.add(last);
-        assert_eq!(
-            exposition.finish(),
-            render(series::ALL, &samples, Format::Text)
-        );
+        writer.add(first);
+        writer.add(last);
+        assert_eq!(writer.finish(), render(series::ALL, &samples, Format::Text));
+    }
+
+    proptest! {
+        #[test]
+        fn written_samples_are_read_back(
+            value in prop::num::f64::NORMAL | prop::num::f64::ZERO | prop::num::f64::SUBNORMAL,
+            labels in prop::array::uniform3(any::<String>()),
+        ) {
+            let labels = labels.each_ref().map(String::as_str);
+            let sample = Sample::new(&series::SCRAPE_ERRORS, &labels, value);
+            let mut text = String::new();
+            write_sample(&mut text, &sample);
+            let read = parse_line(text.strip_suffix('\n').expect("one line").as_bytes());
+            let read = read.expect("the grammar").expect("a sample");
+            prop_assert_eq!(read.name, sample.series.name.as_bytes());
+            prop_assert_eq!(read.value, value);
+            let read_labels: Vec<_> = read.labels.iter().map(|l| l.unescaped().into_owned()).collect();
+            prop_assert_eq!(read_labels, labels.map(|label| label.as_bytes().to_vec()));
+        }
     }
 
     #[test]
