@@ -13,6 +13,7 @@ use webclient::BaseUrl;
 use crate::args::{Config, NodeName, Nodes, Via};
 use crate::credentials::Credentials;
 use crate::history::History;
+use crate::kernel::{self, BootId, Kernel};
 use crate::plan::{self, Scope};
 use crate::snapshot::{Health, NodeState};
 
@@ -27,6 +28,10 @@ pub struct Board {
     pub kubelets: Option<Credentials>,
     /// How it goes with what is asked for all nodes at once.
     pub lists: Mutex<Health>,
+    /// The boot of the exporter's own kernel, where that may be the kernel of the node
+    /// that it reads: of one node alone, since the nodes of a simulated or nested
+    /// cluster share one.
+    boot_id: Option<BootId>,
     /// The short history, where it is on.
     pub history: Option<Mutex<History>>,
     /// In the order of their names.
@@ -79,6 +84,12 @@ impl Board {
                 Via::Kubelet { ca_file } => Some(credentials(any_kubelet(), Some(ca_file))),
             },
             lists: Mutex::new(health(&config, Scope::Cluster)),
+            boot_id: config
+                .nodes
+                .is_one()
+                .then(kernel::boot_id)
+                .flatten()
+                .filter(|_| kernel::oom_kills().is_some()),
             history: (config.history > Duration::ZERO)
                 .then(|| Mutex::new(History::new(config.history, config.history_memory))),
             nodes: Mutex::new(Arc::new([])),
@@ -136,9 +147,18 @@ impl Board {
             .any(|node| lock(&node.state).has_core_series(now))
     }
 
+    /// The exporter's own kernel, where that may be the kernel of the node that it reads.
+    pub fn kernel(&self) -> Option<Kernel> {
+        self.boot_id.map(|boot_id| Kernel {
+            boot_id,
+            oom_kills: kernel::oom_kills(),
+        })
+    }
+
     /// The exposition as of now.
     pub fn exposition(&self, format: Format) -> String {
         let now = Instant::now();
+        let kernel = self.kernel();
         let mut text = Writer::new(series::ALL, format);
         for node in self.nodes().iter() {
             let mut samples = Vec::new();
@@ -146,6 +166,7 @@ impl Board {
             state.samples(
                 node.name.as_str(),
                 now,
+                kernel,
                 self.config.namespaces,
                 &mut samples,
             );

@@ -5,6 +5,7 @@
 //! [`args`] what the user typed → [`credentials`] token, authority, client →
 //! [`apiserver`] bounded GETs to it and to kubelets → crate [`exposition`], bytes to samples →
 //! [`reading`] samples to one reading → [`usage`] readings to rates →
+//! [`kernel`] what the node's own kernel counts →
 //! [`snapshot`] what is known to samples of our series, and [`exposition::write`] those
 //! to text → [`history`] the same over time → [`http`] who asks for it. [`scrape`]
 //! joins them for one node, [`discovery`] finds the nodes, [`plan`] and [`schedule`]
@@ -22,6 +23,7 @@ pub mod discovery;
 pub mod fleet;
 pub mod history;
 pub mod http;
+pub mod kernel;
 pub mod plan;
 pub mod reading;
 pub mod run;

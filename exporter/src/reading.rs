@@ -31,7 +31,12 @@ pub struct Tally([u64; Reason::ALL.len()]);
 impl Tally {
     /// Counts one more.
     pub fn add(&mut self, reason: Reason) {
-        self.0[reason as usize] += 1;
+        self.add_many(reason, 1);
+    }
+
+    /// Counts so many more.
+    pub fn add_many(&mut self, reason: Reason, count: u64) {
+        self.0[reason as usize] += count;
     }
 
     /// Takes another tally's counts over.
@@ -54,7 +59,7 @@ impl Tally {
 const MAX_AHEAD_MS: Millis = 3_600_000;
 
 /// Containers and pods that one body may name. A kubelet runs some hundreds.
-const MAX_ROWS: usize = 16_384;
+pub(crate) const MAX_ROWS: usize = 16_384;
 
 /// What one kubelet body says. Either endpoint fills the same form.
 #[derive(Debug, Default, PartialEq)]
@@ -69,6 +74,11 @@ pub struct Reading {
     pub containers: BTreeMap<Box<[u8]>, ContainerReading>,
     /// Cumulative stall seconds, in the order of [`cadvisor::PRESSURE`].
     pub pressure: [Option<At<CpuSeconds>>; cadvisor::PRESSURE.len()],
+    /// Whether cAdvisor counts OOM kills: it has rows of them.
+    pub has_oom_kills: bool,
+    /// Whether cAdvisor names none of the containers whose cgroups it lists. It does not
+    /// while it cannot ask the container runtime: which rows are containers is unknown.
+    pub is_unlabelled: bool,
     /// Whether the samples carry the kubelet's own timestamps; else they have the
     /// time of the request.
     pub stamped: bool,
@@ -114,6 +124,9 @@ pub struct Collector {
     reading: Reading,
     /// What was left out.
     tally: Tally,
+    /// Rows of container cgroups without labels, and whether any has labels.
+    unlabelled_rows: u64,
+    has_labelled_row: bool,
     kubelet_error: bool,
     overfull: bool,
 }
@@ -127,6 +140,8 @@ impl Collector {
             received,
             reading: Reading::default(),
             tally: Tally::default(),
+            unlabelled_rows: 0,
+            has_labelled_row: false,
             kubelet_error: false,
             overfull: false,
         }
@@ -139,6 +154,11 @@ impl Collector {
     /// its own, or there is no sample of the node in it.
     pub fn finish(mut self) -> (Result<Reading, Reason>, Tally) {
         self.place_unstamped();
+        if self.unlabelled_rows > 0 && !self.has_labelled_row {
+            self.reading.is_unlabelled = true;
+            self.tally
+                .add_many(Reason::UnlabelledSample, self.unlabelled_rows);
+        }
         let result = if self.kubelet_error {
             Err(Reason::KubeletError)
         } else if self.overfull {
@@ -162,6 +182,8 @@ impl Collector {
             pods,
             containers,
             pressure,
+            has_oom_kills: _,
+            is_unlabelled: _,
             stamped: _,
         } = &mut self.reading;
         let tally = &mut self.tally;
@@ -220,6 +242,14 @@ impl Collector {
     fn cadvisor_sample(&mut self, sample: &Sample<'_>, at: Millis) {
         let row = Row::of(sample);
         let name = sample.name;
+        if name == cadvisor::OOM.as_bytes() {
+            self.reading.has_oom_kills = true;
+            if row.is_labelled() {
+                self.has_labelled_row = true;
+            } else if is_container(row.id) {
+                self.unlabelled_rows += 1;
+            }
+        }
         if name == cadvisor::CPU.as_bytes() {
             // Other `cpu=` rows are single CPUs; the total is the sum of them.
             if !matches!(row.cpu, b"" | b"total") {
@@ -387,6 +417,21 @@ impl<'a> Row<'a> {
     fn is_pod(&self) -> bool {
         self.container.is_empty() && self.image.is_empty() && !self.pod.is_empty()
     }
+
+    /// A container or a sandbox that the container runtime has named.
+    fn is_labelled(&self) -> bool {
+        !self.container.is_empty() || !self.image.is_empty()
+    }
+}
+
+/// Whether a cgroup is a child of a pod's: `…/podUID/ID` with the driver cgroupfs,
+/// `…-podUID.slice/RUNTIME-ID.scope` with systemd.
+fn is_container(id: &[u8]) -> bool {
+    let mut parents = id.rsplit(|byte| *byte == b'/').skip(1);
+    parents.next().is_some_and(|parent| {
+        parent.starts_with(b"pod")
+            || (parent.ends_with(b".slice") && parent.windows(4).any(|part| part == b"-pod"))
+    })
 }
 
 fn text_label(sample: &Sample<'_>, name: &[u8]) -> Option<String> {

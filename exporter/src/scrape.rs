@@ -28,6 +28,8 @@ pub struct NodeScraper {
     schedules: Vec<Schedule>,
     /// When the history was last added to.
     recorded: Instant,
+    /// Whether the last answer of cAdvisor named no container.
+    is_unlabelled: bool,
 }
 
 impl NodeScraper {
@@ -50,6 +52,7 @@ impl NodeScraper {
             node,
             schedules,
             recorded: due,
+            is_unlabelled: false,
         }
     }
 
@@ -98,7 +101,8 @@ impl NodeScraper {
         let state = lock(&self.node.state);
         let mut samples = Vec::new();
         let namespaces = self.board.config.namespaces;
-        state.samples(node, Instant::now(), namespaces, &mut samples);
+        let kernel = self.board.kernel();
+        state.samples(node, Instant::now(), kernel, namespaces, &mut samples);
         if !lock(history).record(node, &samples, millis(since_epoch())) {
             debug!("node {node}: the history is full (--history-memory), the oldest samples went");
         }
@@ -144,6 +148,8 @@ impl NodeScraper {
                         outcome.left_out.merge(&left_out);
                     }
                     Answer::Cadvisor(reading) => {
+                        self.is_unlabelled =
+                            log_labels(self.node.name.as_str(), self.is_unlabelled, &reading);
                         let with_pods = config.namespaces_from_cadvisor();
                         let left_out = state.usage.observe_cadvisor(reading, arrival, with_pods);
                         outcome.left_out.merge(&left_out);
@@ -331,6 +337,19 @@ fn read_kubelet(
             },
         )
     })
+}
+
+/// Logs once when cAdvisor's containers lose their labels or have them again. Returns
+/// whether they are missing.
+fn log_labels(node: &str, were_missing: bool, reading: &Reading) -> bool {
+    match (were_missing, reading.is_unlabelled) {
+        (false, true) => warn!(
+            "node {node}: cadvisor answers without container labels: OOM kills and throttling are unknown; does the kubelet reach the container runtime?"
+        ),
+        (true, false) => info!("node {node}: cadvisor answers with container labels again"),
+        _ => {}
+    }
+    reading.is_unlabelled
 }
 
 /// What the machine has, for the bound on rates.

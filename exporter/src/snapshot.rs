@@ -10,6 +10,7 @@ use exposition::write::Sample;
 use quantity::{Bytes, Cores, Ratio};
 
 use crate::apiserver::{NodeObject, Resources};
+use crate::kernel::Kernel;
 use crate::reading::Tally;
 use crate::usage::{Known, Usage};
 
@@ -125,11 +126,27 @@ impl NodeState {
             && self.active_pods(now).is_some()
     }
 
-    /// Adds the samples of this node, which is called so.
+    /// OOM kills, as the node's own kernel counts them where that is the exporter's too,
+    /// else those that cAdvisor tells of.
+    fn oom_kills(&self, kernel: Option<Kernel>, now: Instant) -> Option<u64> {
+        let Some(kernel) = kernel else {
+            return self.usage.oom_kills(now);
+        };
+        // Unknown until the node object says whose kernel it is. However old: it says
+        // of another boot only once the exporter has ended with this one.
+        match self.object?.value.boot_id == Some(kernel.boot_id) {
+            true => kernel.oom_kills,
+            false => self.usage.oom_kills(now),
+        }
+    }
+
+    /// Adds the samples of this node, which is called so. `kernel` is the exporter's,
+    /// where it may be the node's too.
     pub fn samples<'a>(
         &'a self,
         node: &'a str,
         now: Instant,
+        kernel: Option<Kernel>,
         namespaces: bool,
         out: &mut Vec<Sample<'a>>,
     ) {
@@ -156,6 +173,7 @@ impl NodeState {
             allocatable,
             capacity,
             kubelet: _,
+            boot_id: _,
         }) = Known::at(self.object, now)
         {
             let Resources { cpu, memory, pods } = allocatable;
@@ -175,7 +193,7 @@ impl NodeState {
         put(
             &series::OOM_KILLS,
             &[],
-            usage.oom_kills(now).map(|n| n as f64),
+            self.oom_kills(kernel, now).map(|n| n as f64),
         );
         for ((_, resource, kind), ratio) in PRESSURE.iter().zip(usage.pressure(now)) {
             put(&series::PRESSURE, &[resource, kind], ratio.map(Ratio::get));

@@ -12,7 +12,11 @@ use contract::Reason;
 use contract::kubelet::cadvisor::PRESSURE;
 use quantity::{Bytes, Cores, CpuSeconds, Ratio};
 
-use crate::reading::{At, ContainerReading, Millis, Reading, Tally};
+use crate::reading::{At, Millis, Reading, Tally};
+
+mod containers;
+
+use containers::Containers;
 
 /// A value, and until when it may be published.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -223,11 +227,7 @@ pub struct Usage {
     resource: NodeUsage,
     cadvisor: NodeUsage,
     pods: BTreeMap<(String, String), PodUsage>,
-    containers: BTreeMap<Box<[u8]>, ContainerReading>,
-    throttled: Option<Known<Ratio>>,
-    /// Our own counter: never falls while the program runs.
-    oom_kills: u64,
-    oom_kills_until: Option<Instant>,
+    containers: Containers,
     pressure: [(Counter, Option<Known<Ratio>>); PRESSURE.len()],
 }
 
@@ -242,14 +242,13 @@ pub struct Arrival {
     pub machine: Option<Cores>,
 }
 
-/// More kills than one container survives between two readings.
-const MOST_KILLS: f64 = 1e6;
-
 impl Usage {
     /// Forgets all but what it counted itself: a counter does not fall.
     pub fn forget(&mut self) {
+        let mut containers = std::mem::take(&mut self.containers);
+        containers.forget();
         *self = Self {
-            oom_kills: self.oom_kills,
+            containers,
             ..Self::default()
         };
     }
@@ -289,7 +288,9 @@ impl Usage {
                 }
             }
         }
-        self.observe_containers(reading.containers, until);
+        let has_all_oom_kills = reading.has_oom_kills && !reading.is_unlabelled;
+        self.containers
+            .observe(reading.containers, has_all_oom_kills, arrival.now, until);
         tally
     }
 
@@ -318,45 +319,6 @@ impl Usage {
         tally
     }
 
-    /// Sums what containers seen in both readings did between them. One that is
-    /// new, gone or restarted has no interval, and so no part in the sum.
-    fn observe_containers(
-        &mut self,
-        mut new: BTreeMap<Box<[u8]>, ContainerReading>,
-        until: Instant,
-    ) {
-        let (mut periods, mut throttled) = (0.0, 0.0);
-        let mut advanced = false;
-        for (id, now) in &mut new {
-            let Some(before) = self.containers.get(id) else {
-                continue;
-            };
-            let period_growth = growth(before.periods, now.periods);
-            let throttled_growth = growth(before.throttled, now.throttled);
-            if let (Some(p), Some(t)) = (period_growth, throttled_growth) {
-                advanced = true;
-                periods += p;
-                throttled += t.min(p);
-            }
-            if let Some(kills) = growth(before.oom_kills, now.oom_kills)
-                && kills <= MOST_KILLS
-            {
-                // Whole and bounded: kills are counted one by one.
-                self.oom_kills += kills as u64;
-            }
-            now.periods = newest(before.periods, now.periods);
-            now.throttled = newest(before.throttled, now.throttled);
-            now.oom_kills = newest(before.oom_kills, now.oom_kills);
-        }
-        if advanced {
-            // No period at all passed in an interval: nobody could be throttled,
-            // and there is no share to tell.
-            self.throttled = Ratio::of(throttled, periods).map(|value| Known { value, until });
-        }
-        self.oom_kills_until = Some(until);
-        self.containers = new;
-    }
-
     /// CPU of the node, while fresh: from the resource endpoint, or from cAdvisor
     /// where the resource endpoint has no such line. Where it has one, its silence
     /// counts too: an older rate of cAdvisor's must not cover a reset.
@@ -379,14 +341,12 @@ impl Usage {
 
     /// Share of scheduler periods in which containers with a limit were throttled.
     pub fn throttled(&self, now: Instant) -> Option<Ratio> {
-        Known::at(self.throttled, now)
+        self.containers.throttled(now)
     }
 
-    /// Out-of-memory kills seen since the start, while cAdvisor answers.
+    /// OOM kills in containers since the start, while cAdvisor tells of all of them.
     pub fn oom_kills(&self, now: Instant) -> Option<u64> {
-        self.oom_kills_until
-            .filter(|until| now < *until)
-            .map(|_| self.oom_kills)
+        self.containers.oom_kills(now)
     }
 
     /// Pressure ratios in the order of [`PRESSURE`].
@@ -409,23 +369,6 @@ impl Usage {
             }
         }
         sums
-    }
-}
-
-/// How much a container's counter grew in a whole interval; `None` without one:
-/// not in both readings, measured only once, or fallen.
-fn growth(before: Option<At<f64>>, now: Option<At<f64>>) -> Option<f64> {
-    let (before, now) = (before?, now?);
-    (now.at > before.at && now.value >= before.value).then_some(now.value - before.value)
-}
-
-/// The sample to measure the next growth from. An older one than is known must
-/// not become it, or its interval would be counted twice; but an older time
-/// with no smaller count is a clock that was set back.
-fn newest(before: Option<At<f64>>, now: Option<At<f64>>) -> Option<At<f64>> {
-    match (before, now) {
-        (Some(b), Some(n)) if n.at < b.at && n.value < b.value => before,
-        _ => now,
     }
 }
 

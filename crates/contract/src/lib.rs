@@ -86,7 +86,7 @@ pub enum Endpoint {
     Cadvisor,
     /// The list of active pods: those of the node, or of all nodes at once.
     Pods,
-    /// The node object: allocatable, capacity and the kubelet's address.
+    /// The node object: allocatable, capacity, the kubelet's address and the boot ID.
     Node,
     /// The list of the cluster's nodes.
     Nodes,
@@ -215,6 +215,8 @@ reasons! {
     BackwardSample = "backward_sample",
     /// A second sample of a series that must be single.
     DuplicateSample = "duplicate_sample",
+    /// A container's sample in an answer of cAdvisor that names no container at all.
+    UnlabelledSample = "unlabelled_sample",
     /// A rate above what the machine has.
     ImplausibleSample = "implausible_sample",
     /// A counter that fell: restart or reboot. The next interval counts again.

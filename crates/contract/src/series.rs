@@ -69,7 +69,7 @@ table! {
     CPU_THROTTLED: Gauge "k8s_node_cpu_throttled_ratio" [label::NODE]
         "Share of scheduler periods in which containers with a CPU limit were throttled, 0 to 1, over the last cAdvisor interval";
     OOM_KILLS: Counter "k8s_node_oom_kills_total" [label::NODE]
-        "Out-of-memory kills seen in containers since the exporter started; a lower bound, since cAdvisor forgets a container's count with the container";
+        "Processes that the node's kernel killed for lack of memory since boot, where the exporter reads the node it runs on and no other; elsewhere kills in containers since the exporter started, a lower bound, since cAdvisor forgets a container's count with the container";
     PRESSURE: Gauge "k8s_node_pressure_ratio" [label::NODE, label::RESOURCE, label::KIND]
         "Share of time in which some (waiting) or all (stalled) tasks of the node waited for the resource, 0 to 1, over the last cAdvisor interval";
     NAMESPACE_CPU: Gauge "k8s_namespace_cpu_usage_cores" [label::NODE, label::NAMESPACE]

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 use e2e::{Exporter, PATIENCE, eventually, exporter_command, request, run, value_in};
-use testbed::{Certificate, Cluster, Effect, Endpoint, Fault, Node, Replay, Shape};
+use testbed::{Certificate, Cluster, Effect, Endpoint, Fault, Hostile, Node, Replay, Shape};
 use webclient::{Authorities, BaseUrl, Caps, Client, Credentials, Settings};
 
 fn one_node() -> testbed::Running {
@@ -284,6 +284,111 @@ fn a_node_that_is_gone_takes_its_series_with_it_and_readiness_too() {
     assert_eq!(exporter.get("/livez").status, 200);
     cluster.clear_faults();
     exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+}
+
+const OOM_KILLS: &str = "k8s_node_oom_kills_total{node=\"node-a\"}";
+
+/// Lets cAdvisor tell of these containers and their OOM kills from now on.
+fn cadvisor_tells(cluster: &testbed::Running, containers: &[(&str, u32)]) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.expect("a clock").as_millis();
+    let mut page = format!("container_memory_working_set_bytes{{id=\"/\"}} 1e9 {now}\n");
+    for (id, kills) in containers {
+        page += &format!(
+            "container_oom_events_total{{container=\"c\",id=\"/kubepods/pod1/{id}\"}} {kills} {now}\n"
+        );
+    }
+    let page = Effect::body("text/plain; version=0.0.4", page);
+    cluster.fault(Fault::new(page).on(Endpoint::Cadvisor));
+}
+
+/// Waits until two more answers of cAdvisor have been read.
+fn two_readings(cluster: &testbed::Running) {
+    let before = cluster.requests().count(Endpoint::Cadvisor);
+    // One may be under way now, and the last one may not have been read.
+    eventually("two readings", || {
+        (cluster.requests().count(Endpoint::Cadvisor) >= before + 3).then_some(())
+    });
+}
+
+#[test]
+fn oom_kills_in_containers_are_counted() {
+    let cluster = one_node();
+    cadvisor_tells(&cluster, &[("life-0", 3), ("other", 0)]);
+    let exporter = Exporter::start(&cluster, "node-a", &[]);
+    let counted = |kills: f64| {
+        eventually(&format!("{kills} kills"), || {
+            (exporter.value(OOM_KILLS) == Some(kills)).then_some(())
+        });
+    };
+    counted(0.0);
+    // Each restart of the first container gets an id and a count of its own.
+    for life in 1..=5 {
+        cadvisor_tells(&cluster, &[(&format!("life-{life}"), 1), ("other", 0)]);
+        counted(f64::from(life));
+    }
+    // A child of the other one.
+    cadvisor_tells(&cluster, &[("life-5", 1), ("other", 1)]);
+    counted(6.0);
+    cluster.fault(Effect::Reset);
+    let up = "k8s_ai_exporter_up{node=\"node-a\",endpoint=\"cadvisor\"}";
+    eventually("a gap", || (exporter.value(up) == Some(0.0)).then_some(()));
+    cluster.clear_faults();
+    cadvisor_tells(&cluster, &[("life-6", 1), ("other", 1)]);
+    counted(7.0);
+    two_readings(&cluster);
+    assert_eq!(exporter.value(OOM_KILLS), Some(7.0));
+}
+
+#[test]
+fn without_container_labels_oom_kills_are_unknown() {
+    let cluster = one_node();
+    let exporter = Exporter::start(&cluster, "node-a", &[]);
+    exporter.value_of(OOM_KILLS);
+    let unlabelled = Effect::Text(Hostile::Unlabelled);
+    cluster.fault(Fault::new(unlabelled).on(Endpoint::Cadvisor));
+    exporter.process.line_with("without container labels");
+    eventually("unknown", || {
+        exporter.value(OOM_KILLS).is_none().then_some(())
+    });
+    let up = "k8s_ai_exporter_up{node=\"node-a\",endpoint=\"cadvisor\"}";
+    assert_eq!(exporter.value(up), Some(1.0));
+    two_readings(&cluster);
+    cluster.clear_faults();
+    exporter.process.line_with("with container labels again");
+    exporter.value_of(OOM_KILLS);
+    let log = exporter.process.log();
+    assert_eq!(log.matches("without container labels").count(), 1, "{log}");
+}
+
+#[test]
+fn on_its_own_node_the_kernel_counts_oom_kills() {
+    let read = |path: &str| std::fs::read_to_string(path).expect(path);
+    let kernel = || {
+        let vmstat = read("/proc/vmstat");
+        let count = vmstat
+            .lines()
+            .find_map(|line| line.strip_prefix("oom_kill "));
+        count.expect("Linux 4.13").parse::<f64>().expect("a number")
+    };
+    let boot_id = read("/proc/sys/kernel/random/boot_id");
+    let node = |name: &str| Node::new(name).boot_id(boot_id.trim());
+    let builder = Cluster::new().node(node("node-a")).node(node("node-b"));
+    let cluster = builder.start().expect("a cluster");
+    cadvisor_tells(&cluster, &[("a", 0)]);
+    let before = kernel();
+    let own = Exporter::start(&cluster, "node-a", &[]);
+    let counted = own.value_of(OOM_KILLS);
+    assert!((before..=kernel()).contains(&counted), "{counted}");
+    // Nodes that share a kernel are not told apart by it.
+    let two = Exporter::start(&cluster, "node-a,node-b", &[]);
+    assert_eq!(two.value_of(OOM_KILLS), 0.0);
+    cadvisor_tells(&cluster, &[("a", 1_000)]);
+    eventually("those of the containers", || {
+        (two.value(OOM_KILLS) == Some(1_000.0)).then_some(())
+    });
+    let counted = own.value_of(OOM_KILLS);
+    assert!((before..=kernel()).contains(&counted), "{counted}");
 }
 
 #[test]

@@ -412,10 +412,13 @@ const FAMILIES: &[Family] = &[
 ];
 
 fn machine_families(machine: &Machine, text: &mut Text) {
-    let labels = "boot_id=\"00000000-0000-0000-0000-000000000001\",\
-                  machine_id=\"00000000000000000000000000000001\",\
-                  system_uuid=\"00000000000000000000000000000001\"";
     let node = &machine.node;
+    let labels = format!(
+        "boot_id=\"{}\",machine_id=\"00000000000000000000000000000001\",\
+         system_uuid=\"00000000000000000000000000000001\"",
+        node.boot_id
+    );
+    let labels = labels.as_str();
     for (name, labels, help, value) in [
         ("machine_cpu_cores", labels, "Logical cores.", node.cores),
         (

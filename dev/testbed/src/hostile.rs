@@ -47,6 +47,9 @@ pub enum Hostile {
     ScrapeError,
     /// The node's rows are missing.
     NoNode,
+    /// cAdvisor's rows have empty labels but for `id`, as while the kubelet does not reach
+    /// the container runtime.
+    Unlabelled,
 }
 
 /// Which rows are meant.
@@ -160,6 +163,7 @@ impl Hostile {
             Self::NoNode => {
                 each_row(text, |row| if row.is_node() { String::new() } else { row.same() })
             }
+            Self::Unlabelled => each_row(text, |row| row.without_labels()),
         }
     }
 }
@@ -233,6 +237,28 @@ impl<'a> Row<'a> {
         self.with_value(self.value)
     }
 
+    /// The row with the labels emptied that cAdvisor has from the container runtime.
+    fn without_labels(&self) -> String {
+        if !self.labels.contains(",id=\"") {
+            return self.same();
+        }
+        let mut labels = self.labels.to_owned();
+        for name in ["container", "image", "name", "namespace", "pod"] {
+            let start = format!("{name}=\"");
+            let value = labels.find(&start).map(|at| at + start.len());
+            if let Some((from, length)) =
+                value.and_then(|from| Some((from, labels[from..].find('"')?)))
+            {
+                labels.replace_range(from..from + length, "");
+            }
+        }
+        Row {
+            labels: &labels,
+            ..*self
+        }
+        .same()
+    }
+
     fn with_value(&self, value: &str) -> String {
         let mut out = format!("{}{} {value}", self.name, self.labels);
         if let Some(timestamp) = self.timestamp {
@@ -268,6 +294,7 @@ mod tests {
 # TYPE container_cpu_usage_seconds_total counter
 container_cpu_usage_seconds_total{container=\"\",cpu=\"total\",id=\"/\",image=\"\"} 7 1000
 container_cpu_usage_seconds_total{container=\"\",cpu=\"total\",id=\"/kubepods\",image=\"\"} 3 1001
+container_oom_events_total{container=\"c\",id=\"/kubepods/pod1/a\",image=\"i\"} 0 1002
 # TYPE node_memory_working_set_bytes gauge
 node_memory_working_set_bytes 5 1000
 resource_scrape_error 0
@@ -288,6 +315,18 @@ resource_scrape_error 0
         assert!(
             text.contains("node_memory_working_set_bytes NaN 1000\n"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn unlabelled_rows_keep_their_id() {
+        let row = "container_oom_events_total{container=\"c\",id=\"/kubepods/pod1/a\",image=\"i\",\
+                   name=\"a\",namespace=\"n\",pod=\"p\"} 1 1000\n";
+        let text = String::from_utf8(Hostile::Unlabelled.apply(row.as_bytes())).expect("text");
+        assert_eq!(
+            text,
+            "container_oom_events_total{container=\"\",id=\"/kubepods/pod1/a\",image=\"\",\
+             name=\"\",namespace=\"\",pod=\"\"} 1 1000\n"
         );
     }
 
@@ -322,6 +361,7 @@ resource_scrape_error 0
             Hostile::HalfText,
             Hostile::ScrapeError,
             Hostile::NoNode,
+            Hostile::Unlabelled,
         ];
         for hostile in all {
             assert_ne!(

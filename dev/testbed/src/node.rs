@@ -29,6 +29,7 @@ pub struct Node {
     restarting: Option<(u32, Duration)>,
     reboots_every: Option<Duration>,
     address: Option<IpAddr>,
+    pub(crate) boot_id: String,
 }
 
 impl Node {
@@ -46,7 +47,14 @@ impl Node {
             restarting: None,
             reboots_every: None,
             address: None,
+            boot_id: "00000000-0000-0000-0000-000000000001".to_owned(),
         }
+    }
+
+    /// The boot that its kubelet reports: no machine's own, if not told.
+    pub fn boot_id(mut self, id: impl Into<String>) -> Self {
+        self.boot_id = id.into();
+        self
     }
 
     /// Its address, where its kubelet listens; if not told, one of the loopback

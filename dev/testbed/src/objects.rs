@@ -66,7 +66,7 @@ pub(crate) fn node(machine: &Machine, start_ms: i64, at: f64) -> Value {
             "nodeInfo": {
                 "machineID": "00000000000000000000000000000001",
                 "systemUUID": "00000000000000000000000000000001",
-                "bootID": "00000000-0000-0000-0000-000000000001",
+                "bootID": machine.node.boot_id,
                 "kernelVersion": "6.18.44",
                 "osImage": "Debian GNU/Linux 12 (bookworm)",
                 "containerRuntimeVersion": "containerd://2.1.9",

@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 use serde::{Deserialize, Deserializer};
 
 use super::{CHUNK_BYTES, ScrapeError};
+use crate::kernel::BootId;
 
 /// Reads one JSON text to its end.
 pub(super) fn read<'de, S: DeserializeSeed<'de>>(
@@ -63,6 +64,8 @@ pub struct NodeObject {
     pub capacity: Resources,
     /// Where its kubelet listens.
     pub kubelet: Option<SocketAddr>,
+    /// Which boot of its machine it is.
+    pub boot_id: Option<BootId>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +87,14 @@ struct NodeStatus {
     addresses: Option<Vec<Address>>,
     #[serde(default)]
     daemon_endpoints: DaemonEndpoints,
+    #[serde(default)]
+    node_info: NodeInfo,
+}
+
+#[derive(Deserialize, Default)]
+struct NodeInfo {
+    #[serde(default, rename = "bootID")]
+    boot_id: String,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +141,7 @@ impl Node {
             allocatable: status.allocatable.read()?,
             capacity: status.capacity.read()?,
             kubelet: address.map(|ip| SocketAddr::new(ip, port)),
+            boot_id: BootId::parse(&status.node_info.boot_id),
         })
     }
 }
@@ -471,5 +483,20 @@ mod tests {
             );
         }
         assert!(object(r#"{"kind":"Pod"}"#).is_err());
+    }
+
+    #[test]
+    fn a_node_without_a_boot_id_has_none() {
+        let id = "71cc0b5c-d443-4d9d-b584-4fea3803ed91";
+        for (info, boot_id) in [
+            (format!(r#"{{"bootID":"{id}"}}"#), BootId::parse(id)),
+            (r#"{"bootID":""}"#.to_owned(), None),
+            ("{}".to_owned(), None),
+        ] {
+            let read = object(&format!(
+                r#"{{"kind":"Node","status":{{"nodeInfo":{info}}}}}"#
+            ));
+            assert_eq!(read.expect(&info).boot_id, boot_id, "{info}");
+        }
     }
 }

@@ -56,6 +56,11 @@ pub enum Nodes {
 }
 
 impl Nodes {
+    /// Whether the run is about one node that was named.
+    pub fn is_one(&self) -> bool {
+        matches!(self, Self::Named(names) if names.len() == 1)
+    }
+
     /// Whether nodes are looked for, and what concerns all of them is asked once.
     pub fn are_discovered(&self) -> bool {
         matches!(self, Self::All(_))

@@ -165,3 +165,56 @@ fn a_body_that_says_nothing_of_the_node_is_a_failure_not_a_zero() {
         assert_eq!(found, Err(reason), "{text}");
     }
 }
+
+/// A page of cAdvisor with a pod, its sandbox and a container, below `parent`.
+fn oom_page(parent: &str, prefix: &str, suffix: &str, labels: [&str; 2]) -> String {
+    let [sandbox, container] = labels;
+    let row = |id: &str, labels: &str| {
+        format!("container_oom_events_total{{{labels},id=\"{id}\"}} 2 1000\n")
+    };
+    let none = r#"container="",image="",name="""#;
+    [
+        "container_memory_working_set_bytes{id=\"/\"} 5 1000\n".to_owned(),
+        row("/", none),
+        row("/system.slice/containerd.service", none),
+        row(parent, none),
+        row(&format!("{parent}/{prefix}aa{suffix}"), sandbox),
+        row(&format!("{parent}/{prefix}bb{suffix}"), container),
+    ]
+    .concat()
+}
+
+#[test]
+fn pages_without_container_labels_are_told_apart() {
+    let none = r#"container="",image="",name="""#;
+    let sandbox = r#"container="",image="pause",name="aa""#;
+    let container = r#"container="c",image="i",name="bb""#;
+    for (parent, prefix, suffix) in [
+        ("/kubepods/burstable/pod1-2", "", ""),
+        ("/kubepods/pod1-2", "", ""),
+        (
+            "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice",
+            "cri-containerd-",
+            ".scope",
+        ),
+    ] {
+        let collected = |labels| {
+            let (reading, tally) =
+                collected(Source::Cadvisor, &oom_page(parent, prefix, suffix, labels));
+            assert!(reading.has_oom_kills);
+            (reading.is_unlabelled, refused(&tally))
+        };
+        let unlabelled = vec![(Reason::UnlabelledSample, 2)];
+        assert_eq!(collected([none, none]), (true, unlabelled), "{parent}");
+        assert_eq!(collected([sandbox, container]), (false, vec![]), "{parent}");
+        // A container that the runtime has not named yet, or a process beside it.
+        assert_eq!(collected([sandbox, none]), (false, vec![]), "{parent}");
+    }
+    let (empty_node, _) = collected(
+        Source::Cadvisor,
+        "container_memory_working_set_bytes{id=\"/\"} 5 1000\n\
+         container_oom_events_total{id=\"/\"} 0 1000\n\
+         container_oom_events_total{id=\"/kubepods/besteffort\"} 0 1000\n",
+    );
+    assert!(empty_node.has_oom_kills && !empty_node.is_unlabelled);
+}

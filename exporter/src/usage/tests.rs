@@ -1,7 +1,7 @@
 //! Rates over two readings: every step a counter can take.
 
 use super::*;
-use crate::reading::PodReading;
+use crate::reading::{ContainerReading, PodReading};
 
 const FRESH: Duration = Duration::from_secs(90);
 
@@ -226,8 +226,24 @@ fn container(
 fn containers(list: Vec<(Box<[u8]>, ContainerReading)>) -> Reading {
     Reading {
         containers: list.into_iter().collect(),
+        has_oom_kills: true,
         ..Reading::default()
     }
+}
+
+/// Readings of cAdvisor with these containers each, given as id and OOM kills, 10 s apart.
+/// Returns the OOM kills published after each.
+fn oom_kills(readings: &[&[(&str, f64)]]) -> Vec<Option<u64>> {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    let at = |n: usize| 10_000 * (n as Millis + 1);
+    let mut observe = |(n, reading): (usize, &&[(&str, f64)])| {
+        let list = reading.iter();
+        let list = list.map(|(id, kills)| container(id, 1.0, 0.0, *kills, at(n)));
+        usage.observe_cadvisor(containers(list.collect()), arrival(now), false);
+        usage.oom_kills(now)
+    };
+    readings.iter().enumerate().map(&mut observe).collect()
 }
 
 #[test]
@@ -247,18 +263,14 @@ fn throttling_is_the_share_of_periods_over_containers_seen_twice() {
     usage.observe_cadvisor(
         containers(vec![
             container("a", 200.0, 75.0, 1.0, 2000),
-            // Came with a long history of its own: no part of this interval.
+            // Has no interval yet, but was killed since the reading before.
             container("new", 1e6, 1e6, 40.0, 2000),
         ]),
         arrival(now),
         false,
     );
     assert_eq!(usage.throttled(now).map(Ratio::get), Some(0.25));
-    assert_eq!(
-        usage.oom_kills(now),
-        Some(1),
-        "the new container's 40 are not ours"
-    );
+    assert_eq!(usage.oom_kills(now), Some(41));
     // A restart under the same path: its counters fall, and nothing is added.
     usage.observe_cadvisor(
         containers(vec![
@@ -269,7 +281,100 @@ fn throttling_is_the_share_of_periods_over_containers_seen_twice() {
         false,
     );
     assert_eq!(usage.throttled(now).map(Ratio::get), Some(0.0));
-    assert_eq!(usage.oom_kills(now), Some(1));
+    assert_eq!(usage.oom_kills(now), Some(41));
+}
+
+#[test]
+fn oom_kills_of_new_containers_count() {
+    // Each restart has an id of its own; a child of `other` is killed once.
+    let counted = oom_kills(&[
+        &[("life-0", 7.0), ("other", 2.0)],
+        &[("life-1", 1.0), ("other", 2.0)],
+        &[("life-2", 1.0), ("other", 3.0)],
+        &[("other", 3.0)],
+        &[("life-3", 2.0), ("other", 3.0)],
+        &[("life-4", 1.0), ("other", 3.0)],
+    ]);
+    let expected = [0, 1, 3, 3, 5, 6].map(Some);
+    assert_eq!(
+        counted, expected,
+        "kills before the first reading are not ours"
+    );
+}
+
+#[test]
+fn oom_kills_of_a_reset_counter_count() {
+    let counted = oom_kills(&[&[("a", 5.0)], &[("a", 2.0)], &[("a", 3.0)]]);
+    assert_eq!(counted, [Some(0), Some(2), Some(3)]);
+}
+
+#[test]
+fn a_returning_container_is_not_new() {
+    let counted = oom_kills(&[&[("a", 5.0)], &[], &[("a", 6.0)]]);
+    assert_eq!(counted, [Some(0), Some(0), Some(1)]);
+}
+
+#[test]
+fn after_a_gap_new_containers_do_not_count() {
+    let start = Instant::now();
+    let mut usage = Usage::default();
+    let mut kills = |after, list| {
+        let now = start + after;
+        usage.observe_cadvisor(containers(list), arrival(now), false);
+        usage.oom_kills(now)
+    };
+    kills(Duration::ZERO, vec![container("a", 1.0, 0.0, 1.0, 1000)]);
+    let list = vec![
+        container("a", 1.0, 0.0, 3.0, 200_000),
+        container("new", 1.0, 0.0, 4.0, 200_000),
+    ];
+    assert_eq!(
+        kills(2 * FRESH, list),
+        Some(2),
+        "unknown for a while before"
+    );
+    let list = vec![container("new", 1.0, 0.0, 5.0, 210_000)];
+    assert_eq!(kills(2 * FRESH, list), Some(3));
+}
+
+#[test]
+fn without_labels_oom_kills_are_unknown() {
+    let now = Instant::now();
+    let mut usage = Usage::default();
+    let mut kills = |reading| {
+        usage.observe_cadvisor(reading, arrival(now), false);
+        usage.oom_kills(now)
+    };
+    let labelled = |kills, at| containers(vec![container("a", 1.0, 0.0, kills, at)]);
+    assert_eq!(kills(labelled(1.0, 1000)), Some(0));
+    let unlabelled = Reading {
+        is_unlabelled: true,
+        ..containers(vec![])
+    };
+    assert_eq!(kills(unlabelled), None);
+    let without_the_family = Reading {
+        has_oom_kills: false,
+        ..containers(vec![])
+    };
+    assert_eq!(kills(without_the_family), None);
+    assert_eq!(
+        kills(labelled(3.0, 2000)),
+        Some(2),
+        "known before: growth counts"
+    );
+}
+
+#[test]
+fn departed_containers_are_bounded() {
+    let now = Instant::now();
+    let mut containers = Containers::default();
+    for round in 0..4 {
+        let new = |n: usize| container(&format!("{round}-{n}"), 1.0, 0.0, 0.0, 1000);
+        let reading = (0..crate::reading::MAX_ROWS).map(new).collect();
+        containers.observe(reading, true, now, now + FRESH + Duration::from_secs(round));
+        assert_eq!(containers.oom_kills(now), Some(0));
+    }
+    assert_eq!(containers.len(), crate::reading::MAX_ROWS);
 }
 
 #[test]

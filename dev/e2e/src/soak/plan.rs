@@ -239,6 +239,7 @@ fn effects() -> Vec<(&'static str, Effect)> {
             ("half a text", Hostile::HalfText),
             ("scrape error", Hostile::ScrapeError),
             ("no node", Hostile::NoNode),
+            ("no container labels", Hostile::Unlabelled),
         ]
         .map(|(name, hostile)| (name, Effect::Text(hostile))),
     );
