@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use e2e::crowd::{CROWD, Crowd, Habit, connect};
-use e2e::{Process, eventually};
+use e2e::{Process, cluster_flags, eventually};
 use testbed::{Cluster, Node};
 
 const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -102,16 +102,13 @@ fn besiege(
             .args(["-c", &format!("{limit}exec \"$0\" \"$@\""), exporter])
             .args(["--listen-address=127.0.0.1:0", "--node-name=node-a"])
             .args(["--scrape-interval=1s", "--cadvisor-interval=1s"])
-            .arg(format!("--api-server={}", cluster.url()))
-            .arg(format!("--ca-file={}", cluster.ca_file().display()))
-            .arg(format!("--token-file={}", cluster.token_file().display())),
+            .args(cluster_flags(&cluster)),
     );
-    let line = process.line_with("serving on ");
-    let address = line.rsplit(' ').next().expect("an address").to_owned();
+    let address = process.address();
     let port: SocketAddr = address.parse().expect("an address");
     eventually("cores", || ask(NEIGHBOUR, port).ok());
 
-    let calm = figure(process.pid(), "Threads:");
+    let calm = process.number("Threads");
     let crowd = Crowd::start(&address, size, habit, Duration::from_secs(1));
     let (mut neighbour, mut same, mut plain) =
         (Asked::default(), Asked::default(), Asked::default());
@@ -121,14 +118,14 @@ fn besiege(
         neighbour.note(|| ask(NEIGHBOUR, port));
         same.note(|| ask(CROWD, port));
         plain.note(|| ask_idle(idle));
-        threads = threads.max(figure(process.pid(), "Threads:"));
-        resident = resident.max(figure(process.pid(), "VmRSS:"));
+        threads = threads.max(process.number("Threads"));
+        resident = resident.max(process.number("VmRSS"));
         std::thread::sleep(Duration::from_millis(50));
     }
     let came = crowd.opened();
     drop(crowd);
     let recovered = recovers(|| {
-        let now = figure(process.pid(), "Threads:");
+        let now = process.number("Threads");
         now > 0 && now <= calm + 1 && ask(NEIGHBOUR, port).is_ok()
     });
     let held = neighbour.failed == 0
@@ -146,7 +143,7 @@ fn besiege(
         text: format!(
             "| {size} × {habit:?} | {descriptors} | {came} | {neighbour} | {same} | {plain} | {threads} | {:.1} | {recovered} | {:.1} | {verdict} |\n",
             resident as f64 / 1024.0,
-            figure(process.pid(), "VmRSS:") as f64 / 1024.0,
+            process.number("VmRSS") as f64 / 1024.0,
         ),
         held,
     }
@@ -229,15 +226,4 @@ fn ask_idle(port: SocketAddr) -> io::Result<()> {
     let mut socket = connect(NEIGHBOUR, port)?;
     socket.set_read_timeout(Some(Duration::from_secs(5)))?;
     socket.read_to_string(&mut String::new()).map(drop)
-}
-
-/// A number in the process's status; 0 when it is no more.
-fn figure(pid: u32, name: &str) -> u64 {
-    std::fs::read_to_string(format!("/proc/{pid}/status"))
-        .ok()
-        .and_then(|status| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.split_whitespace().next()?.parse().ok()
-        })
-        .unwrap_or(0)
 }

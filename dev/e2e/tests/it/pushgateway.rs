@@ -1,29 +1,8 @@
 //! The agent's report on its way through a real Pushgateway into a real Prometheus.
 
-use std::process::Command;
-use std::time::Duration;
+use e2e::{Exporter, Prometheus, Pushgateway, agent, eventually, run};
 
-use e2e::{Exporter, Prometheus, Pushgateway, Scratch, eventually, program, request, run};
-use testbed::{Cluster, Node, Shape};
-
-fn cluster() -> testbed::Running {
-    Cluster::new()
-        .node(
-            Node::new("idle")
-                .cores(4.0)
-                .memory_gib(16.0)
-                .shape(Shape::Idle),
-        )
-        .node(
-            Node::new("steady")
-                .cores(4.0)
-                .memory_gib(16.0)
-                .shape(Shape::STEADY),
-        )
-        .housekeeping(Duration::from_millis(500))
-        .start()
-        .expect("a cluster")
-}
+use crate::idle_and_steady;
 
 /// An exporter whose history has enough points for a recommendation.
 fn exporter(cluster: &testbed::Running, nodes: &str) -> Exporter {
@@ -36,8 +15,7 @@ fn exporter(cluster: &testbed::Running, nodes: &str) -> Exporter {
 fn push(exporter: &Exporter, pushgateway: &Pushgateway) {
     eventually("a report with recommendations", || {
         let (code, out, err) = run(
-            Command::new(program("k8s-ai-agent")).env_clear().args([
-                &format!("--prometheus-url=http://{}", exporter.address),
+            agent(&format!("http://{}", exporter.address)).args([
                 "--step=1s",
                 "--lookback=10s",
                 "--forecast=10s",
@@ -55,23 +33,15 @@ fn push(exporter: &Exporter, pushgateway: &Pushgateway) {
 
 #[test]
 fn a_report_reaches_prometheus_through_a_pushgateway_and_replaces_the_one_before() {
-    let cluster = cluster();
+    let cluster = idle_and_steady();
     let pushgateway = Pushgateway::start();
     push(&exporter(&cluster, "idle,steady"), &pushgateway);
-    let scratch = Scratch::new("pushgateway");
-    let prometheus = Prometheus::start(
-        scratch.path(),
-        &format!(
-            "global: {{scrape_interval: 1s}}\n\
-             scrape_configs: [{{job_name: pushgateway, honor_labels: true, static_configs: [{{targets: ['{}']}}]}}]\n",
-            pushgateway.address
-        ),
-    );
+    let prometheus = Prometheus::scraping_one(&pushgateway.address);
     // Nodes that are to be consolidated, or not, by what Prometheus holds now.
     let nodes = || -> Vec<String> {
         let query = "/api/v1/query?query=k8s_node_recommendation\
              %7Bjob%3D%22k8s-ai-agent%22,cluster%3D%22a/b%20c%22,action%3D%22consolidate%22%7D";
-        let answer = request(&prometheus.address, "GET", query, &[], "").json();
+        let answer = prometheus.get(query).json();
         let series = answer["data"]["result"].as_array().expect("series");
         let mut nodes: Vec<String> = series
             .iter()

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use e2e::run;
+use e2e::{cargo, run};
 
+/// The programs that are shipped.
+pub(crate) const PROGRAMS: [&str; 2] = ["k8s-ai-exporter", "k8s-ai-agent"];
 /// Tag of the images.
 pub(crate) const TAG: &str = "v0.0.0-test";
 /// Moment of their commit: 2026-11-22T07:13:08Z.
@@ -42,14 +44,7 @@ fn target() -> PathBuf {
 pub(crate) fn programs() -> &'static Path {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
-        let mut build = Command::new(root().join("dev/scripts/build"));
-        // What cargo tells this test about itself would make it build anew.
-        for (name, _) in std::env::vars_os() {
-            let shown = name.to_string_lossy();
-            if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") {
-                build.env_remove(name);
-            }
-        }
+        let mut build = cargo(root().join("dev/scripts/build"));
         build.arg(platform().1).env("CARGO_TARGET_DIR", target());
         let (code, _, err) = run(&mut build, "");
         assert_eq!(code, Some(0), "{err}");

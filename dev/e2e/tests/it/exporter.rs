@@ -3,23 +3,14 @@
 use std::io::Read;
 use std::time::{Duration, SystemTime};
 
-use e2e::{Exporter, PATIENCE, eventually, exporter_command, request, run, value_in};
-use testbed::{Certificate, Cluster, Effect, Endpoint, Fault, Hostile, Node, Replay, Shape};
+use e2e::{
+    Exporter, PATIENCE, check_metrics, eventually, exporter_of, request, run, unix_seconds,
+    value_in,
+};
+use testbed::{Certificate, Cluster, Effect, Endpoint, Fault, Hostile, Node, Replay};
 use webclient::{Authorities, BaseUrl, Caps, Client, Credentials, Settings};
 
-fn one_node() -> testbed::Running {
-    Cluster::new()
-        .node(
-            Node::new("node-a")
-                .cores(4.0)
-                .memory_gib(16.0)
-                .shape(Shape::STEADY)
-                .pods(12),
-        )
-        .housekeeping(Duration::from_millis(500))
-        .start()
-        .expect("a cluster")
-}
+use crate::{CORES, one_node};
 
 fn captures(name: &str) -> testbed::Running {
     let replay = Replay::dir(testbed::fixtures().join(name)).expect("captures");
@@ -30,11 +21,11 @@ fn captures(name: &str) -> testbed::Running {
 fn once_prints_the_truth_of_the_simulated_node_and_leaves() {
     let cluster = one_node();
     let truth = cluster.truth("node-a", SystemTime::now());
-    let (code, out, err) = run(exporter_command(&cluster, "node-a").arg("--once"), "");
+    let (code, out, err) = run(exporter_of(&cluster, "node-a").arg("--once"), "");
     assert_eq!(code, Some(0), "{err}");
     let value =
         |sample: &str| value_in(&out, sample).unwrap_or_else(|| panic!("{sample} in\n{out}"));
-    let cores = value(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+    let cores = value(CORES);
     assert!(
         (cores - truth.cores).abs() < 0.01 * truth.cores,
         "{cores}, truth {}",
@@ -59,11 +50,11 @@ fn once_prints_the_truth_of_the_simulated_node_and_leaves() {
 #[test]
 fn real_captures_over_tls_give_the_cores_that_the_kubelet_counted() {
     let cluster = captures("10-pods");
-    let (code, out, err) = run(exporter_command(&cluster, "node-a").arg("--once"), "");
+    let (code, out, err) = run(exporter_of(&cluster, "node-a").arg("--once"), "");
     assert_eq!(code, Some(0), "{err}");
     // usageCoreNanoSeconds of the first two summaries, over their samples' times.
     let expected = (2_252_348_163_685_f64 - 2_243_267_938_855_f64) / 1e6 / (673_449.0 - 653_390.0);
-    let cores = value_in(&out, r#"k8s_node_cpu_usage_cores{node="node-a"}"#).expect("cores");
+    let cores = value_in(&out, CORES).expect("cores");
     assert!((cores - expected).abs() < 1e-9, "{cores} is not {expected}");
     assert_eq!(
         value_in(&out, r#"k8s_node_memory_usage_bytes{node="node-a"}"#),
@@ -88,9 +79,9 @@ fn without_the_kubelets_endpoint_cadvisor_gives_the_same_cores() {
         "--enable-kubelet=false",
         "--enable-namespace-metrics",
     ];
-    let (code, out, err) = run(exporter_command(&cluster, "node-a").args(flags), "");
+    let (code, out, err) = run(exporter_of(&cluster, "node-a").args(flags), "");
     assert_eq!(code, Some(0), "{err}");
-    let cores = value_in(&out, r#"k8s_node_cpu_usage_cores{node="node-a"}"#).expect("cores");
+    let cores = value_in(&out, CORES).expect("cores");
     assert!((cores - 0.452_676_842_814).abs() < 1e-6, "{cores}");
     assert!(
         value_in(
@@ -105,7 +96,7 @@ fn without_the_kubelets_endpoint_cadvisor_gives_the_same_cores() {
 #[test]
 fn what_is_asked_is_no_more_than_needed() {
     let cluster = one_node();
-    let (code, _, err) = run(exporter_command(&cluster, "node-a").arg("--once"), "");
+    let (code, _, err) = run(exporter_of(&cluster, "node-a").arg("--once"), "");
     assert_eq!(code, Some(0), "{err}");
     let asked = cluster.requests();
     let pods = asked.get(Endpoint::Pods);
@@ -149,9 +140,9 @@ fn beside_kubectl_proxy_no_token_and_no_authority_are_needed() {
         .plain_http()
         .start()
         .expect("a cluster");
-    let (code, out, err) = run(exporter_command(&cluster, "node-a").arg("--once"), "");
+    let (code, out, err) = run(exporter_of(&cluster, "node-a").arg("--once"), "");
     assert_eq!(code, Some(0), "{err}");
-    assert!(value_in(&out, r#"k8s_node_cpu_usage_cores{node="node-a"}"#).is_some());
+    assert!(value_in(&out, CORES).is_some());
 }
 
 #[test]
@@ -159,9 +150,7 @@ fn the_port_serves_metrics_health_and_an_index_and_refuses_the_rest() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     assert_eq!(exporter.get("/livez").status, 200);
-    eventually("ready", || {
-        (exporter.get("/readyz").status == 200).then_some(())
-    });
+    exporter.ready();
     let asked = cluster.requests().count(Endpoint::Cadvisor);
     let text = exporter.get("/metrics");
     assert_eq!(
@@ -229,11 +218,7 @@ fn promtool_has_nothing_to_say_about_the_metrics() {
     cluster.fault(Fault::new(Effect::status(503)).on(Endpoint::Pods).times(1));
     exporter.value_of(r#"k8s_ai_exporter_scrape_errors_total{node="node-a",endpoint="pods",reason="unavailable"}"#);
     let text = exporter.get("/metrics").text();
-    let (code, out, err) = run(
-        std::process::Command::new("promtool").args(["check", "metrics"]),
-        &text,
-    );
-    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
+    check_metrics(&text);
 }
 
 #[test]
@@ -262,11 +247,7 @@ fn refusals_are_counted_by_their_reason_and_say_what_to_look_at() {
             exporter.value(r#"k8s_ai_exporter_up{node="node-a",endpoint="resource"}"#),
             Some(0.0)
         );
-        assert_eq!(
-            exporter.value(r#"k8s_node_cpu_usage_cores{node="node-a"}"#),
-            None,
-            "no 0 for unknown"
-        );
+        assert_eq!(exporter.value(CORES), None, "no 0 for unknown");
     }
 }
 
@@ -274,7 +255,7 @@ fn refusals_are_counted_by_their_reason_and_say_what_to_look_at() {
 fn a_node_that_is_gone_takes_its_series_with_it_and_readiness_too() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
-    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+    exporter.value_of(CORES);
     cluster.fault(Fault::new(Effect::status(404)).of_node("node-a"));
     eventually("not ready", || {
         (exporter.get("/readyz").status == 503).then_some(())
@@ -283,7 +264,7 @@ fn a_node_that_is_gone_takes_its_series_with_it_and_readiness_too() {
     assert!(!text.contains("\nk8s_node_"), "{text}");
     assert_eq!(exporter.get("/livez").status, 200);
     cluster.clear_faults();
-    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+    exporter.value_of(CORES);
 }
 
 const OOM_KILLS: &str = "k8s_node_oom_kills_total{node=\"node-a\"}";
@@ -412,7 +393,7 @@ fn a_node_that_the_cluster_does_not_know_is_never_ready_and_has_no_pods() {
 fn a_rotated_token_is_taken_over_without_a_failed_round() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
-    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+    exporter.value_of(CORES);
     cluster.rotate_token().expect("rotated");
     eventually("the new token", || {
         (exporter.value("k8s_ai_exporter_token_reloads_total") == Some(1.0)).then_some(())
@@ -451,13 +432,8 @@ fn sigterm_and_sigint_end_it_within_two_seconds_also_in_the_midst_of_a_scrape() 
         cluster.fault(Effect::Latency(Duration::from_secs(30)));
         let mut exporter = Exporter::start(&cluster, "node-a", &[]);
         // PID 1 gets no default action: what is not caught is ignored there.
-        let status = std::fs::read_to_string(format!("/proc/{}/status", exporter.process.pid()))
-            .expect("a status");
-        let caught = status
-            .lines()
-            .find_map(|line| line.strip_prefix("SigCgt:\t"))
-            .and_then(|mask| u64::from_str_radix(mask, 16).ok())
-            .expect("a mask");
+        let caught = exporter.process.status("SigCgt");
+        let caught = u64::from_str_radix(&caught, 16).expect("a mask");
         for number in [2, 15] {
             assert_ne!(caught & (1 << (number - 1)), 0, "signal {number} is caught");
         }
@@ -471,11 +447,8 @@ fn sigterm_and_sigint_end_it_within_two_seconds_also_in_the_midst_of_a_scrape() 
 fn the_history_answers_range_queries_in_prometheus_own_form() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &["--history=1h"]);
-    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("a clock")
-        .as_secs();
+    exporter.value_of(CORES);
+    let now = unix_seconds();
     let form = format!(
         "query=k8s_node_memory_usage_bytes%7Bnode%3D%22node-a%22%7D&start={}&end={}&step=1",
         now - 10,
@@ -596,13 +569,6 @@ fn the_history_goes_on_and_series_end_in_it_whatever_endpoint_fails() {
     });
 }
 
-fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("a clock")
-        .as_secs()
-}
-
 #[test]
 fn a_list_of_pods_that_does_not_end_has_the_deadline_of_one_request() {
     let cluster = one_node();
@@ -611,5 +577,5 @@ fn a_list_of_pods_that_does_not_end_has_the_deadline_of_one_request() {
     let exporter = Exporter::start(&cluster, "node-a", &["--request-timeout=1s"]);
     let line = exporter.process.line_with("pods fails (timeout)");
     assert!(line.contains("--request-timeout"), "{line}");
-    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+    exporter.value_of(CORES);
 }

@@ -5,18 +5,18 @@ use std::process::Command;
 use std::time::Duration;
 
 use e2e::{
-    Exporter, Process, Prometheus, Scratch, eventually, exporter_command, program, request, run,
+    Exporter, PATIENCE, Process, Prometheus, TempDir, agent, eventually, exporter_of, run, scratch,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use testbed::{Cluster, Node};
 use webclient::{Authorities, BaseUrl, Caps, Client, Credentials, Identity, SecretFile, Settings};
+
+use crate::{certificates, one_node};
 
 /// Of `correct horse`, with a cost at which each check takes its time.
 const CONFIG: &str = "# Who may ask.
 tls_server_config:
   cert_file: web.crt
   key_file: web.key
-  client_ca_file: clients.crt
+  client_ca_file: ca.crt
   client_auth_type: VerifyClientCertIfGiven
   min_version: TLS12
 basic_auth_users:
@@ -27,26 +27,13 @@ http_server_config:
     Strict-Transport-Security: max-age=31536000
 ";
 
-struct Files(Scratch);
+struct Files(TempDir);
 
 impl Files {
     /// A configuration with its certificates, passwords and a token.
-    fn new(name: &str) -> Self {
-        let files = Self(Scratch::new(name));
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = KeyPair::generate()
-            .and_then(|key| CertifiedIssuer::self_signed(params, key))
-            .expect("an authority");
-        files.write("ca.crt", &authority.pem());
-        files.write("clients.crt", &authority.pem());
-        for leaf in ["web", "client"] {
-            let key = KeyPair::generate().expect("a key");
-            let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
-            let certificate = params.signed_by(&key, &authority).expect("signed");
-            files.write(&format!("{leaf}.crt"), &certificate.pem());
-            files.write(&format!("{leaf}.key"), &key.serialize_pem());
-        }
+    fn new() -> Self {
+        let files = Self(scratch());
+        certificates::write(files.0.path(), "ca", &["web", "client"]);
         files.write("right", "correct horse\n");
         files.write("wrong", "correct house\n");
         files.write("token", "eyJhbGciOi\n");
@@ -86,8 +73,8 @@ impl Files {
             credentials,
             headers: Vec::new(),
             user_agent: "kube-probe/1.36",
-            deadline: e2e::PATIENCE,
-            connect_deadline: e2e::PATIENCE,
+            deadline: PATIENCE,
+            connect_deadline: PATIENCE,
             keep_idle: Duration::from_secs(1),
         })
     }
@@ -104,17 +91,9 @@ fn status(client: &Client, path: &str) -> u16 {
         .status
 }
 
-fn cluster() -> testbed::Running {
-    Cluster::new()
-        .node(Node::new("node-a"))
-        .housekeeping(Duration::from_millis(500))
-        .start()
-        .expect("a cluster")
-}
-
 #[test]
 fn what_we_take_for_a_web_configuration_promtool_does_too() {
-    let files = Files::new("promtool-web");
+    let files = Files::new();
     let mut promtool = Command::new("promtool");
     promtool.args(["check", "web-config"]);
     let (code, out, err) = run(promtool.arg(files.path("web.yml")), "");
@@ -124,8 +103,8 @@ fn what_we_take_for_a_web_configuration_promtool_does_too() {
 
 #[test]
 fn prometheus_scrapes_and_the_agent_reads_the_history_with_tls_and_a_login_only() {
-    let cluster = cluster();
-    let files = Files::new("protected");
+    let cluster = one_node();
+    let files = Files::new();
     let exporter = Exporter::start(
         &cluster,
         "node-a",
@@ -154,20 +133,17 @@ fn prometheus_scrapes_and_the_agent_reads_the_history_with_tls_and_a_login_only(
         ", authorization: {{credentials_file: {}}}",
         files.path("token").display()
     );
-    let prometheus = Prometheus::start(
-        files.0.path(),
-        &format!(
-            "global: {{scrape_interval: 1s}}\nscrape_configs:\n{}{}{}{}{}",
-            job("password", &login("right")),
-            job("token", &bearer),
-            job("wrong", &login("wrong")),
-            job("nobody", ""),
-            job("plain", &login("right")).replace("https", "http"),
-        ),
-    );
+    let jobs = [
+        job("password", &login("right")),
+        job("token", &bearer),
+        job("wrong", &login("wrong")),
+        job("nobody", ""),
+        job("plain", &login("right")).replace("https", "http"),
+    ];
+    let prometheus = Prometheus::scraping(&jobs.concat());
     let query = |query: &str| {
         let path = format!("/api/v1/query?query={query}");
-        request(&prometheus.address, "GET", &path, &[], "").json()["data"]["result"].clone()
+        prometheus.get(&path).json()["data"]["result"].clone()
     };
     for job in ["password", "token"] {
         let cores = format!("k8s_node_cpu_usage_cores%7Bjob%3D%22{job}%22%7D");
@@ -179,7 +155,7 @@ fn prometheus_scrapes_and_the_agent_reads_the_history_with_tls_and_a_login_only(
         ("plain", "400 Bad Request"),
     ] {
         eventually(job, || {
-            let targets = request(&prometheus.address, "GET", "/api/v1/targets", &[], "").json();
+            let targets = prometheus.get("/api/v1/targets").json();
             let targets = targets["data"]["activeTargets"].as_array()?.clone();
             let target = targets
                 .iter()
@@ -189,10 +165,8 @@ fn prometheus_scrapes_and_the_agent_reads_the_history_with_tls_and_a_login_only(
     }
 
     eventually("a report", || {
-        let mut agent = Command::new(program("k8s-ai-agent"));
+        let mut agent = agent(&format!("https://{address}"));
         agent
-            .env_clear()
-            .arg(format!("--prometheus-url=https://{address}"))
             .arg(files.flag("--ca-file", "ca.crt"))
             .arg("--basic-auth-user=prometheus")
             .arg(files.flag("--basic-auth-password-file", "right"))
@@ -210,8 +184,8 @@ fn prometheus_scrapes_and_the_agent_reads_the_history_with_tls_and_a_login_only(
 
 #[test]
 fn the_kubelets_probes_need_neither_login_nor_certificate() {
-    let cluster = cluster();
-    let files = Files::new("probes");
+    let cluster = one_node();
+    let files = Files::new();
     files.write(
         "web.yml",
         &CONFIG.replace("VerifyClientCertIfGiven", "RequireAndVerifyClientCert"),
@@ -232,13 +206,11 @@ fn the_kubelets_probes_need_neither_login_nor_certificate() {
 
 #[test]
 fn the_agents_port_is_protected_in_the_same_way_and_takes_changes_over() {
-    let cluster = cluster();
-    let files = Files::new("protected-agent");
+    let cluster = one_node();
+    let files = Files::new();
     let exporter = Exporter::start(&cluster, "node-a", &["--history=1h"]);
-    let mut command = Command::new(program("k8s-ai-agent"));
+    let mut command = agent(&format!("http://{}", exporter.address));
     command
-        .env_clear()
-        .arg(format!("--prometheus-url=http://{}", exporter.address))
         .args(["--serve=127.0.0.1:0", "--every=1s", "--lookback=10s"])
         .args(["--forecast=10s", "--step=1s"])
         .arg(files.flag("--web.config.file", "web.yml"));
@@ -271,8 +243,8 @@ fn the_agents_port_is_protected_in_the_same_way_and_takes_changes_over() {
 
 #[test]
 fn a_web_configuration_of_no_use_ends_the_start_with_one_line_that_says_why() {
-    let cluster = cluster();
-    let files = Files::new("bad-web");
+    let cluster = one_node();
+    let files = Files::new();
     for (text, says) in [
         (
             "tls_server_config:\n  cipher_suites:\n    - X\n",
@@ -285,7 +257,7 @@ fn a_web_configuration_of_no_use_ends_the_start_with_one_line_that_says_why() {
     ] {
         files.write("web.yml", text);
         let flag = files.flag("--web-config-file", "web.yml");
-        let (code, _, err) = run(exporter_command(&cluster, "node-a").arg(flag), "");
+        let (code, _, err) = run(exporter_of(&cluster, "node-a").arg(flag), "");
         assert_eq!(code, Some(1), "{err}");
         let line = format!(
             "k8s-ai-exporter: {}: {says}",

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use e2e::{Exporter, eventually, exporter_of_all, program, run, value_in};
+use e2e::{
+    Exporter, agent, check_metrics, eventually, exporter_of_all, run, unix_seconds, value_in,
+};
 use testbed::{Certificate, Cluster, Effect, Endpoint, Fault, Node, Right, Running, Shape};
 
 fn node(name: &str) -> Node {
@@ -107,11 +109,7 @@ fn all_nodes_are_read_with_four_rights_and_their_pods_in_one_list() {
         let up = format!("k8s_ai_exporter_up{{node=\"\",endpoint=\"{endpoint}\"}}");
         assert_eq!(value_in(&text, &up), Some(1.0), "{text}");
     }
-    let (code, out, err) = run(
-        std::process::Command::new("promtool").args(["check", "metrics"]),
-        &text,
-    );
-    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
+    check_metrics(&text);
 }
 
 #[test]
@@ -180,11 +178,6 @@ fn nodes_that_join_appear_and_those_that_leave_take_all_their_series_along() {
         9.0
     );
     assert_eq!(asked(&cluster), before);
-}
-
-fn unix_seconds() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.expect("a clock").as_secs()
 }
 
 #[test]
@@ -486,20 +479,11 @@ fn the_agent_reports_on_all_nodes_from_one_exporters_history() {
         exporter.value(history).filter(|series| *series >= 36.0)
     });
     assert!(exporter.value_of("k8s_ai_exporter_history_bytes") > 0.0);
-    let url = format!("--prometheus-url=http://{}", exporter.address);
+    let url = format!("http://{}", exporter.address);
     let report = eventually("a report of enough points", || {
-        let (code, out, _) = run(
-            std::process::Command::new(program("k8s-ai-agent"))
-                .env_clear()
-                .args([
-                    url.as_str(),
-                    "--format=json",
-                    "--step=1s",
-                    "--lookback=6s",
-                    "--forecast=10s",
-                ]),
-            "",
-        );
+        let mut agent = agent(&url);
+        agent.args(["--format=json", "--step=1s"]);
+        let (code, out, _) = run(agent.args(["--lookback=6s", "--forecast=10s"]), "");
         let report: serde_json::Value = serde_json::from_str(&out).ok()?;
         (code == Some(0)).then_some(report)
     });

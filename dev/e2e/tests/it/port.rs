@@ -7,8 +7,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use e2e::crowd::{Crowd, Habit, connect};
-use e2e::{PATIENCE, Process, eventually, exporter_command};
-use testbed::{Cluster, Node};
+use e2e::{PATIENCE, Process, eventually, exporter_of};
+
+use crate::one_node;
 
 /// Not the crowd's address.
 const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -19,10 +20,7 @@ const MOST_RESIDENT_KIB: u64 = 16 * 1024;
 
 #[test]
 fn no_crowd_keeps_others_out_or_costs_threads_and_memory_without_end() {
-    let cluster = Cluster::new()
-        .node(Node::new("node-a"))
-        .start()
-        .expect("a cluster");
+    let cluster = one_node();
     for (habit, descriptors) in [
         (Habit::Silent, 1024),
         (Habit::HalfHead, 1024),
@@ -34,7 +32,7 @@ fn no_crowd_keeps_others_out_or_costs_threads_and_memory_without_end() {
         (Habit::HalfHead, 20),
         (Habit::Insistent, 20),
     ] {
-        let exporter = exporter_command(&cluster, "node-a");
+        let exporter = exporter_of(&cluster, "node-a");
         let process = Process::start(
             Command::new("sh")
                 .args([
@@ -45,19 +43,18 @@ fn no_crowd_keeps_others_out_or_costs_threads_and_memory_without_end() {
                 .args(exporter.get_args())
                 .arg("--listen-address=127.0.0.1:0"),
         );
-        let line = process.line_with("serving on ");
-        let address = line.rsplit(' ').next().expect("an address").to_owned();
+        let address = process.address();
         eventually("calm", || {
             ask(&address).starts_with("HTTP/1.1 200 ").then_some(())
         });
-        let calm = figure(&process, "Threads:");
+        let calm = process.number("Threads");
 
         let crowd = Crowd::start(&address, 300, habit, Duration::from_millis(100));
         for _ in 0..50 {
             let answer = ask(&address);
             assert!(answer.starts_with("HTTP/1.1 200 "), "{habit:?}: {answer:?}");
             assert!(answer.contains("\nk8s_ai_exporter_build_info{"), "{answer}");
-            let threads = figure(&process, "Threads:");
+            let threads = process.number("Threads");
             assert!(threads <= MOST_THREADS, "{habit:?}: {threads} threads");
         }
         eventually("the whole crowd came", || {
@@ -65,9 +62,9 @@ fn no_crowd_keeps_others_out_or_costs_threads_and_memory_without_end() {
         });
         drop(crowd);
         eventually("calm again", || {
-            (figure(&process, "Threads:") <= calm).then_some(())
+            (process.number("Threads") <= calm).then_some(())
         });
-        let resident = figure(&process, "VmHWM:");
+        let resident = process.number("VmHWM");
         assert!(resident <= MOST_RESIDENT_KIB, "{habit:?}: {resident} KiB");
         assert!(ask(&address).starts_with("HTTP/1.1 200 "));
     }
@@ -85,15 +82,4 @@ fn ask(address: &str) -> String {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).expect("an answer");
     answer
-}
-
-/// A number in the process's status.
-fn figure(process: &Process, name: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid()))
-        .expect("the exporter lives");
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    number
-        .and_then(|number| number.parse().ok())
-        .expect("a number")
 }

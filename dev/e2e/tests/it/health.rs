@@ -1,22 +1,13 @@
 //! Whether the exporter is well, and what it tells of its own work.
 
-use std::process::Command;
-use std::time::Duration;
+use e2e::{Exporter, exporter, program};
+use testbed::{Effect, Endpoint, Fault};
 
-use e2e::{Exporter, Process, eventually, program, request};
-use testbed::{Cluster, Effect, Endpoint, Fault, Node, Running};
-
-fn cluster() -> Running {
-    Cluster::new()
-        .node(Node::new("node-a"))
-        .housekeeping(Duration::from_millis(300))
-        .start()
-        .expect("a cluster")
-}
+use crate::{CORES, one_node};
 
 #[test]
 fn an_api_server_that_is_away_makes_it_unready_and_never_unwell() {
-    let cluster = cluster();
+    let cluster = one_node();
     cluster.fault(Effect::Reset);
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     exporter.process.line_with("resource fails (connect)");
@@ -26,32 +17,22 @@ fn an_api_server_that_is_away_makes_it_unready_and_never_unwell() {
     }
     assert_eq!(exporter.get("/metrics").status, 200);
     cluster.clear_faults();
-    eventually("ready", || {
-        (exporter.get("/readyz").status == 200).then_some(())
-    });
+    exporter.ready();
 }
 
 #[test]
 fn asking_us_asks_nobody_else() {
-    let cluster = cluster();
+    let cluster = one_node();
     // The first round is at once, the second soon after it, the third a day later.
-    let mut command = Command::new(program("k8s-ai-exporter"));
-    command
-        .env_clear()
-        .args(["--node-name=node-a", "--listen-address=127.0.0.1:0"])
-        .args(["--scrape-interval=1d", "--cadvisor-interval=1d"])
-        .arg(format!("--api-server={}", cluster.url()))
-        .arg(format!("--ca-file={}", cluster.ca_file().display()))
-        .arg(format!("--token-file={}", cluster.token_file().display()));
-    let process = Process::start(&mut command);
-    let line = process.line_with("serving on ");
-    let address = line.rsplit(' ').next().expect("an address");
-    eventually("ready", || {
-        (request(address, "GET", "/readyz", &[], "").status == 200).then_some(())
-    });
+    let exporter = Exporter::run(
+        exporter(program("k8s-ai-exporter"), &cluster)
+            .arg("--node-name=node-a")
+            .args(["--scrape-interval=1d", "--cadvisor-interval=1d"]),
+    );
+    exporter.ready();
     for path in ["/metrics", "/readyz", "/livez", "/", "/nothing"] {
         for _ in 0..50 {
-            request(address, "GET", path, &[], "");
+            exporter.get(path);
         }
     }
     let asked = cluster.requests();
@@ -62,10 +43,10 @@ fn asking_us_asks_nobody_else() {
 
 #[test]
 fn it_tells_what_it_did_what_failed_and_what_it_takes() {
-    let cluster = cluster();
+    let cluster = one_node();
     cluster.fault(Fault::new(Effect::status(403)).on(Endpoint::Pods));
     let exporter = Exporter::start(&cluster, "node-a", &[]);
-    exporter.value_of("k8s_node_cpu_usage_cores{node=\"node-a\"}");
+    exporter.value_of(CORES);
     exporter.value_of(
         "k8s_ai_exporter_scrape_errors_total{node=\"node-a\",endpoint=\"pods\",reason=\"forbidden\"}",
     );

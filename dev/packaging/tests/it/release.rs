@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use e2e::{Scratch, run};
+use e2e::{run, scratch};
 use serde_json::Value;
 
-use crate::built::{CREATED, folder, images, make_images, packaging, platform, programs, root};
+use crate::built::{
+    CREATED, PROGRAMS, folder, images, make_images, packaging, platform, programs, root,
+};
 use crate::registry::Registry;
-
-const PROGRAMS: [&str; 2] = ["k8s-ai-exporter", "k8s-ai-agent"];
 
 /// Writes a release for this machine to `folder`.
 fn make_release(folder: &Path) {
@@ -82,7 +82,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 #[test]
 fn the_same_programs_give_the_same_images_and_release_byte_for_byte() {
-    let (first, second) = (Scratch::new("first"), Scratch::new("second"));
+    let (first, second) = (scratch(), scratch());
     for folder in [first.path(), second.path()] {
         make_images(&folder.join("images"));
         make_release(&folder.join("files"));
@@ -374,7 +374,7 @@ fn helm_installs_the_packed_chart_with_the_images_of_its_registry() {
 
 #[test]
 fn helm_pushes_the_packed_chart_to_a_registry_and_installs_it_from_there() {
-    let registry = Registry::start("chart", &[]);
+    let registry = Registry::start(&[]);
     let version = env!("CARGO_PKG_VERSION");
     let chart = release().join(format!("binbots-k8s-{version}.tgz"));
     let charts = format!("oci://{}/charts", registry.address);
@@ -420,9 +420,7 @@ const DISAGREEMENTS: [(&str, &str, &str); 9] = [
 
 /// `release-check` on a copy of the project's files, one of which may be changed.
 fn check(change: Option<(&str, &str, &str)>, tag: &[&str]) -> (Option<i32>, String, String) {
-    let copy = Scratch::new(
-        &format!("agreement-{:?}", std::thread::current().id()).replace(['(', ')'], ""),
-    );
+    let copy = scratch();
     let mut files: Vec<&str> = DISAGREEMENTS.iter().map(|(file, _, _)| *file).collect();
     files.dedup();
     for file in files {

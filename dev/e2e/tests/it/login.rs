@@ -1,43 +1,18 @@
 //! A real Prometheus behind TLS, client certificates, users and a path prefix.
 
 use std::fmt::Write;
-use std::path::Path;
-use std::process::Command;
-use std::time::SystemTime;
 
-use e2e::{Prometheus, Scratch, backfill, program, run};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use e2e::{Prometheus, agent, run, scratch, unix_seconds};
 
-/// Writes an authority, and a certificate with its key for each name.
-fn certificates(directory: &Path, authority: &str, names: &[&str]) {
-    let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, authority);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("a key");
-    let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority");
-    let write = |name: String, text: String| {
-        std::fs::write(directory.join(name), text).expect("a writable directory");
-    };
-    write(format!("{authority}.crt"), issuer.pem());
-    for name in names {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
-        let certificate = params.signed_by(&key, &issuer).expect("a certificate");
-        write(format!("{name}.crt"), certificate.pem());
-        write(format!("{name}.key"), key.serialize_pem());
-    }
-}
+use crate::certificates;
 
 #[test]
 fn with_certificate_and_password_a_closed_prometheus_answers_and_with_less_it_says_why() {
-    let scratch = Scratch::new("login");
-    let directory = scratch.path();
-    certificates(directory, "ca", &["server", "agent"]);
-    certificates(directory, "other-ca", &["stranger"]);
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = now.expect("a clock").as_secs();
+    let files = scratch();
+    let folder = files.path();
+    certificates::write(folder, "ca", &["server", "agent"]);
+    certificates::write(folder, "other-ca", &["stranger"]);
+    let now = unix_seconds();
     let mut samples = String::new();
     for (name, value) in [
         ("k8s_node_cpu_usage_cores", "1.5"),
@@ -50,8 +25,7 @@ fn with_certificate_and_password_a_closed_prometheus_answers_and_with_less_it_sa
             let _ = writeln!(samples, "{name}{{node=\"n\"}} {value} {}", now - back * 60);
         }
     }
-    backfill(directory, &samples);
-    let path = |name: &str| directory.join(name).display().to_string();
+    let path = |name: &str| folder.join(name).display().to_string();
     // The bcrypt of "open sesame".
     let web = format!(
         "tls_server_config:\n  cert_file: {}\n  key_file: {}\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: {}\n\
@@ -60,18 +34,13 @@ fn with_certificate_and_password_a_closed_prometheus_answers_and_with_less_it_sa
         path("server.key"),
         path("ca.crt")
     );
-    let prometheus = Prometheus::start_closed(directory, &web, "/metrics/prometheus");
-    std::fs::write(directory.join("password"), "open sesame\n").expect("a file");
-    std::fs::write(directory.join("wrong"), "open barley\n").expect("a file");
+    let prometheus = Prometheus::holding_behind(&samples, &web, "/metrics/prometheus");
+    std::fs::write(folder.join("password"), "open sesame\n").expect("a file");
+    std::fs::write(folder.join("wrong"), "open barley\n").expect("a file");
 
     let report = |flags: &[String]| {
-        let mut command = Command::new(program("k8s-ai-agent"));
-        command
-            .env_clear()
-            .arg(format!("--prometheus-url={}", prometheus.url))
-            .arg(format!("--ca-file={}", path("ca.crt")))
-            .args(flags);
-        run(&mut command, "")
+        let ca = format!("--ca-file={}", path("ca.crt"));
+        run(agent(&prometheus.url).arg(ca).args(flags), "")
     };
     let certificate = |name: &str| {
         [

@@ -1,10 +1,8 @@
 //! The doctor and a real Prometheus.
 
 use std::fmt::Write;
-use std::process::Command;
-use std::time::SystemTime;
 
-use e2e::{Prometheus, Scratch, backfill, program, run};
+use e2e::{Prometheus, agent, run, unix_seconds};
 use serde_json::Value;
 
 const NAMES: [&str; 4] = [
@@ -14,16 +12,11 @@ const NAMES: [&str; 4] = [
     "k8s_node_memory_allocatable_bytes",
 ];
 
-fn unix_now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.expect("a clock").as_secs()
-}
-
 /// A sample every half minute for as many minutes, of each of our series and of these
 /// labels, but for those that `is_missing` names by their age in seconds. The newest is
 /// from just before a whole minute: none is on a moment of the window.
 fn samples(minutes: u64, labels: &[&str], is_missing: impl Fn(u64) -> bool) -> String {
-    let newest = unix_now() / 60 * 60 - 7;
+    let newest = unix_seconds() / 60 * 60 - 7;
     let mut text = String::new();
     for name in NAMES {
         let _ = writeln!(text, "# TYPE {name} gauge");
@@ -42,13 +35,9 @@ fn samples(minutes: u64, labels: &[&str], is_missing: impl Fn(u64) -> bool) -> S
 
 /// Exit code and result of each check, with its message.
 fn examine(prometheus: &Prometheus, flags: &[&str]) -> (i32, Vec<(String, String, String)>) {
-    let mut command = Command::new(program("k8s-ai-agent"));
-    command
-        .env_clear()
-        .args(["doctor", "--format=json"])
-        .arg(format!("--prometheus-url={}", prometheus.url))
-        .args(flags);
-    let (code, out, err) = run(&mut command, "");
+    let mut doctor = agent(&prometheus.url);
+    doctor.args(["doctor", "--format=json"]).args(flags);
+    let (code, out, err) = run(&mut doctor, "");
     assert_eq!(err, "");
     let diagnosis: Value = serde_json::from_str(&out).expect("JSON");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -74,12 +63,8 @@ fn message<'a>(checks: &'a [(String, String, String)], name: &str) -> &'a str {
 
 #[test]
 fn a_prometheus_with_three_hours_of_samples_is_well_but_for_kube_state_metrics() {
-    let scratch = Scratch::new("doctor-well");
-    backfill(
-        scratch.path(),
-        &samples(180, &["node=\"a\"", "node=\"b\""], |_| false),
-    );
-    let prometheus = Prometheus::start(scratch.path(), "global: {}\n");
+    let samples = samples(180, &["node=\"a\"", "node=\"b\""], |_| false);
+    let prometheus = Prometheus::holding(&samples);
     let (code, checks) = examine(&prometheus, &[]);
     assert_eq!(code, 0, "{checks:#?}");
     assert_eq!(
@@ -112,15 +97,13 @@ fn a_prometheus_with_three_hours_of_samples_is_well_but_for_kube_state_metrics()
 
 #[test]
 fn gaps_and_replicas_in_a_real_prometheus_are_found() {
-    let scratch = Scratch::new("doctor-ill");
     let labels = [
         "node=\"a\",prometheus_replica=\"0\"",
         "node=\"a\",prometheus_replica=\"1\"",
     ];
     // From 60 to 30 minutes ago nobody scraped; the look-back fills five of them.
     let is_missing = |age| (1830..=3570).contains(&age);
-    backfill(scratch.path(), &samples(180, &labels, is_missing));
-    let prometheus = Prometheus::start(scratch.path(), "global: {}\n");
+    let prometheus = Prometheus::holding(&samples(180, &labels, is_missing));
     let (code, checks) = examine(&prometheus, &[]);
     assert_eq!(code, 5, "{checks:#?}");
     assert_eq!(

@@ -4,11 +4,11 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{Process, Scratch, eventually, request, run};
+use e2e::{Process, TempDir, eventually, request, run, scratch};
 use serde_json::Value;
 use testbed::{Cluster, Node, Shape};
 
-use crate::built::{TAG, archive, platform, programs, root};
+use crate::built::{PROGRAMS, TAG, archive, platform, programs, root};
 use crate::registry::Registry;
 
 /// A program that only root may run.
@@ -39,13 +39,13 @@ struct Engine {
     /// Its address, if it is the test's own.
     host: Option<String>,
     daemon: Option<Process>,
-    folder: Scratch,
+    folder: TempDir,
 }
 
 impl Engine {
     /// The engine that `docker` reaches by itself, or else a new one.
-    fn find(test: &str) -> Self {
-        let folder = Scratch::new(&format!("docker-{test}"));
+    fn find() -> Self {
+        let folder = scratch();
         let mut engine = Self {
             host: None,
             daemon: None,
@@ -160,7 +160,7 @@ impl Drop for Container<'_> {
 
 #[test]
 fn images_hold_one_file_and_name_a_user_that_is_not_root() {
-    let engine = Engine::find("inspect");
+    let engine = Engine::find();
     for (program, megabytes) in [("k8s-ai-exporter", 2.4), ("k8s-ai-agent", 3.6)] {
         let image = engine.inspect(&engine.load(program));
         let config = &image["Config"];
@@ -203,7 +203,7 @@ fn images_hold_one_file_and_name_a_user_that_is_not_root() {
 
 #[test]
 fn both_run_without_rights_in_32_mib_and_report_on_a_cluster() {
-    let engine = Engine::find("run");
+    let engine = Engine::find();
     let cluster = Cluster::new()
         .node(Node::new("node-a").shape(Shape::STEADY))
         .housekeeping(Duration::from_millis(500))
@@ -229,8 +229,7 @@ fn both_run_without_rights_in_32_mib_and_report_on_a_cluster() {
             &format!("--api-server={}", cluster.url()),
         ],
     );
-    let line = container.process.line_with("serving on ");
-    let address = line.rsplit(' ').next().expect("an address").to_owned();
+    let address = container.process.address();
     eventually("/readyz", || {
         (request(&address, "GET", "/readyz", &[], "").status == 200).then_some(())
     });
@@ -275,10 +274,10 @@ fn both_run_without_rights_in_32_mib_and_report_on_a_cluster() {
 
 #[test]
 fn docker_alone_makes_the_same_kind_of_image_from_a_program_that_is_there() {
-    let engine = Engine::find("build");
+    let engine = Engine::find();
     for (program, folder) in [("k8s-ai-exporter", "exporter"), ("k8s-ai-agent", "agent")] {
         // Only what the stages without a base image need; the compiling stage pulls one.
-        let context = Scratch::new(&format!("context-{folder}"));
+        let context = scratch();
         let dockerfile = format!("{folder}/Dockerfile");
         let built = format!("target/{}/release", platform().1);
         for folder in [folder, &built] {
@@ -334,7 +333,7 @@ fn docker_alone_makes_the_same_kind_of_image_from_a_program_that_is_there() {
 
 #[test]
 fn containerd_knows_the_images_by_the_name_that_a_kubelet_asks_for() {
-    let folder = Scratch::new("containerd");
+    let folder = scratch();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let socket = path("containerd.sock");
     let configuration = path("config.toml");
@@ -357,7 +356,7 @@ fn containerd_knows_the_images_by_the_name_that_a_kubelet_asks_for() {
     eventually("containerd answers", || {
         (ctr(&["list"]).0 == Some(0)).then_some(())
     });
-    for program in ["k8s-ai-exporter", "k8s-ai-agent"] {
+    for program in PROGRAMS {
         let archive = archive(program).display().to_string();
         let (code, out, err) = ctr(&["import", "--no-unpack", &archive]);
         assert_eq!(code, Some(0), "{out}{err}");
@@ -370,10 +369,10 @@ fn containerd_knows_the_images_by_the_name_that_a_kubelet_asks_for() {
 
 #[test]
 fn docker_pulls_what_was_pushed() {
-    let engine = Engine::find("pull");
-    let registry = Registry::start("pull", &[]);
+    let engine = Engine::find();
+    let registry = Registry::start(&[]);
     registry.push(&[]).expect("an open registry");
-    for program in ["k8s-ai-exporter", "k8s-ai-agent"] {
+    for program in PROGRAMS {
         let image = format!("{}/team/{program}:{TAG}", registry.address);
         engine.say(&["pull", "--quiet", &image]);
         let mut args = vec!["run"];

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use e2e::{Answer, Process, Scratch, eventually, free_port, request, run};
+use e2e::{Answer, Process, TempDir, eventually, free_port, request, run, scratch};
 use serde_json::Value;
 
-use crate::built::{TAG, images, packaging};
+use crate::built::{PROGRAMS, TAG, images, packaging};
 
 /// `tester` with the password of [`PASSWORD`], as bcrypt.
 const USERS: &str = "tester:$2b$04$EbeqDHO9fBmxazkJHzvaReUNcIg8ee4slzgSMOD/G14pzjbiLL3Cm\n";
@@ -19,14 +19,14 @@ const AUTHORIZATION: &str = "Authorization: Basic dGVzdGVyOmNvcnJlY3QgaG9yc2U=";
 pub(crate) struct Registry {
     /// Host and port.
     pub(crate) address: String,
-    folder: Scratch,
+    folder: TempDir,
     _process: Process,
 }
 
 impl Registry {
     /// Starts one, with `settings` of its own.
-    pub(crate) fn start(test: &str, settings: &[(&str, &str)]) -> Self {
-        let folder = Scratch::new(&format!("registry-{test}"));
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
+        let folder = scratch();
         let address = format!("127.0.0.1:{}", free_port());
         let configuration = folder.path().join("config.yml");
         let storage = folder.path().join("storage");
@@ -59,15 +59,12 @@ impl Registry {
     }
 
     /// One that asks for a name and a password.
-    fn closed(test: &str) -> Self {
-        Self::start(
-            test,
-            &[
-                ("REGISTRY_AUTH", "htpasswd"),
-                ("REGISTRY_AUTH_HTPASSWD_REALM", "test"),
-                ("REGISTRY_AUTH_HTPASSWD_PATH", "users"),
-            ],
-        )
+    fn closed() -> Self {
+        Self::start(&[
+            ("REGISTRY_AUTH", "htpasswd"),
+            ("REGISTRY_AUTH_HTPASSWD_REALM", "test"),
+            ("REGISTRY_AUTH_HTPASSWD_PATH", "users"),
+        ])
     }
 
     /// Pushes both images to it with further flags: the lines printed, or the complaint.
@@ -136,9 +133,9 @@ fn digest_of(program: &str, printed: &[String]) -> String {
 
 #[test]
 fn what_was_pushed_is_there_under_the_digest_that_was_made() {
-    let registry = Registry::start("open", &[]);
+    let registry = Registry::start(&[]);
     let printed = registry.push(&[]).expect("an open registry");
-    for program in ["k8s-ai-exporter", "k8s-ai-agent"] {
+    for program in PROGRAMS {
         registry.holds(program, &digest_of(program, &printed), &[]);
     }
     let again = registry.push(&[]).expect("all of it is there already");
@@ -147,7 +144,7 @@ fn what_was_pushed_is_there_under_the_digest_that_was_made() {
 
 #[test]
 fn a_closed_registry_takes_a_password_from_a_file_and_no_other() {
-    let registry = Registry::closed("closed");
+    let registry = Registry::closed();
     let problem = registry.push(&[]).expect_err("nobody");
     assert_eq!(problem.lines().count(), 1, "{problem}");
     assert!(problem.contains(&registry.address), "{problem}");
@@ -174,7 +171,7 @@ fn a_closed_registry_takes_a_password_from_a_file_and_no_other() {
 
 #[test]
 fn a_closed_registry_takes_what_docker_login_has_stored() {
-    let registry = Registry::closed("login");
+    let registry = Registry::closed();
     let (_, stored) = AUTHORIZATION.rsplit_once(' ').expect("a value");
     fs::write(
         registry.folder.path().join("config.json"),
@@ -189,8 +186,8 @@ fn a_closed_registry_takes_what_docker_login_has_stored() {
 
 #[test]
 fn a_layout_that_was_damaged_is_not_pushed() {
-    let registry = Registry::start("damaged", &[]);
-    let copy = Scratch::new("damaged-images");
+    let registry = Registry::start(&[]);
+    let copy = scratch();
     let (code, _, err) = run(
         Command::new("cp")
             .arg("-r")

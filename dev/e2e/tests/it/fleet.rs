@@ -2,10 +2,8 @@
 //! as kube-state-metrics publishes them.
 
 use std::fmt::Write;
-use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use e2e::{Prometheus, Scratch, program, run};
+use e2e::{Prometheus, agent, run, unix_seconds};
 use serde_json::{Value, json};
 
 const GIB: f64 = 1_073_741_824.0;
@@ -51,7 +49,6 @@ impl Samples {
                 let _ = writeln!(text, "{family}{{{labels}}} {value} {at}");
             }
         }
-        text.push_str("# EOF\n");
         text
     }
 }
@@ -229,29 +226,8 @@ fn cluster(now: u64) -> Samples {
 
 #[test]
 fn a_real_prometheus_gives_the_facts_that_the_view_needs() {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a clock")
-        .as_secs();
-    let scratch = Scratch::new("fleet");
-    let file = scratch.path().join("series.om");
-    std::fs::write(&file, cluster(now).openmetrics()).expect("a file");
-    let (code, _, err) = run(
-        Command::new("promtool")
-            .args(["tsdb", "create-blocks-from", "openmetrics"])
-            .arg(&file)
-            .arg(scratch.path().join("data")),
-        "",
-    );
-    assert_eq!(code, Some(0), "{err}");
-    let prometheus = Prometheus::start(scratch.path(), "global: {}\n");
-    let (code, out, err) = run(
-        Command::new(program("k8s-ai-agent"))
-            .env_clear()
-            .arg(format!("--prometheus-url={}", prometheus.url))
-            .arg("--format=json"),
-        "",
-    );
+    let prometheus = Prometheus::holding(&cluster(unix_seconds()).openmetrics());
+    let (code, out, err) = run(agent(&prometheus.url).arg("--format=json"), "");
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     let report: Value = serde_json::from_str(&out).expect("a report");
     let fleet = &report["fleet"];

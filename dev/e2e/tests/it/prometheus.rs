@@ -1,50 +1,17 @@
 //! The programs with a real Prometheus between them.
 
 use std::fmt::Write;
-use std::process::Command;
-use std::time::{Duration, SystemTime};
 
-use e2e::{Exporter, Prometheus, Scratch, backfill, eventually, program, request, run};
+use e2e::{Exporter, Prometheus, agent, eventually, run, unix_seconds};
 use serde_json::Value;
-use testbed::{Cluster, Node, Shape};
 
-fn cluster() -> testbed::Running {
-    Cluster::new()
-        .node(
-            Node::new("idle")
-                .cores(4.0)
-                .memory_gib(16.0)
-                .shape(Shape::Idle)
-                .pods(3),
-        )
-        .node(
-            Node::new("steady")
-                .cores(4.0)
-                .memory_gib(16.0)
-                .shape(Shape::STEADY)
-                .pods(9),
-        )
-        .housekeeping(Duration::from_millis(500))
-        .start()
-        .expect("a cluster")
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("a clock")
-        .as_secs()
-}
+use crate::idle_and_steady;
 
 /// The agent's JSON report from a backend.
 fn report(url: &str, flags: &[&str]) -> Value {
-    let mut command = Command::new(program("k8s-ai-agent"));
-    command
-        .env_clear()
-        .arg(format!("--prometheus-url={url}"))
-        .args(["--format=json", "--step=1s"])
-        .args(flags);
-    let (code, out, err) = run(&mut command, "");
+    let mut agent = agent(url);
+    agent.args(["--format=json", "--step=1s"]).args(flags);
+    let (code, out, err) = run(&mut agent, "");
     assert_eq!(code, Some(0), "{err}\n{out}");
     serde_json::from_str(&out).expect("a JSON report")
 }
@@ -74,29 +41,21 @@ fn actions(report: &Value) -> Vec<(String, String, String)> {
 
 #[test]
 fn prometheus_scrapes_the_exporter_and_the_agent_finds_the_same_in_either() {
-    let cluster = cluster();
+    let cluster = idle_and_steady();
     let exporter = Exporter::start(&cluster, "idle,steady", &["--history=1h"]);
     exporter.value_of(r#"k8s_node_cpu_usage_cores{node="steady"}"#);
-    let scratch = Scratch::new("prometheus");
-    let prometheus = Prometheus::start(
-        scratch.path(),
-        &format!(
-            "global: {{scrape_interval: 1s}}\n\
-             scrape_configs: [{{job_name: exporter, static_configs: [{{targets: ['{}']}}]}}]\n",
-            exporter.address
-        ),
-    );
+    let prometheus = Prometheus::scraping_one(&exporter.address);
     // Enough points in Prometheus for a recommendation.
     eventually("samples in Prometheus", || {
         let query = "/api/v1/query?query=min(count_over_time(k8s_node_cpu_usage_cores%5B1m%5D))";
-        let answer = request(&prometheus.address, "GET", query, &[], "").json();
+        let answer = prometheus.get(query).json();
         let value = answer["data"]["result"][0]["value"][1]
             .as_str()?
             .parse::<f64>()
             .ok()?;
         (value >= 8.0).then_some(())
     });
-    let targets = request(&prometheus.address, "GET", "/api/v1/targets", &[], "").json();
+    let targets = prometheus.get("/api/v1/targets").json();
     assert_eq!(
         targets["data"]["activeTargets"][0]["health"], "up",
         "{targets}"
@@ -120,7 +79,7 @@ fn prometheus_scrapes_the_exporter_and_the_agent_finds_the_same_in_either() {
 
 #[test]
 fn the_same_samples_in_prometheus_and_in_the_history_give_the_same_numbers() {
-    let cluster = cluster();
+    let cluster = idle_and_steady();
     let exporter = Exporter::start(&cluster, "idle,steady", &["--history=1h"]);
     exporter.value_of(r#"k8s_node_cpu_usage_cores{node="steady"}"#);
     eventually("a dozen rounds of two nodes", || {
@@ -134,7 +93,7 @@ fn the_same_samples_in_prometheus_and_in_the_history_give_the_same_numbers() {
         (exporter.value(down) == Some(0.0)).then_some(())
     });
     // The history's own samples, step by step, become blocks of a Prometheus.
-    let end = unix_now();
+    let end = unix_seconds();
     let start = end - 30;
     let mut openmetrics = String::new();
     for name in [
@@ -160,9 +119,7 @@ fn the_same_samples_in_prometheus_and_in_the_history_give_the_same_numbers() {
             }
         }
     }
-    let scratch = Scratch::new("backfill");
-    backfill(scratch.path(), &openmetrics);
-    let prometheus = Prometheus::start(scratch.path(), "global: {}\n");
+    let prometheus = Prometheus::holding(&openmetrics);
 
     let flags = ["--lookback=20s", "--forecast=10s"];
     // The window ends at the current second; a pair that falls into two is taken again.
