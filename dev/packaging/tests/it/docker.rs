@@ -273,31 +273,25 @@ fn both_run_without_rights_in_32_mib_and_report_on_a_cluster() {
 }
 
 #[test]
-fn docker_alone_makes_the_same_kind_of_image_from_a_program_that_is_there() {
+fn dockerfile_makes_images_of_built_programs() {
     let engine = Engine::find();
-    for (program, folder) in [("k8s-ai-exporter", "exporter"), ("k8s-ai-agent", "agent")] {
-        // Only what the stages without a base image need; the compiling stage pulls one.
-        let context = scratch();
-        let dockerfile = format!("{folder}/Dockerfile");
-        let built = format!("target/{}/release", platform().1);
-        for folder in [folder, &built] {
-            fs::create_dir_all(context.path().join(folder)).expect("a folder");
-        }
-        for (from, to) in [
-            (root().join(&dockerfile), dockerfile.clone()),
-            (root().join(".dockerignore"), ".dockerignore".to_owned()),
-            (
-                programs().join(platform().1).join("release").join(program),
-                format!("{built}/{program}"),
-            ),
-        ] {
-            fs::copy(from, context.path().join(to)).expect("a file");
-        }
+    // Only what the stages without a base image need; the compiling stage pulls one.
+    let context = scratch();
+    let built = format!("target/{}/release", platform().1);
+    fs::create_dir_all(context.path().join(&built)).expect("a folder");
+    for file in ["Dockerfile", ".dockerignore"] {
+        fs::copy(root().join(file), context.path().join(file)).expect("a file");
+    }
+    for program in PROGRAMS {
+        let from = programs().join(platform().1).join("release").join(program);
+        fs::copy(from, context.path().join(&built).join(program)).expect("a program");
+    }
+    for program in PROGRAMS {
         let tag = format!("built-{program}:{TAG}");
         let args = [
             "build",
-            "--file",
-            &context.path().join(&dockerfile).display().to_string(),
+            "--target",
+            program,
             "--build-arg=PROGRAM=built",
             "--build-arg=REVISION=0123456789ab",
             &format!("--build-arg=TARGET={}", platform().1),
@@ -320,7 +314,9 @@ fn docker_alone_makes_the_same_kind_of_image_from_a_program_that_is_there() {
         let labels = &image["Config"]["Labels"];
         assert_eq!(labels["org.opencontainers.image.title"], program);
         assert_eq!(labels["org.opencontainers.image.revision"], "0123456789ab");
+        assert_eq!(labels["org.opencontainers.image.licenses"], "Apache-2.0");
         assert_eq!(image["Config"]["User"], "65532:65532");
+        assert_eq!(image["Config"]["Entrypoint"][0], format!("/{program}"));
         assert_eq!(image["RootFS"]["Layers"].as_array().map(Vec::len), Some(1));
         let mut args = vec!["run"];
         args.extend(LIMITS);
