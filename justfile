@@ -21,7 +21,7 @@ demo *options:
 # Install what the tests need, then run every test.
 test *options:
     dev/scripts/setup build prometheus pushgateway helm chromium musl docker registry shells bills
-    cargo test --workspace --no-fail-fast {{ options }}
+    dev/scripts/test {{ options }}
 
 # Formatting, lints, documentation and workflows.
 lint:

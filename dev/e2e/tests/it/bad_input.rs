@@ -34,6 +34,16 @@ const SOURCES: [(Endpoint, &str, &str); 2] = [
     (Endpoint::Cadvisor, "cadvisor", "--enable-kubelet=false"),
 ];
 
+/// Runs a check of both endpoints at the same time: most of it is waiting for rounds.
+fn of_either_source(check: impl Fn(Endpoint, &str, &str) + Sync) {
+    let check = &check;
+    std::thread::scope(|scope| {
+        for (endpoint, label, only) in SOURCES {
+            scope.spawn(move || check(endpoint, label, only));
+        }
+    });
+}
+
 fn text(hostile: Hostile) -> Effect {
     Effect::Text(hostile)
 }
@@ -91,7 +101,7 @@ fn metrics(exporter: &Exporter, cluster: &Running, cases: &[Case]) -> String {
 /// Holds each case against what comes of it, from both endpoints; and once the faults
 /// are over, every node is read again.
 fn holds(cases: &[Case], flags: &[&str]) {
-    for (endpoint, label, only) in SOURCES {
+    of_either_source(|endpoint, label, only| {
         let flags = [flags, &[only, "--enable-namespace-metrics"]].concat();
         let cluster = cluster(cases.len());
         let fault = |index: usize| {
@@ -140,7 +150,7 @@ fn holds(cases: &[Case], flags: &[&str]) {
                 ((cores - truth).abs() <= 0.03 * truth).then_some(())
             });
         }
-    }
+    });
 }
 
 #[test]
@@ -238,7 +248,7 @@ fn a_measurement_that_comes_again_keeps_the_rate_before_it() {
         .start()
         .expect("a cluster");
     let cases = [(Effect::Empty, Truth, None)];
-    for (endpoint, label, only) in SOURCES {
+    of_either_source(|endpoint, label, only| {
         let exporter = start(&cluster, 1, &[only]);
         exporter.value_of(&cpu(0));
         let asked = cluster.requests().count(endpoint);
@@ -249,7 +259,7 @@ fn a_measurement_that_comes_again_keeps_the_rate_before_it() {
             assert!(!text.contains("scrape_errors_total{"), "{label}: {text}");
             (cluster.requests().count(endpoint) >= asked + 10).then_some(())
         });
-    }
+    });
 }
 
 #[test]
@@ -265,7 +275,7 @@ fn restarts_and_reboots_publish_nothing_for_their_interval_and_no_wrong_number()
         .start()
         .expect("a cluster");
     let cases = [(Effect::Empty, Truth, None), (Effect::Empty, Truth, None)];
-    for (_, label, only) in SOURCES {
+    of_either_source(|_, label, only| {
         let exporter = start(&cluster, 2, &[only]);
         let errors = format!(
             "k8s_ai_exporter_scrape_errors_total{{node=\"node-0\",endpoint=\"{label}\",reason=\"reset_sample\"}}"
@@ -280,7 +290,7 @@ fn restarts_and_reboots_publish_nothing_for_their_interval_and_no_wrong_number()
             });
         }
         exporter.value_of(&cpu(1));
-    }
+    });
 }
 
 #[test]

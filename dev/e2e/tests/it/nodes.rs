@@ -80,6 +80,9 @@ fn all_nodes_are_read_with_four_rights_and_their_pods_in_one_list() {
             "k8s_node_memory_allocatable_bytes{{node=\"{name}\"}}"
         ));
     }
+    eventually("six rounds of five nodes", || {
+        (cluster.requests().count(Endpoint::Resource) >= 30).then_some(())
+    });
     let asked = cluster.requests();
     let pods = asked.get(Endpoint::Pods);
     for part in [
