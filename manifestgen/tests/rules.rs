@@ -276,59 +276,123 @@ fn the_agent_alert_knows_late_never_and_not_there() {
     );
 }
 
+/// `values` of a series at each of these times: one case each, which fires or not.
+fn at_each(
+    name: &'static str,
+    series: &[(&'static str, &'static str)],
+    times: &[(&'static str, bool)],
+) -> Vec<Case> {
+    let endpoint = match series[0].0.contains("cadvisor") {
+        true => "cadvisor",
+        false => "resource",
+    };
+    times
+        .iter()
+        .map(|&(at, fires)| Case {
+            name,
+            series: series.to_vec(),
+            at,
+            fires: fires.then(|| {
+                (
+                    json!({"severity": "warning", "node": "n1", "endpoint": endpoint}),
+                    vec![("$labels.endpoint", endpoint), ("$labels.node", "n1")],
+                )
+            }),
+        })
+        .collect()
+}
+
 #[test]
-fn the_error_alert_counts_failed_scrapes_only() {
+fn unreadable_nodes_alert_in_5_minutes_and_restarts_never() {
     const FAILED: &str =
         r#"k8s_ai_exporter_scrape_errors_total{node="n1",endpoint="resource",reason="timeout"}"#;
     const UP: &str = r#"k8s_ai_exporter_up{node="n1",endpoint="resource"}"#;
+    const CADVISOR: &str = r#"k8s_ai_exporter_up{node="n1",endpoint="cadvisor"}"#;
+    const NODE: &str = r#"k8s_ai_exporter_up{node="n1",endpoint="node"}"#;
     const LINE: &str = r#"k8s_ai_exporter_scrape_errors_total{node="n1",endpoint="cadvisor",reason="malformed_line"}"#;
-    check(
-        "BinbotsScrapeErrors",
-        vec![
-            Case {
-                name: "a scrape fails each minute",
-                series: vec![(FAILED, "0+1x60")],
-                at: "40m",
-                fires: Some((
-                    json!({"severity": "warning", "node": "n1", "endpoint": "resource"}),
-                    vec![("$labels.endpoint", "resource"), ("$labels.node", "n1")],
-                )),
-            },
-            Case {
-                name: "every scrape fails, and they are seldom by now",
-                series: vec![(FAILED, "1x5 2x5 3x5 4x60"), (UP, "0x60")],
-                at: "40m",
-                fires: Some((
-                    json!({"severity": "warning", "node": "n1", "endpoint": "resource"}),
-                    vec![("$labels.endpoint", "resource"), ("$labels.node", "n1")],
-                )),
-            },
-            Case {
-                name: "one scrape failed among many that did not",
-                series: vec![(FAILED, "0x30 1x60"), (UP, "1x30 0 1x60")],
-                at: "40m",
-                fires: None,
-            },
-            Case {
-                name: "lines are left out, scrapes go on",
-                series: vec![(LINE, "0+5x60")],
-                at: "40m",
-                fires: None,
-            },
-            Case {
-                name: "an hour ago it was worse",
-                series: vec![(FAILED, "0+1x20 20x60")],
-                at: "60m",
-                fires: None,
-            },
-            Case {
-                name: "nothing is known",
-                series: vec![],
-                at: "40m",
-                fires: None,
-            },
-        ],
-    );
+    let silent_from_30m = [
+        ("31m", false),
+        ("32m", false),
+        ("33m", false),
+        ("34m", false),
+        ("35m", false),
+        ("36m", false),
+        ("37m", false),
+        ("38m", false),
+        ("40m", false),
+        ("42m", false),
+        ("45m", false),
+        ("50m", false),
+    ];
+    let cases = [
+        // Failures are rarer and rarer, as the exporter backs off.
+        at_each(
+            "the node cannot be read from minute 30 on",
+            &[(UP, "1x29 0x60"), (FAILED, "0x29 1 2 2 3 3 3 4x60")],
+            &[("34m", false), ("35m", true), ("60m", true)],
+        ),
+        at_each(
+            "cAdvisor alone cannot be read",
+            &[(CADVISOR, "1x29 0x60")],
+            &[("34m", false), ("35m", true), ("60m", true)],
+        ),
+        at_each(
+            "a node that was never read",
+            &[(UP, "0x60")],
+            &[("4m", false), ("5m", true)],
+        ),
+        at_each(
+            "the API server restarts within two minutes",
+            &[(UP, "1x29 0x1 1x60"), (FAILED, "0x29 4 8x60")],
+            &silent_from_30m,
+        ),
+        at_each(
+            "the API server restarts, and the exporter returns late",
+            &[(UP, "1x29 0x3 1x60"), (FAILED, "0x29 3 6 7 8x60")],
+            &silent_from_30m,
+        ),
+        at_each(
+            "three API servers are replaced, one every ten minutes",
+            &[
+                (UP, "1x9 0x1 1x7 0x1 1x7 0x1 1x60"),
+                (FAILED, "0x9 3 5x8 8 10x8 13 15x60"),
+            ],
+            &silent_from_30m,
+        ),
+        at_each(
+            "every other scrape fails from minute 30 on",
+            &[
+                (
+                    UP,
+                    "1x29 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 1x30",
+                ),
+                (FAILED, "0x29 1+1x30 31x30"),
+            ],
+            &[("34m", false), ("45m", true), ("60m", true), ("75m", false)],
+        ),
+        at_each(
+            "one scrape failed among many that did not",
+            &[(FAILED, "0x30 1x60"), (UP, "1x30 0 1x60")],
+            &silent_from_30m,
+        ),
+        // It is asked every five minutes, and again half a minute after a failure.
+        at_each(
+            "the node object is not read once",
+            &[(NODE, "1x29 0x6 1x60")],
+            &silent_from_30m,
+        ),
+        at_each(
+            "lines are left out, scrapes go on",
+            &[(LINE, "0+5x60")],
+            &[("40m", false)],
+        ),
+        at_each(
+            "an hour ago it was worse",
+            &[(FAILED, "0+1x20 20x60")],
+            &[("60m", false)],
+        ),
+    ];
+    check("BinbotsScrapeErrors", cases.into_iter().flatten().collect());
 }
 
 #[test]

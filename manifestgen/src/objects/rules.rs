@@ -1,7 +1,7 @@
 //! Recording rules and alerts. Thresholds come from the values, names from
 //! `contract`; each alert's runbook is the anchor of its name in lower case.
 
-use contract::{ExporterMode, Reason, label, report, series};
+use contract::{Endpoint, ExporterMode, Reason, label, report, series};
 use serde_json::Value;
 
 use super::exporter::is_scraped;
@@ -167,31 +167,42 @@ fn health(values: &Values) -> Vec<Draft> {
         .draft(),
         Alert {
             name: "BinbotsScrapeErrors",
-            // An endpoint that never answers is asked ever more seldom, up to once in
-            // five minutes, and its errors may stay under the threshold.
+            // Usage is read each round, so a hold of five minutes is ten failures. The
+            // other endpoints are asked every few minutes and need a longer window.
+            // Errors count if they recur: those of an API server that restarts within
+            // five minutes are in both short windows for less than the hold.
             pattern: format!(
-                "sum by ({node}, {endpoint}) (\n  \
-                 increase({errors}{{{reason}!~\"{partial}\"}}[15m])\n\
-                 ) > {{}}\n\
+                "max by ({pair}) ({up}{{{endpoint}=~\"{resource}|{cadvisor}\"}}) == 0\n\
                  or\n\
-                 max by ({node}, {endpoint}) (max_over_time({up}[15m])) == 0",
-                node = label::NODE,
+                 max by ({pair}) (max_over_time({up}[10m])) == 0\n\
+                 or\n\
+                 sum by ({pair}) (increase({errors}[15m])) > {{}}\n\
+                 and\n\
+                 sum by ({pair}) (increase({errors}[5m])) > 0\n\
+                 and\n\
+                 sum by ({pair}) (increase({errors}[5m] offset 5m)) > 0",
+                pair = format_args!("{}, {}", label::NODE, label::ENDPOINT),
                 endpoint = label::ENDPOINT,
-                reason = label::REASON,
-                errors = series::SCRAPE_ERRORS.name,
+                resource = Endpoint::Resource.label(),
+                cadvisor = Endpoint::Cadvisor.label(),
                 up = series::UP.name,
-                partial = partial_reasons(),
+                errors = format_args!(
+                    "{}{{{}!~\"{}\"}}",
+                    series::SCRAPE_ERRORS.name,
+                    label::REASON,
+                    partial_reasons()
+                ),
             ),
             parts: vec![(
                 rule.scrape_errors_threshold.to_string(),
                 Expr::Int("prometheusRule.scrapeErrorsThreshold"),
             )],
-            hold: ("10m".to_owned(), None),
+            hold: ("5m".to_owned(), None),
             severity: "warning",
             summary: "The exporter keeps failing to read node {{ $labels.node }}.",
-            description: "Scrapes of {{ $labels.endpoint }} fail on node {{ $labels.node }}: more \
-                          than the threshold in 15 minutes, or each of them; the label reason of \
-                          k8s_ai_exporter_scrape_errors_total says why.",
+            description: "Scrapes of {{ $labels.endpoint }} fail on node {{ $labels.node }}: each \
+                          of them for 5 minutes, or more than the threshold in 15 minutes; the \
+                          label reason of k8s_ai_exporter_scrape_errors_total says why.",
             when: Some(Condition::Value("prometheusRule.alerts.scrapeErrors")),
             runbook: &rule.runbook_url,
         }
