@@ -23,6 +23,11 @@ use crate::window::Window;
 const STALE_SECONDS: u64 = 300;
 const STALE_STEPS: u64 = 3;
 
+/// The age of the newest point, in seconds, up to which it is a base for a forecast.
+pub fn stale_after(step: u64) -> u64 {
+    STALE_SECONDS.max(STALE_STEPS * step)
+}
+
 /// What nodes are judged by, beside what was measured of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Basis<'a> {
@@ -126,6 +131,7 @@ struct Node {
 /// What is known of one resource of a node.
 struct Known {
     history: Vec<Point>,
+    sample_age_seconds: Option<u64>,
     allocatable: Option<f64>,
     capacity: Option<f64>,
 }
@@ -138,6 +144,7 @@ impl Known {
                 .remove(node)
                 .unwrap_or_default()
                 .into_points(),
+            sample_age_seconds: measured.ages.get(node).copied(),
             allocatable: measured.allocatable.get(node).copied(),
             capacity: measured.capacity.get(node).copied(),
         }
@@ -209,14 +216,14 @@ fn assess_resource(
     let window = basis.window;
     let Known {
         history,
+        sample_age_seconds,
         allocatable,
         capacity,
     } = known;
     // Capacity is never below allocatable; if it is said to be, it is the odd one.
     let ceiling = capacity.map(|c| c.max(allocatable.unwrap_or(c)));
     let points = history.as_slice();
-    let oldest_useful =
-        window.past.end.unix() - STALE_SECONDS.max(STALE_STEPS * window.past.step) as i64;
+    let oldest_useful = window.past.end.unix() - stale_after(window.past.step) as i64;
     let (result, presence) = match points.last() {
         None => (Err(Outlook::NoData), Presence::Absent),
         Some(newest) if newest.at.unix() < oldest_useful => {
@@ -245,6 +252,7 @@ fn assess_resource(
         points: history.len(),
         points_expected: window.past.count(),
         history,
+        sample_age_seconds,
         model: None,
         backtest: None,
         candidates: Vec::new(),

@@ -1,13 +1,15 @@
 //! A backend as a source of points: answers folded as they stream, for the nodes of one
 //! shard.
 
+use std::collections::BTreeMap;
 use std::mem::take;
 
 use contract::label;
 use promql::{Consumer, Labels, Prometheus, QueryError, Sample};
-use quantity::TimeGrid;
+use quantity::{TimeGrid, Timestamp};
 use shard::Shard;
 
+use crate::age::newest_samples;
 use crate::source::{Answer, Collector, LabelNames, Row, Source, Table};
 
 /// A backend of which the nodes of one shard are of interest.
@@ -47,6 +49,10 @@ impl Source for Backend {
             remarks,
             ..rows.table
         })
+    }
+
+    fn sampled_at(&self, query: &str, at: Timestamp, back: u64) -> Option<BTreeMap<String, f64>> {
+        newest_samples(&self.prometheus, query, at, Some(back)).ok()
     }
 }
 
@@ -156,7 +162,6 @@ mod tests {
     use crate::series::tests::series;
     use crate::source::Rejected;
     use promql::{Remarks, ResultType, answer::read};
-    use quantity::Timestamp;
 
     const START: i64 = 1_795_331_340;
 

@@ -19,6 +19,8 @@ use crate::window::Window;
 pub struct Measured {
     /// Usage over the window, in cores or bytes.
     pub usage: BTreeMap<String, Series>,
+    /// Age of the newest sample, in seconds, of nodes where it is not current.
+    pub ages: BTreeMap<String, u64>,
     /// What pods may use of the node; above 0.
     pub allocatable: BTreeMap<String, f64>,
     /// What the node has; above 0.

@@ -20,6 +20,7 @@ pub fn evidence(report: &ResourceReport, window: &Window) -> Vec<String> {
         lines.push(expected(report, forecast));
         lines.push(time_to_limit(forecast));
     }
+    lines.extend(report.old_sample());
     lines.extend(report.recommendation.changed_from.map(change));
     lines.push(format!(
         "{} of {} points expected, one every {} over {}",
@@ -171,6 +172,7 @@ mod tests {
             points: 119,
             points_expected: 121,
             history: Vec::new(),
+            sample_age_seconds: None,
             model: Some("theil_sen"),
             backtest: Some(BacktestReport {
                 folds: 4,
@@ -262,6 +264,15 @@ mod tests {
         ] {
             assert_eq!(lines(&report).lines().nth(2), Some(line));
         }
+    }
+
+    #[test]
+    fn an_old_sample_is_told() {
+        let old = ResourceReport {
+            sample_age_seconds: Some(97),
+            ..report(2.0, 2.5, 2.0, None)
+        };
+        assert_eq!(lines(&old).lines().nth(3), Some("last sample 97s old"));
     }
 
     #[test]

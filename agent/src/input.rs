@@ -286,6 +286,11 @@ impl Source for Recording {
         });
         Ok(table)
     }
+
+    /// Saved answers to range queries hold points only.
+    fn sampled_at(&self, _: &str, _: Timestamp, _: u64) -> Option<BTreeMap<String, f64>> {
+        None
+    }
 }
 
 impl Recording {

@@ -17,6 +17,7 @@
 //! Out of scope: scraping, storing, changing anything in the cluster.
 
 pub mod action;
+pub mod age;
 pub mod args;
 pub mod assess;
 pub mod backend;

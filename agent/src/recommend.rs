@@ -6,7 +6,7 @@
 
 use forecast::{Forecast, MIN_POINTS, Prediction, TooFewPoints};
 use quantity::{Bytes, Cores, Timestamp};
-pub use quantity::{interval, percent};
+pub use quantity::{age, interval, percent};
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Severity};

@@ -24,7 +24,7 @@ use crate::report::{Report, ShardReport, Style};
 use crate::sink::Delivery;
 use crate::source::Source;
 use crate::window::Window;
-use crate::{previous, whole_file};
+use crate::{age, previous, whole_file};
 
 /// Asks for the points as of now and judges them. Without a `memory` of the report
 /// before, whatever remembers it is asked.
@@ -36,8 +36,21 @@ pub(crate) fn report(
     memory: Option<&Previous>,
 ) -> Result<(Report, Exit), UnusableFile> {
     let started = Instant::now();
-    let (source, window) = open(config, Timestamp::from(SystemTime::now()))?;
-    let mut measurements = collect(source.as_ref(), &config.backend.queries, &window);
+    let Opened {
+        source,
+        window,
+        at,
+        interval,
+    } = open(config, Timestamp::from(SystemTime::now()))?;
+    let queries = &config.backend.queries;
+    let mut measurements = collect(source.as_ref(), queries, &window);
+    age::measure(
+        source.as_ref(),
+        queries,
+        &window,
+        (at, interval),
+        &mut measurements,
+    );
     let refused = measurements.usage_query_failed;
     let recalled = match memory {
         Some(_) => None,
@@ -73,28 +86,41 @@ pub(crate) fn report(
     Ok((report, exit))
 }
 
+/// A source of points, and the time that a report from it is about.
+struct Opened {
+    source: Box<dyn Source>,
+    /// The window to ask for.
+    window: Window,
+    /// The time of the report: its window ends on the last step before.
+    at: Timestamp,
+    /// Seconds between two samples of a series, if known.
+    interval: Option<u64>,
+}
+
 /// Opens the source of the points, reading the files that `config` names, and finds the
 /// window: without a step it depends on the time between samples.
 ///
 /// # Errors
 /// When a file is invalid. A backend that cannot be reached is no error yet.
-fn open(config: &Config, now: Timestamp) -> Result<(Box<dyn Source>, Window), UnusableFile> {
+fn open(config: &Config, now: Timestamp) -> Result<Opened, UnusableFile> {
     let queries = &config.backend.queries;
     if !config.inputs.is_empty() {
         let recording = Recording::read(&config.inputs, config.shard)?;
         let window = recording.window(&config.time, queries, now)?;
-        return Ok((Box::new(recording), window));
+        return Ok(Opened {
+            source: Box::new(recording),
+            window,
+            at: config.time.at.unwrap_or(window.past.end),
+            interval: None,
+        });
     }
     let prometheus = Prometheus::new(client(&config.backend)?, config.backend.deadline);
     let at = config.time.at.unwrap_or(now);
-    let interval = match config.time.step {
-        Some(_) => None,
-        // A backend that cannot answer says why when the points are asked for.
-        None => prometheus
-            .sample_times(&queries.cpu, at)
-            .ok()
-            .and_then(|times| sampling::interval(&times)),
-    };
+    // A backend that cannot answer says why when the points are asked for.
+    let interval = prometheus
+        .sample_times(&queries.cpu, at)
+        .ok()
+        .and_then(|times| sampling::interval(&times));
     let spans = config
         .time
         .lookback
@@ -107,7 +133,12 @@ fn open(config: &Config, now: Timestamp) -> Result<(Box<dyn Source>, Window), Un
         })
         .expect("a lookback is set for a backend, and was checked with the other lengths");
     let backend = Backend::new(prometheus, config.shard);
-    Ok((Box::new(backend), spans.ending_at(at)))
+    Ok(Opened {
+        source: Box::new(backend),
+        window: spans.ending_at(at),
+        at,
+        interval,
+    })
 }
 
 /// From what the view of the fleet is to be drawn.

@@ -30,6 +30,11 @@ pub trait Source {
         grid: &TimeGrid,
         names: LabelNames,
     ) -> Result<Table, QueryError>;
+
+    /// Returns when the newest sample of each node behind `query` was taken, in Unix
+    /// seconds, of those in the `back` seconds before `at`; `None` if the source cannot
+    /// say.
+    fn sampled_at(&self, query: &str, at: Timestamp, back: u64) -> Option<BTreeMap<String, f64>>;
 }
 
 /// A complete answer, by node.

@@ -11,7 +11,7 @@ use std::fmt::{Display, Write};
 use super::text::printable;
 use super::{NodeReport, Report, ResourceReport};
 
-const HEADER: &str = "node,node_action,node_severity,resource,action,severity,reason,message,unit,points,points_expected,model,now,mean,max,upper,interval_level,allocatable,capacity,seconds_to_limit,seconds_to_limit_earliest,seconds_to_limit_latest,backtest_folds,backtest_horizon_seconds,backtest_mase,backtest_naive_mase,backtest_coverage,decided_by,decided_share,decided_line,decided_held,changed_from,removable,generated_at,window_start,window_end,horizon_seconds";
+const HEADER: &str = "node,node_action,node_severity,resource,action,severity,reason,message,unit,points,points_expected,model,now,mean,max,upper,interval_level,allocatable,capacity,seconds_to_limit,seconds_to_limit_earliest,seconds_to_limit_latest,backtest_folds,backtest_horizon_seconds,backtest_mase,backtest_naive_mase,backtest_coverage,decided_by,decided_share,decided_line,decided_held,changed_from,removable,generated_at,window_start,window_end,horizon_seconds,sample_age_seconds";
 
 /// The report as CSV with CRLF line ends and a header.
 pub fn render(report: &Report) -> String {
@@ -72,6 +72,7 @@ fn row(report: &Report, node: &NodeReport, resource: &ResourceReport) -> Row {
     row.known(window.start);
     row.known(window.end);
     row.known(window.horizon_seconds);
+    row.maybe(resource.sample_age_seconds);
     row
 }
 
@@ -200,6 +201,7 @@ mod tests {
         window_start=2026-11-22T05:13:00Z
         window_end=2026-11-22T07:13:00Z
         horizon_seconds=1800
+        sample_age_seconds=97
         ");
         insta::assert_snapshot!(of(3), @r"
         node=young
@@ -239,6 +241,7 @@ mod tests {
         window_start=2026-11-22T05:13:00Z
         window_end=2026-11-22T07:13:00Z
         horizon_seconds=1800
+        sample_age_seconds=
         ");
     }
 

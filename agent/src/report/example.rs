@@ -29,7 +29,10 @@ pub(crate) fn report() -> Report {
     let cpu = |from, to, size| busy(Resource::Cpu, from, to, size);
     let memory = |from, to, size| busy(Resource::Memory, gib(from), gib(to), gib(size));
     let nodes = vec![
-        node("busy", [cpu(2.0, 2.4, 4.0), memory(6.0, 8.2, 7.9)]),
+        node(
+            "busy",
+            [cpu(2.0, 2.4, 4.0), sampled_ago(97, memory(6.0, 8.2, 7.9))],
+        ),
         node(HOSTILE, [cpu(3.0, 3.5, 4.0), memory(4.0, 4.1, 8.0)]),
         node("idle", [cpu(0.2, 0.3, 8.0), memory(1.0, 1.0, 16.0)]),
         node("calm", [cpu(2.0, 2.0, 4.0), memory(4.0, 4.0, 8.0)]),
@@ -184,6 +187,7 @@ fn busy(resource: Resource, from: f64, to: f64, size: f64) -> ResourceReport {
         points: history.len(),
         points_expected: history.len(),
         history,
+        sample_age_seconds: None,
         model: Some("theil_sen"),
         backtest: Some(BacktestReport {
             folds: 3,
@@ -234,6 +238,13 @@ fn busy(resource: Resource, from: f64, to: f64, size: f64) -> ResourceReport {
             format!("decided by {}", resource.display(max)),
             "25 of 25 points expected".to_owned(),
         ],
+    }
+}
+
+fn sampled_ago(seconds: u64, report: ResourceReport) -> ResourceReport {
+    ResourceReport {
+        sample_age_seconds: Some(seconds),
+        ..report
     }
 }
 

@@ -8,7 +8,7 @@
 use std::fmt::{self, Write};
 
 use super::fleet::Basis;
-use super::summary::{candidates, summary, time_to_limit};
+use super::summary::{candidates, now, summary, time_to_limit};
 use super::text::printable;
 use super::{NodeReport, Report, ResourceReport, Style};
 use crate::action::Action;
@@ -106,18 +106,21 @@ fn state(node: &NodeReport) -> String {
 /// `50% → 60% of 4.00 cores`.
 fn now_and_max(report: &ResourceReport) -> Option<String> {
     let forecast = report.forecast.as_ref()?;
-    let now = report.history.last()?.value;
+    let resource = report.resource;
     Some(match report.allocatable {
-        Some(allocatable) => format!(
-            "{} → {} of {}",
-            percent(now / allocatable),
-            percent(forecast.max / allocatable),
-            report.resource.display(allocatable)
-        ),
+        Some(allocatable) => {
+            let share = |amount| percent(amount / allocatable);
+            format!(
+                "{} → {} of {}",
+                now(report, share)?,
+                share(forecast.max),
+                resource.display(allocatable)
+            )
+        }
         None => format!(
             "{} → {}",
-            report.resource.display(now),
-            report.resource.display(forecast.max)
+            now(report, |amount| resource.display(amount))?,
+            resource.display(forecast.max)
         ),
     })
 }
@@ -222,7 +225,7 @@ mod tests {
 
         | | Node | What to do | CPU now → max | Memory now → max | Limit in |
         |---|---|---|--:|--:|--:|
-        | **critical** (was warning) | <code>busy</code> | scale up or move pods | 50% → 60% of 4.00 cores | 75.9% → 103.8% of 7.90 GiB | 30m |
+        | **critical** (was warning) | <code>busy</code> | scale up or move pods | 50% → 60% of 4.00 cores | 75.9% (97s ago) → 103.8% of 7.90 GiB | 30m |
         | healthy | <code>calm</code> | – | 50% → 50% of 4.00 cores | 50% → 50% of 8.00 GiB | – |
         | unknown | <code>young</code> | insufficient data | – | – | – |
 

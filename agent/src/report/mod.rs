@@ -27,7 +27,7 @@ use self::fleet::FleetReport;
 use crate::action::{Action, Severity};
 use crate::exit::Exit;
 use crate::hysteresis::{Thresholds, Verdict};
-use crate::recommend::{Recommendation, Resource};
+use crate::recommend::{Recommendation, Resource, age};
 use crate::window::Window;
 use shard::Shard;
 
@@ -166,6 +166,9 @@ pub struct ResourceReport {
     /// The points of the window, for drawing; not part of the JSON form.
     #[serde(skip)]
     pub history: Vec<Point>,
+    /// Age of the newest sample, where it is older than two sampling intervals; `None`
+    /// where it is current, or where there is none.
+    pub sample_age_seconds: Option<u64>,
     /// Model behind the forecast.
     pub model: Option<&'static str>,
     /// How the model would have done so far, if that can be said.
@@ -182,6 +185,14 @@ pub struct ResourceReport {
     pub recommendation: Recommendation,
     /// Why, one fact a line, the decisive one first.
     pub evidence: Vec<String>,
+}
+
+impl ResourceReport {
+    /// `last sample 97s old`, where the newest sample is not current.
+    pub fn old_sample(&self) -> Option<String> {
+        let seconds = self.sample_age_seconds?;
+        Some(format!("last sample {} old", age(seconds)))
+    }
 }
 
 /// What is ahead of one resource.

@@ -2,7 +2,7 @@
 
 use super::{CandidateReport, NodeReport, Report, ResourceReport};
 use crate::action::{Action, Severity};
-use crate::recommend::interval;
+use crate::recommend::{age, interval};
 
 /// The report in one line: `3 nodes: 1 critical, 2 healthy`, and whether anything
 /// is missing.
@@ -52,6 +52,16 @@ pub fn counts(report: &Report) -> [(usize, &'static str); 5] {
             "unknown",
         ),
     ]
+}
+
+/// The newest value, as `amount` writes it, with its age where it is not current:
+/// `17.4% (97s ago)`.
+pub fn now(report: &ResourceReport, amount: impl Fn(f64) -> String) -> Option<String> {
+    let now = amount(report.history.last()?.value);
+    Some(match report.sample_age_seconds {
+        Some(seconds) => format!("{now} ({} ago)", age(seconds)),
+        None => now,
+    })
 }
 
 /// When the forecast reaches allocatable: `18m30s`; in brackets where only the

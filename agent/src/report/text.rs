@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write};
 
-use super::summary::{candidates, summary, time_to_limit};
+use super::summary::{candidates, now, summary, time_to_limit};
 use super::{NodeReport, Report, ResourceReport, Style};
 use crate::action::{Action, Severity};
 use crate::recommend::{interval, percent};
@@ -46,10 +46,7 @@ fn cells(report: &ResourceReport) -> Option<[String; 7]> {
     let allocatable = report.allocatable?;
     let share = |amount: f64| percent(amount / allocatable);
     Some([
-        report
-            .history
-            .last()
-            .map_or("-".to_owned(), |p| share(p.value)),
+        now(report, share).unwrap_or("-".to_owned()),
         share(forecast.mean),
         share(forecast.max),
         share(forecast.upper),
@@ -290,29 +287,29 @@ mod tests {
         Shares are of allocatable. Upper is the end of the 80% interval; a limit in
         brackets is reached only there.
 
-                    NOW   MEAN     MAX   UPPER  ALLOCATABLE  LIMIT IN  POINTS
+                              NOW   MEAN     MAX   UPPER  ALLOCATABLE  LIMIT IN  POINTS
 
         critical  busy: scale up or move pods (was warning)
-          cpu       50%  55.8%     60%     66%   4.00 cores         -   25/25
-          memory  75.9%  92.2%  103.8%  114.2%     7.90 GiB       30m   25/25
+          cpu                 50%  55.8%     60%     66%   4.00 cores         -   25/25
+          memory  75.9% (97s ago)  92.2%  103.8%  114.2%     7.90 GiB       30m   25/25
             decided by 8.20 GiB
             25 of 25 points expected
 
         warning   =1|<b onclick="x">&`\n[31m,'*_{}: scale up or move pods
-          cpu       75%  82.3%   87.5%   96.3%   4.00 cores         -   25/25
+          cpu                 75%  82.3%   87.5%   96.3%   4.00 cores         -   25/25
             decided by 3.50 cores
             25 of 25 points expected
-          memory    50%  50.7%   51.3%   56.4%     8.00 GiB         -   25/25
+          memory              50%  50.7%   51.3%   56.4%     8.00 GiB         -   25/25
 
         info      idle: consolidate or scale down
-          cpu      2.5%   3.2%    3.8%    4.1%   8.00 cores         -   25/25
+          cpu                2.5%   3.2%    3.8%    4.1%   8.00 cores         -   25/25
             decided by 0.30 cores
-          memory   6.3%   6.3%    6.3%    6.9%    16.00 GiB         -   25/25
+          memory             6.3%   6.3%    6.3%    6.9%    16.00 GiB         -   25/25
             decided by 1.00 GiB
 
         healthy   calm
-          cpu       50%    50%     50%     55%   4.00 cores         -   25/25
-          memory    50%    50%     50%     55%     8.00 GiB         -   25/25
+          cpu                 50%    50%     50%     55%   4.00 cores         -   25/25
+          memory              50%    50%     50%     55%     8.00 GiB         -   25/25
 
         unknown   gone
           cpu     no sample since 2026-11-22T05:23:20Z: the node has gone, or is no

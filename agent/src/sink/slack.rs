@@ -171,6 +171,9 @@ fn section(node: &NodeReport) -> String {
             before(*changed_from),
             cut(message, MAX_SENTENCE_CHARS, Form::Mrkdwn)
         );
+        if let Some(old) = resource.old_sample() {
+            text += &format!(" ({old})");
+        }
     }
     text
 }
@@ -263,6 +266,7 @@ mod tests {
             "{}",
             texts[1]
         );
+        assert!(texts[1].ends_with(" (last sample 97s old)"), "{}", texts[1]);
         assert!(
             texts[2].starts_with("*=1|&lt;b onclick=\"x\"&gt;&amp;`"),
             "{}",
@@ -296,7 +300,7 @@ mod tests {
             (short.clone(), 1, 1),
             (short.clone(), 47, 47),
             (short, 5_000, 47),
-            (long, 5_000, 6),
+            (long, 5_000, 5),
         ] {
             report.nodes = vec![report.nodes[0].clone(); count];
             report.errors = vec!["&".repeat(10_000); 100];

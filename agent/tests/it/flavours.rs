@@ -271,8 +271,13 @@ fn secrets_of_no_use_exit_2_before_anybody_is_asked_and_are_not_repeated() {
     assert_eq!(backend.queries().len(), 0);
 }
 
-/// A Prometheus whose samples are `gap` seconds apart.
+/// A Prometheus whose samples are `gap` seconds apart, the newest as old as that.
 fn sampled_every(gap: i64) -> Backend {
+    sampled(gap, gap)
+}
+
+/// A Prometheus whose samples are `gap` seconds apart, the newest `age` seconds old.
+fn sampled(gap: i64, age: i64) -> Backend {
     Backend::start_whole(move |query| {
         if query.is_range() {
             return Answer::json(
@@ -295,6 +300,11 @@ fn sampled_every(gap: i64) -> Backend {
                     samples.join(",")
                 )
             }
+            times if times.starts_with("max by (node) (timestamp(") => format!(
+                r#"{{"status":"success","data":{{"resultType":"vector","result":[{{"metric":{{"node":"n"}},"value":[{},"{}"]}}]}}}}"#,
+                query.end,
+                query.end - age
+            ),
             other => panic!("{other}"),
         };
         Answer::json("200 OK", &body)
@@ -340,6 +350,9 @@ fn the_step_follows_the_time_between_samples_unless_it_is_given() {
 #[test]
 fn an_expression_has_no_time_between_samples_to_ask_for() {
     let backend = Backend::start_whole(|query| {
+        if query.query.starts_with("max by (node) (timestamp(") {
+            return Answer::new("404 Not Found", "Content-Type: text/plain\r\n", "");
+        }
         assert!(query.is_range(), "{query:?}");
         Answer::json(
             "200 OK",
@@ -375,6 +388,45 @@ fn a_report_as_of_then_asks_about_then() {
         };
         assert_eq!(query.end, end, "{query:?}");
     }
+}
+
+#[test]
+fn samples_older_than_two_intervals_show_their_age() {
+    let report = |gap, age, format: &str, flags: &[&str]| {
+        let backend = sampled(gap, age);
+        let url = format!("--prometheus-url={}", backend.url);
+        let args = [
+            &[&url, "--format", format, "--at=2026-11-22T07:13:08Z"],
+            flags,
+        ]
+        .concat();
+        let ended = run(&args);
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        ended.out
+    };
+    for (format, words) in [
+        ("text", "  cpu     50% (97s ago)   50%"),
+        ("markdown", "| 50% (97s ago) → 50% of 4.00 cores |"),
+        ("html", "now 50% (97s ago), "),
+        ("html", ">last sample 97s old<"),
+        ("csv", ",1800,97\r\n"),
+        ("json", "\"sample_age_seconds\": 97,"),
+        ("json", "\"last sample 97s old\""),
+    ] {
+        let old = report(30, 97, format, &[]);
+        assert!(old.contains(words), "{format}: {words}\n{old}");
+        // The same points, sampled in time.
+        for (gap, age) in [(30, 60), (60, 97)] {
+            let current = report(gap, age, format, &[]);
+            assert!(!current.contains(words), "{format}: {words}\n{current}");
+        }
+    }
+    // The interval counts, whatever the step.
+    let old = report(30, 97, "json", &["--step=5m"]);
+    assert_eq!(
+        json(&old)["nodes"][0]["resources"][0]["sample_age_seconds"],
+        97
+    );
 }
 
 #[test]

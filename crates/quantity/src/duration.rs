@@ -76,9 +76,33 @@ impl fmt::Display for Interval {
     }
 }
 
+/// Returns an age in one unit, as kubectl writes it: `97s`, `5m`, `3h`.
+pub fn age(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        _ => format!("{}h", seconds / 3_600),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_age_has_one_unit() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (97, "97s"),
+            (119, "119s"),
+            (120, "2m"),
+            (7_199, "119m"),
+            (7_200, "2h"),
+            (100_000, "27h"),
+        ] {
+            assert_eq!(age(seconds), text);
+        }
+    }
 
     #[test]
     fn the_forms_that_people_write_are_read() {

@@ -10,7 +10,7 @@ mod grid;
 mod kubernetes;
 mod timestamp;
 
-pub use duration::{Interval, interval, parse_duration};
+pub use duration::{Interval, age, interval, parse_duration};
 pub use grid::TimeGrid;
 pub use kubernetes::parse_quantity;
 pub use timestamp::{Timestamp, parse_time};

@@ -1,6 +1,7 @@
 //! A resource as one bar of the overview: how much of allocatable is used, will be,
 //! and may be.
 
+use super::super::summary::now;
 use crate::recommend::percent;
 use crate::report::{Report, ResourceReport};
 
@@ -60,16 +61,16 @@ impl Bar {
     pub(super) fn new(resource: &ResourceReport, extent: f64) -> Option<Self> {
         let forecast = resource.forecast.as_ref()?;
         let allocatable = resource.allocatable?;
-        let now = resource.history.last()?.value / allocatable;
+        let newest = resource.history.last()?.value / allocatable;
         let (max, upper) = (forecast.max / allocatable, forecast.upper / allocatable);
         Some(Self {
-            now: along(now, extent),
+            now: along(newest, extent),
             max: along(max, extent),
             upper: along(upper, extent),
             value: percent(max),
             description: format!(
                 "now {}, forecast up to {}, upper end of its interval {} of allocatable",
-                percent(now),
+                now(resource, |amount| percent(amount / allocatable))?,
                 percent(max),
                 percent(upper)
             ),

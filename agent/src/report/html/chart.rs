@@ -6,7 +6,7 @@ use quantity::Timestamp;
 
 use super::axis;
 use super::path::{FULL, Place, band, lines, thin};
-use crate::recommend::{Resource, interval, percent};
+use crate::recommend::{Resource, age, interval, percent};
 use crate::report::{PredictionReport, Report, ResourceReport};
 
 /// Share of the width that is left to the forecast, however short it is beside the
@@ -302,7 +302,11 @@ fn description(report: &Report, resource: &ResourceReport) -> String {
         interval(window.end.since(window.start) as u64)
     );
     if let Some(newest) = resource.history.last() {
-        text.push_str(&format!(", at the end {}", amount(newest.value)));
+        let when = match resource.sample_age_seconds {
+            Some(seconds) => format!("{} ago", age(seconds)),
+            None => "at the end".to_owned(),
+        };
+        text.push_str(&format!(", {when} {}", amount(newest.value)));
     }
     if let Some(forecast) = &resource.forecast {
         text.push_str(&format!(
@@ -357,7 +361,7 @@ mod tests {
         assert_eq!(chart.horizon, "+30m");
         assert_eq!(
             chart.description,
-            "The last 2h, at the end 6.00 GiB; the next 30m: up to 8.20 GiB, upper end of the interval 9.02 GiB; allocatable 7.90 GiB"
+            "The last 2h, 97s ago 6.00 GiB; the next 30m: up to 8.20 GiB, upper end of the interval 9.02 GiB; allocatable 7.90 GiB"
         );
     }
 

@@ -270,6 +270,13 @@ mod tests {
     }
 
     #[test]
+    fn the_overview_tells_the_age_of_an_old_sample() {
+        let html = render(&report_of(&["busy", "calm"]));
+        assert_eq!(html.matches("now 75.9% (97s ago), ").count(), 1);
+        assert_eq!(html.matches(">last sample 97s old</span>").count(), 1);
+    }
+
+    #[test]
     fn a_report_without_nodes_is_a_page_all_the_same() {
         let html = render(&report_of(&[]));
         assert!(html.contains("<h1>No nodes</h1>"));

@@ -28,6 +28,8 @@ pub(super) struct Meter {
     pub(super) name: &'static str,
     pub(super) state: &'static str,
     pub(super) bar: Option<Bar>,
+    /// How old the value now is, if it is not current.
+    pub(super) old: Option<String>,
     /// Why there is no bar, in a word or two.
     pub(super) short: &'static str,
 }
@@ -77,6 +79,7 @@ impl Row {
             name: chart::name(resource.resource),
             state: resource.recommendation.verdict().state(),
             bar: Bar::new(resource, extent),
+            old: resource.old_sample(),
             short: match resource.recommendation.reason {
                 Some(Reason::NoData) => "no data",
                 Some(Reason::Stale) => "no recent data",

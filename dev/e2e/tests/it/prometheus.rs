@@ -75,6 +75,57 @@ fn prometheus_scrapes_the_exporter_and_the_agent_finds_the_same_in_either() {
         };
         assert_eq!(action, expected, "{node} {resource}");
     }
+
+    // Without the exporter the series end, and what they said is not called current.
+    let ages = |report: &Value| -> Vec<Option<u64>> {
+        let nodes = report["nodes"].as_array().expect("nodes").iter();
+        nodes
+            .flat_map(|node| node["resources"].as_array().expect("resources"))
+            .map(|resource| resource["sample_age_seconds"].as_u64())
+            .collect()
+    };
+    drop(exporter);
+    let old = eventually("old samples", || {
+        let report = report(&prometheus.url, &flags);
+        ages(&report).iter().all(Option::is_some).then_some(report)
+    });
+    assert!(ages(&old).iter().all(|age| *age > Some(2)), "{old:#}");
+}
+
+#[test]
+fn the_report_shows_how_old_the_newest_sample_is() {
+    let newest = unix_seconds() / 60 * 60 - 97;
+    let mut openmetrics = String::new();
+    for (name, value) in [
+        ("k8s_node_cpu_usage_cores", 1_u64),
+        ("k8s_node_memory_usage_bytes", 1 << 30),
+        ("k8s_node_cpu_allocatable_cores", 4),
+        ("k8s_node_memory_allocatable_bytes", 4 << 30),
+    ] {
+        let _ = writeln!(openmetrics, "# TYPE {name} gauge");
+        for age in (0..240).rev().map(|k| k * 30) {
+            let _ = writeln!(openmetrics, "{name}{{node=\"a\"}} {value} {}", newest - age);
+        }
+    }
+    let prometheus = Prometheus::holding(&openmetrics);
+    for (age, query, words) in [
+        (97, "k8s_node_cpu_usage_cores", "cpu     25% (97s ago)  "),
+        (60, "k8s_node_cpu_usage_cores", "cpu     25%  "),
+        // Samples of an expression have no time of their own.
+        (
+            97,
+            "sum by (node) (k8s_node_cpu_usage_cores)",
+            "cpu     25%  ",
+        ),
+    ] {
+        let mut agent = agent(&prometheus.url);
+        agent
+            .arg(format!("--at={}", newest + age))
+            .arg(format!("--cpu-query={query}"));
+        let (code, out, err) = run(&mut agent, "");
+        assert_eq!(code, Some(0), "{err}\n{out}");
+        assert!(out.contains(words), "{words}\n{out}");
+    }
 }
 
 #[test]
@@ -121,13 +172,11 @@ fn the_same_samples_in_prometheus_and_in_the_history_give_the_same_numbers() {
     }
     let prometheus = Prometheus::holding(&openmetrics);
 
-    let flags = ["--lookback=20s", "--forecast=10s"];
-    // The window ends at the current second; a pair that falls into two is taken again.
-    let (history, backfilled) = eventually("two reports of one window", || {
-        let history = report(&format!("http://{}", exporter.address), &flags);
-        let backfilled = report(&prometheus.url, &flags);
-        (history["window"] == backfilled["window"]).then_some((history, backfilled))
-    });
+    // As of the newest sample: later it would be old in Prometheus alone.
+    let at = format!("--at={end}");
+    let flags = ["--lookback=20s", "--forecast=10s", &at];
+    let history = report(&format!("http://{}", exporter.address), &flags);
+    let backfilled = report(&prometheus.url, &flags);
     assert_eq!(history["nodes"], backfilled["nodes"]);
     let points = history["nodes"][0]["resources"][0]["points"]
         .as_u64()
