@@ -12,9 +12,12 @@ use quantity::{TimeGrid, Timestamp};
 use shard::Shard;
 use webclient::BaseUrl;
 
+use super::exporter::{self, Trouble};
+use crate::age::newest_samples;
 use crate::args::{Backend, Config, Login, USUAL_STEP_SECONDS};
 use crate::backend::ByNode;
-use crate::series::simultaneous;
+use crate::collect::LOOK_BACK_SECONDS;
+use crate::series::{Series, simultaneous};
 use crate::source::{Answer, explain};
 use crate::window::{Spans, Window};
 
@@ -42,6 +45,10 @@ pub struct Answers {
     pub ahead_seconds: Option<f64>,
     /// The window of a report.
     pub window: Window,
+    /// The exporter's own series by node; `None` where the backend knows ranges only.
+    pub exporter: Option<Subject>,
+    /// Endpoints that the exporter fails to read, or why that is not known.
+    pub troubles: Result<Vec<Trouble>, String>,
     /// Usage and allocatable, of CPU and memory.
     pub ours: [Subject; 4],
     /// What the view of the fleet needs of kube-state-metrics; empty where the backend
@@ -80,6 +87,9 @@ pub struct Found {
     pub nodes: BTreeMap<String, u64>,
     /// How many have no label `node`.
     pub without_node: u64,
+    /// When the newest sample of each node was taken, in Unix seconds; no node whose
+    /// time is not known.
+    pub sampled: BTreeMap<String, f64>,
 }
 
 /// Several series of one node at the same time.
@@ -99,6 +109,9 @@ pub struct Depth {
     /// Whether that is only as far back as was asked.
     pub or_earlier: bool,
 }
+
+/// Name of the check of CPU usage.
+pub const CPU_USAGE: &str = "cpu usage";
 
 /// How far back is looked for the beginning of the samples, in seconds.
 const AGES: [u64; 8] = [0, HOUR, 6 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY];
@@ -179,18 +192,9 @@ fn of_ranges(
         .collect();
     let ours = queries.map(|(name, query)| {
         let answer = by_node(prometheus, &query, &window.past);
-        let found = answer.map_err(|error| explain(&error)).map(|answer| Found {
-            without_node: answer.without_node,
-            nodes: answer
-                .nodes
-                .into_iter()
-                .filter(|(_, parts)| parts.iter().any(|part| part.last().is_some()))
-                .map(|(node, parts)| {
-                    let beside = simultaneous(&parts) > 1;
-                    (node, if beside { parts.len() as u64 } else { 1 })
-                })
-                .collect(),
-        });
+        let found = answer
+            .map_err(|error| explain(&error))
+            .map(|answer| newest_of(answer, &window.past));
         Subject { name, query, found }
     });
     Ok(Answers {
@@ -198,6 +202,8 @@ fn of_ranges(
         software: None,
         ahead_seconds: None,
         window,
+        exporter: None,
+        troubles: Ok(Vec::new()),
         ours,
         kube_state: Vec::new(),
         duplicates: None,
@@ -218,6 +224,25 @@ fn by_node(prometheus: &Prometheus, query: &str, grid: &TimeGrid) -> Result<Answ
     Ok(by_node.answer)
 }
 
+/// The series of an answer that an instant query at the end of its grid would find.
+fn newest_of(answer: Answer, grid: &TimeGrid) -> Found {
+    let mut found = Found {
+        without_node: answer.without_node,
+        ..Found::default()
+    };
+    for (node, parts) in answer.nodes {
+        let newest = parts.iter().filter_map(Series::last).map(|p| p.at);
+        let Some(newest) = newest.max() else { continue };
+        if grid.end.since(newest) <= LOOK_BACK_SECONDS as f64 {
+            let beside = simultaneous(&parts) > 1;
+            let count = if beside { parts.len() as u64 } else { 1 };
+            found.nodes.insert(node.clone(), count);
+            found.sampled.insert(node, newest.unix() as f64);
+        }
+    }
+    found
+}
+
 /// The value of a sample; `None` if that is no finite number.
 fn number(sample: &VectorSample) -> Option<f64> {
     sample.value.is_finite().then_some(sample.value)
@@ -230,7 +255,7 @@ fn missing(present: &BTreeSet<Timestamp>, grid: &TimeGrid) -> BTreeSet<Timestamp
 
 fn our_queries(backend: &Backend) -> [(&'static str, String); 4] {
     [
-        ("cpu usage", backend.queries.cpu.clone()),
+        (CPU_USAGE, backend.queries.cpu.clone()),
         ("memory usage", backend.queries.memory.clone()),
         ("cpu allocatable", series::CPU_ALLOCATABLE.name.to_owned()),
         (
@@ -290,6 +315,9 @@ impl Inquiry<'_> {
             ahead_seconds,
             window,
             duplicates: self.duplicates(&ours[0]),
+            exporter: Some(self.subject(exporter::NAME, series::UP.name.to_owned())),
+            troubles: exporter::troubles(|query| self.instant(query, self.at))
+                .map_err(|error| explain(&error)),
             ours,
             kube_state: kube_state
                 .map(|(name, query)| self.subject(name, query.to_owned()))
@@ -333,6 +361,14 @@ impl Inquiry<'_> {
                     }
                     None => found.without_node += count,
                 }
+            }
+            found
+        });
+        let found = found.map(|mut found| {
+            if !found.nodes.is_empty() {
+                // A backend that cannot say leaves the ages unknown.
+                let sampled = newest_samples(self.prometheus, &query, self.at, None);
+                found.sampled = sampled.unwrap_or_default();
             }
             found
         });

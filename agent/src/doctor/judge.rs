@@ -1,17 +1,19 @@
 //! What the facts about a backend mean for reports, and what to do about it. Pure.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use contract::label;
 use forecast::{MIN_POINTS, MIN_POINTS_FOR_TREND};
 use promql::{QueryError, sampling};
-use quantity::Interval;
+use quantity::{Interval, Timestamp};
 use webclient::Failure;
 
-use super::ask::{Answers, Duplicates, Facts, Found, Subject};
-use super::{Check, Diagnosis, Outcome};
+use super::ask::{Answers, CPU_USAGE, Duplicates, Facts, Found, Subject};
+use super::{Check, Diagnosis, Outcome, exporter};
+use crate::age::current_for;
 use crate::exit::Exit;
-use crate::recommend::interval;
+use crate::recommend::{age, interval};
 use crate::source::explain;
 
 /// Judges from the outside in: the backend, its clock, its series, their samples.
@@ -26,16 +28,31 @@ pub fn judge(facts: &Facts) -> Diagnosis {
             checks.push(backend(facts, answers));
             checks.extend(plain_text(facts));
             checks.extend(clock(answers));
-            checks.extend(answers.ours.iter().map(|subject| series(subject, answers)));
-            checks.extend(nodes_agree(answers));
+            let context = Context {
+                at: facts.at,
+                answers,
+            };
+            if let Some(exporter) = &answers.exporter {
+                let found = exporter::checks(exporter, &answers.troubles, facts.at);
+                match not_current(exporter, &context) {
+                    // Old series cannot say that all is well now.
+                    Some(old) if found.iter().all(|check| check.result == Outcome::Ok) => {
+                        checks.push(old);
+                    }
+                    old => checks.extend(old.into_iter().chain(found)),
+                }
+            }
+            checks.extend(answers.ours.iter().map(|subject| series(subject, &context)));
+            checks.extend(nodes_agree(&context));
             checks.extend(answers.duplicates.iter().map(duplicates));
             if has_usage(answers) {
-                checks.extend(sampled(answers));
+                checks.extend(sampled(facts, answers));
                 checks.extend(newest(facts, answers));
-                checks.push(gaps(answers));
+                checks.push(gaps(&context));
                 checks.extend(shares(answers));
                 checks.push(enough(facts, answers));
             }
+            let kube_state = |subject| kube_state(subject, &context);
             checks.extend(answers.kube_state.iter().map(kube_state));
             let is_problem = |check: &Check| check.result == Outcome::Problem;
             match checks.iter().any(is_problem) {
@@ -53,7 +70,7 @@ pub fn judge(facts: &Facts) -> Diagnosis {
     }
 }
 
-fn ok(name: &'static str, message: String) -> Check {
+pub(super) fn ok(name: &'static str, message: String) -> Check {
     Check {
         name,
         result: Outcome::Ok,
@@ -62,7 +79,7 @@ fn ok(name: &'static str, message: String) -> Check {
     }
 }
 
-fn note(name: &'static str, message: String, cure: impl Into<String>) -> Check {
+pub(super) fn note(name: &'static str, message: String, cure: impl Into<String>) -> Check {
     Check {
         name,
         result: Outcome::Note,
@@ -71,7 +88,7 @@ fn note(name: &'static str, message: String, cure: impl Into<String>) -> Check {
     }
 }
 
-fn problem(name: &'static str, message: String, cure: impl Into<String>) -> Check {
+pub(super) fn problem(name: &'static str, message: String, cure: impl Into<String>) -> Check {
     Check {
         name,
         result: Outcome::Problem,
@@ -177,14 +194,85 @@ fn knows_no_usage(answers: &Answers) -> bool {
         .all(|subject| found(subject).is_some_and(|found| found.nodes.is_empty()))
 }
 
-fn count(number: usize, what: &str) -> String {
+pub(super) fn count(number: usize, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
         many => format!("{many} {what}s"),
     }
 }
 
-fn series(subject: &Subject, answers: &Answers) -> Check {
+/// What a finding on one subject depends on beside its own answer.
+struct Context<'a> {
+    at: Timestamp,
+    answers: &'a Answers,
+}
+
+impl Context<'_> {
+    /// Seconds up to which a sample is current.
+    fn current_for(&self) -> u64 {
+        let interval = sampling::interval(&self.answers.sample_times);
+        current_for(interval.unwrap_or(self.answers.window.past.step))
+    }
+
+    /// The nodes whose newest sample is older than `limit` seconds, with its age; those
+    /// whose age is not known are not among them.
+    fn old<'a>(&self, found: &'a Found, limit: u64) -> BTreeMap<&'a str, u64> {
+        let age = |node: &str| {
+            let sampled = found.sampled.get(node)?;
+            let age = (self.at.unix() as f64 - sampled).round() as u64;
+            (age > limit).then_some(age)
+        };
+        found
+            .nodes
+            .keys()
+            .filter_map(|node| Some((node.as_str(), age(node)?)))
+            .collect()
+    }
+
+    /// Whether the exporter's own series are there.
+    fn has_exporter(&self) -> bool {
+        let exporter = self.answers.exporter.as_ref().and_then(found);
+        exporter.is_some_and(|found| !found.nodes.is_empty())
+    }
+
+    /// Whether the exporter says that it cannot read something.
+    fn has_trouble(&self) -> bool {
+        let troubles = self.answers.troubles.as_ref();
+        troubles.is_ok_and(|troubles| troubles.iter().any(|trouble| trouble.is_down))
+    }
+}
+
+/// `a (97s), b (5m)`.
+fn aged(old: &BTreeMap<&str, u64>) -> String {
+    let each: Vec<String> = old
+        .iter()
+        .map(|(node, seconds)| format!("{node} ({})", age(*seconds)))
+        .collect();
+    listed(&each)
+}
+
+const SEE_EXPORTER: &str = "the finding of `exporter` above names the reason and its fix";
+
+/// The finding that some nodes of a subject have old samples only.
+fn not_current(subject: &Subject, context: &Context<'_>) -> Option<Check> {
+    let found = found(subject)?;
+    let old = context.old(found, context.current_for());
+    (!old.is_empty()).then(|| {
+        problem(
+            subject.name,
+            format!(
+                "{:?} has samples of {}, of which {} have no current one: {}",
+                subject.query,
+                count(found.nodes.len(), "node"),
+                old.len(),
+                aged(&old)
+            ),
+            "does Prometheus still scrape the exporter (Status, Targets)? With remote write, how far is it behind? Reports show the age of these values",
+        )
+    })
+}
+
+fn series(subject: &Subject, context: &Context<'_>) -> Check {
     let Subject { name, query, .. } = subject;
     let found = match &subject.found {
         Ok(found) => found,
@@ -193,6 +281,9 @@ fn series(subject: &Subject, answers: &Answers) -> Check {
             return problem(name, message, "what it says is the reason");
         }
     };
+    if let Some(old) = not_current(subject, context) {
+        return old;
+    }
     let nodes = found.nodes.len();
     if nodes > 0 && found.without_node == 0 {
         return ok(
@@ -220,8 +311,8 @@ fn series(subject: &Subject, answers: &Answers) -> Check {
         );
         return problem(name, message, aggregate);
     }
-    let earlier = match answers.depth.since {
-        Some(since) if *name == "cpu usage" => {
+    let earlier = match context.answers.depth.since {
+        Some(since) if *name == CPU_USAGE => {
             format!("; there were some, from about {since} on")
         }
         _ => String::new(),
@@ -229,54 +320,75 @@ fn series(subject: &Subject, answers: &Answers) -> Check {
     problem(
         name,
         format!("{query:?} has no samples now{earlier}"),
-        "is the exporter running, and among the targets of this Prometheus (Status, Targets)? With the Prometheus Operator its ServiceMonitor needs the label that the Prometheus selects by, often `release`; Mimir and others keep series by tenant",
+        match (context.has_trouble(), context.has_exporter()) {
+            (true, _) => SEE_EXPORTER,
+            (false, true) => {
+                "the exporter is scraped and reads its endpoints: CPU appears with the second round, the rest with the first; after that its log and k8s_ai_exporter_scrape_errors_total name what was left out"
+            }
+            (false, false) => {
+                "is the exporter running, and among the targets of this Prometheus (Status, Targets)? With the Prometheus Operator its ServiceMonitor needs the label that the Prometheus selects by, often `release`; Mimir and others keep series by tenant"
+            }
+        },
     )
 }
 
-/// Whether every node that has one has all four.
-fn nodes_agree(answers: &Answers) -> Option<Check> {
-    let all: Vec<(&str, &Found)> = answers
+/// Whether every node that has current samples of anything has them of everything.
+fn nodes_agree(context: &Context<'_>) -> Option<Check> {
+    let answers = context.answers;
+    let all: Vec<(&str, &Found, BTreeMap<&str, u64>)> = answers
         .ours
         .iter()
-        .filter_map(|subject| Some((subject.name, found(subject)?)))
-        .filter(|(_, found)| !found.nodes.is_empty())
+        .filter_map(|subject| {
+            let found = found(subject)?;
+            let old = context.old(found, context.current_for());
+            Some((subject.name, found, old))
+        })
         .collect();
-    let names: std::collections::BTreeSet<&String> = all
+    let exporter = answers.exporter.as_ref().and_then(found);
+    let names: BTreeSet<&String> = all
         .iter()
-        .flat_map(|(_, found)| found.nodes.keys())
+        .map(|(_, found, _)| *found)
+        .chain(exporter)
+        .flat_map(|found| found.nodes.keys())
         .collect();
     let lacking: Vec<String> = names
         .iter()
         .filter_map(|node| {
             let lacks: Vec<&str> = all
                 .iter()
-                .filter(|(_, found)| !found.nodes.contains_key(*node))
-                .map(|(name, _)| *name)
+                .filter(|(_, found, old)| {
+                    !found.nodes.contains_key(*node) || old.contains_key(node.as_str())
+                })
+                .map(|(name, ..)| *name)
                 .collect();
             (!lacks.is_empty()).then(|| format!("{node} ({})", lacks.join(", ")))
         })
         .collect();
-    if all.len() < 2 {
-        return None;
-    }
-    Some(match lacking.as_slice() {
-        [] => ok("nodes", "every node has all of them".to_owned()),
-        some => problem(
+    match lacking.as_slice() {
+        // What could not be asked is not known to be there.
+        [] if names.is_empty() || all.len() < answers.ours.len() => None,
+        [] => Some(ok("nodes", "every node has all of them".to_owned())),
+        some => Some(problem(
             "nodes",
             format!(
-                "{} lack something: {}",
+                "{} without current samples: {}",
                 count(some.len(), "node"),
                 listed(some)
             ),
-            "k8s_ai_exporter_up and k8s_ai_exporter_scrape_errors_total say what their exporters cannot read, and why",
-        ),
-    })
+            match context.has_trouble() {
+                true => SEE_EXPORTER,
+                false => {
+                    "k8s_ai_exporter_up and k8s_ai_exporter_scrape_errors_total say what their exporters cannot read, and why"
+                }
+            },
+        )),
+    }
 }
 
 /// Most of anything that a message lists.
 const LISTED: usize = 5;
 
-fn listed(items: &[String]) -> String {
+pub(super) fn listed(items: &[String]) -> String {
     let more = items.len().saturating_sub(LISTED);
     let shown = items[..items.len() - more].join(", ");
     match more {
@@ -322,12 +434,15 @@ fn duplicates(duplicates: &Duplicates) -> Check {
 /// makes a gap.
 const SPARSE_SECONDS: u64 = 150;
 
-fn sampled(answers: &Answers) -> Option<Check> {
+fn sampled(facts: &Facts, answers: &Answers) -> Option<Check> {
     let every = sampling::interval(&answers.sample_times)?;
+    // The time since the newest sample is a gap, too.
+    let ends = answers.sample_times.iter().skip(1).copied();
     let widest = answers
         .sample_times
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
+        .iter()
+        .zip(ends.chain([facts.at.unix() as f64]))
+        .map(|(start, end)| end - start)
         .fold(0.0, f64::max);
     let message = format!("a sample every {}", interval(every));
     let step = interval(answers.window.past.step);
@@ -369,7 +484,8 @@ fn newest(facts: &Facts, answers: &Answers) -> Option<Check> {
     })
 }
 
-fn gaps(answers: &Answers) -> Check {
+fn gaps(context: &Context<'_>) -> Check {
+    let answers = context.answers;
     let span = interval(answers.window.past.seconds());
     let Some(empty) = &answers.empty_moments else {
         let message = "whether the window has gaps could not be asked".to_owned();
@@ -391,8 +507,25 @@ fn gaps(answers: &Answers) -> Check {
             ),
             "was Prometheus or every exporter down then? Forecasts leave gaps open, and are the worse for them",
         ),
-        _ => ok("gaps", format!("none in the last {span}")),
+        _ => match since_all_are_old(context) {
+            Some(seconds) => {
+                let message = format!(
+                    "none in the last {span} until the newest sample, {} ago",
+                    age(seconds)
+                );
+                let fix = "the finding of `cpu usage` above says more";
+                note("gaps", message, fix)
+            }
+            None => ok("gaps", format!("none in the last {span}")),
+        },
     }
+}
+
+/// The age of the newest sample of CPU usage, where no node has a current one.
+fn since_all_are_old(context: &Context<'_>) -> Option<u64> {
+    let found = found(&context.answers.ours[0])?;
+    let old = context.old(found, context.current_for());
+    (old.len() == found.nodes.len()).then(|| old.values().min().copied())?
 }
 
 /// A node with less of its samples is mentioned.
@@ -437,7 +570,10 @@ fn enough(facts: &Facts, answers: &Answers) -> Check {
         return note("history", message, "a report says how many points it has");
     };
     let held = (facts.at.unix() - since.unix()).max(0) as u64;
-    let points = (held.min(window.past.seconds()) / window.past.step + 1) as usize;
+    let empty = answers.empty_moments.iter().flatten();
+    let missing = empty.filter(|at| **at >= since).count();
+    let points =
+        ((held.min(window.past.seconds()) / window.past.step + 1) as usize).saturating_sub(missing);
     let earlier = if answers.depth.or_earlier {
         " or earlier"
     } else {
@@ -486,18 +622,31 @@ fn enough(facts: &Facts, answers: &Answers) -> Check {
     }
 }
 
-fn kube_state(subject: &Subject) -> Check {
+/// kube-state-metrics is scraped on its own schedule, mostly each 30 or 60 s.
+const KUBE_STATE_CURRENT_SECONDS: u64 = SPARSE_SECONDS;
+
+fn kube_state(subject: &Subject, context: &Context<'_>) -> Check {
     let Subject { name, query, .. } = subject;
     let cure = "is kube-state-metrics installed, and scraped by this Prometheus? Without it a report cannot say whose pods would fit where";
     match &subject.found {
         Err(error) => note(name, format!("{query:?} could not be asked: {error}"), cure),
-        Ok(found) if !found.nodes.is_empty() => ok(
-            name,
-            format!(
+        Ok(found) if !found.nodes.is_empty() => {
+            let message = format!(
                 "{query:?} has samples of {}",
                 count(found.nodes.len(), "node")
-            ),
-        ),
+            );
+            let old = context.old(found, KUBE_STATE_CURRENT_SECONDS);
+            if old.is_empty() {
+                ok(name, message)
+            } else {
+                let message = format!("{message}, not current of: {}", aged(&old));
+                note(
+                    name,
+                    message,
+                    "does Prometheus still scrape kube-state-metrics?",
+                )
+            }
+        }
         Ok(found) if found.without_node > 0 => note(
             name,
             format!(

@@ -1,11 +1,13 @@
 //! `k8s-ai-agent doctor`: is the backend there, does it hold what a report needs, and
 //! what to do where it does not.
 //!
-//! [`ask`] finds out, [`judge`] says what it means (pure), [`show`] prints it (pure).
+//! [`ask`] finds out, [`judge`] says what it means (pure), [`show`] prints it (pure);
+//! [`exporter`] does both for the exporter's own series.
 //! In scope: the backend and its series. Out of scope: the cluster itself, which the
 //! agent has no access to, and what the numbers say about nodes.
 
 pub mod ask;
+pub mod exporter;
 pub mod judge;
 pub mod show;
 

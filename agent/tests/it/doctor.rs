@@ -7,6 +7,7 @@ use crate::scripted::{Answer, Backend, Query, run, series};
 use serde_json::{Value, json};
 
 const CPU: &str = "k8s_node_cpu_usage_cores";
+const EXPORTER_DOWN: &str = "max by (node, endpoint) (k8s_ai_exporter_up) == 0";
 
 fn unix_now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -45,6 +46,12 @@ fn since(query: &Query, beginning: i64) -> Answer {
     matrix(query, query.start + steps * query.step, query.step)
 }
 
+/// The time of the newest sample of both nodes.
+fn sampled_at(at: i64) -> Answer {
+    let both = ["a", "b"].map(|node| (json!({"node": node}), at.to_string()));
+    vector(at, &both)
+}
+
 /// A backend that has all it should, for the last 20 days.
 fn healthy(query: &Query) -> Answer {
     const HELD_SECONDS: i64 = 20 * 86_400;
@@ -76,6 +83,9 @@ fn healthy(query: &Query) -> Answer {
             at,
             &["a", "b"].map(|node| (json!({"node": node}), "1".to_owned())),
         ),
+        times if times.starts_with("max by (node) (timestamp(") => sampled_at(at - 20),
+        EXPORTER_DOWN => vector(at, &[]),
+        errors if errors.starts_with("sum by (node, endpoint, reason) (") => vector(at, &[]),
         other => panic!("{other}"),
     }
 }
@@ -124,18 +134,19 @@ fn a_healthy_backend_is_told_so() {
         "ok       clock               the clocks agree\n",
         "ok       cpu usage           \"k8s_node_cpu_usage_cores\" has samples of 2 nodes\n",
         "ok       memory allocatable  \"k8s_node_memory_allocatable_bytes\" has samples of 2 nodes\n",
+        "ok       exporter            it reads every endpoint of 2 nodes\n",
         "ok       nodes               every node has all of them\n",
         "ok       interval            a sample every 30s, a point every 1m\n",
         "ok       gaps                none in the last 2h\n",
         "ok       pod requests        \"kube_pod_container_resource_requests\" has samples of 2 nodes\n",
         "-> --lookback 14d would show the pattern of a week, too\n",
-        "\n12 ok, 0 to note, 0 with a problem\n",
+        "\n13 ok, 0 to note, 0 with a problem\n",
     ] {
         assert!(ended.out.contains(line), "{line}\n{}", ended.out);
     }
-    // Some twenty small queries, of which none asks for a whole fleet over time.
+    // Some thirty small queries, of which none asks for a whole fleet over time.
     let queries = backend.queries();
-    assert!(queries.len() <= 24, "{}", queries.len());
+    assert!(queries.len() <= 34, "{}", queries.len());
     for query in queries.iter().filter(|query| query.is_range()) {
         assert_eq!(query.query, "count(k8s_node_cpu_usage_cores)");
     }
@@ -321,7 +332,7 @@ fn each_ill_has_its_finding_and_its_cure() {
                 |query| vector(query.end, &[(json!({"node": "a"}), "1".to_owned())]),
             ),
             "nodes",
-            "1 node lack something: b (memory allocatable)",
+            "1 node without current samples: b (memory allocatable)",
             "k8s_ai_exporter_scrape_errors_total",
         ),
         (
@@ -354,6 +365,173 @@ fn each_ill_has_its_finding_and_its_cure() {
         assert!(found.2.contains(message), "{message}\n{found:?}");
         assert!(found.3.contains(cure), "{cure}\n{found:?}");
     }
+}
+
+/// The healthy backend with an exporter that fails to read some endpoints; the usage of
+/// the nodes that are left has samples.
+fn outage(with_usage: &'static [&'static str]) -> Backend {
+    let trouble = |node: &str, endpoint: &str| json!({"node": node, "endpoint": endpoint});
+    let down = move |value: &str| {
+        [("a", "resource"), ("b", "resource"), ("b", "cadvisor")]
+            .map(|(node, endpoint)| (trouble(node, endpoint), value.to_owned()))
+    };
+    Backend::start_whole(move |query| match query.query.as_str() {
+        EXPORTER_DOWN => vector(query.end, &down("0")),
+        last if last.contains("last_success") => {
+            let [a, b, _] = down(&(query.end - 720).to_string());
+            vector(query.end, &[a, b])
+        }
+        errors if errors.starts_with("sum by (node, endpoint, reason) (") => {
+            let failed = |node, endpoint, reason, count: &str| {
+                let mut labels = trouble(node, endpoint);
+                labels["reason"] = json!(reason);
+                (labels, count.to_owned())
+            };
+            let errors = [
+                failed("a", "resource", "connect", "5"),
+                failed("a", "pods", "timeout", "2"),
+                failed("b", "resource", "timeout", "1"),
+                failed("b", "resource", "connect", "4.2"),
+                failed("b", "cadvisor", "forbidden", "9"),
+                failed("b", "pods", "rate_limited", "7"),
+            ];
+            vector(query.end, &errors)
+        }
+        usage if usage.starts_with("count by (node) (k8s_node_") && usage.contains("_usage_") => {
+            let of = |node: &&str| (json!({"node": node}), "1".to_owned());
+            vector(query.end, &with_usage.iter().map(of).collect::<Vec<_>>())
+        }
+        _ => healthy(query),
+    })
+}
+
+#[test]
+fn an_outage_is_told_by_the_exporters_own_series() {
+    let at = "--at=2026-11-22T07:13:08Z";
+    let backend = outage(&["a"]);
+    let ended = run(&["doctor", "--prometheus-url", &backend.url, at]);
+    assert_eq!(ended.code, 5, "{}", ended.out);
+    let lines: Vec<&str> = ended
+        .out
+        .lines()
+        .skip_while(|line| !line.contains(" exporter "))
+        .take_while(|line| !line.contains(" memory usage "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "problem  exporter            endpoint cadvisor of 1 of 2 nodes cannot be read (forbidden): b since the exporter started",
+            "                             -> RBAC refuses it: check that the ClusterRole is the one of this version and bound to the exporter's service account",
+            "problem  exporter            endpoint resource of 2 of 2 nodes cannot be read (connect): a since 2026-11-22T07:01:08Z (12m ago), b since 2026-11-22T07:01:08Z (12m ago)",
+            "                             -> no connection to the API server or kubelet: check that it runs, --api-server, and NetworkPolicies between it and the exporter",
+            "note     exporter            endpoint pods of 1 of 2 nodes is read, but often fails (rate_limited): b 7 times in 15m",
+            "                             -> the API server limits requests: check its load and its priority and fairness settings",
+            "ok       cpu usage           \"k8s_node_cpu_usage_cores\" has samples of 1 node",
+        ]
+    );
+    let (_, result, message, cure) = examine(&outage(&["a"]), "nodes", &[at]);
+    assert_eq!(result, "problem");
+    assert_eq!(
+        message,
+        "1 node without current samples: b (cpu usage, memory usage)"
+    );
+    assert!(cure.contains("`exporter` above"), "{cure}");
+
+    // Nothing is published: whether the exporter is scraped is not the question.
+    let (code, result, _, cure) = examine(&outage(&[]), "cpu usage", &[at]);
+    assert_eq!((code, result.as_str()), (4, "problem"));
+    assert!(cure.contains("`exporter` above"), "{cure}");
+    let (_, result, message, _) = examine(&outage(&[]), "nodes", &[at]);
+    assert_eq!(result, "problem");
+    assert!(message.starts_with("2 nodes without current"), "{message}");
+}
+
+#[test]
+fn no_check_is_ok_while_its_samples_are_old() {
+    let old = |seconds: i64, of: &'static str| {
+        Backend::start_whole(move |query| match query.query.as_str() {
+            "k8s_node_cpu_usage_cores{node=\"a\"}[1h]" => {
+                let newest = query.end - seconds;
+                let times = (0..110).rev().map(|k| newest - k * 30);
+                let samples: Vec<Value> = times.map(|at| json!([at, "1"])).collect();
+                result("matrix", &json!([{"metric": {}, "values": samples}]))
+            }
+            times if times.starts_with("max by (node) (timestamp(") && times.contains(of) => {
+                sampled_at(query.end - seconds)
+            }
+            _ => healthy(query),
+        })
+    };
+    for (seconds, of, check, expected, message) in [
+        (
+            97,
+            "_usage_",
+            "cpu usage",
+            "problem",
+            "has samples of 2 nodes, of which 2 have no current one: a (97s), b (97s)",
+        ),
+        (97, "_usage_", "memory usage", "problem", "a (97s), b (97s)"),
+        (97, "_usage_", "cpu allocatable", "ok", "of 2 nodes"),
+        (
+            97,
+            "_allocatable_",
+            "memory allocatable",
+            "problem",
+            "a (97s), b (97s)",
+        ),
+        (
+            97,
+            "_usage_",
+            "nodes",
+            "problem",
+            "2 nodes without current samples: a (cpu usage, memory usage), b (cpu usage, memory usage)",
+        ),
+        (
+            97,
+            "_usage_",
+            "interval",
+            "note",
+            "but once 1m37s without any",
+        ),
+        (
+            97,
+            "_usage_",
+            "gaps",
+            "note",
+            "none in the last 2h until the newest sample, 97s ago",
+        ),
+        (
+            97,
+            "k8s_ai_exporter_up",
+            "exporter",
+            "problem",
+            "a (97s), b (97s)",
+        ),
+        (
+            200,
+            "kube_pod_container_resource_requests",
+            "pod requests",
+            "note",
+            "has samples of 2 nodes, not current of: a (3m), b (3m)",
+        ),
+        (60, "_usage_", "cpu usage", "ok", "of 2 nodes"),
+        (60, "_usage_", "gaps", "ok", "none in the last 2h"),
+    ] {
+        let (_, result, found, _) =
+            examine(&old(seconds, of), check, &["--at=2026-11-22T07:13:08Z"]);
+        assert_eq!(result, expected, "{check}: {found}");
+        assert!(found.contains(message), "{check}: {message}\n{found}");
+    }
+}
+
+#[test]
+fn points_in_gaps_do_not_count_as_history() {
+    let backend = healthy_but("/api/v1/query_range", |query| {
+        matrix(query, query.start + 1800, query.step)
+    });
+    let (_, result, message, _) = examine(&backend, "history", &[]);
+    assert_eq!(result, "ok");
+    assert!(message.contains("91 of 121 points"), "{message}");
 }
 
 #[test]

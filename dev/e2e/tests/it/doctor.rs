@@ -12,31 +12,57 @@ const NAMES: [&str; 4] = [
     "k8s_node_memory_allocatable_bytes",
 ];
 
-/// A sample every half minute for as many minutes, of each of our series and of these
-/// labels, but for those that `is_missing` names by their age in seconds. The newest is
-/// from just before a whole minute: none is on a moment of the window.
-fn samples(minutes: u64, labels: &[&str], is_missing: impl Fn(u64) -> bool) -> String {
-    let newest = unix_seconds() / 60 * 60 - 7;
+/// The last whole minute, as of which the samples are made and examined.
+fn now() -> u64 {
+    unix_seconds() / 60 * 60
+}
+
+/// Samples of one series, one every half minute for as many minutes: of each, `value`
+/// by its age in seconds. The newest is 7 s before `now`: none is on a moment of the window.
+fn series(
+    name: &str,
+    labels: &str,
+    now: u64,
+    minutes: u64,
+    value: impl Fn(u64) -> Option<u64>,
+) -> String {
+    let newest = now - 7;
+    let ages = (0..minutes * 2).rev().map(|k| k * 30);
+    let line = |age| {
+        Some(format!(
+            "{name}{{{labels}}} {} {}\n",
+            value(age)?,
+            newest - age
+        ))
+    };
+    ages.filter_map(line).collect()
+}
+
+/// The same of each of our series and of these labels, but for those that `is_missing`
+/// names by series, labels and age in seconds.
+fn samples(now: u64, labels: &[&str], is_missing: impl Fn(&str, &str, u64) -> bool) -> String {
     let mut text = String::new();
     for name in NAMES {
         let _ = writeln!(text, "# TYPE {name} gauge");
         for labels in labels {
-            for age in (0..minutes * 2)
-                .rev()
-                .map(|k| k * 30)
-                .filter(|age| !is_missing(*age))
-            {
-                let _ = writeln!(text, "{name}{{{labels}}} 2 {}", newest - age);
-            }
+            let value = |age| (!is_missing(name, labels, age)).then_some(2);
+            text += &series(name, labels, now, 180, value);
         }
     }
     text
 }
 
-/// Exit code and result of each check, with its message.
-fn examine(prometheus: &Prometheus, flags: &[&str]) -> (i32, Vec<(String, String, String)>) {
+/// Exit code and result of each check as of `now`, with its message.
+fn examine(
+    prometheus: &Prometheus,
+    now: u64,
+    flags: &[&str],
+) -> (i32, Vec<(String, String, String)>) {
     let mut doctor = agent(&prometheus.url);
-    doctor.args(["doctor", "--format=json"]).args(flags);
+    doctor
+        .args(["doctor", "--format=json"])
+        .arg(format!("--at={now}"))
+        .args(flags);
     let (code, out, err) = run(&mut doctor, "");
     assert_eq!(err, "");
     let diagnosis: Value = serde_json::from_str(&out).expect("JSON");
@@ -63,9 +89,10 @@ fn message<'a>(checks: &'a [(String, String, String)], name: &str) -> &'a str {
 
 #[test]
 fn a_prometheus_with_three_hours_of_samples_is_well_but_for_kube_state_metrics() {
-    let samples = samples(180, &["node=\"a\"", "node=\"b\""], |_| false);
+    let now = now();
+    let samples = samples(now, &["node=\"a\"", "node=\"b\""], |_, _, _| false);
     let prometheus = Prometheus::holding(&samples);
-    let (code, checks) = examine(&prometheus, &[]);
+    let (code, checks) = examine(&prometheus, now, &[]);
     assert_eq!(code, 0, "{checks:#?}");
     assert_eq!(
         results(&checks),
@@ -102,9 +129,10 @@ fn gaps_and_replicas_in_a_real_prometheus_are_found() {
         "node=\"a\",prometheus_replica=\"1\"",
     ];
     // From 60 to 30 minutes ago nobody scraped; the look-back fills five of them.
-    let is_missing = |age| (1830..=3570).contains(&age);
-    let prometheus = Prometheus::holding(&samples(180, &labels, is_missing));
-    let (code, checks) = examine(&prometheus, &[]);
+    let now = now();
+    let is_missing = |_: &str, _: &str, age| (1830..=3570).contains(&age);
+    let prometheus = Prometheus::holding(&samples(now, &labels, is_missing));
+    let (code, checks) = examine(&prometheus, now, &[]);
     assert_eq!(code, 5, "{checks:#?}");
     assert_eq!(
         message(&checks, "duplicates"),
@@ -115,7 +143,108 @@ fn gaps_and_replicas_in_a_real_prometheus_are_found() {
 
     let (code, checks) = examine(
         &prometheus,
+        now,
         &["--cpu-query=nothing", "--memory-query=nothing"],
     );
     assert_eq!(code, 4, "{checks:#?}");
+}
+
+/// The kubelets of `unread` have not answered the exporter for ten minutes, and the
+/// usage of their nodes is no longer published.
+fn outage(now: u64, unread: &[&str]) -> String {
+    const SECONDS: u64 = 600;
+    const NODES: [&str; 2] = ["node=\"a\"", "node=\"b\""];
+    let is_unread = |labels: &str| unread.contains(&labels);
+    let mut text = samples(now, &NODES, |name, labels, age| {
+        is_unread(labels) && name.contains("_usage_") && age < SECONDS
+    });
+    let up = |labels: &str, age| u64::from(!is_unread(labels) || age >= SECONDS);
+    let failures = |labels: &str, age: u64| match is_unread(labels) {
+        true => SECONDS.saturating_sub(age) / 60,
+        false => 0,
+    };
+    for (family, name, kind, more) in [
+        ("k8s_ai_exporter_up", "k8s_ai_exporter_up", "gauge", ""),
+        (
+            "k8s_ai_exporter_last_success_timestamp_seconds",
+            "k8s_ai_exporter_last_success_timestamp_seconds",
+            "gauge",
+            "",
+        ),
+        (
+            "k8s_ai_exporter_scrape_errors",
+            "k8s_ai_exporter_scrape_errors_total",
+            "counter",
+            ",reason=\"timeout\"",
+        ),
+    ] {
+        let _ = writeln!(text, "# TYPE {family} {kind}");
+        for node in NODES {
+            let labels = format!("{node},endpoint=\"resource\"{more}");
+            text += &series(name, &labels, now, 180, |age| {
+                Some(match kind {
+                    "counter" => failures(node, age),
+                    _ if name.ends_with("_up") => up(node, age),
+                    _ if is_unread(node) => (now - age).min(now - SECONDS),
+                    _ => now - age,
+                })
+            });
+        }
+    }
+    text
+}
+
+#[test]
+fn an_outage_is_told_by_the_exporters_own_series() {
+    let now = now();
+    let both = ["node=\"a\"", "node=\"b\""];
+    for (unread, code, exporter, usage, nodes) in [
+        (
+            &both[1..],
+            5,
+            "endpoint resource of 1 of 2 nodes cannot be read (timeout): b since ",
+            "ok",
+            "1 node without current samples: b (cpu usage, memory usage)",
+        ),
+        (
+            &both[..],
+            4,
+            "endpoint resource of 2 of 2 nodes cannot be read (timeout): a since ",
+            "problem",
+            "2 nodes without current samples: a (cpu usage, memory usage), b (cpu usage, memory usage)",
+        ),
+    ] {
+        let prometheus = Prometheus::holding(&outage(now, unread));
+        let (found, checks) = examine(&prometheus, now, &[]);
+        assert_eq!(found, code, "{checks:#?}");
+        let told = message(&checks, "exporter");
+        assert!(told.starts_with(exporter), "{checks:#?}");
+        assert!(told.ends_with(" (10m ago)"), "{checks:#?}");
+        assert_eq!(message(&checks, "nodes"), nodes);
+        let results = results(&checks);
+        assert_eq!(results[2], ("exporter", "problem"), "before usage");
+        assert_eq!(results[3], ("cpu usage", usage));
+    }
+}
+
+#[test]
+fn samples_that_stopped_are_not_current() {
+    let now = now();
+    // Prometheus shows the newest sample for five minutes.
+    let samples = samples(now, &["node=\"a\""], |_, _, age| age < 90);
+    let prometheus = Prometheus::holding(&samples);
+    let (code, checks) = examine(&prometheus, now, &[]);
+    assert_eq!(code, 5, "{checks:#?}");
+    assert_eq!(
+        message(&checks, "cpu usage"),
+        "\"k8s_node_cpu_usage_cores\" has samples of 1 node, of which 1 have no current one: a (97s)"
+    );
+    assert_eq!(
+        message(&checks, "gaps"),
+        "none in the last 2h until the newest sample, 97s ago"
+    );
+    let is_ok = |(name, result): &&(&str, &str)| {
+        *result == "ok" && !["backend", "clock", "history"].contains(name)
+    };
+    assert_eq!(results(&checks).iter().find(is_ok), None);
 }
