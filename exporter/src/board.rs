@@ -14,6 +14,7 @@ use crate::args::{Config, NodeName, Nodes, Via};
 use crate::credentials::Credentials;
 use crate::history::History;
 use crate::kernel::{self, BootId, Kernel};
+use crate::outage::{Availability, Outage};
 use crate::plan::{self, Scope};
 use crate::snapshot::{Health, NodeState};
 
@@ -26,6 +27,8 @@ pub struct Board {
     pub credentials: Credentials,
     /// How to speak to kubelets, where that is done directly.
     pub kubelets: Option<Credentials>,
+    /// Whether the API server answers, whatever it is asked.
+    api_server: Mutex<Availability>,
     /// How it goes with what is asked for all nodes at once.
     pub lists: Mutex<Health>,
     /// The boot of the exporter's own kernel, where that may be the kernel of the node
@@ -83,6 +86,7 @@ impl Board {
                 // Each request names the origin that it goes to.
                 Via::Kubelet { ca_file } => Some(credentials(any_kubelet(), Some(ca_file))),
             },
+            api_server: Mutex::new(Availability::new(Instant::now(), config.scrape_interval)),
             lists: Mutex::new(health(&config, Scope::Cluster)),
             boot_id: config
                 .nodes
@@ -145,6 +149,18 @@ impl Board {
         self.nodes()
             .iter()
             .any(|node| lock(&node.state).has_core_series(now))
+    }
+
+    /// Enters a success of a request to the API server. Returns whether it ends an outage.
+    pub fn api_server_answered(&self, now: Instant) -> bool {
+        let nodes = self.nodes().len();
+        let spread = plan::spread_after_outage(self.config.scrape_interval, nodes);
+        lock(&self.api_server).succeeded(now, spread)
+    }
+
+    /// The API server's newest outage that has ended.
+    pub fn api_server_outage(&self) -> Option<Outage> {
+        lock(&self.api_server).outage()
     }
 
     /// The exporter's own kernel, where that may be the kernel of the node that it reads.

@@ -14,16 +14,14 @@ use crate::schedule::{Schedule, phase};
 use crate::scrape::{NodeScraper, Outcome, millis, since_epoch};
 use crate::usage::Known;
 
-/// New nodes are asked for the first time at this pace, so that a whole cluster
-/// does not come at once.
-const BETWEEN_NEW_NODES: Duration = Duration::from_millis(10);
-
 /// The lists of a cluster.
 #[derive(Debug)]
 pub struct Discovery {
     board: Arc<Board>,
     shard: Shard,
     schedules: Vec<Schedule>,
+    /// The shard's place among replicas, which do not ask in step.
+    place: u64,
 }
 
 impl Discovery {
@@ -33,40 +31,41 @@ impl Discovery {
             return None;
         };
         let now = (Instant::now(), since_epoch());
+        let place = shard::hash(&shard.to_string());
         let schedules = plan::endpoints(&board.config, Scope::Cluster)
-            .map(|(endpoint, interval)| {
-                // Replicas do not ask in step.
-                let place = shard::hash(&shard.to_string());
-                Schedule::new(endpoint, interval, place, now.0, now)
-            })
+            .map(|(endpoint, interval)| Schedule::new(endpoint, interval, place, now.0, now))
             .collect();
         Some(Self {
             board: Arc::clone(board),
             shard,
             schedules,
+            place,
         })
     }
 
     /// When the next list is due.
     pub fn due(&self) -> Instant {
-        let due = self.schedules.iter().map(|schedule| schedule.due).min();
-        due.unwrap_or_else(Instant::now)
+        let due = self.schedules.iter().map(|schedule| self.due_of(schedule));
+        due.min().unwrap_or_else(Instant::now)
     }
 
-    /// Reads each list that is due. Returns the scrapers of nodes that are new.
-    pub fn round(&mut self) -> Vec<NodeScraper> {
+    fn due_of(&self, schedule: &Schedule) -> Instant {
+        schedule.due_after([self.board.api_server_outage(), None], self.place)
+    }
+
+    /// Reads each list that is due. Returns the scrapers of nodes that are new, and
+    /// whether an outage of the API server has ended.
+    pub fn round(&mut self) -> (Vec<NodeScraper>, bool) {
         let mut joined = Vec::new();
-        let now = Instant::now();
+        let mut outage_ended = false;
         for index in 0..self.schedules.len() {
-            let Schedule {
-                endpoint,
-                interval,
-                due,
-                ..
-            } = self.schedules[index];
-            if due > now {
+            let schedule = &self.schedules[index];
+            if self.due_of(schedule) > Instant::now() {
                 continue;
             }
+            let Schedule {
+                endpoint, interval, ..
+            } = *schedule;
             let mut outcome = Outcome::begin();
             let result = match endpoint {
                 Endpoint::Nodes => self.list_nodes(&mut outcome).map(|new| joined.extend(new)),
@@ -76,9 +75,11 @@ impl Discovery {
             let mut health = lock(&self.board.lists);
             outcome.enter(&mut health, endpoint, "", failure.as_ref());
             drop(health);
-            self.schedules[index].ended(Instant::now(), failure.as_ref(), false);
+            let now = Instant::now();
+            outage_ended |= failure.is_none() && self.board.api_server_answered(now);
+            self.schedules[index].ended(now, failure.as_ref(), false);
         }
-        self.scrapers(joined)
+        (self.scrapers(joined), outage_ended)
     }
 
     fn list_nodes(&self, outcome: &mut Outcome) -> Result<Vec<Arc<Node>>, ScrapeError> {
@@ -128,10 +129,7 @@ impl Discovery {
     /// Scrapers of new nodes, spread over as much of a round as their number needs.
     fn scrapers(&self, nodes: Vec<Arc<Node>>) -> Vec<NodeScraper> {
         let now = Instant::now();
-        let count = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-        let spread = BETWEEN_NEW_NODES
-            .saturating_mul(count)
-            .min(self.board.config.scrape_interval);
+        let spread = plan::spread(self.board.config.scrape_interval, nodes.len());
         nodes
             .into_iter()
             .map(|node| {

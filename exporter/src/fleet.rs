@@ -18,8 +18,19 @@ pub trait Rounds {
     fn due(&self) -> Instant;
     /// Whether the last round failed, and the next may well take long.
     fn is_failing(&self) -> bool;
-    /// Makes a round. False if there are to be no more.
-    fn round(&mut self) -> bool;
+    /// Makes a round. Returns what comes next.
+    fn round(&mut self) -> Next;
+}
+
+/// What comes after a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// No further round.
+    Nothing,
+    /// Another one, when it is due.
+    Round,
+    /// The same, and others that wait may be due sooner than they were.
+    RoundAndOthersSooner,
 }
 
 /// Those that wait for their next round.
@@ -103,13 +114,22 @@ impl<R: Rounds> Fleet<R> {
     /// Waits for the next round that is due, and makes it.
     fn work_once(&self) {
         let (mut rounds, was_failing) = self.take();
-        let goes_on = rounds.round();
+        let next = rounds.round();
         let mut queue = lock(&self.queue);
         queue.at_failing -= usize::from(was_failing);
         // Nobody needs to be told: this worker looks at the queue next.
-        if goes_on {
+        if next != Next::Nothing {
             queue.put(rounds);
         }
+        if next == Next::RoundAndOthersSooner {
+            queue.reschedule();
+        }
+    }
+
+    /// Asks all that wait when they are due: it may be sooner than they were.
+    pub fn reschedule(&self) {
+        lock(&self.queue).reschedule();
+        self.changed.notify_all();
     }
 
     /// Waits until one is due. Also says whether it is a failing one.
@@ -153,6 +173,14 @@ impl<R: Rounds> Queue<R> {
             due: rounds.due(),
             rounds,
         });
+    }
+
+    fn reschedule(&mut self) {
+        let heaps = [&mut self.healthy, &mut self.failing];
+        let waiting: Vec<_> = heaps.into_iter().flat_map(BinaryHeap::drain).collect();
+        for each in waiting {
+            self.put(each.rounds);
+        }
     }
 
     /// When the next is due that a worker may take, and whether it is a failing one.
@@ -207,14 +235,17 @@ mod tests {
             self.is_failing
         }
 
-        fn round(&mut self) -> bool {
+        fn round(&mut self) -> Next {
             self.rounds -= 1;
             self.said.send(self.name).expect("the test listens");
             if let Some(gate) = &self.gate {
                 // Ends with the test at the latest.
                 let _ = gate.recv();
             }
-            self.rounds > 0
+            match self.rounds {
+                0 => Next::Nothing,
+                _ => Next::Round,
+            }
         }
     }
 
@@ -304,6 +335,40 @@ mod tests {
             assert_eq!(bench.next(), "quick");
         }
         drop(open);
+    }
+
+    #[test]
+    fn others_that_are_due_sooner_are_taken_sooner() {
+        struct Late {
+            due: Arc<std::sync::Mutex<Instant>>,
+            said: Sender<&'static str>,
+        }
+        impl Rounds for Late {
+            fn due(&self) -> Instant {
+                *lock(&self.due)
+            }
+            fn is_failing(&self) -> bool {
+                true
+            }
+            fn round(&mut self) -> Next {
+                self.said.send("late").expect("the test listens");
+                Next::Nothing
+            }
+        }
+        let fleet = Arc::new(Fleet::new(1));
+        let worker = Arc::clone(&fleet);
+        thread::spawn(move || worker.work());
+        let due = Arc::new(std::sync::Mutex::new(
+            Instant::now() + Duration::from_secs(3600),
+        ));
+        let (said, heard) = mpsc::channel();
+        fleet.add([Late {
+            due: Arc::clone(&due),
+            said,
+        }]);
+        *lock(&due) = Instant::now();
+        fleet.reschedule();
+        assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Ok("late"));
     }
 
     #[test]

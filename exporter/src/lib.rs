@@ -8,8 +8,8 @@
 //! [`kernel`] what the node's own kernel counts →
 //! [`snapshot`] what is known to samples of our series, and [`exposition::write`] those
 //! to text → [`history`] the same over time → [`http`] who asks for it. [`scrape`]
-//! joins them for one node, [`discovery`] finds the nodes, [`plan`] and [`schedule`]
-//! say when what is asked, [`fleet`] gives nodes to workers, [`board`] is the state
+//! joins them for one node, [`discovery`] finds the nodes, [`plan`], [`schedule`]
+//! and [`outage`] say when what is asked, [`fleet`] gives nodes to workers, [`board`] is the state
 //! between threads, [`run`] their start and end.
 //!
 //! `plan`, `reading`, `usage`, `snapshot` and `history` are pure: they open no
@@ -24,6 +24,7 @@ pub mod fleet;
 pub mod history;
 pub mod http;
 pub mod kernel;
+pub mod outage;
 pub mod plan;
 pub mod reading;
 pub mod run;

@@ -16,6 +16,14 @@ const ROUNDS_PER_LIST: u32 = 2;
 const FRESH_INTERVALS: u32 = 3;
 const MIN_FRESH: Duration = Duration::from_secs(60);
 
+/// Nodes that are asked at once are spread at this pace, so that a whole cluster does not
+/// come together.
+const BETWEEN_NODES: Duration = Duration::from_millis(10);
+
+/// Over this time at least requests are spread after an outage: exporters of other nodes
+/// ask the same server.
+const MIN_SPREAD_AFTER_OUTAGE: Duration = Duration::from_secs(5);
+
 /// What a question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -49,6 +57,17 @@ fn interval(config: &Config, scope: Scope, endpoint: Endpoint) -> Option<Duratio
         Endpoint::Nodes if of_each_node => None,
         Endpoint::Pods | Endpoint::Nodes => all.then(|| round * ROUNDS_PER_LIST),
     }
+}
+
+/// Over how long the first requests to so many new nodes are spread.
+pub fn spread(round: Duration, nodes: usize) -> Duration {
+    let count = u32::try_from(nodes).unwrap_or(u32::MAX);
+    BETWEEN_NODES.saturating_mul(count).min(round)
+}
+
+/// Over how long requests to so many nodes are spread once the API server is back.
+pub fn spread_after_outage(round: Duration, nodes: usize) -> Duration {
+    spread(round, nodes).max(MIN_SPREAD_AFTER_OUTAGE.min(round))
 }
 
 /// How long a value stays published without a newer sample.

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use contract::path;
@@ -21,7 +21,7 @@ use webconfig::WebConfig;
 use crate::args::{Config, Nodes};
 use crate::board::Board;
 use crate::discovery::Discovery;
-use crate::fleet::{Fleet, Rounds};
+use crate::fleet::{Fleet, Next, Rounds};
 use crate::http;
 use crate::scrape::NodeScraper;
 
@@ -156,13 +156,18 @@ fn start_scraping(
         fleet.add(nodes.iter().map(|node| Turns {
             scraper: NodeScraper::new(board, Arc::clone(node), now),
             complete: complete.clone(),
+            lists: None,
         }));
         return Some(nodes.len());
     };
     thread::spawn(move || {
         loop {
-            thread::sleep(discovery.due().saturating_duration_since(Instant::now()));
-            let joined = discovery.round();
+            // Woken early when an outage has ended.
+            thread::park_timeout(discovery.due().saturating_duration_since(Instant::now()));
+            let (joined, outage_ended) = discovery.round();
+            if outage_ended {
+                fleet.reschedule();
+            }
             if joined.is_empty() {
                 continue;
             }
@@ -173,6 +178,7 @@ fn start_scraping(
             fleet.add(joined.into_iter().map(|scraper| Turns {
                 scraper,
                 complete: complete.clone(),
+                lists: Some(thread::current()),
             }));
         }
     });
@@ -184,6 +190,8 @@ struct Turns {
     scraper: NodeScraper,
     /// Who is to be told that it has.
     complete: Option<Sender<Event>>,
+    /// The thread that lists nodes, where they are looked for.
+    lists: Option<Thread>,
 }
 
 impl Rounds for Turns {
@@ -195,18 +203,24 @@ impl Rounds for Turns {
         self.scraper.is_failing()
     }
 
-    fn round(&mut self) -> bool {
+    fn round(&mut self) -> Next {
         if self.scraper.node.has_left() {
-            return false;
+            return Next::Nothing;
         }
-        self.scraper.round();
+        let outage_ended = self.scraper.round();
         match &self.complete {
             Some(events) if self.scraper.is_complete() => {
                 // The main thread may have run out of time by now.
                 let _ = events.send(Event::Complete);
-                false
+                Next::Nothing
             }
-            _ => true,
+            _ if outage_ended => {
+                if let Some(lists) = &self.lists {
+                    lists.unpark();
+                }
+                Next::RoundAndOthersSooner
+            }
+            _ => Next::Round,
         }
     }
 }

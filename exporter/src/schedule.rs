@@ -3,7 +3,7 @@
 //! Time is counted on the monotonic clock, so a wall clock that jumps moves
 //! nothing. Rounds of different nodes lie at different phases of the interval,
 //! so that a fleet that starts together does not ask together. A failing
-//! endpoint backs off with full jitter.
+//! endpoint backs off with full jitter, until its server is known to be back.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -12,16 +12,17 @@ use std::time::{Duration, Instant};
 use contract::Endpoint;
 
 use crate::apiserver::ScrapeError;
+use crate::outage::Outage;
 
 /// The second round follows the first after at most this time, so that CPU
 /// appears soon. The kubelet measures each 10 to 15 s.
 const SECOND_ROUND: Duration = Duration::from_secs(15);
 
-/// A failed endpoint is asked again after this time at the latest, plus what the
-/// back-off adds: the node object's own interval would be long to wait.
+/// A failed endpoint is asked again after its interval, but at the latest after this
+/// time, if it has not failed before: the node object's interval would be long to wait.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// Longest extra wait of an endpoint that keeps failing.
+/// Longest wait of an endpoint that keeps failing.
 const MAX_BACK_OFF: Duration = Duration::from_secs(300);
 
 /// A place in an interval by a hash: fleets spread, restarts keep their place.
@@ -48,6 +49,10 @@ pub struct Schedule {
     pub rounds: u32,
     /// Scrapes that failed since one did not.
     pub failures: u32,
+    /// When the last scrape failed, if it did.
+    failed: Option<Instant>,
+    /// Until when the server wants not to be asked, after a failure.
+    not_before: Option<Instant>,
     /// Any instant of the grid `origin + n * interval`.
     origin: Instant,
 }
@@ -71,6 +76,8 @@ impl Schedule {
             due,
             rounds: 0,
             failures: 0,
+            failed: None,
+            not_before: None,
             origin: start + phase(hash, interval) + interval - into,
         }
     }
@@ -92,33 +99,71 @@ impl Schedule {
         at
     }
 
+    /// When it is asked next, after these outages of the servers that it is read through:
+    /// if it failed in one, not long after the end of that. `hash` gives its place in the
+    /// time over which those that failed are spread.
+    pub fn due_after(&self, outages: [Option<Outage>; 2], hash: u64) -> Instant {
+        let Some(failed) = self.failed else {
+            return self.due;
+        };
+        let ended = outages
+            .into_iter()
+            .flatten()
+            .filter(|outage| outage.began <= failed && failed <= outage.ended)
+            .map(|outage| outage.ended + phase(hash, outage.spread));
+        self.no_sooner(ended.chain([self.due]).min().unwrap_or(self.due))
+    }
+
+    /// Makes it due at `at`, unless it is earlier or the server wants to be left alone.
+    pub fn hasten(&mut self, at: Instant) {
+        self.due = self.no_sooner(self.due.min(at));
+    }
+
+    /// The node is back after it was gone: begins again as at the start, but asks an
+    /// endpoint that fails no sooner than after any failure.
+    pub fn restart(&mut self, now: Instant) {
+        self.rounds = 0;
+        let wait = match self.failures {
+            0 => Duration::ZERO,
+            _ => self.retry(),
+        };
+        self.hasten(now + wait);
+    }
+
+    /// The wait after a first failure.
+    pub fn retry(&self) -> Duration {
+        self.interval.min(RETRY)
+    }
+
+    fn no_sooner(&self, at: Instant) -> Instant {
+        self.not_before.map_or(at, |limit| at.max(limit))
+    }
+
     /// Enters the end of a scrape. `hurry`: the first rates are still missing.
     pub fn ended(&mut self, now: Instant, failure: Option<&ScrapeError>, hurry: bool) {
         self.rounds = self.rounds.saturating_add(1);
         self.due = if hurry {
             now + self.interval.min(SECOND_ROUND)
         } else if failure.is_some() {
-            now + self.interval.min(RETRY)
+            now + self.retry()
         } else {
             self.next_on_grid(now)
         };
-        match failure {
-            None => self.failures = 0,
-            Some(error) => {
-                self.failures = self.failures.saturating_add(1);
-                // One failure does not change the pace.
-                if self.failures > 1 {
-                    let longest = self
-                        .interval
-                        .saturating_mul(2_u32.saturating_pow(self.failures - 1))
-                        .min(MAX_BACK_OFF);
-                    self.due = self.due.max(now) + full_jitter(longest);
-                }
-                if let Some(wait) = error.retry_after {
-                    self.due = self.due.max(now + wait);
-                }
-            }
+        self.failed = failure.map(|_| now);
+        self.not_before = failure.and_then(|error| Some(now + error.retry_after?));
+        self.failures = match failure {
+            None => 0,
+            Some(_) => self.failures.saturating_add(1),
+        };
+        // One failure does not change the pace.
+        if self.failures > 1 {
+            let longest = self
+                .retry()
+                .saturating_mul(2_u32.saturating_pow(self.failures - 1))
+                .min(MAX_BACK_OFF);
+            self.due = self.due.max(now + full_jitter(longest));
         }
+        self.due = self.no_sooner(self.due);
     }
 }
 
@@ -222,6 +267,54 @@ mod tests {
         }
         schedule.ended(now, None, false);
         assert!(schedule.due - now < Duration::from_secs(45));
+    }
+
+    #[test]
+    fn the_end_of_an_outage_ends_the_back_off() {
+        let seconds = Duration::from_secs;
+        let start = Instant::now();
+        let error = ScrapeError::new(Reason::Connect, "down");
+        let mut schedule = schedule("node-a", start);
+        for after in [10, 60, 120] {
+            schedule.ended(start + seconds(after), Some(&error), false);
+        }
+        let outage = |began, ended| {
+            Some(Outage {
+                began: start + seconds(began),
+                ended: start + seconds(ended),
+                spread: seconds(5),
+            })
+        };
+        let due = |schedule: &Schedule, outages| schedule.due_after(outages, 7_003) - start;
+        let waits = schedule.due - start;
+        // Another server's, one before the failure, and one whose end it has seen.
+        for outage in [None, outage(0, 100), outage(121, 200)] {
+            assert_eq!(due(&schedule, [None, outage]), waits);
+        }
+        let place = Duration::from_millis(2_003);
+        let ended = [outage(0, 100), outage(5, 125)];
+        assert_eq!(due(&schedule, ended), waits.min(seconds(125) + place));
+
+        let mut error = ScrapeError::new(Reason::RateLimited, "slow down");
+        error.retry_after = Some(seconds(60));
+        schedule.ended(start + seconds(124), Some(&error), false);
+        let waits = due(&schedule, ended);
+        assert!(waits >= seconds(184), "as the server asks: {waits:?}");
+        schedule.ended(start + seconds(126), None, false);
+        assert_eq!(due(&schedule, ended), schedule.due - start);
+    }
+
+    #[test]
+    fn a_second_failure_waits_at_most_two_rounds() {
+        let now = Instant::now();
+        let error = ScrapeError::new(Reason::Unavailable, "down");
+        for _ in 0..100 {
+            let mut schedule = schedule("node-a", now);
+            schedule.ended(now, Some(&error), false);
+            schedule.ended(now, Some(&error), false);
+            let wait = schedule.due - now;
+            assert!((30..=60).contains(&wait.as_secs()), "{wait:?}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use quantity::Cores;
 use crate::apiserver::{self, NodeObject, ScrapeError, Way};
 use crate::board::{Board, Node, lock};
 use crate::history::History;
+use crate::outage::Availability;
 use crate::plan::{self, Scope, fresh_for};
 use crate::reading::{Collector, Millis, Reading, Source, Tally};
 use crate::schedule::Schedule;
@@ -30,6 +31,10 @@ pub struct NodeScraper {
     recorded: Instant,
     /// Whether the last answer of cAdvisor named no container.
     is_unlabelled: bool,
+    /// Whether the node's kubelet answers.
+    kubelet: Availability,
+    /// Rounds in a row that were hurried for the node's CPU.
+    hurried: u32,
 }
 
 impl NodeScraper {
@@ -53,6 +58,8 @@ impl NodeScraper {
             schedules,
             recorded: due,
             is_unlabelled: false,
+            kubelet: Availability::new(now.0, board.config.scrape_interval),
+            hurried: 0,
         }
     }
 
@@ -64,10 +71,26 @@ impl NodeScraper {
             .map(|_| self.recorded + self.board.config.scrape_interval);
         self.schedules
             .iter()
-            .map(|schedule| schedule.due)
+            .map(|schedule| self.due_of(schedule))
             .chain(record)
             .min()
             .unwrap_or_else(Instant::now)
+    }
+
+    fn due_of(&self, schedule: &Schedule) -> Instant {
+        let (at_kubelet, at_api_server) = self.servers(schedule.endpoint);
+        let outages = [
+            at_api_server.then(|| self.board.api_server_outage()),
+            at_kubelet.then(|| self.kubelet.outage()),
+        ];
+        let place = shard::hash(self.node.name.as_str());
+        schedule.due_after(outages.map(Option::flatten), place)
+    }
+
+    /// Whether an endpoint is read from the kubelet, and whether through the API server.
+    fn servers(&self, endpoint: Endpoint) -> (bool, bool) {
+        let at_kubelet = matches!(endpoint, Endpoint::Resource | Endpoint::Cadvisor);
+        (at_kubelet, !at_kubelet || self.board.kubelets.is_none())
     }
 
     /// Whether an endpoint failed last time, and may well keep us waiting again.
@@ -75,18 +98,20 @@ impl NodeScraper {
         self.schedules.iter().any(|schedule| schedule.failures > 0)
     }
 
-    /// Scrapes each endpoint that is due, one after the other.
-    pub fn round(&mut self) {
-        let now = Instant::now();
+    /// Scrapes each endpoint that is due, one after the other. Returns whether an outage
+    /// of the API server has ended.
+    pub fn round(&mut self) -> bool {
+        let mut outage_ended = false;
         for index in 0..self.schedules.len() {
-            if self.schedules[index].due <= now {
-                self.scrape(index);
+            if self.due_of(&self.schedules[index]) <= Instant::now() {
+                outage_ended |= self.scrape(index);
             }
         }
         if self.history().is_some() {
             self.recorded = Instant::now();
             self.record();
         }
+        outage_ended
     }
 
     fn history(&self) -> Option<&Mutex<History>> {
@@ -118,12 +143,10 @@ impl NodeScraper {
             })
     }
 
-    fn scrape(&mut self, index: usize) {
+    /// Scrapes one endpoint. Returns whether its answer ends an outage of the API server.
+    fn scrape(&mut self, index: usize) -> bool {
         let Schedule {
-            endpoint,
-            interval,
-            rounds,
-            ..
+            endpoint, interval, ..
         } = self.schedules[index];
         let mut outcome = Outcome::begin();
         let answer = self.ask(endpoint, &mut outcome);
@@ -137,10 +160,12 @@ impl NodeScraper {
             machine: machine(&state, now),
         };
         let until = now + arrival.fresh_for;
+        let mut has_returned = false;
+        let mut has_moved = false;
         let failure = match answer {
             Ok(answer) => {
                 if endpoint != Endpoint::Pods {
-                    state.found();
+                    has_returned = state.found();
                 }
                 match answer {
                     Answer::Resource(reading) => {
@@ -155,7 +180,11 @@ impl NodeScraper {
                         outcome.left_out.merge(&left_out);
                     }
                     Answer::Pods(value) => state.active_pods = Some(Known { value, until }),
-                    Answer::Node(value) => state.object = Some(Known { value, until }),
+                    Answer::Node(value) => {
+                        let address = state.object.and_then(|known| known.value.kubelet);
+                        has_moved = address != value.kubelet;
+                        state.object = Some(Known { value, until });
+                    }
                 }
                 None
             }
@@ -172,15 +201,68 @@ impl NodeScraper {
             self.node.name.as_str(),
             failure.as_ref(),
         );
+        let is_cpu_source = matches!(endpoint, Endpoint::Resource | Endpoint::Cadvisor)
+            && (endpoint == Endpoint::Resource || !config.sources.kubelet());
+        let cpu_is_known = state.usage.cpu(now).is_some();
+        drop(state);
+        if has_returned {
+            for schedule in &mut self.schedules {
+                schedule.restart(now);
+                if schedule.endpoint == Endpoint::Node {
+                    schedule.hasten(now);
+                }
+            }
+        }
         // Rates need a second reading soon: of an endpoint asked once, and of
         // the CPU's source as long as the kubelet repeats its first sample.
-        let cpu_missing = state.usage.cpu(now).is_none()
-            && matches!(endpoint, Endpoint::Resource | Endpoint::Cadvisor)
-            && (endpoint == Endpoint::Resource || !config.sources.kubelet());
-        let hurry = endpoint != Endpoint::Node
-            && (rounds == 0 || (cpu_missing && failure.is_none() && rounds < HURRIED_ROUNDS));
-        drop(state);
+        let mut hurry = self.schedules[index].rounds == 0;
+        if is_cpu_source && failure.is_none() {
+            self.hurried = match cpu_is_known {
+                true => 0,
+                false => self.hurried.saturating_add(1),
+            };
+            hurry |= (1..=HURRIED_ROUNDS).contains(&self.hurried);
+        }
+        hurry &= endpoint != Endpoint::Node;
         self.schedules[index].ended(now, failure.as_ref(), hurry);
+        if self.board.kubelets.is_some() {
+            self.follow_address(endpoint, has_moved, failure.as_ref(), now);
+        }
+        let (at_kubelet, at_api_server) = self.servers(endpoint);
+        if failure.is_none() && at_kubelet {
+            // Its own endpoints alone wait for it: there is nothing to spread.
+            self.kubelet.succeeded(now, Duration::ZERO);
+        }
+        failure.is_none() && at_api_server && self.board.api_server_answered(now)
+    }
+
+    /// Where kubelets are read directly: asks for the node object soon where the kubelet
+    /// is not at its address, and the kubelet at once where it has a new one.
+    fn follow_address(
+        &mut self,
+        endpoint: Endpoint,
+        has_moved: bool,
+        failure: Option<&ScrapeError>,
+        now: Instant,
+    ) {
+        let is_unreachable = failure.is_some_and(|error| {
+            matches!(
+                error.reason,
+                Reason::Connect | Reason::Tls | Reason::Timeout | Reason::NoAddress
+            )
+        });
+        let (at_kubelet, _) = self.servers(endpoint);
+        for schedule in &mut self.schedules {
+            match schedule.endpoint {
+                Endpoint::Node if at_kubelet && is_unreachable && schedule.failures == 0 => {
+                    schedule.hasten(now + self.board.config.scrape_interval.min(schedule.retry()));
+                }
+                Endpoint::Resource | Endpoint::Cadvisor if has_moved && schedule.failures > 0 => {
+                    schedule.hasten(now);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Asks one endpoint. The outcome grows, also where it fails.

@@ -102,9 +102,9 @@ impl NodeState {
         self.gone = true;
     }
 
-    /// The node exists: an endpoint of its own has answered.
-    pub fn found(&mut self) {
-        self.gone = false;
+    /// The node exists: an endpoint of its own has answered. Returns whether it was gone.
+    pub fn found(&mut self) -> bool {
+        std::mem::take(&mut self.gone)
     }
 
     /// Pods that count, while that is known.

@@ -372,6 +372,35 @@ fn on_its_own_node_the_kernel_counts_oom_kills() {
     assert!((before..=kernel()).contains(&counted), "{counted}");
 }
 
+/// Good answers of the kubelet so far.
+fn resource_rounds(cluster: &testbed::Running) -> u64 {
+    let resource = cluster.requests().get(Endpoint::Resource);
+    resource.statuses.get(&200).copied().unwrap_or(0)
+}
+
+#[test]
+fn a_node_that_returns_has_all_values_within_two_rounds() {
+    let cluster = one_node();
+    let exporter = Exporter::start(&cluster, "node-a", &[]);
+    let allocatable = "k8s_node_cpu_allocatable_cores{node=\"node-a\"}";
+    let cpu = "k8s_node_cpu_usage_cores{node=\"node-a\"}";
+    exporter.value_of(allocatable);
+    exporter.value_of(cpu);
+    for _ in 0..2 {
+        cluster.leave("node-a");
+        eventually("the node is gone", || {
+            exporter.value(allocatable).is_none().then_some(())
+        });
+        let before = resource_rounds(&cluster);
+        cluster.join(Node::new("node-a").cores(4.0));
+        // The node object's own turn would come after five minutes.
+        exporter.value_of(allocatable);
+        let rounds = resource_rounds(&cluster) - before;
+        assert!(rounds <= 3, "{rounds} rounds, the first answer included");
+        exporter.value_of(cpu);
+    }
+}
+
 #[test]
 fn a_node_that_the_cluster_does_not_know_is_never_ready_and_has_no_pods() {
     let cluster = one_node();
@@ -387,6 +416,33 @@ fn a_node_that_the_cluster_does_not_know_is_never_ready_and_has_no_pods() {
         exporter.value(r#"k8s_node_active_pods{node="node-zz"}"#),
         None
     );
+}
+
+#[test]
+fn after_an_outage_everything_is_back_within_two_rounds() {
+    let cluster = one_node();
+    let exporter = Exporter::start(&cluster, "node-a", &[]);
+    exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
+    let endpoints = ["resource", "pods", "cadvisor"];
+    let series = |name: &str, endpoint: &str| {
+        format!("k8s_ai_exporter_{name}{{node=\"node-a\",endpoint=\"{endpoint}\"")
+    };
+    cluster.fault(Effect::Reset);
+    // By then each waits for up to a minute.
+    for endpoint in endpoints {
+        let errors = series("scrape_errors_total", endpoint) + ",reason=\"connect\"}";
+        eventually(&errors, || {
+            exporter.value(&errors).filter(|count| *count >= 6.0)
+        });
+    }
+    let before = resource_rounds(&cluster);
+    cluster.clear_faults();
+    for endpoint in endpoints {
+        let up = series("up", endpoint) + "}";
+        eventually(&up, || (exporter.value(&up) == Some(1.0)).then_some(()));
+    }
+    let rounds = resource_rounds(&cluster) - before;
+    assert!(rounds <= 3, "{rounds} rounds, the first answer included");
 }
 
 #[test]

@@ -264,6 +264,63 @@ fn a_list_that_fails_takes_no_node_away() {
 }
 
 #[test]
+fn after_an_outage_all_nodes_and_lists_are_back_within_two_rounds() {
+    let cluster = cluster(3);
+    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+    exporter.value_of(&cpu("node-2"));
+    let health = |name: &str, node: &str, endpoint: &str| {
+        format!("k8s_ai_exporter_{name}{{node=\"{node}\",endpoint=\"{endpoint}\"")
+    };
+    let all = [
+        ("", "nodes"),
+        ("", "pods"),
+        ("node-0", "resource"),
+        ("node-1", "resource"),
+        ("node-2", "resource"),
+    ];
+    cluster.fault(Effect::Reset);
+    // By then each waits for up to a minute.
+    for (node, endpoint) in all {
+        let errors = health("scrape_errors_total", node, endpoint) + ",reason=\"connect\"}";
+        eventually(&errors, || {
+            exporter.value(&errors).filter(|count| *count >= 6.0)
+        });
+    }
+    cluster.clear_requests();
+    cluster.clear_faults();
+    for (node, endpoint) in all {
+        let up = health("up", node, endpoint) + "}";
+        eventually(&up, || (exporter.value(&up) == Some(1.0)).then_some(()));
+    }
+    // Three nodes, the first answer and two rounds.
+    let resource = cluster.requests().get(Endpoint::Resource);
+    let answers = resource.statuses.get(&200).copied().unwrap_or(0);
+    assert!(answers <= 9, "{answers} answers until all were back");
+}
+
+#[test]
+fn a_kubelet_at_a_new_address_is_found_soon() {
+    let at = |last| node("node-0").address(IpAddr::from([127, 77, 0, last]));
+    let cluster = Cluster::new()
+        .housekeeping(Duration::from_millis(300))
+        .node(at(1))
+        .kubelets()
+        .start()
+        .expect("a cluster");
+    let flags = direct(&cluster);
+    let flags = [RESOURCE_ONLY, &flags[0], &flags[1]];
+    let exporter = Exporter::start(&cluster, "node-0", &flags);
+    exporter.value_of(&cpu("node-0"));
+    cluster.join(at(2));
+    let before = cluster.kubelet_requests().get(Endpoint::Resource).statuses;
+    // The node object's own turn would come after five minutes.
+    eventually("answers from the new address", || {
+        let now = cluster.kubelet_requests().get(Endpoint::Resource).statuses;
+        (now.get(&200) > before.get(&200)).then_some(())
+    });
+}
+
+#[test]
 fn an_empty_list_and_one_of_null_mean_no_nodes() {
     for list in [
         r#"{"kind":"Table","columnDefinitions":[{"name":"Name"}],"rows":null}"#,
