@@ -14,9 +14,10 @@ use log::debug;
 use serde::de::DeserializeSeed;
 use webclient::{BaseUrl, Caps, Failure, Header, Response};
 
-use crate::args::NodeName;
 use crate::credentials::Credentials;
 use exposition::read::{Consumer, Reader};
+
+use crate::nodes::NodeName;
 
 mod lists;
 mod refusal;

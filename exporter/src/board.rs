@@ -10,10 +10,11 @@ use contract::{kubelet, series};
 use exposition::write::{Format, Sample, Writer};
 use webclient::BaseUrl;
 
-use crate::args::{Config, NodeName, Nodes, Via};
+use crate::args::Config;
 use crate::credentials::Credentials;
 use crate::history::History;
 use crate::kernel::{self, BootId, Kernel};
+use crate::nodes::{NodeName, Nodes};
 use crate::outage::{Availability, Outage};
 use crate::plan::{self, Scope};
 use crate::snapshot::{Health, NodeState};
@@ -73,20 +74,21 @@ impl Board {
         let credentials = |origin: BaseUrl, ca_file: Option<&PathBuf>| {
             Credentials::new(
                 origin,
-                config.token_file.clone(),
+                config.flags.token_file.clone(),
                 ca_file.cloned(),
-                config.request_timeout,
+                config.flags.request_timeout,
                 threads,
             )
         };
         let board = Self {
-            credentials: credentials(config.api_server.clone(), config.ca_file.as_ref()),
-            kubelets: match &config.via {
-                Via::Proxy => None,
-                // Each request names the origin that it goes to.
-                Via::Kubelet { ca_file } => Some(credentials(any_kubelet(), Some(ca_file))),
-            },
-            api_server: Mutex::new(Availability::new(Instant::now(), config.scrape_interval)),
+            credentials: credentials(config.api_server.clone(), config.flags.ca_file.as_ref()),
+            // Set with --via=kubelet only. Each request names the origin that it goes to.
+            kubelets: (config.flags.kubelet_ca_file.as_ref())
+                .map(|ca_file| credentials(any_kubelet(), Some(ca_file))),
+            api_server: Mutex::new(Availability::new(
+                Instant::now(),
+                config.flags.scrape_interval,
+            )),
             lists: Mutex::new(health(&config, Scope::Cluster)),
             boot_id: config
                 .nodes
@@ -94,8 +96,10 @@ impl Board {
                 .then(kernel::boot_id)
                 .flatten()
                 .filter(|_| kernel::oom_kills().is_some()),
-            history: (config.history > Duration::ZERO)
-                .then(|| Mutex::new(History::new(config.history, config.history_memory))),
+            history: (config.flags.history > Duration::ZERO).then(|| {
+                let (length, bytes) = (config.flags.history, config.flags.history_memory);
+                Mutex::new(History::new(length, bytes))
+            }),
             nodes: Mutex::new(Arc::new([])),
             config,
         };
@@ -154,7 +158,7 @@ impl Board {
     /// Enters a success of a request to the API server. Returns whether it ends an outage.
     pub fn api_server_answered(&self, now: Instant) -> bool {
         let nodes = self.nodes().len();
-        let spread = plan::spread_after_outage(self.config.scrape_interval, nodes);
+        let spread = plan::spread_after_outage(self.config.flags.scrape_interval, nodes);
         lock(&self.api_server).succeeded(now, spread)
     }
 
@@ -183,7 +187,7 @@ impl Board {
                 node.name.as_str(),
                 now,
                 kernel,
-                self.config.namespaces,
+                self.config.flags.enable_namespace_metrics,
                 &mut samples,
             );
             text.add(&samples);
@@ -200,7 +204,7 @@ impl Board {
         }
         let reloads = self.credentials.token_reloads() as f64;
         samples.push(Sample::new(&series::TOKEN_RELOADS, &[], reloads));
-        let build = [crate::VERSION, crate::REVISION];
+        let build = [crate::VERSION, runtime::REVISION];
         samples.push(Sample::new(&series::BUILD_INFO, &build, 1.0));
         process::samples(&mut samples);
         text.add(&samples);

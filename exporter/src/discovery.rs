@@ -7,12 +7,13 @@ use contract::Endpoint;
 use log::info;
 
 use crate::apiserver::{self, ScrapeError};
-use crate::args::{Nodes, Shard};
 use crate::board::{Board, Change, Node, lock};
+use crate::nodes::Nodes;
 use crate::plan::{self, Scope, fresh_for};
 use crate::schedule::{Schedule, phase};
 use crate::scrape::{NodeScraper, Outcome, millis, since_epoch};
 use crate::usage::Known;
+use shard::Shard;
 
 /// The lists of a cluster.
 #[derive(Debug)]
@@ -115,7 +116,7 @@ impl Discovery {
         } = &*self.board;
         let counts = apiserver::active_pods_by_node(
             credentials,
-            &config.exclude_phases,
+            &config.flags.exclude_phases,
             &mut outcome.bytes,
         )?;
         let until = Instant::now() + fresh_for;
@@ -129,7 +130,7 @@ impl Discovery {
     /// Scrapers of new nodes, spread over as much of a round as their number needs.
     fn scrapers(&self, nodes: Vec<Arc<Node>>) -> Vec<NodeScraper> {
         let now = Instant::now();
-        let spread = plan::spread(self.board.config.scrape_interval, nodes.len());
+        let spread = plan::spread(self.board.config.flags.scrape_interval, nodes.len());
         nodes
             .into_iter()
             .map(|node| {

@@ -24,6 +24,7 @@ pub mod fleet;
 pub mod history;
 pub mod http;
 pub mod kernel;
+pub mod nodes;
 pub mod outage;
 pub mod plan;
 pub mod reading;
@@ -35,9 +36,3 @@ pub mod usage;
 
 /// Release of the program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Source revision that the program was built from, where the build told it.
-pub const REVISION: &str = match option_env!("BINBOTS_REVISION") {
-    Some(revision) => revision,
-    None => "unknown",
-};

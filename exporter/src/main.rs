@@ -14,15 +14,11 @@ use k8s_ai_exporter::run;
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    let result = match args::resolve(
-        std::env::args_os().skip(1),
-        &commandline::process_environment,
-    ) {
-        Ok(Command::Run(config)) => run::run(config),
-        Ok(Command::PrintConfig(config)) => print(&config.to_string()),
+    let result = match args::resolve(std::env::args_os().skip(1), &settings::process_environment) {
+        Ok(Command::Run(config)) => run::run(*config),
         Ok(Command::Print(text)) => print(&text),
         Err(problem) => {
-            complain(&problem);
+            complain(&problem.to_string());
             return ExitCode::from(2);
         }
     };

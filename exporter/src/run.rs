@@ -10,19 +10,20 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use contract::path;
+use contract::{LogLevel, path};
 use exposition::write::Format;
-use log::{info, warn};
+use log::{LevelFilter, info, warn};
 use runtime::logging::{self, Prefix};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use webconfig::WebConfig;
 
-use crate::args::{Config, Nodes};
+use crate::args::Config;
 use crate::board::Board;
 use crate::discovery::Discovery;
 use crate::fleet::{Fleet, Next, Rounds};
 use crate::http;
+use crate::nodes::Nodes;
 use crate::scrape::NodeScraper;
 
 /// How long answers under way may take after a signal.
@@ -48,8 +49,8 @@ enum Event {
 /// When the port cannot be opened, signals cannot be caught, or standard output
 /// cannot be written.
 pub fn run(config: Config) -> io::Result<ExitCode> {
-    logging::start(Prefix::Level, config.log_level);
-    if !config.api_server.is_https() && config.token_file.is_some() {
+    logging::start(Prefix::Level, level(config.flags.log_level));
+    if !config.api_server.is_https() && config.flags.token_file.is_some() {
         warn!(
             "the token goes to {} over plain HTTP, since --token-file was given for it",
             config.api_server
@@ -65,11 +66,15 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
             let _ = stops.send(Event::Stop(signal));
         }
     });
-    let once = config.once;
+    let once = config.once();
+    let files = webconfig::Files {
+        web_config: config.flags.web_config_file.clone(),
+        bearer_token: config.flags.web_bearer_token_file.clone(),
+    };
     let port = match once {
         None => Some((
-            WebConfig::load(config.protection.clone(), path::OPEN).map_err(io::Error::other)?,
-            config.listen.bind()?,
+            WebConfig::load(files, path::OPEN).map_err(io::Error::other)?,
+            config.flags.listen_address.bind()?,
         )),
         Some(_) => None,
     };
@@ -81,7 +86,7 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     info!(
         "k8s-ai-exporter {} ({}): {} through {}",
         crate::VERSION,
-        crate::REVISION,
+        runtime::REVISION,
         board.config.nodes,
         board.config.api_server
     );
@@ -129,6 +134,15 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     out.write_all(board.exposition(Format::Text).as_bytes())?;
     out.flush()?;
     Ok(ExitCode::from(u8::from(missing != Some(0))))
+}
+
+const fn level(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::Error,
+        LogLevel::Warn => LevelFilter::Warn,
+        LogLevel::Info => LevelFilter::Info,
+        LogLevel::Debug => LevelFilter::Debug,
+    }
 }
 
 /// Starts the workers and, where nodes are looked for, the thread that does so. Tells

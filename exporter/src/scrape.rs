@@ -58,7 +58,7 @@ impl NodeScraper {
             schedules,
             recorded: due,
             is_unlabelled: false,
-            kubelet: Availability::new(now.0, board.config.scrape_interval),
+            kubelet: Availability::new(now.0, board.config.flags.scrape_interval),
             hurried: 0,
         }
     }
@@ -68,7 +68,7 @@ impl NodeScraper {
     pub fn due(&self) -> Instant {
         let record = self
             .history()
-            .map(|_| self.recorded + self.board.config.scrape_interval);
+            .map(|_| self.recorded + self.board.config.flags.scrape_interval);
         self.schedules
             .iter()
             .map(|schedule| self.due_of(schedule))
@@ -125,7 +125,7 @@ impl NodeScraper {
         let node = self.node.name.as_str();
         let state = lock(&self.node.state);
         let mut samples = Vec::new();
-        let namespaces = self.board.config.namespaces;
+        let namespaces = self.board.config.flags.enable_namespace_metrics;
         let kernel = self.board.kernel();
         state.samples(node, Instant::now(), kernel, namespaces, &mut samples);
         if !lock(history).record(node, &samples, millis(since_epoch())) {
@@ -255,7 +255,14 @@ impl NodeScraper {
         for schedule in &mut self.schedules {
             match schedule.endpoint {
                 Endpoint::Node if at_kubelet && is_unreachable && schedule.failures == 0 => {
-                    schedule.hasten(now + self.board.config.scrape_interval.min(schedule.retry()));
+                    schedule.hasten(
+                        now + self
+                            .board
+                            .config
+                            .flags
+                            .scrape_interval
+                            .min(schedule.retry()),
+                    );
                 }
                 Endpoint::Resource | Endpoint::Cadvisor if has_moved && schedule.failures > 0 => {
                     schedule.hasten(now);
@@ -284,13 +291,14 @@ impl NodeScraper {
                 apiserver::node(credentials, name, &mut outcome.bytes).map(Answer::Node)
             }
             Endpoint::Pods => {
-                let excluded = &config.exclude_phases;
+                let excluded = &config.flags.exclude_phases;
                 apiserver::active_pods(credentials, name, excluded, &mut outcome.bytes)
                     .map(Answer::Pods)
             }
             Endpoint::Resource => {
                 let path = kubelet::RESOURCE_PATH;
-                kubelet(path, Source::Resource, config.namespaces, outcome).map(Answer::Resource)
+                let pods = config.flags.enable_namespace_metrics;
+                kubelet(path, Source::Resource, pods, outcome).map(Answer::Resource)
             }
             Endpoint::Cadvisor => {
                 let pods = config.namespaces_from_cadvisor();

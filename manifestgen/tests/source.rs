@@ -585,8 +585,8 @@ fn standing_alone_the_exporter_keeps_as_much_as_the_agent_looks_back_and_lets_it
         panic!("{command:?}")
     };
     let lookback = Values::default().agent.lookback_minutes;
-    assert!(config.history.as_secs() >= 60 * lookback.unsigned_abs());
-    assert_eq!(config.history_memory, 64 << 20);
+    assert!(config.flags.history.as_secs() >= 60 * lookback.unsigned_abs());
+    assert_eq!(config.flags.history_memory, 64 << 20);
     let policy = of_kind(&objects, "NetworkPolicy")
         .into_iter()
         .find(|policy| is_of(policy, "exporter"))
@@ -711,7 +711,7 @@ fn the_exporter_takes_the_arguments_of_every_rendering() {
         };
         assert_eq!(config.nodes.to_string(), nodes);
         assert_eq!(
-            config.once.is_some(),
+            config.once().is_some(),
             object["kind"] == "Pod",
             "only the test leaves by itself"
         );

@@ -16,8 +16,17 @@ mod vocabulary;
 pub use series::{Kind, Series};
 pub use vocabulary::{AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, ReportFormat, Via};
 
-/// Port on which the exporter serves, on every address.
-pub const EXPORTER_PORT: u16 = 9100;
+macro_rules! exporter_port {
+    () => {
+        9100
+    };
+}
+
+/// Port on which the exporter serves.
+pub const EXPORTER_PORT: u16 = exporter_port!();
+
+/// Address on which the exporter serves: every one.
+pub const EXPORTER_ADDRESS: &str = concat!(":", exporter_port!());
 
 /// Port on which the manifests have a long-running agent serve.
 pub const AGENT_PORT: u16 = 9101;

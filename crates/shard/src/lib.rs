@@ -5,6 +5,7 @@
 //! StatefulSet share the fleet without knowing of one another.
 
 use std::fmt;
+use std::str::FromStr;
 
 use contract::limit::SHARDS;
 use serde::Serialize;
@@ -54,6 +55,14 @@ impl Shard {
     /// Whether the node called `name` is in this part.
     pub fn has(self, name: &str) -> bool {
         self.is_whole() || hash(name) % u64::from(self.count) == u64::from(self.index)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 use runtime::secret::Secret;
 use ureq::http::Uri;
@@ -146,6 +147,14 @@ impl BaseUrl {
         } else {
             format!("{}:{}", self.host, self.port)
         }
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = BadUrl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
     }
 }
 

@@ -9,11 +9,12 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use contract::PodPhase;
 use contract::kubelet::{CADVISOR_PATH, RESOURCE_PATH};
 use exposition::read::{Consumer, Problem, Sample};
 use k8s_ai_exporter::apiserver::{self, Way};
-use k8s_ai_exporter::args::{NodeName, Phase};
 use k8s_ai_exporter::credentials::Credentials;
+use k8s_ai_exporter::nodes::NodeName;
 use testbed::{Cluster, Node, Replay, Running};
 use webclient::BaseUrl;
 
@@ -155,7 +156,7 @@ fn measure() -> Result<Bodies, String> {
     }
     let listed = start(listed)?;
     let name = NodeName::parse("node-a")?;
-    let phases = [Phase::Succeeded, Phase::Failed];
+    let phases = [PodPhase::Succeeded, PodPhase::Failed];
     let all = f64::from(LISTED_NODES);
     Ok(Bodies {
         resource: page(&kubelet, &name, RESOURCE_PATH)?,

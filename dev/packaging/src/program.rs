@@ -1,6 +1,8 @@
 //! The programs that are shipped, and what images and manuals say of each.
 
-use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality, PositionalInfo};
+use argh::{
+    CommandInfoWithArgs, ErrorCodeInfo, FlagInfo, FlagInfoKind, Optionality, PositionalInfo,
+};
 
 /// A program that is shipped.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +49,7 @@ pub const ALL: [Program; 2] = [
         name: "k8s-ai-exporter",
         description: "CPU, memory and active pods of a Kubernetes node as Prometheus metrics",
         port: Some(contract::EXPORTER_PORT),
-        interface: k8s_ai_exporter::args::interface,
+        interface: exporter,
     },
     Program {
         name: "k8s-ai-agent",
@@ -56,3 +58,44 @@ pub const ALL: [Program; 2] = [
         interface: k8s_ai_agent::args::interface,
     },
 ];
+
+/// The exporter's table of flags in the form that argh has for the agent's.
+fn exporter() -> CommandInfoWithArgs {
+    fn leak<T>(values: impl Iterator<Item = T>) -> &'static [T] {
+        values.collect::<Vec<T>>().leak()
+    }
+    let program = &k8s_ai_exporter::args::PROGRAM;
+    let flags = program.settings().map(|setting| FlagInfo {
+        kind: FlagInfoKind::Option {
+            arg_name: setting.placeholder().leak(),
+        },
+        optionality: match setting.form.repeatable {
+            true => Optionality::Repeating,
+            false => Optionality::Optional,
+        },
+        long: setting.flag,
+        short: None,
+        description: setting.about().leak(),
+        hidden: false,
+    });
+    let codes = program.exit_codes.iter();
+    let codes = codes.map(|(code, description)| ErrorCodeInfo {
+        code: i32::from(*code),
+        description,
+    });
+    let examples = program.examples.iter().map(|(purpose, arguments)| {
+        let example = format!("{purpose}\n  {} {arguments}", program.name);
+        &*example.leak()
+    });
+    CommandInfoWithArgs {
+        name: program.name,
+        short: &'\0',
+        description: program.description.join("\n\n").leak(),
+        examples: leak(examples),
+        flags: leak(flags),
+        notes: &[],
+        commands: Vec::new(),
+        positionals: &[],
+        error_codes: leak(codes),
+    }
+}

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use contract::Reason;
+use contract::{PodPhase, Reason};
 use webclient::Caps;
 
 use super::wire::{ListForm, Page};
 use super::{JSON_CAPS, MIB, ScrapeError, json};
-use crate::args::{NodeName, Phase};
 use crate::credentials::Credentials;
+use crate::nodes::NodeName;
 
 /// A table row an object, some 300 bytes each; the objects themselves are 10 KB each.
 const ACCEPT_TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
@@ -51,7 +51,7 @@ const NODES: ListForm = ListForm {
 pub fn active_pods(
     credentials: &Credentials,
     node: &NodeName,
-    excluded: &[Phase],
+    excluded: &[PodPhase],
     bytes: &mut u64,
 ) -> Result<u64, ScrapeError> {
     let selector = format!("spec.nodeName={node},{}", phases(excluded));
@@ -71,7 +71,7 @@ pub fn active_pods(
 /// When the list did not arrive whole.
 pub fn active_pods_by_node(
     credentials: &Credentials,
-    excluded: &[Phase],
+    excluded: &[PodPhase],
     bytes: &mut u64,
 ) -> Result<BTreeMap<String, u64>, ScrapeError> {
     let list = List {
@@ -113,7 +113,7 @@ pub fn node_names(
     })
 }
 
-fn phases(excluded: &[Phase]) -> String {
+fn phases(excluded: &[PodPhase]) -> String {
     let terms: Vec<String> = excluded
         .iter()
         .map(|phase| format!("status.phase!={}", phase.name()))

@@ -9,7 +9,7 @@ fn resolved(args: &[&str], variables: &[(&str, &str)]) -> Result<Command, String
             .find(|(n, _)| *n == name)
             .map(|(_, v)| (*v).to_owned())
     };
-    resolve(args.iter().map(OsString::from), &environment)
+    resolve(args.iter().map(OsString::from), &environment).map_err(|error| error.to_string())
 }
 
 const POD: &[(&str, &str)] = &[
@@ -20,7 +20,7 @@ const POD: &[(&str, &str)] = &[
 
 fn config(args: &[&str]) -> Config {
     match resolved(args, POD) {
-        Ok(Command::Run(config)) => config,
+        Ok(Command::Run(config)) => *config,
         other => panic!("{args:?}: {other:?}"),
     }
 }
@@ -82,7 +82,7 @@ fn all_nodes_are_read_by_one_or_by_replicas_that_share_them() {
         "--history-memory=96Mi",
     ]);
     assert!(third.nodes.are_discovered());
-    assert_eq!(third.history_memory, 96 << 20);
+    assert_eq!(third.flags.history_memory, 96 << 20);
     let printed = third.to_string();
     assert!(
         printed.contains("--nodes=all\n--shard=2/3\n--via=kubelet\n"),
@@ -119,7 +119,10 @@ fn the_promised_flags_are_read_in_both_forms() {
 #[test]
 fn beside_kubectl_proxy_neither_token_nor_authority_is_used() {
     let config = config(&["--api-server", "http://127.0.0.1:8001"]);
-    assert_eq!((config.token_file, config.ca_file), (None, None));
+    assert_eq!(
+        (config.flags.token_file, config.flags.ca_file),
+        (None, None)
+    );
 }
 
 #[test]
@@ -139,56 +142,64 @@ fn an_ipv6_api_server_is_bracketed() {
 }
 
 #[test]
-fn a_bad_value_gives_one_line_with_flag_value_and_expectation() {
+fn usage_errors_name_flag_value_and_expectation() {
     for (args, message) in [
         (
             &["--scrape-interval=banana"][..],
-            r#"--scrape-interval: "banana" is not a duration such as 30s, 1m30s or 6h"#,
+            r#"invalid --scrape-interval "banana": expected a duration such as 30s or 1m30s, from 100ms to 1d"#,
         ),
         (
             &["--scrape-interval=1ms"],
-            r#"--scrape-interval: "1ms" is not a duration from 100ms to 1d, such as 30s or 1m30s"#,
+            r#"invalid --scrape-interval "1ms": expected a duration such as 30s or 1m30s, from 100ms to 1d"#,
         ),
         (
             &["--exclude-phases=Done"],
-            r#"--exclude-phases: "Done" is not a list of pod phases: Pending, Running, Succeeded, Failed, Unknown"#,
+            r#"invalid --exclude-phases "Done": expected a list of Pending, Running, Succeeded, Failed, Unknown"#,
         ),
         (
             &["--listen-address=9100"],
-            r#"--listen-address: "9100" is not an address such as :9100, 127.0.0.1:9100 or [::1]:9100"#,
+            r#"invalid --listen-address "9100": expected an address such as :9100, 127.0.0.1:9100 or [::1]:9100"#,
         ),
         (
             &["--enable-kubelet", "yes"],
-            r#"--enable-kubelet: "yes" is not true or false"#,
+            r#"invalid --enable-kubelet "yes": expected true or false"#,
+        ),
+        (
+            &["--enable-kubelet=false", "--enable-cadvisor=false"],
+            r#"invalid --enable-cadvisor "false": expected true, since --enable-kubelet is false"#,
         ),
         (
             &["--node-name=Node_A"],
-            r#"--node-name: "Node_A" is not a node name: lower-case letters, digits, - and ., at most 253 characters"#,
+            r#"invalid --node-name "Node_A": expected a node name: lower-case letters, digits, - and ., at most 253 characters"#,
+        ),
+        (
+            &["--node-name=a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q"],
+            r#"invalid --node-name "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q": expected at most 16 node names; --nodes=all scrapes all nodes of a cluster"#,
         ),
         (
             &["--nodes=node-a"],
-            r#"--nodes: "node-a" is not all; single nodes go to --node-name"#,
+            r#"invalid --nodes "node-a": expected all"#,
         ),
         (
             &["--nodes=all", "--shard=3/3"],
-            r#"--shard: "3/3" is not a part such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000"#,
+            r#"invalid --shard "3/3": expected a part such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000"#,
         ),
-        (
-            &["--shard=0/3"],
-            r#"--shard: "set" is not of use without --nodes=all"#,
-        ),
+        (&["--shard=0/3"], "--shard requires --nodes=all"),
         (
             &["--nodes=all", "--node-name=node-a"],
-            r#"--node-name: "set" is not of use beside --nodes=all"#,
+            "--node-name cannot be used with --nodes",
         ),
-        (&["--via=ssh"], r#"--via: "ssh" is not proxy or kubelet"#),
+        (
+            &["--via=ssh"],
+            r#"invalid --via "ssh": expected proxy or kubelet"#,
+        ),
         (
             &["--via=kubelet"],
-            r#"--kubelet-ca-file: "" is not set, as --via=kubelet needs: name the authority that signs the kubelets' serving certificates; where that is the cluster's own, /var/run/secrets/kubernetes.io/serviceaccount/ca.crt"#,
+            "missing --kubelet-ca-file (or KUBELET_CA_FILE): --via=kubelet requires the CAs of the kubelets' serving certificates; where they are the cluster's own, /var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
         ),
         (
             &["--kubelet-ca-file=/x"],
-            r#"--kubelet-ca-file: "set" is not of use without --via=kubelet"#,
+            "--kubelet-ca-file requires --via=kubelet",
         ),
         (
             &[
@@ -196,33 +207,86 @@ fn a_bad_value_gives_one_line_with_flag_value_and_expectation() {
                 "--kubelet-ca-file=/x",
                 "--api-server=http://127.0.0.1:8001",
             ],
-            r#"--token-file: "" is not set, as --via=kubelet needs beside an http:// API server"#,
+            "missing --token-file (or TOKEN_FILE): --via=kubelet requires it beside an http:// API server",
+        ),
+        (
+            &["--history=8d"],
+            r#"invalid --history "8d": expected a duration such as 30s or 1m30s, from 0s to 7d"#,
         ),
         (
             &["--history-memory=1000"],
-            r#"--history-memory: "1000" is not an amount of memory from 1Mi to 64Gi, such as 64Mi"#,
+            r#"invalid --history-memory "1000": expected an amount of memory such as 64Mi, from 1Mi to 64Gi"#,
         ),
         (
             &["--log-level=loud"],
-            r#"--log-level: "loud" is not error, warn, info or debug"#,
+            r#"invalid --log-level "loud": expected error, warn, info or debug"#,
         ),
+        (
+            &["--api-server=https://u:hunter2@h"],
+            r#"invalid --api-server "https://[hidden]@h": expected a URL without a user name or password (they would end up in logs)"#,
+        ),
+        (
+            &["--token-file="],
+            r#"invalid --token-file "": expected the path of a file"#,
+        ),
+        (
+            &["--scrape-intervall=30s"],
+            "unknown flag --scrape-intervall; did you mean --scrape-interval?",
+        ),
+        (
+            &["--no-such-flag"],
+            "unknown flag --no-such-flag (--help lists the flags)",
+        ),
+        (
+            &["stray"],
+            r#"unexpected argument "stray" (--help lists the flags)"#,
+        ),
+        (
+            &["--scrape-interval"],
+            "missing value of --scrape-interval: expected a duration such as 30s or 1m30s, from 100ms to 1d",
+        ),
+        (&["--once", "--once"], "--once is given more than once"),
     ] {
         assert_eq!(resolved(args, POD), Err(message.to_owned()));
     }
-    for args in [
-        &["--enable-kubelet=false", "--enable-cadvisor=false"][..],
-        &["--api-server=https://u:hunter2@h"],
-        &["--no-such-flag"],
-        &["stray"],
-        &["--scrape-interval"],
+}
+
+#[test]
+fn usage_errors_name_the_variable() {
+    for (args, variables, message) in [
+        (
+            &["--api-server=http://h"][..],
+            &[][..],
+            "missing --node-name (or NODE_NAME): in a pod, set it from fieldRef spec.nodeName, or use --nodes=all",
+        ),
+        (
+            &["--node-name=n"],
+            &[],
+            "missing --api-server (or API_SERVER): outside a pod, name the API server, such as http://127.0.0.1:8001 beside `kubectl proxy`",
+        ),
+        (
+            &[],
+            &[("SCRAPE_INTERVAL", "1ms")],
+            r#"invalid --scrape-interval "1ms" (from SCRAPE_INTERVAL): expected a duration such as 30s or 1m30s, from 100ms to 1d"#,
+        ),
+        (
+            &["--node-name=n"],
+            &[("SHARD", "0/3")],
+            "--shard (from SHARD) requires --nodes=all",
+        ),
+        (
+            &["--enable-kubelet=false"],
+            &[("ENABLE_CADVISOR", "false")],
+            r#"invalid --enable-cadvisor "false" (from ENABLE_CADVISOR): expected true, since --enable-kubelet is false"#,
+        ),
+        (
+            &["--node-name=n"],
+            &[("KUBERNETES_SERVICE_HOST", "a b")],
+            r#"invalid KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT "a b 443": expected a host and a port"#,
+        ),
     ] {
-        let error = resolved(args, POD).expect_err("refused");
-        assert!(!error.contains('\n'), "{error:?}");
+        assert_eq!(resolved(args, variables), Err(message.to_owned()));
     }
-    let error = resolved(&["--node-name=n"], &[]).expect_err("no API server");
-    assert!(error.starts_with("--api-server"), "{error}");
-    let error = resolved(&["--api-server=http://h"], &[]).expect_err("no node");
-    assert!(error.starts_with("--node-name"), "{error}");
 }
 
 #[test]
@@ -235,8 +299,10 @@ fn help_and_version_are_printed_not_run() {
     }
 }
 
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 /// Arguments and variables, those of a pod in addition.
-const CONFIGURATIONS: &[(&[&str], &[(&str, &str)])] = &[
+const CONFIGURATIONS: &[(&[&str], Variables<'_>)] = &[
     (&[], &[]),
     (&["--print-config"], &[]),
     (&[], &[("PRINT_CONFIG", "true")]),
@@ -324,7 +390,8 @@ fn printed_configurations_are_the_golden_ones() {
         let resolved = |args: &[&str], variables: &[(&str, &str)]| {
             let variables: Vec<_> = variables.iter().chain(POD).copied().collect();
             match resolved(args, &variables) {
-                Ok(Command::Run(config) | Command::PrintConfig(config)) => config.to_string(),
+                Ok(Command::Run(config)) => config.to_string(),
+                Ok(Command::Print(text)) => text,
                 other => panic!("{args:?} {variables:?}: {other:?}"),
             }
         };

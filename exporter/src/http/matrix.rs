@@ -115,7 +115,7 @@ mod tests {
         let Ok(Command::Run(config)) = resolve(args.into_iter().map(Into::into), &|_| None) else {
             panic!("a usable command line");
         };
-        let board = Board::new(config, 1);
+        let board = Board::new(*config, 1);
         let mut history = lock(board.history.as_ref().expect("it is on"));
         for at in 1..=1_000 {
             for node in 0..nodes {

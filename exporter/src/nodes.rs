@@ -1,12 +1,12 @@
-//! Which nodes a run is about: some by name, or all of the cluster's, or one
+//! The nodes that an exporter scrapes: some by name, or all of the cluster's, or one
 //! replica's share of all.
 
 use std::fmt;
 
-pub use shard::Shard;
+use shard::Shard;
 
-/// Nodes that one exporter takes on by name.
-const MAX_NODES: usize = 16;
+/// Most nodes that one exporter scrapes by name.
+pub const MAX_NAMED: usize = 16;
 
 /// A node name: an RFC 1123 subdomain, as the API server demands. Safe in a
 /// URL path, a field selector and a label value as it is.
@@ -61,7 +61,7 @@ impl Nodes {
         matches!(self, Self::Named(names) if names.len() == 1)
     }
 
-    /// Whether nodes are looked for, and what concerns all of them is asked once.
+    /// Whether nodes are discovered, and what concerns all of them is asked once.
     pub fn are_discovered(&self) -> bool {
         matches!(self, Self::All(_))
     }
@@ -78,18 +78,4 @@ impl fmt::Display for Nodes {
             Self::All(shard) => write!(f, "all nodes of shard {shard}"),
         }
     }
-}
-
-/// Reads `--node-name`.
-pub(super) fn parse_names(text: &str) -> Result<Vec<NodeName>, &'static str> {
-    let mut nodes = text
-        .split(',')
-        .map(|name| NodeName::parse(name.trim()))
-        .collect::<Result<Vec<_>, _>>()?;
-    nodes.sort();
-    nodes.dedup();
-    if nodes.len() > MAX_NODES {
-        return Err("a list of at most 16 nodes; --nodes=all reads all of a cluster");
-    }
-    Ok(nodes)
 }
