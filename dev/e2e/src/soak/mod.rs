@@ -5,6 +5,7 @@
 //! |---|---|
 //! | no wrong number | each published value lies within the truth of the time it can be about; counters never fall |
 //! | recovery | once troubles have ended and an endpoint has answered twice, its series are all there |
+//! | return | after an outage everything is read again within two rounds of the first success |
 //! | calm | where nothing is wrong no scrape fails, whatever tokens rotate |
 //! | memory, threads, files | never more than while warming up, but for a little |
 //!
@@ -188,7 +189,8 @@ fn watches(settings: &Settings, cluster: &Running) -> Vec<Watch> {
             "all nodes, kubelets",
             Whom::All,
             start(&["--nodes=all", "--via=kubelet", &kubelets]),
-        ),
+        )
+        .at_kubelets(),
     ]
 }
 
@@ -283,6 +285,11 @@ impl Soak {
         }
         self.calm_since = Some(SystemTime::now());
         self.recover(say);
+        if let (true, Some(since)) = (spell.is_outage(), self.calm_since) {
+            for watch in &mut self.watches {
+                watch.check_return(&self.nodes, since);
+            }
+        }
         self.calm();
         for watch in &mut self.watches {
             for what in watch.untold() {

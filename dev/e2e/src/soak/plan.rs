@@ -18,6 +18,9 @@ use testbed::{
 /// Longest spell, in rounds of the exporters.
 const LONGEST_SPELL: u64 = 5;
 
+/// Rounds of a spell in which nothing answers: each endpoint has come to wait for many more.
+const OUTAGE_ROUNDS: u32 = 12;
+
 /// Troubles that come together in a spell, at most.
 const MOST_AT_ONCE: u64 = 3;
 
@@ -28,6 +31,21 @@ pub struct Spell {
     pub troubles: Vec<Trouble>,
     /// For how many rounds of the exporters.
     pub rounds: u32,
+}
+
+impl Spell {
+    fn new(troubles: Vec<Trouble>, rounds: u32) -> Self {
+        let mut spell = Self { troubles, rounds };
+        if spell.is_outage() {
+            spell.rounds = OUTAGE_ROUNDS;
+        }
+        spell
+    }
+
+    /// Whether nothing answers in it.
+    pub fn is_outage(&self) -> bool {
+        self.troubles.contains(&Trouble::Outage)
+    }
 }
 
 /// One thing that goes wrong.
@@ -55,6 +73,8 @@ pub enum Trouble {
     Authority,
     /// Every connection is closed once.
     Close,
+    /// The API server and the kubelets are away.
+    Outage,
     /// Lists come in pages of this size, and their continue tokens expire.
     Pages(usize),
 }
@@ -96,6 +116,7 @@ impl Trouble {
                 cluster.close_connections();
             }
             Self::Close => cluster.close_connections(),
+            Self::Outage => cluster.fault(Effect::Reset),
             Self::Pages(size) => {
                 cluster.force_paging(Some(*size));
                 cluster.expire_continue_tokens();
@@ -130,6 +151,7 @@ impl fmt::Display for Trouble {
             Self::Token => f.write_str("token rotated"),
             Self::Authority => f.write_str("authority rotated"),
             Self::Close => f.write_str("connections closed"),
+            Self::Outage => f.write_str("outage"),
             Self::Pages(size) => write!(f, "pages of {size}"),
         }
     }
@@ -248,13 +270,15 @@ fn effects() -> Vec<(&'static str, Effect)> {
 
 /// Troubles that are no faults of an answer.
 fn others() -> Vec<Trouble> {
-    let mut others: Vec<Trouble> = [
-        Certificate::OtherAuthority,
-        Certificate::OtherName,
-        Certificate::Expired,
-    ]
-    .map(Trouble::Certificate)
-    .into();
+    let mut others = vec![Trouble::Outage];
+    others.extend(
+        [
+            Certificate::OtherAuthority,
+            Certificate::OtherName,
+            Certificate::Expired,
+        ]
+        .map(Trouble::Certificate),
+    );
     others.extend(Right::ALL.map(Trouble::Without));
     others.extend([
         Trouble::Token,
@@ -273,11 +297,8 @@ pub fn tour() -> Vec<Spell> {
         endpoint: None,
         node: None,
     });
-    let alone = |trouble| Spell {
-        troubles: vec![trouble],
-        rounds: 2,
-    };
-    faults.chain(others()).map(alone).collect()
+    let alone = |trouble| Spell::new(vec![trouble], 2);
+    others().into_iter().chain(faults).map(alone).collect()
 }
 
 /// Random spells without end.
@@ -303,10 +324,8 @@ impl Plan {
     /// The next spell.
     pub fn spell(&mut self) -> Spell {
         let troubles = 1 + self.random.below(MOST_AT_ONCE);
-        Spell {
-            troubles: (0..troubles).map(|_| self.trouble()).collect(),
-            rounds: 1 + self.random.below(LONGEST_SPELL) as u32,
-        }
+        let troubles = (0..troubles).map(|_| self.trouble()).collect();
+        Spell::new(troubles, 1 + self.random.below(LONGEST_SPELL) as u32)
     }
 
     /// True once in so many times.

@@ -18,6 +18,10 @@ pub const SLACK: Duration = Duration::from_secs(3);
 /// Good scrapes of an endpoint that are remembered: more than two minutes of them.
 const REMEMBERED: usize = 512;
 
+/// Rounds after the first success, at most, until everything is back after an outage: two,
+/// and the one under way.
+const RETURN_ROUNDS: usize = 3;
+
 /// Wrong numbers that are told in full.
 const TOLD: usize = 20;
 
@@ -40,15 +44,20 @@ pub struct Nodes {
     pub left: BTreeMap<String, Extremes>,
 }
 
+/// A node, empty for what is read for all, and an endpoint.
+type Key = (String, String);
+
 /// An exporter under watch.
 #[derive(Debug)]
 pub struct Watch {
     /// What it is called in the table.
     pub name: &'static str,
     whom: Whom,
+    /// Whether kubelets are read at their own ports, not through the API server.
+    at_kubelets: bool,
     exporter: Exporter,
     /// Times of good scrapes, by node and endpoint, oldest first.
-    good: BTreeMap<(String, String), VecDeque<f64>>,
+    good: BTreeMap<Key, VecDeque<f64>>,
     /// The newest page.
     page: Page,
     /// Values that were checked.
@@ -109,6 +118,7 @@ impl Watch {
         Self {
             name,
             whom,
+            at_kubelets: false,
             exporter,
             good: BTreeMap::new(),
             page: Page::default(),
@@ -119,6 +129,12 @@ impl Watch {
             before: Taken::default(),
             after: Taken::default(),
         }
+    }
+
+    /// The exporter reads kubelets at their own ports.
+    pub fn at_kubelets(mut self) -> Self {
+        self.at_kubelets = true;
+        self
     }
 
     /// Reads the page and what the process takes, and checks both. `calm_since` is when
@@ -314,6 +330,46 @@ impl Watch {
             true => Progress::Waiting,
             false => Progress::Recovered,
         }
+    }
+
+    /// Checks that after an outage that ended then, everything was read again within two
+    /// rounds of the first success at the same server.
+    pub fn check_return(&mut self, nodes: &Nodes, since: SystemTime) {
+        let since = unix_seconds(since);
+        // By server: the first success after the outage of each endpoint.
+        let mut firsts: BTreeMap<&str, Vec<(f64, &Key)>> = BTreeMap::new();
+        for (key, times) in &self.good {
+            let (node, endpoint) = key;
+            // A node object has a slow turn of its own, and is not lost in the meantime.
+            let is_asked = endpoint != "node"
+                && (node.is_empty() || nodes.present.get(node) == Some(&true))
+                && times.front().is_some_and(|at| *at <= since);
+            let first = times.iter().find(|at| **at > since);
+            if let (true, Some(first)) = (is_asked, first) {
+                let is_direct = self.at_kubelets && !node.is_empty();
+                let server = if is_direct { node.as_str() } else { "" };
+                firsts.entry(server).or_default().push((*first, key));
+            }
+        }
+        let mut wrong = Vec::new();
+        for firsts in firsts.values() {
+            let start = firsts.iter().map(|(at, _)| *at).fold(f64::MAX, f64::min);
+            for (at, (node, endpoint)) in firsts {
+                // Rounds, not seconds: on a busy machine they are longer.
+                let rounds = self.good.iter().filter(|((_, each), _)| each == "resource");
+                let rounds = rounds
+                    .map(|(_, times)| times.iter().filter(|t| **t > start && *t <= at).count())
+                    .max();
+                self.checked += 1;
+                if rounds.is_some_and(|rounds| rounds > RETURN_ROUNDS) {
+                    wrong.push(format!(
+                        "{endpoint} of {node:?} was back {:.1} s, {rounds:?} rounds after the first success",
+                        at - start
+                    ));
+                }
+            }
+        }
+        self.tell(wrong);
     }
 
     /// Good scrapes of an endpoint since then.

@@ -14,7 +14,8 @@ fn through_random_troubles_no_number_is_wrong_and_each_spell_is_recovered_from()
         program: program("k8s-ai-exporter"),
         seed: 20,
         interval: Duration::from_millis(250),
-        tour: 0,
+        // An outage.
+        tour: 1,
         warm_up: 0,
         end: End::Spells(5),
     };
