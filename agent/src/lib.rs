@@ -8,7 +8,7 @@
 //! 3. [`forecast`] continues each series over the horizon, [`recommend`] holds the
 //!    forecast against the node's allocatable, [`assess`] puts the nodes together. (pure)
 //! 4. [`report`] turns the result into text or JSON (pure), which goes to standard
-//!    output in one piece; [`termination`] sees to it that a signal leaves no half of it.
+//!    output in one piece; [`runtime::signals`] waits for it before the program exits.
 //! 5. [`sink`] sends it to those who want to have it sent.
 //!
 //! With `--serve` the same happens again and again, and the newest report is served.
@@ -30,7 +30,6 @@ pub mod fleet;
 pub mod hysteresis;
 pub mod input;
 pub mod previous;
-mod random;
 pub mod recommend;
 pub mod report;
 mod round;
@@ -39,8 +38,6 @@ pub mod series;
 mod serve;
 pub mod sink;
 pub mod source;
-pub mod termination;
-pub mod whole_file;
 pub mod window;
 
 pub use run::run;

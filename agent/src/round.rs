@@ -9,7 +9,9 @@ use std::time::{Instant, SystemTime};
 
 use promql::{Prometheus, sampling};
 use quantity::Timestamp;
+use runtime::output;
 
+use crate::age;
 use crate::args::{Config, PROGRAM, Reports, USUAL_STEP_SECONDS};
 use crate::assess::{Basis, assess};
 use crate::backend::Backend;
@@ -18,13 +20,13 @@ use crate::connection::{UnusableFile, client};
 use crate::exit::Exit;
 use crate::fleet::{self, Scope};
 use crate::input::Recording;
+use crate::previous;
 use crate::previous::Previous;
 use crate::report::text::printable;
 use crate::report::{Report, ShardReport, Style};
 use crate::sink::Delivery;
 use crate::source::Source;
 use crate::window::Window;
-use crate::{age, previous, whole_file};
 
 /// Asks for the points as of now and judges them. Without a `memory` of the report
 /// before, whatever remembers it is asked.
@@ -168,7 +170,7 @@ pub(crate) fn write_files(
     };
     reports.outputs.iter().fold(exit, |exit, output| {
         let file = &output.file;
-        match whole_file::write(file, |out| report.write(output.format, style, out)) {
+        match output::to_file(file, |out| report.write(output.format, style, out)) {
             Ok(()) => exit,
             Err(error) => {
                 let problem = format!("cannot write to {}: {error}", file.display());

@@ -6,14 +6,16 @@ use std::time::SystemTime;
 
 use commandline::Environment;
 use quantity::Timestamp;
+use runtime::output;
+use runtime::signals::{self, Signals};
 
 use crate::args::{self, Command, Config};
+use crate::doctor;
 use crate::exit::Exit;
 use crate::report::{Format, Style};
 use crate::round::{complain, report, tell, write_files};
 use crate::serve::serve;
 use crate::sink::Sinks;
-use crate::{doctor, termination};
 
 /// Runs the program: the report goes to `out`, in one piece, all else to `err`. A
 /// service prints no report, and returns only if it cannot begin.
@@ -76,7 +78,9 @@ fn examine(config: &Config, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
 }
 
 fn listen_for_signals(err: &mut dyn Write) {
-    if let Err(error) = termination::leave_on_signals() {
+    if let Err(error) = Signals::catch()
+        .and_then(|signals| signals.on_first(|signal| signals::exit(signals::exit_code(signal))))
+    {
         // What was asked for is still worth having.
         let problem = format!("cannot listen for signals: {error}");
         complain(&problem, Exit::Complete, err);
@@ -96,7 +100,7 @@ fn write_out(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Exit {
-    match termination::write_whole(out, write) {
+    match output::to_stream(out, write) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let problem = format!("cannot write to standard output: {error}");
             complain(&problem, exit.undelivered(), err)

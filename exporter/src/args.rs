@@ -201,7 +201,7 @@ impl Syntax for NodeNames {
 /// The exporter's command line.
 pub const PROGRAM: Program = Program {
     name: "k8s-ai-exporter",
-    version: crate::VERSION,
+    version: runtime::VERSION,
     revision: runtime::REVISION,
     summary: "CPU, memory and active pods of Kubernetes nodes as Prometheus metrics",
     description: &[

@@ -3,11 +3,14 @@
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use contract::{kubelet, series};
 use exposition::write::{Format, Sample, Writer};
+use runtime::lock::lock;
+use runtime::process;
+use runtime::{REVISION, VERSION};
 use webclient::BaseUrl;
 
 use crate::args::Config;
@@ -204,9 +207,9 @@ impl Board {
         }
         let reloads = self.credentials.token_reloads() as f64;
         samples.push(Sample::new(&series::TOKEN_RELOADS, &[], reloads));
-        let build = [crate::VERSION, runtime::REVISION];
+        let build = [VERSION, REVISION];
         samples.push(Sample::new(&series::BUILD_INFO, &build, 1.0));
-        process::samples(&mut samples);
+        samples.extend(process::figures().map(|(series, value)| Sample::new(series, &[], value)));
         text.add(&samples);
         text.finish()
     }
@@ -218,9 +221,4 @@ fn any_kubelet() -> BaseUrl {
 
 fn health(config: &Config, scope: Scope) -> Health {
     Health::of(plan::endpoints(config, scope).map(|(endpoint, _)| endpoint))
-}
-
-/// Locks what cannot be left half-changed: a panic elsewhere does not spoil it.
-pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,9 +3,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use runtime::lock::lock;
 use runtime::reload::LastGood;
 use runtime::secret::{Secret, SecretFile, read_file};
 use webclient::{Authorities, BaseUrl, Client, Credentials as Authorization, Settings};
@@ -105,7 +106,7 @@ impl Credentials {
             }
             None => (String::new(), Ok(Vec::new())),
         };
-        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut client = lock(&self.client);
         let (_, client) = client.update(&name, pem, |pem| {
             let authorities = match &self.ca_file {
                 Some(path) => Authorities::from_pem(pem, path),

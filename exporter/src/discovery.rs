@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use contract::Endpoint;
 use log::info;
+use runtime::lock::lock;
 
 use crate::apiserver::{self, ScrapeError};
-use crate::board::{Board, Change, Node, lock};
+use crate::board::{Board, Change, Node};
 use crate::nodes::Nodes;
 use crate::plan::{self, Scope, fresh_for};
 use crate::schedule::{Schedule, phase};

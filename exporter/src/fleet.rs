@@ -7,10 +7,10 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
-use crate::board::lock;
+use runtime::lock::{lock, unpoisoned};
 
 /// Something that has rounds to make.
 pub trait Rounds {
@@ -148,15 +148,13 @@ impl<R: Rounds> Fleet<R> {
                 // One worker is enough to wake up for the earliest.
                 Some((due, _)) if queue.watched.is_none_or(|until| due < until) => {
                     queue.watched = Some(due);
-                    let waited = self.changed.wait_timeout(queue, due - now);
-                    queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    (queue, _) = unpoisoned(self.changed.wait_timeout(queue, due - now));
                     if queue.watched == Some(due) {
                         queue.watched = None;
                     }
                 }
                 _ => {
-                    let waited = self.changed.wait(queue);
-                    queue = waited.unwrap_or_else(PoisonError::into_inner);
+                    queue = unpoisoned(self.changed.wait(queue));
                 }
             }
         }

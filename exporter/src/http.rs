@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use contract::path;
 use exposition::write::Format;
+use runtime::VERSION;
+use runtime::health;
 use webconfig::WebConfig;
-use webserver::{Limits, Method, Request, Response, Server};
+use webserver::{Limits, Request, Response, Server};
 
 use crate::board::Board;
 use crate::history::{BadQuery, RangeQuery};
@@ -38,25 +40,24 @@ const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
 
 fn answer(request: &Request, board: &Arc<Board>) -> Response {
-    let allowed = match request.path.as_str() {
-        path::QUERY_RANGE => "GET, HEAD, POST",
-        _ => "GET, HEAD",
+    let path = request.path.as_str();
+    if let Some(refusal) = request.refuse_method(path == path::QUERY_RANGE) {
+        return refusal;
+    }
+    let ready = || match board.is_ready() {
+        true => Ok(()),
+        false => Err("no core series is known now\n"),
     };
-    match request.path.as_str() {
-        path::QUERY_RANGE if request.reads() || request.method == Method::Post => {
-            query_range(board, &request.parameters())
-        }
-        _ if !request.reads() => {
-            Response::text(405, format!("expected one of: {allowed}\n")).with("Allow", allowed)
-        }
+    if let Some((status, text)) = health::answer(path, ready) {
+        return Response::text(status, text);
+    }
+    match path {
+        path::QUERY_RANGE => query_range(board, &request.parameters()),
         path::METRICS => {
             let format = Format::negotiate(request.header("accept").unwrap_or_default());
             Response::new(200, format.content_type(), board.exposition(format))
                 .with("Vary", "Accept")
         }
-        path::LIVEZ => Response::text(200, "ok\n"),
-        path::READYZ if board.is_ready() => Response::text(200, "ok\n"),
-        path::READYZ => Response::text(503, "no core series is known now\n"),
         "/" => Response::new(200, HTML, index(board)),
         _ => Response::text(404, format!("not here; see {} or /\n", path::METRICS)),
     }
@@ -84,7 +85,7 @@ fn index(board: &Board) -> String {
          <ul><li><a href=\"{}\">{}</a></li><li><a href=\"{}\">{}</a></li>\
          <li><a href=\"{}\">{}</a></li>{history}</ul>\
          <p>Nodes:</p><ul>{nodes}</ul></html>\n",
-        crate::VERSION,
+        VERSION,
         path::METRICS,
         path::METRICS,
         path::LIVEZ,

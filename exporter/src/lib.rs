@@ -33,6 +33,3 @@ pub mod schedule;
 pub mod scrape;
 pub mod snapshot;
 pub mod usage;
-
-/// Release of the program.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");

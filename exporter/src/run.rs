@@ -14,8 +14,8 @@ use contract::{LogLevel, path};
 use exposition::write::Format;
 use log::{LevelFilter, info, warn};
 use runtime::logging::{self, Prefix};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use runtime::signals::{self, Signals};
+use runtime::{REVISION, VERSION};
 use webconfig::WebConfig;
 
 use crate::args::Config;
@@ -58,14 +58,11 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     }
     let (events, received) = mpsc::channel();
     // PID 1 ignores signals without a handler: both get one before anything starts.
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let stops = events.clone();
-    thread::spawn(move || {
-        for signal in signals.forever() {
-            // Nobody receives once the main thread is leaving, which is the point.
-            let _ = stops.send(Event::Stop(signal));
-        }
-    });
+    Signals::catch()?.on_first(move |signal| {
+        // The main thread may be exiting already.
+        let _ = stops.send(Event::Stop(signal));
+    })?;
     let once = config.once();
     let files = webconfig::Files {
         web_config: config.flags.web_config_file.clone(),
@@ -85,10 +82,7 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     let board = Arc::new(Board::new(config, workers));
     info!(
         "k8s-ai-exporter {} ({}): {} through {}",
-        crate::VERSION,
-        runtime::REVISION,
-        board.config.nodes,
-        board.config.api_server
+        VERSION, REVISION, board.config.nodes, board.config.api_server
     );
     let serving = match port {
         Some((protection, listener)) => {
@@ -120,8 +114,7 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
             Ok(Event::Complete) => missing = missing.map(|missing| missing - 1),
             Ok(Event::Stop(signal)) => {
                 info!("signal {signal}: leaving without an exposition");
-                // As shells say it: 128 and the signal's number, which is below 32.
-                return Ok(ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)));
+                return Ok(ExitCode::from(signals::exit_code(signal)));
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 warn!("not everything is known after {timeout:?} (--once-timeout)");

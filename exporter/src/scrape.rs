@@ -6,9 +6,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use contract::{Endpoint, Reason, kubelet};
 use log::{debug, info, warn};
 use quantity::Cores;
+use runtime::lock::lock;
 
 use crate::apiserver::{self, NodeObject, ScrapeError, Way};
-use crate::board::{Board, Node, lock};
+use crate::board::{Board, Node};
 use crate::history::History;
 use crate::outage::Availability;
 use crate::plan::{self, Scope, fresh_for};

@@ -1,11 +1,13 @@
 //! What the thread that reports and those that answer requests share: the newest
 //! report, and how the runs go.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use contract::{Series, report, series, service};
 use exposition::write::{self, Format, Sample};
+use runtime::lock::lock;
+use runtime::process;
 
 use crate::report::{Report, prometheus};
 use crate::sink::Delivery;
@@ -64,28 +66,28 @@ impl Board {
 
     /// A run made a report.
     pub(super) fn publish(&self, report: Arc<Report>, now: Instant) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.newest = Some(Newest { report, at: now });
         state.up = Some(true);
     }
 
     /// A run made none. The one before stays until it is too old.
     pub(super) fn fail(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.up = Some(false);
         state.failed_runs += 1;
     }
 
     /// A run has ended, well or not.
     pub(super) fn end(&self, took: Duration) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.took = took;
         state.runs += 1;
     }
 
     /// A report reached its sinks, or not.
     pub(super) fn note(&self, deliveries: &[Delivery]) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         for delivery in deliveries {
             let health = state.sinks.iter_mut().find(|s| s.name == delivery.sink);
             if let Some(health) = health {
@@ -98,7 +100,7 @@ impl Board {
     /// The newest report, while it says something about now.
     pub(super) fn report(&self, now: Instant) -> Option<Arc<Report>> {
         let oldest = self.every.saturating_mul(STALE_INTERVALS);
-        let state = self.lock();
+        let state = lock(&self.state);
         let newest = state.newest.as_ref()?;
         (now.saturating_duration_since(newest.at) <= oldest).then(|| Arc::clone(&newest.report))
     }
@@ -114,16 +116,11 @@ impl Board {
             let version = [env!("CARGO_PKG_VERSION")];
             samples.push(Sample::new(&report::BUILD_INFO, &version, 1.0));
         }
-        self.lock().samples(self.every, &mut samples);
-        process::samples(&mut samples);
+        lock(&self.state).samples(self.every, &mut samples);
+        samples.extend(process::figures().map(|(series, value)| Sample::new(series, &[], value)));
         let tables = [report::ALL, service::ALL, series::ALL];
         let families: Vec<&Series> = tables.into_iter().flatten().copied().collect();
         write::render(&families, &samples, format)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing is left half-changed under this lock, whatever happened.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -20,18 +20,18 @@ use contract::path;
 use log::LevelFilter;
 use quantity::Interval;
 use runtime::logging::{self, Prefix};
+use runtime::random;
+use runtime::signals::{self, Signals};
 use webconfig::WebConfig;
 use webserver::{Limits, Server};
 
 use crate::args::{Config, PROGRAM, Service};
 use crate::exit::Exit;
 use crate::previous::Previous;
-use crate::random;
 use crate::report::Style;
 use crate::report::summary::summary;
 use crate::round::{complain, report, tell, write_files};
 use crate::sink::Sinks;
-use crate::termination::Awaited;
 use board::Board;
 use schedule::Schedule;
 
@@ -52,7 +52,7 @@ pub(crate) fn serve(config: &Config, service: &Service, sinks: Sinks, err: &mut 
         previous: None,
     };
     let start = Instant::now();
-    let mut schedule = Schedule::new(service.every, random::share());
+    let mut schedule = Schedule::new(service.every, random::unit());
     let mut is_first = true;
     loop {
         let began = Instant::now();
@@ -64,7 +64,7 @@ pub(crate) fn serve(config: &Config, service: &Service, sinks: Sinks, err: &mut 
             // Who has just typed it wants to know at once.
             Outcome::Unusable if is_first => return Exit::Usage,
             Outcome::Unusable | Outcome::Failed => {
-                let due = schedule.after_failure(now, random::share());
+                let due = schedule.after_failure(now, random::unit());
                 let wait = Interval(Duration::from_secs((due - now).as_secs()));
                 complain(
                     &format!("no report; the next try is in {wait}"),
@@ -87,7 +87,7 @@ fn open(
     err: &mut dyn Write,
 ) -> io::Result<()> {
     // Process 1 has no default action for signals: they are caught before anything starts.
-    let signals = Awaited::signals()?;
+    let signals = Signals::catch()?;
     let board = Arc::clone(board);
     let style = Style {
         color: false,
@@ -108,9 +108,9 @@ fn open(
         server.address()
     );
     complain(&serving, Exit::Complete, err);
-    signals.leave(move |_| {
+    signals.on_first(move |_| {
         server.stop(GRACE);
-        i32::from(Exit::Complete.code())
+        signals::exit(Exit::Complete.code())
     })
 }
 

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use contract::path;
+use runtime::VERSION;
+use runtime::health;
 use webserver::{Request, Response};
 
 use super::board::Board;
@@ -16,39 +18,42 @@ const HTML: &str = "text/html; charset=utf-8";
 /// Pages hold no script, and nothing from elsewhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
+const NO_REPORT: &str = "no report yet, or the last one is too old\n";
+
 /// Answers a request as of now.
 pub(super) fn answer(request: &Request, board: &Board, style: Style) -> Response {
-    if !request.reads() {
-        const READING: &str = "GET, HEAD";
-        return Response::text(405, format!("expected one of: {READING}\n")).with("Allow", READING);
+    if let Some(refusal) = request.refuse_method(false) {
+        return refusal;
     }
+    let path = request.path.as_str();
     let report = board.report(Instant::now());
-    match request.path.as_str() {
+    if let Some((status, text)) =
+        health::answer(path, || report.as_ref().map(|_| ()).ok_or(NO_REPORT))
+    {
+        return Response::text(status, text);
+    }
+    match path {
         path::METRICS => {
             let accept = request.header("accept").unwrap_or_default();
             let format = exposition::write::Format::negotiate(accept);
             let exposition = board.exposition(format, Instant::now());
             Response::new(200, format.content_type(), exposition).with("Vary", "Accept")
         }
-        path::LIVEZ => Response::text(200, "ok\n"),
-        path::READYZ if report.is_some() => Response::text(200, "ok\n"),
-        path::READYZ => no_report(),
         "/" => page(index(report.as_deref())),
         other => match format_at(other) {
-            Some(format) => report.map_or_else(no_report, |report| {
-                let text = report.render(format, style);
-                match format.media_type() {
-                    HTML => page(text),
-                    media_type => Response::new(200, media_type, text),
-                }
-            }),
+            Some(format) => report.map_or_else(
+                || Response::text(503, NO_REPORT),
+                |report| {
+                    let text = report.render(format, style);
+                    match format.media_type() {
+                        HTML => page(text),
+                        media_type => Response::new(200, media_type, text),
+                    }
+                },
+            ),
             None => Response::text(404, format!("not here; see {} or /\n", path::METRICS)),
         },
     }
-}
-
-fn no_report() -> Response {
-    Response::text(503, "no report yet, or the last one is too old\n")
 }
 
 fn page(html: String) -> Response {
@@ -76,8 +81,7 @@ fn index(report: Option<&Report>) -> String {
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\">\
-         <title>k8s-ai-agent</title><h1>k8s-ai-agent {}</h1>\
+         <title>k8s-ai-agent</title><h1>k8s-ai-agent {VERSION}</h1>\
          <p>{summary}.</p><ul>{links}</ul></html>\n",
-        env!("CARGO_PKG_VERSION"),
     )
 }

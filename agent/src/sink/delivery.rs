@@ -7,12 +7,12 @@ use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use runtime::random;
 use webclient::{
     Authorities, BadUrl, BaseUrl, Caps, Client, Content, Credentials, Failure, Header, Secret,
     SecretError, Settings,
 };
 
-use crate::random;
 use crate::report::text::printable;
 
 /// Attempts at one message.
@@ -219,7 +219,7 @@ impl Receiver {
                 Ok(()) => return Ok(()),
                 Err(problem) => problem,
             };
-            match problem.pause(random::share()) {
+            match problem.pause(random::unit()) {
                 Some(pause) if pause < deadline.left() => thread::sleep(pause),
                 _ => return Err(problem),
             }

@@ -14,11 +14,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use quantity::Timestamp;
 use ring::hmac;
+use runtime::random;
 use webclient::{Authorities, Credentials, Header, Secret, SecretFile};
 
 use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
 use super::{Sink, webhook_url};
-use crate::random::{self, hex};
 use crate::report::Report;
 
 /// A receiver of JSON reports.
@@ -74,6 +74,11 @@ impl Sink for Webhook {
         };
         receiver.send(&message, deadline)
     }
+}
+
+/// Bytes in hexadecimal, in lower case.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn headers(id: &str, now: Timestamp, body: &[u8], key: Option<&Secret>) -> Vec<Header> {

@@ -8,8 +8,9 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::lock::lock;
 use crate::reload::LastGood;
 
 /// A text that must not appear in logs, errors or debug output.
@@ -112,20 +113,14 @@ impl SecretFile {
     pub fn current(&self) -> Result<Secret, SecretError> {
         // Read before locking, so that nobody waits for a file.
         let read = (self.read)(&self.path);
-        let mut last_good = self.lock();
+        let mut last_good = lock(&self.last_good);
         let (secret, ()) = last_good.update(&self.path.display(), read, |_| Ok(()))?;
         Ok(secret.clone())
     }
 
     /// How often a new secret has replaced another.
     pub fn replaced(&self) -> u64 {
-        self.lock().replaced()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, LastGood<Secret>> {
-        self.last_good
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.last_good).replaced()
     }
 }
 

@@ -21,9 +21,10 @@ mod yaml;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use runtime::lock::lock;
 use runtime::reload::LastGood;
 use runtime::secret::{SecretError, read_file, read_token};
 use webserver::Policy;
@@ -140,7 +141,7 @@ impl WebConfig {
     }
 
     fn current(&self) -> Arc<PortPolicy> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         let is_fixed = self.files == Files::default();
         if !is_fixed && state.read_at.elapsed() >= READ_EVERY {
             state.read_at = Instant::now();

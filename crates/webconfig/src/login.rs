@@ -4,11 +4,12 @@
 //! each user the last right password, and a few wrong ones.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use runtime::lock::lock;
 use runtime::secret::Secret;
 use subtle::ConstantTimeEq as _;
 
@@ -108,7 +109,7 @@ impl Authenticator {
             digest: digest_of(&[&name, &password]),
             password,
         };
-        let known = self.known();
+        let known = lock(&self.known);
         let is = |digest: &Digest| bool::from(digest.ct_eq(&credentials.digest));
         if known.right.iter().any(|(_, digest)| is(digest)) {
             Login::Accepted
@@ -125,7 +126,7 @@ impl Authenticator {
         let index = credentials.user.unwrap_or(0);
         let is_right =
             self.users[index].1.verify(&credentials.password) && credentials.user.is_some();
-        let mut known = self.known();
+        let mut known = lock(&self.known);
         if is_right {
             known.right.retain(|(user, _)| *user != index);
             known.right.push((index, credentials.digest));
@@ -136,11 +137,6 @@ impl Authenticator {
             known.wrong.push_back(credentials.digest);
         }
         is_right
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        // Each change is complete before anything could panic.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -220,7 +216,7 @@ mod tests {
                 (false, true)
             );
         }
-        assert_eq!(logins.known().wrong.len(), MAX_WRONG);
+        assert_eq!(lock(&logins.known).wrong.len(), MAX_WRONG);
         assert_eq!(accepted(&logins, &basic("alice:hunter2")), (true, false));
         assert_eq!(accepted(&logins, &basic("alice:1")), (false, false));
         assert_eq!(

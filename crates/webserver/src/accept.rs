@@ -1,6 +1,5 @@
 //! The listening side: one thread that accepts.
 
-use std::fs;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use log::warn;
+use runtime::process;
 
 use crate::connections::Connections;
 use crate::limits::Limits;
@@ -41,10 +41,8 @@ impl Server {
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         // The other half is for files and for the program's own requests.
-        let descriptors = fs::read_to_string("/proc/self/limits")
-            .ok()
-            .and_then(|limits| max_open_files(&limits))
-            .unwrap_or(usize::MAX);
+        let descriptors = process::max_open_files().and_then(|max| usize::try_from(max).ok());
+        let descriptors = descriptors.unwrap_or(usize::MAX);
         limits.connections = limits.connections.min(descriptors / 2).max(1);
         let max_threads = limits.connections;
         let connections = Arc::new(Connections::new(limits));
@@ -111,12 +109,4 @@ fn accept(listener: &TcpListener, connections: &Arc<Connections>, pool: &Arc<Thr
             warn!("no thread for a connection: {error}");
         }
     }
-}
-
-/// The soft limit in the text of `/proc/self/limits`.
-fn max_open_files(limits: &str) -> Option<usize> {
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
 }

@@ -2,8 +2,10 @@
 
 use std::cmp::Reverse;
 use std::net::{IpAddr, Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
+
+use runtime::lock::{lock, unpoisoned};
 
 use crate::limits::Limits;
 
@@ -71,19 +73,8 @@ impl Connections {
         &self.limits
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Each change is complete before anything could panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<'s>(&self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
-        self.changed
-            .wait(state)
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(crate) fn open(&self) -> usize {
-        self.lock().open.len()
+        lock(&self.state).open.len()
     }
 
     /// Registers a new connection, if need be by evicting another one. `None` once the
@@ -93,7 +84,7 @@ impl Connections {
         // Threads of evicted connections take a moment to end: the difference admits the
         // next ones meanwhile.
         let target = most - most / 8;
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             if state.stopping {
                 return None;
@@ -107,7 +98,7 @@ impl Connections {
             if state.open.len() < most {
                 break;
             }
-            state = self.wait(state);
+            state = unpoisoned(self.changed.wait(state));
         }
         let id = state.next;
         state.next += 1;
@@ -140,24 +131,21 @@ impl Connections {
 
     /// Evicts a connection, since descriptors are short, and waits a moment for its end.
     pub(crate) fn relieve(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.evict(|_| true);
         self.changed.notify_all();
         // Whatever comes of it, the caller tries again.
-        drop(
-            self.changed
-                .wait_timeout(state, Duration::from_millis(20))
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let moment = Duration::from_millis(20);
+        drop(unpoisoned(self.changed.wait_timeout(state, moment)));
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        self.lock().stopping
+        lock(&self.state).stopping
     }
 
     /// Admits no further connection.
     pub(crate) fn accept_no_more(&self) {
-        self.lock().stopping = true;
+        lock(&self.state).stopping = true;
         self.changed.notify_all();
     }
 
@@ -165,7 +153,7 @@ impl Connections {
     /// their response, or after `grace`. Called once no more are admitted.
     pub(crate) fn stop(&self, grace: Duration) {
         let deadline = Instant::now() + grace;
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         while state.evict(|each| each.phase == Phase::Receiving) {}
         while !state.open.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -173,11 +161,7 @@ impl Connections {
                 while state.evict(|_| true) {}
                 return;
             }
-            state = self
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            (state, _) = unpoisoned(self.changed.wait_timeout(state, left));
         }
     }
 }
@@ -253,21 +237,21 @@ impl Slot {
 
     /// The connection waits for a request from now on. False once the server stops.
     pub(crate) fn receive(&self) -> bool {
-        let mut state = self.connections.lock();
+        let mut state = lock(&self.connections.state);
         state.enter(self.id, Phase::Receiving);
         !state.stopping
     }
 
     /// Runs `job` once a permit is granted. `None` if the connection was evicted before.
     pub(crate) fn work<T>(&self, work: Work, job: impl FnOnce() -> T) -> Option<T> {
-        let mut state = self.connections.lock();
+        let mut state = lock(&self.connections.state);
         state.enter(self.id, Phase::Queueing(work));
         self.connections.grant_permits(&mut state);
         while state.connection(self.id).phase != Phase::Working {
             if state.connection(self.id).evicted {
                 return None;
             }
-            state = self.connections.wait(state);
+            state = unpoisoned(self.connections.changed.wait(state));
         }
         drop(state);
         let permit = Permit {
@@ -282,7 +266,7 @@ impl Slot {
     /// The connection waits for its client to read `bytes` from now on. Others that have
     /// waited longest for theirs are evicted while there are too many bytes in all.
     pub(crate) fn deliver(&self, bytes: usize) {
-        let mut state = self.connections.lock();
+        let mut state = lock(&self.connections.state);
         state.enter(self.id, Phase::Delivering(bytes));
         while state.unsent() > self.connections.limits.unsent_bytes
             && state.evict(|each| each.id != self.id && matches!(each.phase, Phase::Delivering(_)))
@@ -311,7 +295,7 @@ struct Permit<'c> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let mut state = self.connections.lock();
+        let mut state = lock(&self.connections.state);
         state.permits[self.work as usize] -= 1;
         self.connections.grant_permits(&mut state);
     }
@@ -319,7 +303,7 @@ impl Drop for Permit<'_> {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut state = self.connections.lock();
+        let mut state = lock(&self.connections.state);
         state.open.retain(|each| each.id != self.id);
         drop(state);
         self.connections.changed.notify_all();

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use log::debug;
+use runtime::lock::{lock, unpoisoned};
 
 use crate::connections::Slot;
 use crate::serve::{Service, serve};
@@ -60,7 +61,7 @@ impl ThreadPool {
     /// # Errors
     /// When there is no thread at all, and none can be started.
     pub(crate) fn serve(self: &Arc<Self>, connection: AcceptedConnection) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.queue.push_back(connection);
         if state.queue.len() <= state.idle {
             self.queued.notify_one();
@@ -96,11 +97,6 @@ impl ThreadPool {
             }
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Each change is complete before anything could panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Counts a thread of the pool until it ends, even by a panic of the handler.
@@ -110,14 +106,11 @@ impl WorkerGuard<'_> {
     /// The next connection, or `None` after a while without any: the thread is to end.
     fn next(&mut self) -> Option<AcceptedConnection> {
         let pool = self.0?;
-        let mut state = pool.lock();
+        let mut state = lock(&pool.state);
         if state.queue.is_empty() {
             state.idle += 1;
-            state = pool
-                .queued
-                .wait_timeout_while(state, IDLE, |state| state.queue.is_empty())
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            let is_empty = |state: &mut State| state.queue.is_empty();
+            (state, _) = unpoisoned(pool.queued.wait_timeout_while(state, IDLE, is_empty));
             state.idle -= 1;
         }
         let next = state.queue.pop_front();
@@ -133,7 +126,7 @@ impl WorkerGuard<'_> {
 impl Drop for WorkerGuard<'_> {
     fn drop(&mut self) {
         if let Some(pool) = self.0 {
-            pool.lock().threads -= 1;
+            lock(&pool.state).threads -= 1;
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A complete request, within all limits.
 
+use crate::response::Response;
+
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -38,9 +40,15 @@ impl Request {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Whether the method is GET or HEAD.
-    pub fn reads(&self) -> bool {
-        matches!(self.method, Method::Get | Method::Head)
+    /// The refusal of a method other than GET and HEAD, or of one other than those and POST.
+    pub fn refuse_method(&self, takes_post: bool) -> Option<Response> {
+        let allowed = match (self.method, takes_post) {
+            (Method::Get | Method::Head, _) | (Method::Post, true) => return None,
+            (_, true) => "GET, HEAD, POST",
+            (_, false) => "GET, HEAD",
+        };
+        let text = format!("expected one of: {allowed}\n");
+        Some(Response::text(405, text).with("Allow", allowed))
     }
 
     /// The decoded parameters: those of the form of a POST, otherwise those of the query.

@@ -6,7 +6,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::board::{Board, lock};
+use runtime::lock::lock;
+
+use crate::board::Board;
 use crate::history::{Identity, RangeQuery};
 use crate::reading::Millis;
 

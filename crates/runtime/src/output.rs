@@ -1,7 +1,5 @@
-//! A text to a file: all of it, or the file stays as it was.
-//!
-//! The text is written beside the file, reaches the disk, and takes the file's
-//! place in one step. Out of scope: what the text is.
+//! Outputs that are written whole: to a stream in one go; to a file completely, or the file
+//! stays as it was. [`signals::exit`] waits for both.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -9,26 +7,43 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use crate::termination;
+use crate::signals;
 
-/// Writes what `fill` has to say to the file at `path`. A signal that arrives
-/// meanwhile waits for it.
-///
-/// A link is followed, and the file it leads to replaced.
+/// Bytes that are held of an output at a time.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Writes what `fill` produces to a stream.
 ///
 /// # Errors
-/// Whatever the file system reports, and where the path leads to something else
-/// than a file: a device or a pipe would be replaced, not written to.
-pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    termination::uninterrupted(|| {
+/// Those of the stream.
+pub fn to_stream(
+    out: &mut dyn Write,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    signals::uninterrupted(|| {
+        let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, out);
+        fill(&mut buffered)?;
+        buffered.flush()
+    })
+}
+
+/// Writes what `fill` produces to the file at `path`: to a temporary file beside it, which
+/// reaches the disk and replaces it in one step. A link is followed, and the file it leads
+/// to replaced.
+///
+/// # Errors
+/// Those of the file system, and when the path leads to anything but a regular file: a
+/// device or a pipe would be replaced, not written to.
+pub fn to_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    signals::uninterrupted(|| {
         let target = target(path)?;
-        let beside = beside(&target)?;
-        create(&beside, fill)
-            .and_then(|()| fs::rename(&beside, &target))
+        let temporary = temporary(&target)?;
+        create(&temporary, fill)
+            .and_then(|()| fs::rename(&temporary, &target))
             .inspect_err(|_| {
-                let _ = fs::remove_file(&beside);
+                let _ = fs::remove_file(&temporary);
             })?;
-        // The new name itself reaches the disk; not every file system can say so.
+        // The new name itself reaches the disk; not every file system supports that.
         let _ = folder(&target)
             .and_then(File::open)
             .and_then(|f| f.sync_all());
@@ -36,7 +51,7 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     })
 }
 
-/// Where a path leads in the end.
+/// The file that a path leads to.
 fn target(path: &Path) -> io::Result<PathBuf> {
     match fs::metadata(path) {
         Ok(found) if found.is_file() => fs::canonicalize(path),
@@ -46,9 +61,8 @@ fn target(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// A name in the same folder, so that it can take the file's place, that no other
-/// process writes to.
-fn beside(target: &Path) -> io::Result<PathBuf> {
+/// A name in the same folder, so that it can be renamed, of this process alone.
+fn temporary(target: &Path) -> io::Result<PathBuf> {
     let name = target
         .file_name()
         .ok_or_else(|| io::Error::other("not the name of a file"))?;
@@ -59,14 +73,13 @@ fn beside(target: &Path) -> io::Result<PathBuf> {
 }
 
 fn create(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    // Left by a process of the same number that was killed; every one in a
-    // container has the number 1.
+    // Left by a killed process of the same number: in a container all have number 1.
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let file = File::create_new(path)?;
-    let mut buffered = BufWriter::with_capacity(termination::BUFFER_BYTES, file);
+    let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, file);
     fill(&mut buffered)?;
     buffered.into_inner()?.sync_all()
 }
@@ -84,7 +97,7 @@ mod tests {
     use super::*;
 
     fn write(path: &Path, text: &str) -> io::Result<()> {
-        super::write(path, |out| out.write_all(text.as_bytes()))
+        super::to_file(path, |out| out.write_all(text.as_bytes()))
     }
 
     /// An empty folder of the test's own, gone afterwards.
@@ -120,8 +133,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_made_or_replaced_and_nothing_stays_beside_it() {
-        let folder = Folder::new("whole-file-replaced");
+    fn file_is_created_or_replaced() {
+        let folder = Folder::new("output-replaced");
         let path = folder.0.join("report");
         for text in ["first", "second, longer", ""] {
             write(&path, text).expect("written");
@@ -131,8 +144,8 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_and_what_it_leads_to_is_replaced() {
-        let folder = Folder::new("whole-file-link");
+    fn target_of_a_link_is_replaced() {
+        let folder = Folder::new("output-link");
         let (file, link) = (folder.0.join("file"), folder.0.join("link"));
         fs::write(&file, "old").expect("written");
         std::os::unix::fs::symlink("file", &link).expect("a link");
@@ -142,18 +155,18 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_process_left_behind_is_no_obstacle() {
-        let folder = Folder::new("whole-file-left");
+    fn stale_temporary_file_is_overwritten() {
+        let folder = Folder::new("output-left");
         let path = folder.0.join("report");
-        fs::write(beside(&path).expect("a name"), "half a rep").expect("written");
+        fs::write(temporary(&path).expect("a name"), "half a rep").expect("written");
         write(&path, "whole").expect("written");
         assert_eq!(folder.names(), ["report"]);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "whole");
     }
 
     #[test]
-    fn what_cannot_be_written_leaves_everything_as_it_was() {
-        let folder = Folder::new("whole-file-fails");
+    fn failed_write_leaves_everything_as_it_was() {
+        let folder = Folder::new("output-fails");
         for path in [
             folder.0.join("missing/report"),
             folder.0.clone(),
