@@ -1,97 +1,21 @@
 //! Held against Python Prophet, that is against Stan, by numbers that it produced
 //! (`reference/produce.py`).
 
-use std::collections::BTreeMap;
+mod reference;
+
 use std::f64::consts::TAU;
 
 use augurs_prophet::TrendIndicator;
 use augurs_prophet::optimizer::Data;
-use prophet::{Fitted, Growth, Options, Parameters, Posterior, Seasonality};
+use prophet::{Fitted, Growth, Parameters, Posterior, Seasonality};
+use reference::{Series, furthest_apart, number, numbers};
 use serde_json::Value;
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
-/// One series with what Python Prophet made of it.
-struct Reference {
-    name: String,
-    stored: Value,
-    points: Vec<(i64, f64)>,
-    ahead: Vec<i64>,
-    options: Options,
-}
-
-fn references() -> Vec<Reference> {
-    let text = include_str!("../reference/numbers.json");
-    let stored: BTreeMap<String, Value> = serde_json::from_str(text).expect("JSON");
-    let references: Vec<Reference> = stored
-        .into_iter()
-        .map(|(name, stored)| Reference::new(name, stored))
-        .collect();
-    assert!(references.len() >= 12, "{} series", references.len());
-    references
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    let array = value.as_array().expect("an array");
-    array
-        .iter()
-        .map(|number| number.as_f64().expect("a number"))
-        .collect()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().expect("a number")
-}
-
-impl Reference {
-    fn new(name: String, stored: Value) -> Self {
-        let start = stored["start"].as_i64().expect("seconds");
-        let step = stored["step"].as_i64().expect("seconds");
-        let values = stored["values"].as_array().expect("an array");
-        let at = |i: usize| start + step * i as i64;
-        let points = values
-            .iter()
-            .enumerate()
-            .filter_map(|(i, value)| Some((at(i), value.as_f64()?)))
-            .collect();
-        let growth = match stored["growth"].as_str() {
-            Some("linear") => Growth::Linear,
-            Some("flat") => Growth::Flat,
-            Some("logistic") => Growth::Logistic {
-                cap: number(&stored["cap"]),
-            },
-            other => panic!("growth {other:?}"),
-        };
-        let seasonality = match stored["mode"].as_str() {
-            Some("additive") => Seasonality::Additive,
-            Some("multiplicative") => Seasonality::Multiplicative,
-            other => panic!("mode {other:?}"),
-        };
-        let ahead = (0..numbers(&stored["lower"]).len())
-            .map(|i| at(values.len() + i))
-            .collect();
-        let options = Options {
-            growth,
-            seasonality,
-            ..Options::default()
-        };
-        Self {
-            name,
-            stored,
-            points,
-            ahead,
-            options,
-        }
-    }
-
+impl Series {
     fn fit(&self) -> Fitted {
         prophet::fit(&self.points, &self.options).expect(&self.name)
-    }
-
-    /// Largest value less smallest.
-    fn range(&self) -> f64 {
-        let values = || self.points.iter().map(|(_, value)| *value);
-        values().fold(f64::MIN, f64::max) - values().fold(f64::MAX, f64::min)
     }
 
     /// The data as Python Prophet prepares them, made by hand after its documentation.
@@ -169,23 +93,12 @@ fn parameters(stored: &Value) -> Parameters {
     )
 }
 
-fn furthest_apart(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f64::max)
-}
-
 #[test]
 fn density_and_gradient_are_those_of_stan() {
-    for reference in references() {
-        let data = reference.prepared();
-        let probes = reference.stored["probes"]
-            .as_array()
-            .expect("an array")
-            .iter();
-        for probe in probes.chain([&reference.stored["lbfgs"], &reference.stored["newton"]]) {
+    for series in reference::all() {
+        let data = series.prepared();
+        let probes = series.stored["probes"].as_array().expect("an array").iter();
+        for probe in probes.chain([&series.stored["lbfgs"], &series.stored["newton"]]) {
             let at = parameters(probe);
             let jacobian = probe["jacobian"].as_bool().unwrap_or(false);
             let posterior = Posterior::new(&data, jacobian).expect("prepared data");
@@ -195,19 +108,19 @@ fn density_and_gradient_are_those_of_stan() {
             assert!(
                 close(ours, stan, stan.abs()),
                 "{}: {ours}, Stan {stan}",
-                reference.name
+                series.name
             );
             let Some(stans) = probe.get("gradient").map(numbers) else {
                 continue;
             };
             let ours = posterior.gradient(&at);
-            assert_eq!(ours.len(), stans.len(), "{}", reference.name);
+            assert_eq!(ours.len(), stans.len(), "{}", series.name);
             let size = stans.iter().map(|g| g.abs()).fold(0.0, f64::max);
             for (ours, stan) in ours.iter().zip(&stans) {
                 assert!(
                     close(*ours, *stan, size),
                     "{}: {ours}, Stan {stan}",
-                    reference.name
+                    series.name
                 );
             }
         }
@@ -216,20 +129,20 @@ fn density_and_gradient_are_those_of_stan() {
 
 #[test]
 fn no_point_where_stan_stopped_is_higher_than_our_optimum() {
-    for reference in references() {
-        let fitted = reference.fit();
+    for series in reference::all() {
+        let fitted = series.fit();
         let optimum = fitted.optimum();
         // Stan's features stand in another order, and the density must not mind.
-        let data = reference.prepared();
+        let data = series.prepared();
         let posterior = Posterior::new(&data, false).expect("prepared data");
         for algorithm in ["lbfgs", "newton"] {
-            let stan = posterior.log_density(&parameters(&reference.stored[algorithm]));
+            let stan = posterior.log_density(&parameters(&series.stored[algorithm]));
             let margin = optimum.log_density - stan;
-            println!("{}: {margin:.3e} above {algorithm}", reference.name);
+            println!("{}: {margin:.3e} above {algorithm}", series.name);
             assert!(
                 margin >= -1e-6,
                 "{}: {margin:e} against {algorithm}",
-                reference.name
+                series.name
             );
         }
         let own = Posterior::new(fitted.data(), false).expect("prepared data");
@@ -237,7 +150,7 @@ fn no_point_where_stan_stopped_is_higher_than_our_optimum() {
         assert!(
             (again - optimum.log_density).abs() < 1e-8,
             "{}",
-            reference.name
+            series.name
         );
     }
 }
@@ -245,24 +158,23 @@ fn no_point_where_stan_stopped_is_higher_than_our_optimum() {
 #[test]
 fn forecasts_are_those_of_python_prophet_where_stan_is_of_one_mind() {
     let mut of_one_mind = 0;
-    for reference in references() {
-        let ours: Vec<f64> = reference
+    for series in reference::all() {
+        let ours: Vec<f64> = series
             .fit()
-            .predict(&reference.ahead)
-            .expect(&reference.name)
+            .predict(&series.ahead)
+            .expect(&series.name)
             .iter()
             .map(|prediction| prediction.value)
             .collect();
-        let [lbfgs, newton] =
-            ["lbfgs", "newton"].map(|by| numbers(&reference.stored[by]["forecast"]));
-        let slack = 1e-3 * reference.range();
+        let [lbfgs, newton] = ["lbfgs", "newton"].map(|by| numbers(&series.stored[by]["forecast"]));
+        let slack = 1e-3 * series.range();
         let apart = furthest_apart(&lbfgs, &newton);
         println!(
             "{}: Stan's algorithms {:.1e} of the range apart, ours from L-BFGS {:.1e}, from Newton {:.1e}",
-            reference.name,
-            apart / reference.range(),
-            furthest_apart(&ours, &lbfgs) / reference.range(),
-            furthest_apart(&ours, &newton) / reference.range(),
+            series.name,
+            apart / series.range(),
+            furthest_apart(&ours, &lbfgs) / series.range(),
+            furthest_apart(&ours, &newton) / series.range(),
         );
         of_one_mind += u32::from(apart <= slack);
         for ((ours, lbfgs), newton) in ours.iter().zip(&lbfgs).zip(&newton) {
@@ -274,11 +186,7 @@ fn forecasts_are_those_of_python_prophet_where_stan_is_of_one_mind() {
                 // is measured from the nearer one.
                 from_lbfgs.min(from_newton) <= (lbfgs - newton).abs() + slack
             };
-            assert!(
-                within,
-                "{}: {ours}, Stan {lbfgs} and {newton}",
-                reference.name
-            );
+            assert!(within, "{}: {ours}, Stan {lbfgs} and {newton}", series.name);
         }
     }
     assert!(of_one_mind > 0, "no series tests this");
@@ -287,16 +195,16 @@ fn forecasts_are_those_of_python_prophet_where_stan_is_of_one_mind() {
 #[test]
 fn intervals_are_as_wide_as_those_of_python_prophet_where_it_came_near_the_optimum() {
     let mut compared = 0;
-    for reference in references() {
-        let fitted = reference.fit();
-        let default = reference.stored["default"].as_str().expect("an algorithm");
-        let stan = number(&reference.stored[default]["log_density"]);
+    for series in reference::all() {
+        let fitted = series.fit();
+        let default = series.stored["default"].as_str().expect("an algorithm");
+        let stan = number(&series.stored[default]["log_density"]);
         if fitted.optimum().log_density - stan > 5.0 {
             continue;
         }
         compared += 1;
-        let ours = fitted.predict(&reference.ahead).expect(&reference.name);
-        let [lower, upper] = ["lower", "upper"].map(|bound| numbers(&reference.stored[bound]));
+        let ours = fitted.predict(&series.ahead).expect(&series.name);
+        let [lower, upper] = ["lower", "upper"].map(|bound| numbers(&series.stored[bound]));
         let width: f64 = lower
             .iter()
             .zip(&upper)
@@ -304,9 +212,9 @@ fn intervals_are_as_wide_as_those_of_python_prophet_where_it_came_near_the_optim
             .sum();
         let own: f64 = ours.iter().map(|p| p.upper - p.lower).sum();
         let ratio = own / width;
-        println!("{}: {ratio:.3} times as wide", reference.name);
+        println!("{}: {ratio:.3} times as wide", series.name);
         // Both simulate, each in its own way.
-        assert!((0.9..1.1).contains(&ratio), "{}: {ratio}", reference.name);
+        assert!((0.9..1.1).contains(&ratio), "{}: {ratio}", series.name);
     }
     assert!(compared >= 12, "{compared} series");
 }
