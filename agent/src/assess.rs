@@ -285,7 +285,7 @@ fn with_forecast(report: ResourceReport, forecast: Forecast, window: &Window) ->
         seconds_to_limit(&forecast, bound, limit, window)
     };
     ResourceReport {
-        model: Some(forecast.model),
+        model: Some(forecast.model.name()),
         backtest: forecast.backtest.map(Into::into),
         forecast: Some(ResourceForecast {
             max: forecast.max(),

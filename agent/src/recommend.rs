@@ -347,7 +347,7 @@ mod tests {
             }
         };
         Forecast {
-            model: "theil_sen",
+            model: forecast::Model::TheilSen,
             coverage: 0.8,
             path: times.iter().enumerate().map(prediction).collect(),
             backtest: None,

@@ -36,11 +36,8 @@ pub(super) fn print(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Res
     writeln!(f, "--interval={}", percent(settings.coverage))
 }
 
-fn parse_model(text: &str) -> Result<Choice, &'static str> {
-    Choice::ALL
-        .into_iter()
-        .find(|choice| choice.label() == text)
-        .ok_or("auto, prophet, ets, linear or last")
+fn parse_model(text: &str) -> Result<Choice, String> {
+    Choice::parse(text).ok_or_else(Choice::list)
 }
 
 /// Reads `80` or `80%` as a share.

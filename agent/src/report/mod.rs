@@ -302,7 +302,7 @@ impl From<Candidate> for CandidateReport {
             Outcome::LeftOut(why) => (None, Some(why)),
         };
         Self {
-            model: candidate.model,
+            model: candidate.model.name(),
             mase,
             left_out,
         }

@@ -492,7 +492,12 @@ fn sinks_are_printed_as_they_are_read_and_half_of_one_is_refused() {
 }
 
 /// Arguments and variables.
-const CONFIGURATIONS: &[(&[&str], &[(&str, &str)])] = &[
+type CommandLine = (
+    &'static [&'static str],
+    &'static [(&'static str, &'static str)],
+);
+
+const CONFIGURATIONS: &[CommandLine] = &[
     (&[], &[]),
     (&["--print-config"], &[]),
     (&["doctor", "--print-config"], &[]),

@@ -7,9 +7,10 @@
 
 use quantity::Timestamp;
 
+use crate::average::mean;
 use crate::interval::{Interval, Residual};
-use crate::mean::mean;
-use crate::{Model, Point, held};
+use crate::models::Model;
+use crate::point::{Point, bounded};
 
 /// Moments at which models are tried, where the points allow.
 const FOLDS: usize = 8;
@@ -116,7 +117,7 @@ impl Trial {
     /// # Errors
     /// When the model does not fit the points of a fold: why.
     pub(crate) fn of(
-        model: &dyn Model,
+        model: Model,
         points: &[Point],
         folds: &[Fold],
         ceiling: Option<f64>,
@@ -184,7 +185,7 @@ impl Trial {
 
 /// Tries a model on all of `points`, of which those before `split` are known.
 fn tried(
-    model: &dyn Model,
+    model: Model,
     points: &[Point],
     split: usize,
     ceiling: Option<f64>,
@@ -192,13 +193,13 @@ fn tried(
     let (known, came) = points.split_at(split);
     let origin = known[known.len() - 1].at;
     let times: Vec<Timestamp> = came.iter().map(|p| p.at).collect();
-    let values = model.continue_from(known, &times)?;
+    let values = model.predict(known, &times)?;
     let greatest = points.iter().fold(0.0, |most, p| f64::max(most, p.value));
     let residuals = came
         .iter()
         .zip(&values)
         .map(|(point, value)| {
-            let error = point.value - held(*value, ceiling);
+            let error = point.value - bounded(*value, ceiling);
             let rounding = error.abs() <= LEAST_ERROR * greatest;
             Residual {
                 at: point.at,
@@ -222,11 +223,10 @@ fn tried(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::{series, spaced};
-    use crate::{Ets, LastValue, Mean, TheilSen};
+    use crate::fixtures::{series, spaced};
     use proptest::prelude::*;
 
-    const MODELS: [&dyn Model; 4] = [&LastValue, &Mean, &TheilSen, &Ets];
+    const MODELS: [Model; 4] = [Model::LastValue, Model::Mean, Model::TheilSen, Model::Ets];
 
     fn rising(count: usize) -> Vec<Point> {
         spaced(&(0..count).map(|k| k as f64).collect::<Vec<_>>())
@@ -285,7 +285,7 @@ mod tests {
         // A line with slope 1 that the newest value misses by 1, 2 … 30 steps.
         let points = rising(121);
         let folds = folds(&points, 1800.0);
-        let trial = Trial::of(&LastValue, &points, &folds, None).expect("fits");
+        let trial = Trial::of(Model::LastValue, &points, &folds, None).expect("fits");
         assert_eq!(trial.error(), 15.5);
         assert_eq!(trial.scaled_error(), 15.5);
     }
@@ -295,7 +295,7 @@ mod tests {
         let mut values = vec![5.0; 121];
         let folds = folds(&spaced(&values), 1800.0);
         let error = |values: &[f64]| {
-            let trial = Trial::of(&LastValue, &spaced(values), &folds, None);
+            let trial = Trial::of(Model::LastValue, &spaced(values), &folds, None);
             trial.expect("fits").scaled_error()
         };
         assert_eq!(error(&values), 0.0);
@@ -310,14 +310,14 @@ mod tests {
         // The same error at every moment: each interval holds the next one.
         let points = rising(121);
         let folds = folds(&points, 60.0);
-        let trial = Trial::of(&LastValue, &points, &folds, None).expect("fits");
+        let trial = Trial::of(Model::LastValue, &points, &folds, None).expect("fits");
         assert_eq!(trial.coverage(0.8), Some(1.0));
         // Each error is greater than any before it: no interval holds the next one.
         let squares: Vec<f64> = (0..121).map(|k| f64::from(k * k)).collect();
-        let trial = Trial::of(&LastValue, &spaced(&squares), &folds, None).expect("fits");
+        let trial = Trial::of(Model::LastValue, &spaced(&squares), &folds, None).expect("fits");
         assert_eq!(trial.coverage(0.8), Some(0.0));
         // One fold has none before it.
-        let trial = Trial::of(&LastValue, &points, &folds[..1], None).expect("fits");
+        let trial = Trial::of(Model::LastValue, &points, &folds[..1], None).expect("fits");
         assert_eq!(trial.coverage(0.8), None);
     }
 

@@ -1,6 +1,6 @@
 //! How a series ticks: the distance of its points, and the periods it holds twice.
 
-use crate::Point;
+use crate::point::Point;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -51,7 +51,7 @@ pub(crate) fn periods(points: &[Point], step: i64) -> Vec<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::series;
+    use crate::fixtures::series;
 
     fn ticking(step: i64, count: i64) -> Vec<Point> {
         series(&(0..count).map(|k| (k * step, 1.0)).collect::<Vec<_>>())

@@ -14,11 +14,12 @@
 use quantity::Timestamp;
 
 use crate::backtest::{Fold, Trial, folds, folds_of_few};
-use crate::settings::{Choice, Settings};
-use crate::{
-    Candidate, DailyWave, Ets, LastValue, MIN_POINTS_FOR_TREND, Mean, Model, Outcome, Point,
-    Prophet, TheilSen, held,
-};
+use crate::models::{Choice, Model, Role};
+use crate::point::{Point, bounded};
+use crate::settings::Settings;
+
+/// Fewest points for a trend: with fewer, a forecast is a level.
+pub const MIN_POINTS_FOR_TREND: usize = 20;
 
 /// The share of the yardstick's error under which another model leads.
 const MUST_GAIN: f64 = 0.7;
@@ -50,6 +51,24 @@ pub(crate) struct Question<'a> {
     pub(crate) settings: Settings,
 }
 
+/// A model that was considered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// The model.
+    pub model: Model,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of considering a model.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It was tried: its mean absolute scaled error.
+    Error(f64),
+    /// It was not tried, or could not be fitted: why.
+    LeftOut(String),
+}
+
 /// What came of all models.
 pub(crate) struct Chosen {
     /// The model that continues the series.
@@ -62,7 +81,7 @@ pub(crate) struct Chosen {
 
 /// What a model makes of the past and of the future.
 pub(crate) struct Attempt {
-    pub(crate) model: &'static str,
+    pub(crate) model: Model,
     pub(crate) trial: Trial,
     /// Between 0 and the ceiling.
     pub(crate) values: Vec<f64>,
@@ -74,30 +93,20 @@ pub(crate) fn choose(question: &Question<'_>) -> Chosen {
     if question.points.len() < MIN_POINTS_FOR_TREND || folds.len() < MIN_FOLDS {
         return choose_level(question);
     }
-    // The first is what all are held against. Simplest first.
-    let models: &[&dyn Model] = match question.settings.model {
-        Choice::Last => &[&LastValue],
-        Choice::Linear => &[&LastValue, &TheilSen],
-        Choice::Ets => &[&LastValue, &Ets],
-        Choice::Auto | Choice::Prophet => {
-            &[&LastValue, &Mean, &TheilSen, &DailyWave, &Ets, &Prophet]
-        }
-    };
     let mut attempts = Vec::new();
     let mut left_out = Vec::new();
-    for model in models {
-        match Attempt::of(*model, question, &folds) {
+    for model in considered(question.settings.model) {
+        match Attempt::of(model, question, &folds) {
             Ok(attempt) => attempts.push(attempt),
             Err(why) => left_out.push(Candidate {
-                model: model.name(),
+                model,
                 outcome: Outcome::LeftOut(why),
             }),
         }
     }
     let asked_for = match question.settings.model {
         Choice::Auto => None,
-        Choice::Prophet => attempts.iter().position(|a| a.model == Prophet.name()),
-        Choice::Ets | Choice::Linear | Choice::Last => Some(attempts.len() - 1),
+        Choice::Only(asked) => attempts.iter().position(|a| a.model == asked),
     };
     // A model that is asked for and does not fit leaves the choice open.
     let leader = asked_for.unwrap_or_else(|| simplest_of_equals(&attempts));
@@ -112,24 +121,43 @@ pub(crate) fn choose(question: &Question<'_>) -> Chosen {
     }
 }
 
+/// The models that are tried, simplest first: the naive one, which all are held
+/// against, and the one that is asked for; or all of the automatic choice.
+fn considered(choice: Choice) -> impl Iterator<Item = Model> {
+    let is_considered = move |model: &Model| match choice {
+        Choice::Only(asked) if asked.role() != Role::Challenger => {
+            *model == Model::NAIVE || *model == asked
+        }
+        Choice::Auto | Choice::Only(_) => model.role() != Role::OnRequest,
+    };
+    Model::ALL.iter().copied().filter(is_considered)
+}
+
 /// Chooses for a series too short for a trend, or whose points lie too unevenly to
 /// try one: the level that would have done better so far, the mean on a tie.
 fn choose_level(question: &Question<'_>) -> Chosen {
     let folds = folds_of_few(question.points, question.horizon);
-    let (levels, others): (&[&dyn Model], &[&dyn Model]) = match question.settings.model {
-        Choice::Last => (&[&LastValue], &[]),
-        _ => (
-            &[&Mean, &LastValue],
-            &[&TheilSen, &DailyWave, &Ets, &Prophet],
-        ),
+    let asked = match question.settings.model {
+        Choice::Auto => None,
+        Choice::Only(model) => Some(model),
     };
-    let levels = levels
+    let (mut levels, mut others): (Vec<Model>, Vec<Model>) = Model::ALL
         .iter()
-        .map(|model| Attempt::of(*model, question, &folds));
+        .filter(|model| model.role() != Role::OnRequest || Some(**model) == asked)
+        .partition(|model| model.role() == Role::Level);
+    // Of equals the mean is taken.
+    levels.reverse();
+    if let Some(level) = asked.filter(|model| model.role() == Role::Level) {
+        levels = vec![level];
+        others.clear();
+    }
+    let levels = levels
+        .into_iter()
+        .map(|model| Attempt::of(model, question, &folds));
     // No level refuses.
     let mut attempts: Vec<Attempt> = levels.flatten().collect();
-    let left_out = others.iter().map(|model| Candidate {
-        model: model.name(),
+    let left_out = others.into_iter().map(|model| Candidate {
+        model,
         outcome: Outcome::LeftOut(format!(
             "needs {MIN_POINTS_FOR_TREND} points, spread evenly enough to try it on"
         )),
@@ -153,12 +181,15 @@ fn choose_level(question: &Question<'_>) -> Chosen {
 
 /// The one that leads, or a simpler one that is as good.
 fn simplest_of_equals(attempts: &[Attempt]) -> usize {
-    let of = |model: &dyn Model| attempts.iter().position(|a| a.model == model.name());
     let errors: Vec<f64> = attempts.iter().map(|a| a.trial.error()).collect();
-    let yardstick = of(&Ets).unwrap_or_default();
-    let leader = [&DailyWave as &dyn Model, &Prophet]
-        .into_iter()
-        .filter_map(of)
+    let is = |role: Role| move |attempt: &Attempt| attempt.model.role() == role;
+    let yardstick = attempts
+        .iter()
+        .position(is(Role::Yardstick))
+        .unwrap_or_default();
+    let is_challenger = is(Role::Challenger);
+    let leader = (0..attempts.len())
+        .filter(|index| is_challenger(&attempts[*index]))
         .filter(|other| {
             let pairs = attempts[*other]
                 .trial
@@ -185,7 +216,7 @@ fn simplest_of_equals(attempts: &[Attempt]) -> usize {
 }
 
 impl Attempt {
-    fn of(model: &dyn Model, question: &Question<'_>, folds: &[Fold]) -> Result<Self, String> {
+    fn of(model: Model, question: &Question<'_>, folds: &[Fold]) -> Result<Self, String> {
         let Question {
             points,
             times,
@@ -193,13 +224,13 @@ impl Attempt {
             ..
         } = *question;
         let trial = Trial::of(model, points, folds, ceiling)?;
-        let values = model.continue_from(points, times)?;
+        let values = model.predict(points, times)?;
         Ok(Self {
-            model: model.name(),
+            model,
             trial,
             values: values
                 .into_iter()
-                .map(|value| held(value, ceiling))
+                .map(|value| bounded(value, ceiling))
                 .collect(),
         })
     }
@@ -215,7 +246,7 @@ impl Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::{ahead, spaced};
+    use crate::fixtures::{ahead, spaced};
 
     fn chosen(points: &[Point], times: &[Timestamp], model: Choice) -> Chosen {
         let newest = points[points.len() - 1].at;
@@ -241,15 +272,15 @@ mod tests {
     fn the_model_that_is_asked_for_is_taken_and_held_against_the_newest_value() {
         let points = rising();
         let times = ahead(&points, 30);
-        for (choice, model) in [
-            (Choice::Last, "last_value"),
-            (Choice::Linear, "theil_sen"),
-            (Choice::Ets, "ets"),
-            (Choice::Prophet, "prophet"),
+        for model in [
+            Model::LastValue,
+            Model::TheilSen,
+            Model::Ets,
+            Model::Prophet,
         ] {
-            let chosen = chosen(&points, &times, choice);
+            let chosen = chosen(&points, &times, Choice::Only(model));
             assert_eq!(chosen.leader.model, model);
-            assert_eq!(chosen.candidates[0].model, "last_value");
+            assert_eq!(chosen.candidates[0].model, Model::NAIVE);
             assert!(chosen.naive_error.is_some());
         }
     }
@@ -258,17 +289,17 @@ mod tests {
     fn auto_names_the_line_where_smoothing_forecasts_the_same() {
         let points = rising();
         let chosen = chosen(&points, &ahead(&points, 30), Choice::Auto);
-        assert_eq!(chosen.leader.model, "theil_sen");
-        let named: Vec<&str> = chosen.candidates.iter().map(|c| c.model).collect();
+        assert_eq!(chosen.leader.model, Model::TheilSen);
+        let named: Vec<Model> = chosen.candidates.iter().map(|c| c.model).collect();
         assert_eq!(
             named,
             [
-                "last_value",
-                "mean",
-                "theil_sen",
-                "ets",
-                "prophet",
-                "daily_wave"
+                Model::LastValue,
+                Model::Mean,
+                Model::TheilSen,
+                Model::Ets,
+                Model::Prophet,
+                Model::DailyWave
             ]
         );
         let daily_wave = &chosen.candidates[5].outcome;
@@ -281,23 +312,23 @@ mod tests {
         // Farther ahead than Prophet goes.
         let end = points[points.len() - 1].at.unix();
         let times = [Timestamp::from_unix(end + 200 * 7200)];
-        let chosen = chosen(&points, &times, Choice::Prophet);
-        assert_eq!(chosen.leader.model, "ets");
+        let chosen = chosen(&points, &times, Choice::Only(Model::Prophet));
+        assert_eq!(chosen.leader.model, Model::Ets);
         let left_out = |c: &&Candidate| matches!(c.outcome, Outcome::LeftOut(_));
-        let left_out: Vec<&str> = chosen
+        let left_out: Vec<Model> = chosen
             .candidates
             .iter()
             .filter(left_out)
             .map(|c| c.model)
             .collect();
-        assert_eq!(left_out, ["daily_wave", "prophet"]);
+        assert_eq!(left_out, [Model::DailyWave, Model::Prophet]);
     }
 
     #[test]
     fn few_points_have_levels_alone_and_no_backtest() {
         let points = &rising()[..19];
-        let chosen = chosen(points, &ahead(points, 30), Choice::Prophet);
-        assert_eq!(chosen.leader.model, "last_value");
+        let chosen = chosen(points, &ahead(points, 30), Choice::Only(Model::Prophet));
+        assert_eq!(chosen.leader.model, Model::LastValue);
         assert_eq!(chosen.naive_error, None);
         let tried = |c: &&Candidate| matches!(c.outcome, Outcome::Error(_));
         assert_eq!(chosen.candidates.iter().filter(tried).count(), 2);

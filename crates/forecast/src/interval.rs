@@ -13,7 +13,7 @@
 
 use quantity::Timestamp;
 
-use crate::mean::mean;
+use crate::average::mean;
 
 /// What a prediction was off by.
 #[derive(Debug, Clone, Copy, PartialEq)]

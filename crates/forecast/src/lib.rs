@@ -1,55 +1,40 @@
-//! Continues a series over a horizon. Pure.
+//! Continues a series over a horizon.
 //!
 //! In scope: which model continues a series best, its values ahead with their
-//! intervals, how good it would have been so far. Out of scope: what the values
-//! mean for a node, and where they came from. A model is one file and one
-//! implementation of [`Model`].
+//! intervals, how good it would have been so far. Out of scope: the meaning of the
+//! values for a node, and where they came from.
 //!
 //! The modules in the order of the data: `settings`; `cadence` and `season` (what a
-//! series shows of itself); `last_value`, `mean`, `theil_sen`, `daily_wave`,
-//! `ets`, `prophet` (the models, simplest first); `backtest` (what they would have made of the past); `interval`
-//! (how wide their errors make an interval); `choose` (which of them it is).
+//! series shows of itself); `models` (one row each, simplest first); `backtest` (what
+//! they would have made of the past); `interval` (how wide their errors make an
+//! interval); `choose` (which of them it is).
 
+mod average;
 mod backtest;
 mod cadence;
 mod choose;
-mod daily_wave;
-mod ets;
+#[cfg(test)]
+mod fixtures;
 mod interval;
-mod last_value;
-mod mean;
-mod prophet;
+mod models;
+mod point;
 mod season;
 mod settings;
-mod theil_sen;
 
-pub use daily_wave::DailyWave;
-pub use ets::Ets;
-pub use last_value::LastValue;
-pub use mean::Mean;
-pub use prophet::Prophet;
-pub use settings::{Choice, DEFAULT_COVERAGE, Settings};
-pub use theil_sen::TheilSen;
+pub use choose::{Candidate, MIN_POINTS_FOR_TREND, Outcome};
+pub use models::{Choice, Model, Role};
+pub use point::Point;
+pub use settings::{DEFAULT_COVERAGE, Settings};
 
+use average::mean;
 use backtest::tried_horizon;
 use choose::{Chosen, Question, choose};
+use point::bounded;
 
 use quantity::Timestamp;
 
 /// Fewest points to say anything at all.
 pub const MIN_POINTS: usize = 5;
-
-/// Fewest points for a trend: with fewer, a forecast is a level.
-pub const MIN_POINTS_FOR_TREND: usize = 20;
-
-/// One value at one moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
-    /// When.
-    pub at: Timestamp,
-    /// Cores or bytes; finite and not negative.
-    pub value: f64,
-}
 
 /// What a series is expected to be at one moment, in the unit of its points.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,28 +49,11 @@ pub struct Prediction {
     pub upper: f64,
 }
 
-/// One way to continue a series.
-pub trait Model: Sync {
-    /// As reports name it.
-    fn name(&self) -> &'static str;
-
-    /// The series at each of `times`, all of them after its newest point, in the unit
-    /// of the points; finite.
-    ///
-    /// `points` is not empty and in strictly rising order of time; gaps are open.
-    /// Nothing else is known: a model sees neither the clock nor the machine, nor does
-    /// it say how sure it is. That follows from its errors in the backtest.
-    ///
-    /// # Errors
-    /// When the model does not fit these points: why, in words for a report.
-    fn continue_from(&self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String>;
-}
-
 /// What a series does over the horizon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forecast {
-    /// Name of the model.
-    pub model: &'static str,
+    /// The model.
+    pub model: Model,
     /// Share of what comes that the intervals are meant to hold, 0 to 1.
     pub coverage: f64,
     /// One prediction for each moment of the horizon, in order of time; not empty.
@@ -109,7 +77,7 @@ impl Forecast {
 
     /// Mean expected value over the horizon.
     pub fn mean(&self) -> f64 {
-        mean::mean(self.path.iter().map(|p| p.value))
+        mean(self.path.iter().map(|p| p.value))
     }
 }
 
@@ -139,24 +107,6 @@ pub struct Backtest {
     /// was made as if nothing were known but what came before it; the first fold,
     /// before which there were no errors to learn from, does not count.
     pub coverage: f64,
-}
-
-/// A model that was considered.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Candidate {
-    /// Name of the model.
-    pub model: &'static str,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-/// What came of considering a model.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// It was tried: its mean absolute scaled error.
-    Error(f64),
-    /// It was not tried, or could not be fitted: why.
-    LeftOut(String),
 }
 
 /// Fewer than [`MIN_POINTS`] points: this many.
@@ -205,8 +155,8 @@ pub fn forecast(
             Prediction {
                 at,
                 value,
-                lower: held(value - width, ceiling),
-                upper: held(value + width, ceiling),
+                lower: bounded(value - width, ceiling),
+                upper: bounded(value + width, ceiling),
             }
         })
         .collect();
@@ -229,37 +179,13 @@ pub fn forecast(
     })
 }
 
-/// A value as it can be: not below 0, not above `ceiling`.
-fn held(value: f64, ceiling: Option<f64>) -> f64 {
-    value.clamp(0.0, ceiling.unwrap_or(f64::MAX))
-}
-
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
+    use crate::fixtures::{ahead, series, spaced};
     use proptest::prelude::*;
 
     const STEP: i64 = 60;
-
-    pub(crate) fn series(points: &[(i64, f64)]) -> Vec<Point> {
-        let point = |&(at, value): &(i64, f64)| Point {
-            at: Timestamp::from_unix(at),
-            value,
-        };
-        points.iter().map(point).collect()
-    }
-
-    pub(crate) fn spaced(values: &[f64]) -> Vec<Point> {
-        let times = (0..).map(|k| k * STEP);
-        series(&times.zip(values.iter().copied()).collect::<Vec<_>>())
-    }
-
-    pub(crate) fn ahead(points: &[Point], steps: i64) -> Vec<Timestamp> {
-        let end = points[points.len() - 1].at.unix();
-        (1..=steps)
-            .map(|k| Timestamp::from_unix(end + k * STEP))
-            .collect()
-    }
 
     fn forecast_of(values: &[f64], ceiling: Option<f64>) -> Forecast {
         let points = spaced(values);
@@ -285,12 +211,12 @@ pub(crate) mod tests {
         let rising = |n: usize| (0..n).map(|k| k as f64).collect::<Vec<_>>();
         let jumping = |n: usize| (0..n).map(|k| (k % 2) as f64).collect::<Vec<_>>();
         for (values, model) in [
-            (rising(19), "last_value"),
-            (jumping(19), "mean"),
-            (vec![0.1; 19], "mean"),
-            (rising(20), "theil_sen"),
-            (jumping(20), "mean"),
-            (vec![0.1; 20], "last_value"),
+            (rising(19), Model::LastValue),
+            (jumping(19), Model::Mean),
+            (vec![0.1; 19], Model::Mean),
+            (rising(20), Model::TheilSen),
+            (jumping(20), Model::Mean),
+            (vec![0.1; 20], Model::LastValue),
         ] {
             assert_eq!(forecast_of(&values, None).model, model, "{values:?}");
         }

@@ -8,8 +8,8 @@
 
 use quantity::Timestamp;
 
-use crate::Point;
-use crate::mean::mean;
+use crate::average::mean;
+use crate::point::Point;
 
 /// What one period adds to the level, by the time within it.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,7 +97,7 @@ fn away_from_level(points: &[Point], period: i64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::series;
+    use crate::fixtures::series;
 
     const HOUR: i64 = 3600;
 

@@ -1,42 +1,6 @@
 //! What the caller decides about forecasts.
 
-/// Which model makes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Choice {
-    /// Whichever the backtest of the series speaks for.
-    #[default]
-    Auto,
-    /// Prophet: a trend that bends, and seasons.
-    Prophet,
-    /// Exponential smoothing.
-    Ets,
-    /// The robust line.
-    Linear,
-    /// The newest value carried forward.
-    Last,
-}
-
-impl Choice {
-    /// All of them, in the order of help texts.
-    pub const ALL: [Self; 5] = [
-        Self::Auto,
-        Self::Prophet,
-        Self::Ets,
-        Self::Linear,
-        Self::Last,
-    ];
-
-    /// As flags write it.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Prophet => "prophet",
-            Self::Ets => "ets",
-            Self::Linear => "linear",
-            Self::Last => "last",
-        }
-    }
-}
+use crate::models::Choice;
 
 /// How forecasts are made.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,10 +1,7 @@
 //! Forecasts of a varied fleet held against what came. A few hundred series of seeds
 //! that nothing was tuned on; `just bench-agent` takes thousands.
 
-use forecast::{
-    Choice, DailyWave, Ets, Forecast, LastValue, Mean, Model, Point, Prophet, Settings, TheilSen,
-    forecast,
-};
+use forecast::{Choice, Forecast, Model, Point, Settings, forecast};
 use quantity::Timestamp;
 use testbed::{Specimen, VIEWS, specimens};
 
@@ -49,13 +46,13 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 fn auto_is_no_worse_than_any_model_alone_and_far_better_than_the_newest_value() {
     let fleet = fleet();
     let auto = mean(fleet.iter().map(|s| error(s, &made(s, Choice::Auto))));
-    let alone = |model: &dyn Model| {
+    let alone = |model: Model| {
         mean(fleet.iter().map(|specimen| {
             let (history, times) = (history(specimen), times(specimen));
             // A model that does not fit leaves the newest value.
             let values = model
-                .continue_from(&history, &times)
-                .or_else(|_| LastValue.continue_from(&history, &times))
+                .predict(&history, &times)
+                .or_else(|_| Model::NAIVE.predict(&history, &times))
                 .expect("the newest value always fits");
             let held = values
                 .iter()
@@ -63,19 +60,19 @@ fn auto_is_no_worse_than_any_model_alone_and_far_better_than_the_newest_value() 
             specimen.scaled_error(&Vec::from_iter(held))
         }))
     };
-    let models: [&dyn Model; 6] = [&LastValue, &Mean, &TheilSen, &DailyWave, &Ets, &Prophet];
-    for model in models {
-        let alone = alone(model);
+    for model in Model::ALL {
+        let alone = alone(*model);
         assert!(auto <= alone, "{}: {alone}, auto {auto}", model.name());
     }
-    let newest = alone(&LastValue);
+    let newest = alone(Model::NAIVE);
     assert!(auto <= 0.85 * newest, "auto {auto}, newest value {newest}");
 }
 
 #[test]
 fn four_in_five_of_what_comes_lies_within_the_intervals_whichever_model_makes_them() {
     let fleet = fleet();
-    for choice in [Choice::Auto, Choice::Ets, Choice::Prophet, Choice::Last] {
+    let models = [Model::Ets, Model::Prophet, Model::LastValue].map(Choice::Only);
+    for choice in [Choice::Auto].into_iter().chain(models) {
         let covered = mean(fleet.iter().map(|specimen| {
             let forecast = made(specimen, choice);
             specimen.covered(&Vec::from_iter(
@@ -100,7 +97,7 @@ fn the_coverage_that_the_backtest_reports_is_about_what_comes_true() {
 #[test]
 fn every_model_is_chosen_for_what_it_is_good_at() {
     let fleet = fleet();
-    let chosen = |family: &str, view: &str| -> Vec<&str> {
+    let chosen = |family: &str, view: &str| -> Vec<Model> {
         let of_kind = |s: &&Specimen| s.family == family && s.view.name == view;
         let of_kind = fleet.iter().filter(of_kind);
         of_kind
@@ -108,14 +105,14 @@ fn every_model_is_chosen_for_what_it_is_good_at() {
             .collect()
     };
     for (family, view, model) in [
-        ("constant", "2h", "last_value"),
-        ("noise", "2h", "mean"),
-        ("trend", "24h", "theil_sen"),
-        ("testbed wave", "24h", "daily_wave"),
-        ("office hours", "14d", "ets"),
+        ("constant", "2h", Model::LastValue),
+        ("noise", "2h", Model::Mean),
+        ("trend", "24h", Model::TheilSen),
+        ("testbed wave", "24h", Model::DailyWave),
+        ("office hours", "14d", Model::Ets),
     ] {
         let chosen = chosen(family, view);
-        let right = chosen.iter().filter(|name| **name == model).count();
+        let right = chosen.iter().filter(|chosen| **chosen == model).count();
         assert!(2 * right > chosen.len(), "{family} {view}: {chosen:?}");
     }
 }

@@ -2,7 +2,7 @@
 //! values-dev.yaml, values-prod.yaml and the chart's ci files are made of them.
 
 use contract::{AgentMode, ExporterMode, FleetView, ReportFormat, Via};
-use forecast::Choice;
+use forecast::{Choice, Model};
 use serde_json::json;
 
 use super::defaults::{object, resources, strings};
@@ -148,7 +148,7 @@ impl Values {
         agent.prometheus_url = "https://prometheus.example.org/prefix".to_owned();
         agent.shards = 4;
         agent.every = "2m".to_owned();
-        agent.model = Choice::Linear.into();
+        agent.model = Choice::Only(Model::TheilSen).into();
         agent.interval_percent = 95;
         agent.high_percent = 70;
         agent.fleet = FleetView::Off.into();

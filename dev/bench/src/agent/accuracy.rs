@@ -9,19 +9,15 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use bench::figures::{Bound, Figure};
-use forecast::{
-    Choice, DailyWave, Ets, LastValue, Mean, Model, Point, Prophet, Settings, TheilSen, forecast,
-};
+use forecast::{Choice, Model, Point, Settings, forecast};
 use quantity::Timestamp;
 use testbed::{Specimen, VIEWS, specimens};
 
 /// 40 fleets of 75 series.
 const SEEDS: Range<u64> = 20_000..20_040;
 
-const MODELS: [&dyn Model; 6] = [&LastValue, &Mean, &TheilSen, &DailyWave, &Ets, &Prophet];
-
 /// The column of auto, behind those of the models.
-const AUTO: usize = MODELS.len();
+const AUTO: usize = Model::ALL.len();
 
 /// Sums over the series of a row.
 #[derive(Default, Clone)]
@@ -59,7 +55,7 @@ impl Accuracy {
     /// What is promised of it.
     pub(crate) fn figures(&self) -> Vec<Figure> {
         let [alone @ .., auto] = self.whole.mean_errors();
-        let (name, best) = MODELS
+        let (name, best) = Model::ALL
             .iter()
             .zip(alone)
             .map(|(model, error)| (model.name(), error))
@@ -83,7 +79,7 @@ impl Accuracy {
             ),
             figure(
                 "the same, against the newest value carried forward".to_owned(),
-                format!("last_value: {newest:.3}"),
+                format!("{}: {newest:.3}", Model::NAIVE.name()),
                 auto / newest,
                 Bound::AtMost(0.85),
             ),
@@ -113,7 +109,7 @@ impl Accuracy {
 
     /// Errors by window and kind of series, as a Markdown table.
     pub(crate) fn table(&self) -> String {
-        let names = MODELS
+        let names = Model::ALL
             .iter()
             .map(|model| model.name())
             .chain(["auto", "coverage"]);
@@ -147,11 +143,11 @@ impl Row {
             .collect();
         let ceiling = Some(specimen.ceiling);
         let mut errors = [0.0; AUTO + 1];
-        for (model, error) in MODELS.iter().zip(&mut errors) {
+        for (model, error) in Model::ALL.iter().zip(&mut errors) {
             // A model that does not fit a series leaves its newest value.
             let values = model
-                .continue_from(&history, &times)
-                .or_else(|_| LastValue.continue_from(&history, &times))
+                .predict(&history, &times)
+                .or_else(|_| Model::NAIVE.predict(&history, &times))
                 .unwrap_or_default();
             let held = values
                 .iter()

@@ -12,12 +12,8 @@ use std::f64::consts::TAU;
 
 use quantity::Timestamp;
 
-use crate::theil_sen::median;
-use crate::{Model, Point};
-
-/// Predicts along the wave.
-#[derive(Debug, Clone, Copy)]
-pub struct DailyWave;
+use crate::average::median;
+use crate::point::Point;
 
 const DAY: i64 = 86_400;
 
@@ -36,37 +32,32 @@ const RIDGE: f64 = 1e-6;
 const NEWEST: usize = 12;
 const MIN_NEWEST: usize = 3;
 
-impl Model for DailyWave {
-    fn name(&self) -> &'static str {
-        "daily_wave"
+/// Predicts along the wave.
+pub(super) fn predict(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
+    let (Some(first), Some(newest)) = (points.first(), points.last()) else {
+        return Err("no points".to_owned());
+    };
+    if newest.at.unix() - first.at.unix() < MIN_SPAN {
+        return Err("needs to have seen a quarter of a day".to_owned());
     }
-
-    fn continue_from(&self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
-        let (Some(first), Some(newest)) = (points.first(), points.last()) else {
-            return Err("no points".to_owned());
-        };
-        if newest.at.unix() - first.at.unix() < MIN_SPAN {
-            return Err("needs to have seen a quarter of a day".to_owned());
-        }
-        let weights = fit(points);
-        let wave = |time: Timestamp| -> f64 {
-            terms(time)
-                .iter()
-                .zip(&weights)
-                .map(|(term, weight)| term * weight)
-                .sum()
-        };
-        let newest = points
-            .len()
-            .saturating_sub((points.len() / NEWEST).max(MIN_NEWEST));
-        let off = median(
-            points[newest..]
-                .iter()
-                .map(|p| p.value - wave(p.at))
-                .collect(),
-        );
-        Ok(times.iter().map(|time| wave(*time) + off).collect())
-    }
+    let weights = fit(points);
+    let wave = |time: Timestamp| -> f64 {
+        terms(time)
+            .iter()
+            .zip(&weights)
+            .map(|(term, weight)| term * weight)
+            .sum()
+    };
+    let newest = points
+        .len()
+        .saturating_sub((points.len() / NEWEST).max(MIN_NEWEST));
+    let off = median(
+        points[newest..]
+            .iter()
+            .map(|p| p.value - wave(p.at))
+            .collect(),
+    );
+    Ok(times.iter().map(|time| wave(*time) + off).collect())
 }
 
 /// What the weights are multiplied with at a moment.
@@ -126,7 +117,7 @@ fn fit(points: &[Point]) -> [f64; TERMS] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::series;
+    use crate::fixtures::series;
     use proptest::prelude::*;
 
     const STEP: i64 = 300;
@@ -141,9 +132,7 @@ mod tests {
         // Sixteen hours, and six ahead.
         let points: Vec<(i64, f64)> = (0..192).map(|k| (k * STEP, wave(k))).collect();
         let times: Vec<Timestamp> = (192..264).map(at).collect();
-        let values = DailyWave
-            .continue_from(&series(&points), &times)
-            .expect("fits");
+        let values = predict(&series(&points), &times).expect("fits");
         for (k, value) in (192..).zip(values) {
             assert!((value - wave(k)).abs() < 0.01, "{k}: {value}");
         }
@@ -153,7 +142,7 @@ mod tests {
     fn less_than_a_quarter_of_a_day_is_refused() {
         let points: Vec<(i64, f64)> = (0..72).map(|k| (k * STEP, 1.0)).collect();
         let times = [at(72)];
-        assert!(DailyWave.continue_from(&series(&points), &times).is_err());
+        assert!(predict(&series(&points), &times).is_err());
     }
 
     proptest! {
@@ -167,7 +156,7 @@ mod tests {
             let points: Vec<(i64, f64)> = moments.into_iter().zip(values).collect();
             let end = points[points.len() - 1].0;
             let times = [Timestamp::from_unix(end + 60), Timestamp::from_unix(end + 90_000)];
-            if let Ok(values) = DailyWave.continue_from(&series(&points), &times) {
+            if let Ok(values) = predict(&series(&points), &times) {
                 prop_assert!(values.iter().all(|value| value.is_finite()));
             }
         }

@@ -19,39 +19,30 @@
 use quantity::Timestamp;
 
 use crate::cadence::{periods, step};
+use crate::point::Point;
 use crate::season::Season;
-use crate::{Model, Point};
 
 /// Predicts by exponential smoothing.
-#[derive(Debug, Clone, Copy)]
-pub struct Ets;
-
-impl Model for Ets {
-    fn name(&self) -> &'static str {
-        "ets"
-    }
-
-    fn continue_from(&self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
-        let (Some(newest), Some(end)) = (points.last(), times.last()) else {
-            return Err("no points".to_owned());
-        };
-        let step = step(points);
-        let seasons = seasons(points, step);
-        let added = |at: Timestamp| seasons.iter().map(|season| season.at(at)).sum::<f64>();
-        let rest: Vec<f64> = points.iter().map(|p| p.value - added(p.at)).collect();
-        let track = Track::new(points, rest, step as f64);
-        let horizon = end.since(newest.at) / step as f64;
-        let smoothing = track.best_smoothing(horizon);
-        let state = track
-            .states(smoothing)
-            .last()
-            .expect("a state after each of the points");
-        let at = |time: &Timestamp| {
-            let steps = time.since(newest.at) / step as f64;
-            state.ahead(smoothing.kept(steps)).level + added(*time)
-        };
-        Ok(times.iter().map(at).collect())
-    }
+pub(super) fn predict(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
+    let (Some(newest), Some(end)) = (points.last(), times.last()) else {
+        return Err("no points".to_owned());
+    };
+    let step = step(points);
+    let seasons = seasons(points, step);
+    let added = |at: Timestamp| seasons.iter().map(|season| season.at(at)).sum::<f64>();
+    let rest: Vec<f64> = points.iter().map(|p| p.value - added(p.at)).collect();
+    let track = Track::new(points, rest, step as f64);
+    let horizon = end.since(newest.at) / step as f64;
+    let smoothing = track.best_smoothing(horizon);
+    let state = track
+        .states(smoothing)
+        .last()
+        .expect("a state after each of the points");
+    let at = |time: &Timestamp| {
+        let steps = time.since(newest.at) / step as f64;
+        state.ahead(smoothing.kept(steps)).level + added(*time)
+    };
+    Ok(times.iter().map(at).collect())
 }
 
 /// What the points repeat, shortest period first, each of what the ones before leave.
@@ -310,12 +301,12 @@ fn held(error: f64, usual: &mut f64, count: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::{ahead, series, spaced};
+    use crate::fixtures::{ahead, series, spaced};
     use proptest::prelude::*;
 
     fn continued(points: &[Point], steps: i64) -> Vec<f64> {
         let times = ahead(points, steps);
-        Ets.continue_from(points, &times).expect("fits")
+        predict(points, &times).expect("fits")
     }
 
     fn last_state(values: &[f64], by: Smoothing) -> State {

@@ -7,41 +7,33 @@
 
 use quantity::Timestamp;
 
-use crate::{Model, Point};
-
-/// Predicts along the Theil-Sen line.
-#[derive(Debug, Clone, Copy)]
-pub struct TheilSen;
+use crate::average::median;
+use crate::point::Point;
 
 /// Most points whose pairs are all looked at: 256 give 32,640 slopes, which
 /// takes about a millisecond. A longer series is first cut into as many runs of
 /// consecutive points, and the slope is found between their middles.
 const MAX_PAIRED: usize = 256;
 
-impl Model for TheilSen {
-    fn name(&self) -> &'static str {
-        "theil_sen"
-    }
-
-    fn continue_from(&self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
-        let Some(newest) = points.last() else {
-            return Ok(vec![0.0; times.len()]);
-        };
-        // Times count from the newest point: small numbers, so no precision is
-        // lost, and the same ones whenever the series was recorded.
-        let xy: Vec<(f64, f64)> = points
-            .iter()
-            .map(|p| (p.at.since(newest.at), p.value))
-            .collect();
-        let slope = if xy.len() > MAX_PAIRED {
-            slope(&middles(&xy))
-        } else {
-            slope(&xy)
-        };
-        let level = median(xy.iter().map(|(x, y)| y - slope * x).collect());
-        let at = |time: &Timestamp| level + slope * time.since(newest.at);
-        Ok(times.iter().map(at).collect())
-    }
+/// Predicts along the Theil-Sen line.
+pub(super) fn predict(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
+    let Some(newest) = points.last() else {
+        return Ok(vec![0.0; times.len()]);
+    };
+    // Times count from the newest point: small numbers, so no precision is
+    // lost, and the same ones whenever the series was recorded.
+    let xy: Vec<(f64, f64)> = points
+        .iter()
+        .map(|p| (p.at.since(newest.at), p.value))
+        .collect();
+    let slope = if xy.len() > MAX_PAIRED {
+        slope(&middles(&xy))
+    } else {
+        slope(&xy)
+    };
+    let level = median(xy.iter().map(|(x, y)| y - slope * x).collect());
+    let at = |time: &Timestamp| level + slope * time.since(newest.at);
+    Ok(times.iter().map(at).collect())
 }
 
 /// At most [`MAX_PAIRED`] points that stand for all: the median time and the
@@ -67,41 +59,11 @@ fn slope(xy: &[(f64, f64)]) -> f64 {
     median(slopes)
 }
 
-/// The middle value, or the mean of the two middle ones; 0 of nothing.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    let middle = values.len() / 2;
-    if values.is_empty() {
-        return 0.0;
-    }
-    let odd = values.len() % 2 == 1;
-    let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
-    let upper = *upper;
-    if odd {
-        return upper;
-    }
-    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    lower + (upper - lower) / 2.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::{ahead, spaced};
+    use crate::fixtures::{ahead, spaced};
     use proptest::prelude::*;
-
-    #[test]
-    fn the_median_is_the_middle_or_between_the_two_middle_values() {
-        for (values, expected) in [
-            (vec![], 0.0),
-            (vec![3.0], 3.0),
-            (vec![3.0, 1.0], 2.0),
-            (vec![9.0, 1.0, 5.0], 5.0),
-            (vec![4.0, 1.0, 3.0, 2.0], 2.5),
-            (vec![0.1, 0.1, 0.1, 0.1], 0.1),
-        ] {
-            assert_eq!(median(values), expected);
-        }
-    }
 
     #[test]
     fn the_longest_series_are_thinned_to_the_same_slope() {
@@ -134,7 +96,7 @@ mod tests {
         ) {
             let end = |values: &[f64]| {
                 let points = spaced(values);
-                let line = TheilSen.continue_from(&points, &ahead(&points, 30));
+                let line = predict(&points, &ahead(&points, 30));
                 line.expect("a line through anything")[29]
             };
             let mut values: Vec<f64> = (0..20).map(|k| 10.0 + slope * f64::from(k)).collect();

@@ -1,0 +1,231 @@
+//! The table of models.
+//!
+//! A model is a function in a file of its own under `models/`, and one row here. Its
+//! name, the word of `--model`, its part in the automatic choice and its line of
+//! documentation are written in that row and derived from it everywhere else.
+
+mod daily_wave;
+mod ets;
+mod last_value;
+mod mean;
+mod prophet;
+mod theil_sen;
+
+use quantity::Timestamp;
+
+use crate::point::Point;
+
+/// The part of a model in the automatic choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A level: the fallback for short series. Chosen for others where it forecasts the
+    /// same as the leading model.
+    Level,
+    /// Chosen where it forecasts the same as the leading model.
+    Simpler,
+    /// Leads unless a challenger is much better.
+    Yardstick,
+    /// Leads where it is much better than the yardstick. It may refuse a series, which
+    /// leaves the choice to the others, even where it was asked for.
+    Challenger,
+    /// Left out of the automatic choice: only for who asks for it.
+    OnRequest,
+}
+
+/// One row of the table.
+struct Row {
+    /// The name in reports, in series and in JSON.
+    name: &'static str,
+    /// The word of `--model`; `None` for a model that cannot be asked for.
+    word: Option<&'static str>,
+    role: Role,
+    predict: Predict,
+}
+
+/// Continues a series: the values at each of the times, all of them after the newest
+/// point; finite, in the unit of the points.
+///
+/// The points are not empty and in strictly rising order of time; gaps are open. A model
+/// knows neither the clock nor the machine, and does not say how sure it is: that
+/// follows from its errors in the backtest.
+///
+/// # Errors
+/// The reason, in words for a report, why the model does not fit these points.
+type Predict = fn(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String>;
+
+macro_rules! models {
+    ($($model:ident: $predict:path, $name:literal, $word:expr, $role:ident, $about:literal;)+) => {
+        /// A forecast model, simplest first.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Model { $(#[doc = $about] $model,)+ }
+
+        impl Model {
+            /// Every model, simplest first.
+            pub const ALL: &'static [Self] = &[$(Self::$model),+];
+
+            const fn row(self) -> &'static Row {
+                match self {
+                    $(Self::$model => &Row {
+                        name: $name,
+                        word: $word,
+                        role: Role::$role,
+                        predict: $predict,
+                    },)+
+                }
+            }
+
+            /// The prediction in a line of documentation.
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$model => $about,)+ }
+            }
+        }
+    };
+}
+
+models! {
+    LastValue: last_value::predict, "last_value", Some("last"), Level,
+        "the newest value, carried forward";
+    Mean: mean::predict, "mean", None, Level,
+        "the mean of all values";
+    TheilSen: theil_sen::predict, "theil_sen", Some("linear"), Simpler,
+        "a line: the median slope of all pairs of points, which single outliers do not bend";
+    DailyWave: daily_wave::predict, "daily_wave", None, Challenger,
+        "a smooth wave of one day: for windows that have seen a quarter of a day or more";
+    Ets: ets::predict, "ets", Some("ets"), Yardstick,
+        "exponential smoothing: a level, a slope that may fade, and seasons that the window holds twice (hour, day, week)";
+    Prophet: prophet::predict, "prophet", Some("prophet"), Challenger,
+        "Prophet: a trend that bends, and seasons that the window holds twice";
+}
+
+impl Model {
+    /// The model that carries the newest value forward: the reference of every error.
+    pub const NAIVE: Self = Self::LastValue;
+
+    /// The name in reports, in series and in JSON.
+    pub const fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The word of `--model`; `None` for a model that cannot be asked for.
+    pub const fn word(self) -> Option<&'static str> {
+        self.row().word
+    }
+
+    /// The part in the automatic choice.
+    pub const fn role(self) -> Role {
+        self.row().role
+    }
+
+    /// Continues a series of at least one point at each of `times`, which lie after its
+    /// newest point.
+    ///
+    /// # Errors
+    /// The reason, in words for a report, why the model does not fit these points.
+    pub fn predict(self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
+        (self.row().predict)(points, times)
+    }
+}
+
+/// The answer to which model forecasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// The model selected for each series by backtest.
+    #[default]
+    Auto,
+    /// This one.
+    Only(Model),
+}
+
+impl Choice {
+    /// Every choice that `--model` takes, in the order of help texts.
+    pub const ALL: [Self; count_words() + 1] = {
+        let mut all = [Self::Auto; count_words() + 1];
+        let (mut model, mut next) = (Model::ALL.len(), 1);
+        while model > 0 {
+            model -= 1;
+            if Model::ALL[model].word().is_some() {
+                all[next] = Self::Only(Model::ALL[model]);
+                next += 1;
+            }
+        }
+        all
+    };
+
+    /// The word of `--model`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Only(model) => match model.word() {
+                Some(word) => word,
+                None => model.name(),
+            },
+        }
+    }
+
+    /// A line of documentation.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Auto => "the model selected for each series by rolling-origin backtest",
+            Self::Only(model) => model.about(),
+        }
+    }
+
+    /// Reads a word of `--model`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.label() == word)
+    }
+
+    /// Every word of `--model`, as a sentence lists them.
+    pub fn list() -> String {
+        let [others @ .., last] = Self::ALL.map(Self::label);
+        format!("{} or {last}", others.join(", "))
+    }
+}
+
+const fn count_words() -> usize {
+    let (mut model, mut words) = (0, 0);
+    while model < Model::ALL.len() {
+        if Model::ALL[model].word().is_some() {
+            words += 1;
+        }
+        model += 1;
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_names_are_distinct() {
+        let names: Vec<&str> = Model::ALL.iter().map(|model| model.name()).collect();
+        let words: Vec<&str> = Choice::ALL.iter().map(|choice| choice.label()).collect();
+        for list in [names, words] {
+            let distinct: std::collections::BTreeSet<_> = list.iter().collect();
+            assert_eq!(distinct.len(), list.len(), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn promised_words_stay_in_the_order_of_help() {
+        assert_eq!(Choice::list(), "auto, prophet, ets, linear or last");
+        for choice in Choice::ALL {
+            assert_eq!(Choice::parse(choice.label()), Some(choice));
+        }
+        assert_eq!(Choice::parse("arima"), None);
+    }
+
+    #[test]
+    fn there_is_one_yardstick_and_a_level() {
+        let count = |role| {
+            Model::ALL
+                .iter()
+                .filter(|model| model.role() == role)
+                .count()
+        };
+        assert_eq!(count(Role::Yardstick), 1);
+        assert!(count(Role::Level) > 0);
+        assert_eq!(Model::NAIVE, Model::ALL[0], "errors are listed from it on");
+    }
+}
