@@ -6,10 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use askama::Template;
+use serde_json::Value;
 
 use crate::documents::{self, Row};
 use crate::objects::{self, Object, Place, dashboard};
-use crate::overlay::{self, Helper};
+use crate::overlay::{self, Context, Helper};
 use crate::values::Values;
 use crate::{MARK, chart, helm, yaml};
 
@@ -181,6 +182,26 @@ pub fn files() -> Result<Files, Vec<String>> {
 pub fn deploy_with(values: &Values) -> Result<Files, Vec<String>> {
     let objects = objects::all(values).map_err(|error| vec![error.to_string()])?;
     deploy(&objects).map_err(|error| vec![error])
+}
+
+/// Returns the objects that the chart renders with these values, without hooks: those
+/// of a release of the chart's name.
+///
+/// # Errors
+/// The first overlay that cannot be applied.
+pub fn rendered(values: &Values) -> Result<Vec<Value>, String> {
+    let json = documents::json(values)?;
+    let context = Context {
+        values: &json,
+        release: chart::NAME,
+    };
+    let objects = objects::all(&Values::default()).map_err(|error| error.to_string())?;
+    objects
+        .iter()
+        .filter(|object| object.tree["kind"] != "Pod")
+        .filter_map(|object| overlay::render(object, context).transpose())
+        .collect::<Result<_, _>>()
+        .map_err(|problem| problem.to_string())
 }
 
 fn deploy(objects: &[Object]) -> Result<Files, String> {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::cgroup::Sampling;
 use crate::exposition;
 use crate::http::{Framing, Request, Response, percent_decode};
+use crate::kubelet;
 use crate::list::{self, Paging, Query};
 use crate::node::Machine;
 use crate::objects::{self, Kind};
@@ -31,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) node: Option<String>,
     /// The path at the kubelet, behind the proxy.
     pub(crate) proxied: String,
+    /// The node as a proxied request names it: `NAME`, `NAME:PORT` or `SCHEME:NAME:PORT`.
+    pub(crate) proxied_name: Option<String>,
     parameters: Vec<(String, String)>,
 }
 
@@ -42,6 +45,7 @@ impl Route {
             endpoint: Endpoint::Other,
             node: None,
             proxied: String::new(),
+            proxied_name: None,
             parameters: parameters(query)?,
         };
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
@@ -61,7 +65,13 @@ impl Route {
                 Endpoint::Node
             }
             ["api", "v1", "nodes", node, "proxy", ref rest @ ..] => {
-                route.node = Some(percent_decode(node, false)?);
+                let name = percent_decode(node, false)?;
+                // The kubelet answers on whatever port is asked for.
+                route.node = Some(match name.split(':').collect::<Vec<_>>()[..] {
+                    [node, _] | [_, node, _] => node.to_owned(),
+                    _ => name.clone(),
+                });
+                route.proxied_name = Some(name);
                 route.proxied = percent_decode(&format!("/{}", rest.join("/")), false)?;
                 match route.proxied.as_str() {
                     "/metrics/resource" => Endpoint::Resource,
@@ -80,6 +90,7 @@ impl Route {
             endpoint,
             node: Some(node),
             proxied: path,
+            proxied_name: None,
             parameters: Vec::new(),
         }
     }
@@ -181,11 +192,18 @@ impl Backend {
         paging: Paging,
         now_ms: i64,
     ) -> Response {
+        let at = self.sampling.elapsed(now_ms);
+        let node = route.node.as_deref().unwrap_or_default();
+        if route.endpoint == Endpoint::OtherProxy {
+            if self.replay.is_none() && self.machine(node).is_none() {
+                return Status::node_not_found(node).response();
+            }
+            let pods = || self.pods(Some(node), false, at).collect();
+            return kubelet::answer(request, &route.proxied, pods);
+        }
         if request.method != "GET" {
             return Status::method_not_allowed().response();
         }
-        let at = self.sampling.elapsed(now_ms);
-        let node = route.node.as_deref().unwrap_or_default();
         let query = route.query(request.header("accept"));
         let version = objects::resource_version(at);
         let object = match route.endpoint {
@@ -209,11 +227,7 @@ impl Backend {
                 let pods = self.pods(route.node.as_deref(), query.wants_cells_only(), at);
                 list::list(Kind::Pods, pods, &version, &query, paging)
             }
-            Endpoint::OtherProxy if self.replay.is_none() && self.machine(node).is_none() => {
-                Err(Status::node_not_found(node))
-            }
-            Endpoint::OtherProxy => Err(Status::refused_by_admission(node, &route.proxied)),
-            Endpoint::Other => Err(Status::no_such_path()),
+            Endpoint::OtherProxy | Endpoint::Other => Err(Status::no_such_path()),
         };
         match object {
             Ok(object) => Response::new(200, "application/json", object.to_string())
@@ -312,6 +326,11 @@ mod tests {
             (
                 "/api/v1/nodes/a/proxy/exec/x",
                 Endpoint::OtherProxy,
+                Some("a"),
+            ),
+            (
+                "/api/v1/nodes/https:a:10250/proxy/metrics/resource",
+                Endpoint::Resource,
                 Some("a"),
             ),
             ("/api/v1/nodes/a%2eb", Endpoint::Node, Some("a.b")),

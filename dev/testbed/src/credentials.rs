@@ -13,14 +13,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rcgen::KeyPair;
 use rustls::ServerConfig;
 
+use crate::admission::User;
 use crate::shape::mix_text;
 use crate::tls::{API_SERVER, Authority, Certificate, NAMES};
+
+/// Name of the client's account, as its token says it.
+pub(crate) const USER: &str = "system:serviceaccount:monitoring:k8s-ai-exporter";
 
 /// The authority, the certificate shown and the token accepted.
 pub(crate) struct Credentials {
     authority: Authority,
     tls: Arc<ServerConfig>,
     token: String,
+    /// The node of the pod that the token is bound to.
+    node: Option<String>,
 }
 
 impl Credentials {
@@ -31,6 +37,7 @@ impl Credentials {
             tls: authority.server(Certificate::Good, API_SERVER, &NAMES)?,
             authority,
             token: String::new(),
+            node: None,
         };
         directory.write(CA_FILE, &new.authority.pem())?;
         new.rotate_token(directory)?;
@@ -66,9 +73,18 @@ impl Credentials {
         Arc::clone(&self.tls)
     }
 
-    /// Whether this value of `Authorization` is let in.
-    pub(crate) fn accept(&self, authorization: &str) -> bool {
-        authorization.strip_prefix("Bearer ") == Some(&self.token)
+    /// Binds the token to a pod on this node.
+    pub(crate) fn bind(&mut self, node: &str) {
+        self.node = Some(node.to_owned());
+    }
+
+    /// The user of this value of `Authorization`, if it is let in: a token review.
+    pub(crate) fn review(&self, authorization: &str) -> Option<User> {
+        let token = authorization.strip_prefix("Bearer ")?;
+        (token == self.token).then(|| User {
+            name: USER.to_owned(),
+            node: self.node.clone(),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //! with exactly the framing, wrong or right, that it is told.
 //!
 //! In scope: keep-alive, chunked and counted bodies, cuts and stalls. Out of
-//! scope: request bodies (read and dropped), trailers, upgrades, HTTP/2, and
+//! scope: request bodies (read and dropped), trailers, HTTP/2, and
 //! defence against a hostile client: this is a server for tests.
 
 use std::collections::BTreeMap;
@@ -104,7 +104,8 @@ impl Request {
     }
 
     pub(crate) fn wants_close(&self) -> bool {
-        self.header("connection").eq_ignore_ascii_case("close")
+        let mut options = self.header("connection").split(',');
+        options.any(|option| option.trim().eq_ignore_ascii_case("close"))
     }
 }
 
@@ -212,12 +213,14 @@ impl Response {
             let _ = write!(out, "{name}: {value}\r\n");
         }
         match self.framing {
+            // What follows is another protocol, until the connection ends.
+            _ if self.status == 101 => {}
             Framing::Counted => {
                 let _ = write!(out, "Content-Length: {}\r\n", self.body.len());
             }
             Framing::Chunked => out.push_str("Transfer-Encoding: chunked\r\n"),
         }
-        if self.close {
+        if self.close && self.status != 101 {
             out.push_str("Connection: close\r\n");
         }
         out.push_str("\r\n");
@@ -243,6 +246,7 @@ impl Response {
 
 fn reason(status: u16) -> &'static str {
     match status {
+        101 => "Switching Protocols",
         200 => "OK",
         301 => "Moved Permanently",
         302 => "Found",

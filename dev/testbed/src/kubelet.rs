@@ -1,5 +1,5 @@
-//! The kubelets' own ports: where each is reached, its certificate, and how it
-//! refuses.
+//! The kubelets' own ports: where each is reached, its certificate, how it refuses,
+//! and its answers on paths other than those of metrics.
 //!
 //! One listener serves them all. Each node has an address of its own on the
 //! loopback network, and the address that a client has connected to says which
@@ -10,11 +10,16 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use rustls::ServerConfig;
+use serde_json::{Value, json};
 
 use crate::api::Route;
-use crate::http::Response;
+use crate::credentials::USER;
+use crate::http::{Request, Response};
 use crate::requests::Endpoint;
+use crate::rights::Review;
 use crate::running::lock;
 use crate::tls::{Authority, Certificate};
 
@@ -107,21 +112,95 @@ fn plain(status: u16, text: &str) -> Response {
     Response::new(status, "text/plain; charset=utf-8", text)
 }
 
-/// Who is asking? As a kubelet says it.
+/// The refusal of a token that no review knows.
 pub(crate) fn unauthorized() -> Response {
     plain(401, "Unauthorized")
 }
 
-/// The API server, asked by the kubelet, says that this account may not.
-pub(crate) fn forbidden() -> Response {
-    plain(
-        403,
-        "Forbidden (user=system:serviceaccount:monitoring:k8s-ai-exporter, verb=get, \
-         resource=nodes, subresource(s)=[metrics])\n",
-    )
+/// The refusal of a request of which no access review is allowed.
+pub(crate) fn forbidden(reviews: &[Review]) -> Response {
+    let verb = reviews.first().map_or("", |review| review.verb);
+    let subresources: Vec<&str> = reviews
+        .iter()
+        .filter_map(|review| review.resource.strip_prefix("nodes/"))
+        .collect();
+    let subresources = subresources.join(" ");
+    let text = format!(
+        "Forbidden (user={USER}, verb={verb}, resource=nodes, subresource(s)=[{subresources}])\n"
+    );
+    plain(403, &text)
 }
 
-/// No such path on a kubelet.
-pub(crate) fn not_found() -> Response {
-    plain(404, "404 page not found\n")
+/// The answer on a path other than those of metrics, to a request that is let in.
+pub(crate) fn answer(request: &Request, path: &str, pods: impl Fn() -> Vec<Value>) -> Response {
+    let json = |object: Value| Response::new(200, "application/json", object.to_string());
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let place = match segments[..] {
+        ["exec" | "containerLogs", namespace, pod, container] => Some((namespace, pod, container)),
+        _ => None,
+    };
+    match (request.method.as_str(), segments[0]) {
+        ("GET", "healthz") => plain(200, "ok"),
+        ("GET", "pods" | "runningpods") => json(json!({
+            "kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": pods(),
+        })),
+        ("GET", "configz") => json(json!({"kubeletconfig": {
+            "authentication": {"anonymous": {"enabled": false}, "webhook": {"enabled": true}},
+            "authorization": {"mode": "Webhook"},
+        }})),
+        ("GET", "stats") => json(json!({"node": {}, "pods": []})),
+        ("GET", "logs") => plain(
+            200,
+            "<pre>\n<a href=\"kubelet.log\">kubelet.log</a>\n</pre>\n",
+        ),
+        ("GET", "containerLogs") if runs(&pods(), place) => plain(200, "a line of the container\n"),
+        ("GET" | "POST", "exec") if runs(&pods(), place) => exec(request),
+        _ => plain(404, "404 page not found\n"),
+    }
 }
+
+/// Whether there is such a container, by namespace, pod and name.
+fn runs(pods: &[Value], place: Option<(&str, &str, &str)>) -> bool {
+    let Some((namespace, pod, container)) = place else {
+        return false;
+    };
+    pods.iter().any(|each| {
+        let containers = each["spec"]["containers"].as_array().into_iter().flatten();
+        each["metadata"]["namespace"] == namespace
+            && each["metadata"]["name"] == pod
+            && containers.into_iter().any(|each| each["name"] == container)
+    })
+}
+
+/// Runs a command, the same whatever is asked for: over a WebSocket with the channels
+/// of `v4.channel.k8s.io`, whose first byte says standard output (1) or the outcome (3).
+fn exec(request: &Request) -> Response {
+    if !request.header("upgrade").eq_ignore_ascii_case("websocket") {
+        return plain(
+            400,
+            "unable to upgrade: missing upgrade headers in request\n",
+        );
+    }
+    let message = |channel: u8, text: &str| {
+        let length = u8::try_from(text.len() + 1).expect("a short message");
+        [&[0x82, length, channel], text.as_bytes()].concat()
+    };
+    let frames = [
+        message(1, "uid=0(root) gid=0(root) groups=0(root)\n"),
+        message(3, r#"{"metadata":{},"status":"Success"}"#),
+        // Close, with status 1000.
+        vec![0x88, 2, 0x03, 0xe8],
+    ];
+    let key = format!("{}{WEBSOCKET_GUID}", request.header("sec-websocket-key"));
+    let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
+    let mut response = plain(101, "")
+        .with_header("Upgrade", "websocket")
+        .with_header("Connection", "Upgrade")
+        .with_header("Sec-WebSocket-Accept", BASE64_STANDARD.encode(digest))
+        .with_header("Sec-WebSocket-Protocol", "v4.channel.k8s.io");
+    response.body = frames.concat();
+    response
+}
+
+/// What a server appends to the client's key (RFC 6455, section 1.3).
+const WEBSOCKET_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

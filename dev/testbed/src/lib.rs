@@ -16,7 +16,8 @@
 //! In scope: nodes whose load is a known function of time ([`Shape`]), the
 //! metrics pages and objects derived from it, captures of a real cluster served
 //! again ([`Replay`]), faults switched on while it runs ([`Fault`]), bearer
-//! tokens and certificates that rotate, rights that are granted ([`Right`]), nodes
+//! tokens and certificates that rotate, rights that are granted ([`Right`]), the
+//! authorization of API server and kubelets and rendered admission policies, nodes
 //! that join and leave, a log of what was asked ([`Requests`]).
 //!
 //! Out of scope: writes, watches, and everything that a reader of node
@@ -25,11 +26,12 @@
 //! The modules in the order of the data: `shape` and `node` (the truth),
 //! `cgroup` (its samples), `exposition`, `objects`, `selector` and `list` (their
 //! text), `replay`, `status`; `api` and `kubelet` (which path means what), `rights`
-//! (who may ask it); `faults` and
+//! and `admission` (who may ask it); `faults` and
 //! `hostile` (trouble); `http`, `tls` and `credentials` (the wire and the files);
 //! `server` (the connections), `cluster` and `running` (start, steer, stop). Apart from
 //! all these, `specimens`: whole series with what came after them.
 
+mod admission;
 mod api;
 mod cgroup;
 mod cluster;

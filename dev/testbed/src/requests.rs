@@ -17,7 +17,7 @@ pub enum Endpoint {
     Node,
     /// `/api/v1/nodes`.
     Nodes,
-    /// Any other path of a kubelet, which is refused.
+    /// Any other path of a kubelet.
     OtherProxy,
     /// `/healthz`, `/livez`, `/readyz`.
     Health,

@@ -1,17 +1,20 @@
-//! What the client's account may do, as RBAC grants it: one right a rule.
+//! What RBAC grants to the client's account, and the access reviews that ask for it.
 //!
-//! Out of scope: roles, bindings, other accounts, names of resources.
+//! Out of scope: other accounts, namespaces, names of resources.
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::requests::Endpoint;
 
-/// A verb on a resource.
+/// A verb on a resource that the exporter needs in one of its modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Right {
-    /// `get` on `nodes/proxy`: a kubelet through the API server.
+    /// `get` on `nodes/proxy`: a kubelet through the API server, and most of a
+    /// kubelet at its own port.
     GetNodesProxy,
-    /// `get` on `nodes/metrics`: a kubelet's metrics at the kubelet itself.
+    /// `get` on `nodes/metrics`: a kubelet's metrics at its own port.
     GetNodesMetrics,
     /// `get` on `nodes`.
     GetNodes,
@@ -41,37 +44,184 @@ impl Right {
             Self::ListPods => ("list", "pods"),
         }
     }
+}
 
-    /// What a request to the API server needs; nothing for what anybody may ask.
-    pub(crate) fn at_api_server(endpoint: Endpoint) -> Option<Self> {
-        match endpoint {
-            Endpoint::Resource | Endpoint::Cadvisor | Endpoint::OtherProxy => {
-                Some(Self::GetNodesProxy)
-            }
-            Endpoint::Node => Some(Self::GetNodes),
-            Endpoint::Nodes => Some(Self::ListNodes),
-            Endpoint::Pods => Some(Self::ListPods),
-            Endpoint::Health | Endpoint::Version | Endpoint::Other => None,
-        }
+/// What an access review asks for: a verb on a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Review {
+    pub(crate) verb: &'static str,
+    pub(crate) resource: &'static str,
+}
+
+impl From<Right> for Review {
+    fn from(right: Right) -> Self {
+        let (verb, resource) = right.rule();
+        Self { verb, resource }
     }
 }
 
-/// The rights that are granted; all of them until told otherwise.
+impl Review {
+    /// The review of a request to the API server; none for what anybody may ask.
+    pub(crate) fn at_api_server(method: &str, endpoint: Endpoint) -> Option<Self> {
+        Some(match endpoint {
+            Endpoint::Resource | Endpoint::Cadvisor | Endpoint::OtherProxy => Self {
+                verb: verb(method),
+                resource: "nodes/proxy",
+            },
+            Endpoint::Node => Right::GetNodes.into(),
+            Endpoint::Nodes => Right::ListNodes.into(),
+            Endpoint::Pods => Right::ListPods.into(),
+            Endpoint::Health | Endpoint::Version | Endpoint::Other => return None,
+        })
+    }
+
+    /// The reviews of a request to a kubelet's own port, of which one must be
+    /// allowed: verb by method, resource by path, the fine-grained one first
+    /// (`KubeletFineGrainedAuthz`, on since Kubernetes 1.33).
+    ///
+    /// Source: <https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/>
+    pub(crate) fn at_kubelet(method: &str, path: &str) -> Vec<Self> {
+        let is_below = |root: &str| {
+            let rest = path.strip_prefix(root);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        const OWN: [(&str, &str); 4] = [
+            ("/stats", "nodes/stats"),
+            ("/metrics", "nodes/metrics"),
+            ("/logs", "nodes/log"),
+            ("/checkpoint", "nodes/checkpoint"),
+        ];
+        const FINE: [(&str, &str); 5] = [
+            ("/pods", "nodes/pods"),
+            ("/runningpods", "nodes/pods"),
+            ("/healthz", "nodes/healthz"),
+            ("/configz", "nodes/configz"),
+            ("/statusz", "nodes/statusz"),
+        ];
+        let of = |list: &[(&str, &'static str)]| {
+            let found = list.iter().find(|(root, _)| is_below(root));
+            found.map(|(_, resource)| *resource)
+        };
+        let verb = verb(method);
+        of(&FINE)
+            .into_iter()
+            .chain([of(&OWN).unwrap_or("nodes/proxy")])
+            .map(|resource| Self { verb, resource })
+            .collect()
+    }
+}
+
+/// The verb of RBAC for a method of HTTP. A WebSocket upgrade is a GET.
+fn verb(method: &str) -> &'static str {
+    match method {
+        "GET" => "get",
+        "POST" => "create",
+        "PUT" => "update",
+        "PATCH" => "patch",
+        "DELETE" => "delete",
+        _ => "",
+    }
+}
+
+/// Verbs and resources that are granted; those of [`Right::ALL`] until told otherwise.
 #[derive(Debug)]
-pub(crate) struct Granted(BTreeSet<Right>);
+pub(crate) struct Granted(BTreeSet<(String, String)>);
 
 impl Default for Granted {
     fn default() -> Self {
-        Self(Right::ALL.into())
+        Self::only(&Right::ALL)
     }
 }
 
 impl Granted {
     pub(crate) fn only(rights: &[Right]) -> Self {
-        Self(rights.iter().copied().collect())
+        let rules = rights.iter().map(|right| right.rule());
+        Self(
+            rules
+                .map(|(verb, resource)| (verb.to_owned(), resource.to_owned()))
+                .collect(),
+        )
     }
 
-    pub(crate) fn holds(&self, right: Option<Right>) -> bool {
-        right.is_none_or(|right| self.0.contains(&right))
+    /// The rules of a ClusterRole for the core API group.
+    pub(crate) fn by(role: &Value) -> Self {
+        let words = |list: &Value| -> Vec<String> {
+            let words = list.as_array().into_iter().flatten();
+            words.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let mut granted = BTreeSet::new();
+        for rule in role["rules"].as_array().into_iter().flatten() {
+            if !words(&rule["apiGroups"]).contains(&String::new()) {
+                continue;
+            }
+            for resource in words(&rule["resources"]) {
+                let verbs = words(&rule["verbs"]).into_iter();
+                granted.extend(verbs.map(|verb| (verb, resource.clone())));
+            }
+        }
+        Self(granted)
+    }
+
+    pub(crate) fn allows(&self, review: Review) -> bool {
+        let wanted = (review.verb.to_owned(), review.resource.to_owned());
+        self.0.contains(&wanted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kubelet_paths_map_to_their_subresources() {
+        for (path, resources) in [
+            ("/metrics", &["nodes/metrics"][..]),
+            ("/metrics/cadvisor", &["nodes/metrics"]),
+            ("/metricsx", &["nodes/proxy"]),
+            ("/stats/summary", &["nodes/stats"]),
+            ("/logs/", &["nodes/log"]),
+            ("/checkpoint/a/b/c", &["nodes/checkpoint"]),
+            ("/pods", &["nodes/pods", "nodes/proxy"]),
+            ("/runningpods/", &["nodes/pods", "nodes/proxy"]),
+            ("/healthz/ping", &["nodes/healthz", "nodes/proxy"]),
+            ("/configz", &["nodes/configz", "nodes/proxy"]),
+            ("/statusz", &["nodes/statusz", "nodes/proxy"]),
+            ("/spec/", &["nodes/proxy"]),
+            ("/containerLogs/a/b/c", &["nodes/proxy"]),
+            ("/exec/a/b/c", &["nodes/proxy"]),
+            ("/", &["nodes/proxy"]),
+        ] {
+            let reviews = Review::at_kubelet("GET", path);
+            let asked: Vec<&str> = reviews.iter().map(|review| review.resource).collect();
+            assert_eq!(asked, resources, "{path}");
+        }
+    }
+
+    #[test]
+    fn verbs_follow_the_method() {
+        for (method, verb) in [("GET", "get"), ("POST", "create"), ("HEAD", "")] {
+            assert_eq!(Review::at_kubelet(method, "/exec/a/b/c")[0].verb, verb);
+        }
+    }
+
+    #[test]
+    fn a_role_grants_its_rules_and_no_more() {
+        let granted = Granted::by(&serde_json::json!({"rules": [
+            {"apiGroups": [""], "resources": ["nodes/metrics", "nodes"], "verbs": ["get"]},
+            {"apiGroups": ["apps"], "resources": ["pods"], "verbs": ["list"]},
+        ]}));
+        for (verb, resource, allowed) in [
+            ("get", "nodes/metrics", true),
+            ("get", "nodes", true),
+            ("list", "nodes", false),
+            ("get", "nodes/proxy", false),
+            ("list", "pods", false),
+        ] {
+            assert_eq!(
+                granted.allows(Review { verb, resource }),
+                allowed,
+                "{verb} {resource}"
+            );
+        }
     }
 }

@@ -11,15 +11,17 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::ServerConfig;
+use serde_json::Value;
 
+use crate::admission::{Policy, User};
 use crate::api::Backend;
-use crate::credentials::{Credentials, Directory};
+use crate::credentials::{Credentials, Directory, USER};
 use crate::faults::Fault;
 use crate::kubelet::{self, Kubelets};
 use crate::list::Paging;
 use crate::node::{Machine, Node, Truth};
 use crate::requests::Requests;
-use crate::rights::{Granted, Right};
+use crate::rights::{Granted, Review, Right};
 use crate::server::{self, Side};
 use crate::tls::Certificate;
 
@@ -56,6 +58,7 @@ impl Running {
             credentials: credentials.map(Mutex::new),
             kubelets,
             granted: Mutex::default(),
+            policy: Mutex::default(),
             faults: Mutex::default(),
             requests: Mutex::default(),
             kubelet_requests: Mutex::default(),
@@ -121,6 +124,41 @@ impl Running {
     /// Grants these rights and no others; until then all are granted.
     pub fn grant_only(&self, rights: &[Right]) {
         *lock(&self.state.granted) = Granted::only(rights);
+    }
+
+    /// Puts rendered objects in force, in place of those before: the rules of the
+    /// ClusterRole, and the ValidatingAdmissionPolicy with its binding, if there is one.
+    /// Until then all rights are granted and no policy is in force.
+    ///
+    /// # Panics
+    /// When there is no ClusterRole, or an expression of the policy is not CEL.
+    pub fn apply(&self, objects: &[Value]) {
+        let of_kind = |kind| objects.iter().find(|object| object["kind"] == kind);
+        let role = of_kind("ClusterRole").expect("a ClusterRole");
+        let policy = of_kind("ValidatingAdmissionPolicy");
+        let binding = of_kind("ValidatingAdmissionPolicyBinding");
+        *lock(&self.state.granted) = Granted::by(role);
+        *lock(&self.state.policy) = policy
+            .zip(binding)
+            .and_then(|(policy, binding)| Policy::new(policy, binding));
+    }
+
+    /// Binds the token to a pod on this node, as a kubelet requests them for pods. Of no
+    /// effect with plain HTTP.
+    pub fn bind_token(&self, node: &str) {
+        if let Some(credentials) = &self.state.credentials {
+            lock(credentials).bind(node);
+        }
+    }
+
+    /// The URL of a simulated node's kubelet, where those listen.
+    ///
+    /// # Panics
+    /// When no node of this name is simulated.
+    pub fn kubelet_url(&self, node: &str) -> String {
+        let machine = self.state.backend.machine(node);
+        let machine = machine.unwrap_or_else(|| panic!("no node {node:?} is simulated"));
+        format!("https://{}", machine.kubelet)
     }
 
     /// The API server's URL, without a slash at the end.
@@ -275,6 +313,7 @@ pub(crate) struct State {
     /// None where kubelets do not listen.
     pub(crate) kubelets: Option<Kubelets>,
     granted: Mutex<Granted>,
+    policy: Mutex<Option<Policy>>,
     faults: Mutex<Vec<Fault>>,
     requests: Mutex<Requests>,
     kubelet_requests: Mutex<Requests>,
@@ -295,8 +334,14 @@ impl State {
         })
     }
 
-    pub(crate) fn grants(&self, right: Option<Right>) -> bool {
-        lock(&self.granted).holds(right)
+    /// Decides an access review.
+    pub(crate) fn allows(&self, review: Review) -> bool {
+        lock(&self.granted).allows(review)
+    }
+
+    /// The message with which the admission policy refuses a proxied request, if it does.
+    pub(crate) fn refuses(&self, user: &User, node: &str, path: &str) -> Option<String> {
+        lock(&self.policy).as_ref()?.refuses(user, node, path)
     }
 
     pub(crate) fn paging(&self) -> Paging {
@@ -309,11 +354,16 @@ impl State {
             .map(|credentials| lock(credentials).tls())
     }
 
-    /// Whether this value of `Authorization` is let in.
-    pub(crate) fn accepts(&self, authorization: &str) -> bool {
-        self.credentials
-            .as_ref()
-            .is_none_or(|credentials| lock(credentials).accept(authorization))
+    /// The user of this value of `Authorization`, if it is let in. With plain HTTP
+    /// everybody is.
+    pub(crate) fn review(&self, authorization: &str) -> Option<User> {
+        match &self.credentials {
+            Some(credentials) => lock(credentials).review(authorization),
+            None => Some(User {
+                name: USER.to_owned(),
+                node: None,
+            }),
+        }
     }
 
     /// Keeps a handle to a connection, so that the cluster can close it. None

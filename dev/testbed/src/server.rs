@@ -17,7 +17,7 @@ use crate::http::{Delivery, Request, Response};
 use crate::kubelet;
 use crate::replay::inflate;
 use crate::requests::Endpoint;
-use crate::rights::Right;
+use crate::rights::Review;
 use crate::running::{State, unix_ms};
 use crate::status::Status;
 
@@ -160,30 +160,38 @@ fn respond(request: &Request, state: &State, peer: &Peer) -> Outcome {
     answered(request, route.endpoint, response, state, side)
 }
 
-/// The API server's answer: who is it, and may they?
+/// The API server's answer: authentication, RBAC, then admission.
 fn api_server(request: &Request, route: &Route, state: &State, token: &str) -> Response {
-    let is_public = route.is_public() && token.is_empty();
-    if !is_public && !state.accepts(token) {
-        return Status::unauthorized().response();
+    if route.is_public() && token.is_empty() {
+        return right_answer(request, route, state);
     }
-    if !state.grants(Right::at_api_server(route.endpoint)) {
+    let Some(user) = state.review(token) else {
+        return Status::unauthorized().response();
+    };
+    let review = Review::at_api_server(&request.method, route.endpoint);
+    if let Some(review) = review.filter(|review| !state.allows(*review)) {
         let node = route.node.as_deref().unwrap_or_default();
-        return Status::forbidden(route.endpoint, node).response();
+        return Status::forbidden(review, node).response();
+    }
+    if let Some(name) = &route.proxied_name
+        && let Some(why) = state.refuses(&user, name, &route.proxied)
+    {
+        return Status::refused_by_admission(name, why).response();
     }
     right_answer(request, route, state)
 }
 
-/// A kubelet's answer; it asks the API server the same two questions.
+/// A kubelet's answer: it lets the API server review token and access. Admission
+/// has no part in it.
 fn a_kubelet(request: &Request, route: &Route, state: &State, token: &str) -> Response {
-    if !state.accepts(token) {
-        kubelet::unauthorized()
-    } else if !state.grants(Some(Right::GetNodesMetrics)) {
-        kubelet::forbidden()
-    } else if route.endpoint == Endpoint::OtherProxy {
-        kubelet::not_found()
-    } else {
-        right_answer(request, route, state)
+    if state.review(token).is_none() {
+        return kubelet::unauthorized();
     }
+    let reviews = Review::at_kubelet(&request.method, &route.proxied);
+    if !reviews.iter().any(|review| state.allows(*review)) {
+        return kubelet::forbidden(&reviews);
+    }
+    right_answer(request, route, state)
 }
 
 fn right_answer(request: &Request, route: &Route, state: &State) -> Response {
@@ -220,7 +228,7 @@ fn answered(
     state: &State,
     side: Side,
 ) -> Outcome {
-    response.close |= request.wants_close();
+    response.close |= request.wants_close() || response.status == 101;
     if request.method == "HEAD" {
         response.delivery = Delivery::Cut(0);
         response.close = true;

@@ -3,8 +3,10 @@
 
 use serde::Serialize;
 
+use crate::credentials::USER;
 use crate::http::Response;
 use crate::requests::Endpoint;
+use crate::rights::{Review, Right};
 
 /// A refusal. Field order is the order on the wire.
 #[derive(Debug, Clone, Serialize)]
@@ -70,20 +72,16 @@ impl Status {
         Self::new(401, "Unauthorized", "Unauthorized".to_owned())
     }
 
-    pub(crate) fn forbidden(endpoint: Endpoint, node: &str) -> Self {
-        let (kind, name, verb, resource) = match endpoint {
-            Endpoint::Pods => ("pods", "", "list", "pods"),
-            Endpoint::Nodes => ("nodes", "", "list", "nodes"),
-            Endpoint::Node => ("nodes", node, "get", "nodes"),
-            _ => ("nodes", node, "get", "nodes/proxy"),
-        };
+    pub(crate) fn forbidden(review: Review, node: &str) -> Self {
+        let Review { verb, resource } = review;
+        let kind = resource.split('/').next().unwrap_or_default();
+        let name = if verb == "list" { "" } else { node };
         let what = match name {
             "" => kind.to_owned(),
             name => format!("{kind} \"{name}\""),
         };
         let message = format!(
-            "{what} is forbidden: User \"system:serviceaccount:monitoring:k8s-ai-exporter\" \
-             cannot {verb} resource \"{resource}\" in API group \"\" at the cluster scope"
+            "{what} is forbidden: User \"{USER}\" cannot {verb} resource \"{resource}\" in API group \"\" at the cluster scope"
         );
         Self::new(403, "Forbidden", message).about(kind, name)
     }
@@ -112,10 +110,7 @@ impl Status {
         Self::new(410, "Expired", message.to_owned())
     }
 
-    pub(crate) fn refused_by_admission(node: &str, path: &str) -> Self {
-        let policy = "ValidatingAdmissionPolicy 'k8s-ai-exporter-proxy' with binding \
-                      'k8s-ai-exporter-proxy'";
-        let why = format!("{policy} denied request: path not allowed: {path}");
+    pub(crate) fn refused_by_admission(node: &str, why: String) -> Self {
         let message = format!("nodes \"{node}\" is forbidden: {why}");
         let mut status = Self::new(422, "Invalid", message).about("nodes", node);
         if let Some(details) = &mut status.details {
@@ -135,10 +130,18 @@ impl Status {
     pub(crate) fn of_code(code: u16, endpoint: Endpoint, node: &str, path: &str) -> Self {
         match code {
             401 => Self::unauthorized(),
-            403 => Self::forbidden(endpoint, node),
+            403 => {
+                let review = Review::at_api_server("GET", endpoint);
+                Self::forbidden(review.unwrap_or(Right::GetNodesProxy.into()), node)
+            }
             404 => Self::node_not_found(node),
             410 => Self::continue_expired(),
-            422 => Self::refused_by_admission(node, path),
+            422 => {
+                let policy = "ValidatingAdmissionPolicy 'k8s-ai-exporter-proxy' with binding \
+                              'k8s-ai-exporter-proxy'";
+                let why = format!("{policy} denied request: path not allowed: {path}");
+                Self::refused_by_admission(node, why)
+            }
             429 => Self::new(
                 429,
                 "TooManyRequests",

@@ -113,6 +113,7 @@ fn what_is_asked_is_no_more_than_needed() {
             pods.last_target
         );
     }
+    assert_eq!(asked.count(Endpoint::OtherProxy), 0);
     assert_eq!(asked.count(Endpoint::Node), 1, "seldom");
     assert_eq!(asked.connections, 1, "one connection serves all rounds");
     let accept = |endpoint| {

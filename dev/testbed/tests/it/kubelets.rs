@@ -19,17 +19,19 @@ fn cluster() -> Running {
 
 /// Where the node object says that the kubelet listens.
 fn kubelet(cluster: &Running, node: &str) -> String {
-    let node = client::get(cluster, &format!("/api/v1/nodes/{node}")).expect("an answer");
-    let status = &node.json()["status"];
+    let object = client::get(cluster, &format!("/api/v1/nodes/{node}")).expect("an answer");
+    let status = &object.json()["status"];
     let port = &status["daemonEndpoints"]["kubeletEndpoint"]["Port"];
     let address = status["addresses"][0]["address"]
         .as_str()
         .expect("an address");
-    if address.contains(':') {
+    let url = if address.contains(':') {
         format!("https://[{address}]:{port}")
     } else {
         format!("https://{address}:{port}")
-    }
+    };
+    assert_eq!(url, cluster.kubelet_url(node));
+    url
 }
 
 fn ask(cluster: &Running, node: &str, ca: &Path, path: &str) -> Result<client::Answer, Failure> {
@@ -67,24 +69,37 @@ fn a_kubelet_lets_in_who_has_the_token_and_the_right() {
     let client = client::client_of(&kubelet(&cluster, "node-a"), ca, DEADLINE);
     let without = client::ask(&client, "/metrics/resource", "*/*", None).expect("an answer");
     assert_eq!((without.status, without.text()), (401, "Unauthorized"));
-    assert_eq!(
-        ask(&cluster, "node-a", ca, "/pods")
-            .expect("an answer")
-            .status,
-        404
-    );
-    let url = kubelet(&cluster, "node-a");
-    cluster.grant_only(&[Right::GetNodesProxy]);
-    let token = client::token(cluster.token_file());
-    let client = client::client_of(&url, ca, DEADLINE);
-    let refused =
-        client::ask(&client, "/metrics/resource", "*/*", Some(&token)).expect("an answer");
-    assert_eq!(refused.status, 403);
-    assert!(
-        refused.text().contains("verb=get, resource=nodes"),
-        "{}",
-        refused.text()
-    );
+    let url = cluster.kubelet_url("node-a");
+    let status = |path: &str| {
+        let token = client::token(cluster.token_file());
+        let client = client::client_of(&url, ca, DEADLINE);
+        let answer = client::ask(&client, path, "*/*", Some(&token)).expect("an answer");
+        (answer.status, answer.text().to_owned())
+    };
+    let exec = "/exec/none/none/none";
+    for (right, path, expected) in [
+        (Right::GetNodesProxy, "/metrics/resource", 403),
+        (Right::GetNodesProxy, "/stats/summary", 403),
+        (Right::GetNodesProxy, "/logs/", 403),
+        (Right::GetNodesProxy, "/pods", 200),
+        (Right::GetNodesProxy, "/healthz", 200),
+        (Right::GetNodesProxy, exec, 404),
+        (Right::GetNodesProxy, "/nonsense", 404),
+        (Right::GetNodesMetrics, "/metrics/cadvisor", 200),
+        (Right::GetNodesMetrics, "/metrics/nonsense", 404),
+        (Right::GetNodesMetrics, "/pods", 403),
+        (Right::GetNodesMetrics, exec, 403),
+    ] {
+        cluster.grant_only(&[right]);
+        assert_eq!(status(path).0, expected, "{right:?} {path}");
+    }
+    for (path, subresources) in [("/configz", "[configz proxy]"), ("/exec/a/b/c", "[proxy]")] {
+        let refusal = format!(
+            "Forbidden (user=system:serviceaccount:monitoring:k8s-ai-exporter, verb=get, \
+             resource=nodes, subresource(s)={subresources})\n"
+        );
+        assert_eq!(status(path), (403, refusal));
+    }
 }
 
 #[test]
