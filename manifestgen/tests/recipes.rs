@@ -229,15 +229,13 @@ fn a_usage_error_exits_with_2() {
 
 #[test]
 fn a_cluster_that_cannot_be_asked_exits_with_3() {
-    for look in ["preflight", "diff", "status"] {
-        let output = Command::new(env!("CARGO_BIN_EXE_manifestgen"))
-            .arg(look)
-            .env("KUBECONFIG", "/nonexistent")
-            .env_remove("KUBERNETES_SERVICE_HOST")
-            .output()
-            .expect("it starts");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(3), "{said}");
-        assert!(said.contains("the cluster cannot be asked"), "{said}");
-    }
+    let output = Command::new(env!("CARGO_BIN_EXE_manifestgen"))
+        .arg("preflight")
+        .env("KUBECONFIG", "/nonexistent")
+        .env_remove("KUBERNETES_SERVICE_HOST")
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("the cluster cannot be asked"), "{said}");
 }
