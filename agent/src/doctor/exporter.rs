@@ -42,7 +42,7 @@ pub struct Trouble {
 
 type Key = (String, String);
 
-/// Asks for endpoints in trouble: one small query, and two more if there are any.
+/// Asks for endpoints in trouble: two small queries, and one more if any is down.
 ///
 /// # Errors
 /// When the backend does not answer.
