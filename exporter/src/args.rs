@@ -17,7 +17,7 @@ use webclient::BaseUrl;
 use webserver::ListenAddress;
 
 use crate::nodes::{MAX_NAMED, NodeName, Nodes};
-use crate::plan::Sources;
+use crate::sources::Sources;
 
 const INTERVALS: Within = Within::Durations(limit::SCRAPE_INTERVAL);
 

@@ -8,18 +8,18 @@ use log::info;
 use runtime::lock::lock;
 
 use crate::apiserver::{self, ScrapeError};
-use crate::board::{Board, Change, Node};
 use crate::nodes::Nodes;
 use crate::plan::{self, Scope, fresh_for};
 use crate::schedule::{Schedule, phase};
 use crate::scrape::{NodeScraper, Outcome, millis, since_epoch};
+use crate::state::{Change, Node, SharedState};
 use crate::usage::Known;
 use shard::Shard;
 
 /// The lists of a cluster.
 #[derive(Debug)]
 pub struct Discovery {
-    board: Arc<Board>,
+    shared: Arc<SharedState>,
     shard: Shard,
     schedules: Vec<Schedule>,
     /// The shard's place among replicas, which do not ask in step.
@@ -27,18 +27,18 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    /// Lists that keep the board's nodes up to date; none where the nodes are named.
-    pub fn new(board: &Arc<Board>) -> Option<Self> {
-        let Nodes::All(shard) = board.config.nodes else {
+    /// Lists that keep the nodes up to date; none where the nodes are named.
+    pub fn new(shared: &Arc<SharedState>) -> Option<Self> {
+        let Nodes::All(shard) = shared.config.nodes else {
             return None;
         };
         let now = (Instant::now(), since_epoch());
         let place = shard::hash(&shard.to_string());
-        let schedules = plan::endpoints(&board.config, Scope::Cluster)
+        let schedules = plan::endpoints(&shared.config, Scope::Cluster)
             .map(|(endpoint, interval)| Schedule::new(endpoint, interval, place, now.0, now))
             .collect();
         Some(Self {
-            board: Arc::clone(board),
+            shared: Arc::clone(shared),
             shard,
             schedules,
             place,
@@ -52,7 +52,7 @@ impl Discovery {
     }
 
     fn due_of(&self, schedule: &Schedule) -> Instant {
-        schedule.due_after([self.board.api_server_outage(), None], self.place)
+        schedule.due_after([self.shared.api_server_outage(), None], self.place)
     }
 
     /// Reads each list that is due. Returns the scrapers of nodes that are new, and
@@ -74,22 +74,22 @@ impl Discovery {
                 _ => self.count_pods(fresh_for(interval), &mut outcome),
             };
             let failure = result.err();
-            let mut health = lock(&self.board.lists);
+            let mut health = lock(&self.shared.lists);
             outcome.enter(&mut health, endpoint, "", failure.as_ref());
             drop(health);
             let now = Instant::now();
-            outage_ended |= failure.is_none() && self.board.api_server_answered(now);
+            outage_ended |= failure.is_none() && self.shared.api_server_answered(now);
             self.schedules[index].ended(now, failure.as_ref(), false);
         }
         (self.scrapers(joined), outage_ended)
     }
 
     fn list_nodes(&self, outcome: &mut Outcome) -> Result<Vec<Arc<Node>>, ScrapeError> {
-        let mut names = apiserver::node_names(&self.board.credentials, &mut outcome.bytes)?;
+        let mut names = apiserver::node_names(&self.shared.credentials, &mut outcome.bytes)?;
         let all = names.len();
         names.retain(|name| self.shard.has(name.as_str()));
         let mine = names.len();
-        let Change { joined, left } = self.board.set_nodes(names);
+        let Change { joined, left } = self.shared.set_nodes(names);
         if !joined.is_empty() || !left.is_empty() {
             info!(
                 "{mine} of {all} nodes are ours: {} new, {} gone",
@@ -97,7 +97,7 @@ impl Discovery {
                 left.len()
             );
         }
-        if let Some(history) = &self.board.history {
+        if let Some(history) = &self.shared.history {
             let now = millis(since_epoch());
             let mut history = lock(history);
             for node in left {
@@ -110,18 +110,18 @@ impl Discovery {
     }
 
     fn count_pods(&self, fresh_for: Duration, outcome: &mut Outcome) -> Result<(), ScrapeError> {
-        let Board {
+        let SharedState {
             config,
             credentials,
             ..
-        } = &*self.board;
+        } = &*self.shared;
         let counts = apiserver::active_pods_by_node(
             credentials,
             &config.flags.exclude_phases,
             &mut outcome.bytes,
         )?;
         let until = Instant::now() + fresh_for;
-        for node in self.board.nodes().iter() {
+        for node in self.shared.nodes().iter() {
             let value = counts.get(node.name.as_str()).copied().unwrap_or(0);
             lock(&node.state).active_pods = Some(Known { value, until });
         }
@@ -131,12 +131,12 @@ impl Discovery {
     /// Scrapers of new nodes, spread over as much of a round as their number needs.
     fn scrapers(&self, nodes: Vec<Arc<Node>>) -> Vec<NodeScraper> {
         let now = Instant::now();
-        let spread = plan::spread(self.board.config.flags.scrape_interval, nodes.len());
+        let spread = plan::spread(self.shared.config.flags.scrape_interval, nodes.len());
         nodes
             .into_iter()
             .map(|node| {
                 let due = now + phase(shard::hash(node.name.as_str()), spread);
-                NodeScraper::new(&self.board, node, due)
+                NodeScraper::new(&self.shared, node, due)
             })
             .collect()
     }

@@ -11,32 +11,15 @@ use std::time::Duration;
 use contract::label;
 use exposition::write::Sample;
 
-use crate::reading::Millis;
+use crate::readings::Millis;
 
+mod identity;
 mod query;
 mod track;
 
+pub use identity::{Answered, Identity};
 pub use query::{BadQuery, RangeQuery};
 use track::Track;
-
-/// How far back a step looks for a sample: Prometheus's default.
-const LOOK_BACK_MS: Millis = 300_000;
-
-/// Name and labels of a series, as a query's answer shows them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Identity {
-    /// Metric name.
-    pub name: &'static str,
-    /// Labels with their values.
-    pub labels: Vec<(&'static str, String)>,
-}
-
-impl Identity {
-    /// The node that the series is about: each has this label first.
-    fn node(&self) -> Option<&str> {
-        self.labels.first().map(|(_, node)| node.as_str())
-    }
-}
 
 /// Samples of the last while.
 #[derive(Debug)]
@@ -51,9 +34,6 @@ pub struct History {
     /// Series that they hold.
     series: usize,
 }
-
-/// One series of an answer: what it is called, and its (time, value) pairs.
-pub type Answered = (Identity, Vec<(Millis, f64)>);
 
 impl History {
     /// A history that forgets what is older than `keep`, and sooner where it would

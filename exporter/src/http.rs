@@ -13,38 +13,39 @@ use runtime::health;
 use webconfig::WebConfig;
 use webserver::{Limits, Request, Response, Server};
 
-use crate::board::Board;
 use crate::history::{BadQuery, RangeQuery};
+use crate::metrics;
+use crate::state::SharedState;
 
 mod matrix;
 
 use matrix::Matrix;
 
-/// Serves `board` on a port.
+/// Serves what is known on a port.
 ///
 /// # Errors
 /// When the listener cannot be used.
 pub fn serve(
     listener: TcpListener,
     protection: WebConfig,
-    board: &Arc<Board>,
+    shared: &Arc<SharedState>,
 ) -> io::Result<Server> {
-    let board = Arc::clone(board);
+    let shared = Arc::clone(shared);
     let policy = move || protection.policy();
     Server::start(listener, Limits::default(), policy, move |request| {
-        answer(request, &board)
+        answer(request, &shared)
     })
 }
 
 const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
 
-fn answer(request: &Request, board: &Arc<Board>) -> Response {
+fn answer(request: &Request, shared: &Arc<SharedState>) -> Response {
     let path = request.path.as_str();
     if let Some(refusal) = request.refuse_method(path == path::QUERY_RANGE) {
         return refusal;
     }
-    let ready = || match board.is_ready() {
+    let ready = || match shared.is_ready() {
         true => Ok(()),
         false => Err("no core series is known now\n"),
     };
@@ -52,24 +53,28 @@ fn answer(request: &Request, board: &Arc<Board>) -> Response {
         return Response::text(status, text);
     }
     match path {
-        path::QUERY_RANGE => query_range(board, &request.parameters()),
+        path::QUERY_RANGE => query_range(shared, &request.parameters()),
         path::METRICS => {
             let format = Format::negotiate(request.header("accept").unwrap_or_default());
-            Response::new(200, format.content_type(), board.exposition(format))
-                .with("Vary", "Accept")
+            Response::new(
+                200,
+                format.content_type(),
+                metrics::exposition(shared, format),
+            )
+            .with("Vary", "Accept")
         }
-        "/" => Response::new(200, HTML, index(board)),
+        "/" => Response::new(200, HTML, index(shared)),
         _ => Response::text(404, format!("not here; see {} or /\n", path::METRICS)),
     }
 }
 
-fn index(board: &Board) -> String {
+fn index(shared: &SharedState) -> String {
     let mut nodes = String::new();
-    for node in board.nodes().iter() {
+    for node in shared.nodes().iter() {
         // A node name has no character that HTML gives a meaning.
         let _ = write!(nodes, "<li>{}</li>", node.name);
     }
-    let history = if board.history.is_some() {
+    let history = if shared.history.is_some() {
         format!(
             "<li><code>{}</code>: range queries over the history</li>",
             path::QUERY_RANGE
@@ -95,8 +100,8 @@ fn index(board: &Board) -> String {
     )
 }
 
-fn query_range(board: &Arc<Board>, parameters: &[(String, String)]) -> Response {
-    if board.history.is_none() {
+fn query_range(shared: &Arc<SharedState>, parameters: &[(String, String)]) -> Response {
+    if shared.history.is_none() {
         return prometheus_error(
             404,
             "not_found",
@@ -104,7 +109,7 @@ fn query_range(board: &Arc<Board>, parameters: &[(String, String)]) -> Response 
         );
     }
     match RangeQuery::parse(parameters) {
-        Ok(query) => Response::streamed(200, JSON, Matrix::new(Arc::clone(board), query)),
+        Ok(query) => Response::streamed(200, JSON, Matrix::new(Arc::clone(shared), query)),
         Err(BadQuery { .. }) if parameters.is_empty() => prometheus_error(
             400,
             "bad_data",

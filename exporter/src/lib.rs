@@ -1,35 +1,36 @@
 //! k8s-ai-exporter: a node's CPU, memory and active pods for Prometheus.
 //!
-//! The data flow, in the order of the modules:
+//! Modules in the order of a sample: [`args`] the configuration → [`credentials`] token, CA
+//! and client → [`apiserver`] bounded GETs to the API server and to kubelets → crate
+//! [`exposition`], bytes to samples → [`readings`] samples to one reading → [`usage`]
+//! readings to rates, and [`kernel`] what the node's own kernel counts → [`node`] and
+//! [`state`] what is known now → [`metrics`] samples of our series and their text →
+//! [`history`] the same over time → [`http`].
 //!
-//! [`args`] what the user typed → [`credentials`] token, authority, client →
-//! [`apiserver`] bounded GETs to it and to kubelets → crate [`exposition`], bytes to samples →
-//! [`reading`] samples to one reading → [`usage`] readings to rates →
-//! [`kernel`] what the node's own kernel counts →
-//! [`snapshot`] what is known to samples of our series, and [`exposition::write`] those
-//! to text → [`history`] the same over time → [`http`] who asks for it. [`scrape`]
-//! joins them for one node, [`discovery`] finds the nodes, [`plan`], [`schedule`]
-//! and [`outage`] say when what is asked, [`fleet`] gives nodes to workers, [`board`] is the state
-//! between threads, [`run`] their start and end.
+//! [`scrape`] makes the rounds of one node, [`discovery`] finds the nodes, [`plan`],
+//! [`schedule`] and [`outage`] decide when which endpoint is read, [`scheduler`] shares the
+//! rounds among workers, [`run`] starts and stops the threads.
 //!
-//! `plan`, `reading`, `usage`, `snapshot` and `history` are pure: they open no
-//! socket, read no file and ask no clock.
+//! `plan`, `readings`, `usage`, `node` and `history` are pure: they open no socket, read no
+//! file and ask no clock.
 
 pub mod apiserver;
 pub mod args;
-pub mod board;
 pub mod credentials;
 pub mod discovery;
-pub mod fleet;
 pub mod history;
 pub mod http;
 pub mod kernel;
+pub mod metrics;
+pub mod node;
 pub mod nodes;
 pub mod outage;
 pub mod plan;
-pub mod reading;
+pub mod readings;
 pub mod run;
 pub mod schedule;
+pub mod scheduler;
 pub mod scrape;
-pub mod snapshot;
+pub mod sources;
+pub mod state;
 pub mod usage;

@@ -24,36 +24,6 @@ const BETWEEN_NODES: Duration = Duration::from_millis(10);
 /// ask the same server.
 const MIN_SPREAD_AFTER_OUTAGE: Duration = Duration::from_secs(5);
 
-/// Sources of usage: at least one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sources {
-    /// `/metrics/resource` alone.
-    Kubelet,
-    /// cAdvisor alone, at the scrape interval.
-    Cadvisor,
-    /// `/metrics/resource` each round, and cAdvisor at an interval of its own.
-    Both {
-        /// Time between two scrapes of cAdvisor.
-        cadvisor_interval: Duration,
-    },
-}
-
-impl Sources {
-    /// Whether `/metrics/resource` is scraped.
-    pub fn kubelet(self) -> bool {
-        !matches!(self, Self::Cadvisor)
-    }
-
-    /// The interval at which cAdvisor is scraped, if it is.
-    pub fn cadvisor_interval(self, scrape_interval: Duration) -> Option<Duration> {
-        match self {
-            Self::Kubelet => None,
-            Self::Cadvisor => Some(scrape_interval),
-            Self::Both { cadvisor_interval } => Some(cadvisor_interval),
-        }
-    }
-}
-
 /// What a question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {

@@ -19,12 +19,13 @@ use runtime::{REVISION, VERSION};
 use webconfig::WebConfig;
 
 use crate::args::Config;
-use crate::board::Board;
 use crate::discovery::Discovery;
-use crate::fleet::{Fleet, Next, Rounds};
 use crate::http;
+use crate::metrics;
 use crate::nodes::Nodes;
+use crate::scheduler::{Next, Rounds, Scheduler};
 use crate::scrape::NodeScraper;
+use crate::state::SharedState;
 
 /// How long answers under way may take after a signal.
 const GRACE: Duration = Duration::from_millis(200);
@@ -79,21 +80,21 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
         Nodes::Named(nodes) => nodes.len(),
         Nodes::All(_) => WORKERS,
     };
-    let board = Arc::new(Board::new(config, workers));
+    let shared = Arc::new(SharedState::new(config, workers));
     info!(
         "k8s-ai-exporter {} ({}): {} through {}",
-        VERSION, REVISION, board.config.nodes, board.config.api_server
+        VERSION, REVISION, shared.config.nodes, shared.config.api_server
     );
     let serving = match port {
         Some((protection, listener)) => {
             info!("the port speaks {}", protection.describe());
-            let server = http::serve(listener, protection, &board)?;
+            let server = http::serve(listener, protection, &shared)?;
             info!("serving on {}", server.address());
             Some(server)
         }
         None => None,
     };
-    let found = start_scraping(&board, workers, once.is_some().then_some(events));
+    let found = start_scraping(&shared, workers, once.is_some().then_some(events));
     let Some(timeout) = once else {
         while let Ok(event) = received.recv() {
             if let Event::Stop(signal) = event {
@@ -124,7 +125,7 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     }
     // In one piece, after the last scrape: never half an exposition.
     let mut out = io::stdout().lock();
-    out.write_all(board.exposition(Format::Text).as_bytes())?;
+    out.write_all(metrics::exposition(&shared, Format::Text).as_bytes())?;
     out.flush()?;
     Ok(ExitCode::from(u8::from(missing != Some(0))))
 }
@@ -142,26 +143,26 @@ const fn level(level: LogLevel) -> LevelFilter {
 /// `complete`, if it is there, of each node that needs no further round. Returns the
 /// number of nodes, unless they are still to be found.
 fn start_scraping(
-    board: &Arc<Board>,
+    shared: &Arc<SharedState>,
     workers: usize,
     complete: Option<Sender<Event>>,
 ) -> Option<usize> {
-    let discovery = Discovery::new(board);
+    let discovery = Discovery::new(shared);
     // A hanging node must not keep the workers from all others.
     let for_failing = match &discovery {
         Some(_) => workers / 2,
         None => workers,
     };
-    let fleet = Arc::new(Fleet::new(for_failing));
+    let scheduler = Arc::new(Scheduler::new(for_failing));
     for _ in 0..workers {
-        let fleet = Arc::clone(&fleet);
-        thread::spawn(move || fleet.work());
+        let scheduler = Arc::clone(&scheduler);
+        thread::spawn(move || scheduler.work());
     }
     let Some(mut discovery) = discovery else {
         let now = Instant::now();
-        let nodes = board.nodes();
-        fleet.add(nodes.iter().map(|node| Turns {
-            scraper: NodeScraper::new(board, Arc::clone(node), now),
+        let nodes = shared.nodes();
+        scheduler.add(nodes.iter().map(|node| Turns {
+            scraper: NodeScraper::new(shared, Arc::clone(node), now),
             complete: complete.clone(),
             lists: None,
         }));
@@ -173,7 +174,7 @@ fn start_scraping(
             thread::park_timeout(discovery.due().saturating_duration_since(Instant::now()));
             let (joined, outage_ended) = discovery.round();
             if outage_ended {
-                fleet.reschedule();
+                scheduler.reschedule();
             }
             if joined.is_empty() {
                 continue;
@@ -182,7 +183,7 @@ fn start_scraping(
                 // As above.
                 let _ = events.send(Event::Found(joined.len()));
             }
-            fleet.add(joined.into_iter().map(|scraper| Turns {
+            scheduler.add(joined.into_iter().map(|scraper| Turns {
                 scraper,
                 complete: complete.clone(),
                 lists: Some(thread::current()),

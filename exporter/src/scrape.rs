@@ -9,13 +9,14 @@ use quantity::Cores;
 use runtime::lock::lock;
 
 use crate::apiserver::{self, NodeObject, ScrapeError, Way};
-use crate::board::{Board, Node};
 use crate::history::History;
+use crate::metrics;
+use crate::node::{Health, NodeState};
 use crate::outage::Availability;
 use crate::plan::{self, Scope, fresh_for};
-use crate::reading::{Collector, Millis, Reading, Source, Tally};
+use crate::readings::{Collector, Millis, Reading, Source, Tally};
 use crate::schedule::Schedule;
-use crate::snapshot::{Health, NodeState};
+use crate::state::{Node, SharedState};
 use crate::usage::{Arrival, Known};
 
 /// A node that keeps repeating its first sample is hurried so many times.
@@ -24,7 +25,7 @@ const HURRIED_ROUNDS: u32 = 8;
 /// One node's rounds.
 #[derive(Debug)]
 pub struct NodeScraper {
-    board: Arc<Board>,
+    shared: Arc<SharedState>,
     /// The node.
     pub node: Arc<Node>,
     schedules: Vec<Schedule>,
@@ -40,9 +41,9 @@ pub struct NodeScraper {
 
 impl NodeScraper {
     /// A scraper that keeps what is known of the node up to date, from `due` on.
-    pub fn new(board: &Arc<Board>, node: Arc<Node>, due: Instant) -> Self {
+    pub fn new(shared: &Arc<SharedState>, node: Arc<Node>, due: Instant) -> Self {
         let now = (Instant::now(), since_epoch());
-        let schedules = plan::endpoints(&board.config, Scope::Node)
+        let schedules = plan::endpoints(&shared.config, Scope::Node)
             .map(|(endpoint, interval)| {
                 Schedule::new(
                     endpoint,
@@ -54,12 +55,12 @@ impl NodeScraper {
             })
             .collect();
         Self {
-            board: Arc::clone(board),
+            shared: Arc::clone(shared),
             node,
             schedules,
             recorded: due,
             is_unlabelled: false,
-            kubelet: Availability::new(now.0, board.config.flags.scrape_interval),
+            kubelet: Availability::new(now.0, shared.config.flags.scrape_interval),
             hurried: 0,
         }
     }
@@ -69,7 +70,7 @@ impl NodeScraper {
     pub fn due(&self) -> Instant {
         let record = self
             .history()
-            .map(|_| self.recorded + self.board.config.flags.scrape_interval);
+            .map(|_| self.recorded + self.shared.config.flags.scrape_interval);
         self.schedules
             .iter()
             .map(|schedule| self.due_of(schedule))
@@ -81,7 +82,7 @@ impl NodeScraper {
     fn due_of(&self, schedule: &Schedule) -> Instant {
         let (at_kubelet, at_api_server) = self.servers(schedule.endpoint);
         let outages = [
-            at_api_server.then(|| self.board.api_server_outage()),
+            at_api_server.then(|| self.shared.api_server_outage()),
             at_kubelet.then(|| self.kubelet.outage()),
         ];
         let place = shard::hash(self.node.name.as_str());
@@ -91,7 +92,7 @@ impl NodeScraper {
     /// Whether an endpoint is read from the kubelet, and whether through the API server.
     fn servers(&self, endpoint: Endpoint) -> (bool, bool) {
         let at_kubelet = matches!(endpoint, Endpoint::Resource | Endpoint::Cadvisor);
-        (at_kubelet, !at_kubelet || self.board.kubelets.is_none())
+        (at_kubelet, !at_kubelet || self.shared.kubelets.is_none())
     }
 
     /// Whether an endpoint failed last time, and may well keep us waiting again.
@@ -116,7 +117,7 @@ impl NodeScraper {
     }
 
     fn history(&self) -> Option<&Mutex<History>> {
-        self.board.history.as_ref()
+        self.shared.history.as_ref()
     }
 
     fn record(&self) {
@@ -126,9 +127,16 @@ impl NodeScraper {
         let node = self.node.name.as_str();
         let state = lock(&self.node.state);
         let mut samples = Vec::new();
-        let namespaces = self.board.config.flags.enable_namespace_metrics;
-        let kernel = self.board.kernel();
-        state.samples(node, Instant::now(), kernel, namespaces, &mut samples);
+        let namespaces = self.shared.config.flags.enable_namespace_metrics;
+        let kernel = self.shared.kernel();
+        metrics::node(
+            &state,
+            node,
+            Instant::now(),
+            kernel,
+            namespaces,
+            &mut samples,
+        );
         if !lock(history).record(node, &samples, millis(since_epoch())) {
             debug!("node {node}: the history is full (--history-memory), the oldest samples went");
         }
@@ -153,7 +161,7 @@ impl NodeScraper {
         let answer = self.ask(endpoint, &mut outcome);
         let now = Instant::now();
 
-        let config = &self.board.config;
+        let config = &self.shared.config;
         let mut state = lock(&self.node.state);
         let arrival = Arrival {
             now,
@@ -226,7 +234,7 @@ impl NodeScraper {
         }
         hurry &= endpoint != Endpoint::Node;
         self.schedules[index].ended(now, failure.as_ref(), hurry);
-        if self.board.kubelets.is_some() {
+        if self.shared.kubelets.is_some() {
             self.follow_address(endpoint, has_moved, failure.as_ref(), now);
         }
         let (at_kubelet, at_api_server) = self.servers(endpoint);
@@ -234,7 +242,7 @@ impl NodeScraper {
             // Its own endpoints alone wait for it: there is nothing to spread.
             self.kubelet.succeeded(now, Duration::ZERO);
         }
-        failure.is_none() && at_api_server && self.board.api_server_answered(now)
+        failure.is_none() && at_api_server && self.shared.api_server_answered(now)
     }
 
     /// Where kubelets are read directly: asks for the node object soon where the kubelet
@@ -258,7 +266,7 @@ impl NodeScraper {
                 Endpoint::Node if at_kubelet && is_unreachable && schedule.failures == 0 => {
                     schedule.hasten(
                         now + self
-                            .board
+                            .shared
                             .config
                             .flags
                             .scrape_interval
@@ -275,11 +283,11 @@ impl NodeScraper {
 
     /// Asks one endpoint. The outcome grows, also where it fails.
     fn ask(&self, endpoint: Endpoint, outcome: &mut Outcome) -> Result<Answer, ScrapeError> {
-        let Board {
+        let SharedState {
             config,
             credentials,
             ..
-        } = &*self.board;
+        } = &*self.shared;
         let name = &self.node.name;
         let kubelet = |path, source, pods, outcome: &mut Outcome| {
             let collector = Collector::new(source, pods, millis(since_epoch()));
@@ -311,9 +319,9 @@ impl NodeScraper {
 
     /// The way to the node's kubelet.
     fn way(&self) -> Result<Way<'_>, ScrapeError> {
-        let Some(credentials) = &self.board.kubelets else {
+        let Some(credentials) = &self.shared.kubelets else {
             return Ok(Way::Proxy {
-                credentials: &self.board.credentials,
+                credentials: &self.shared.credentials,
                 node: &self.node.name,
             });
         };

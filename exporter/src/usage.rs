@@ -12,27 +12,14 @@ use contract::Reason;
 use contract::kubelet::cadvisor::PRESSURE;
 use quantity::{Bytes, Cores, CpuSeconds, Ratio};
 
-use crate::reading::{At, Millis, Reading, Tally};
+use crate::readings::{At, Millis, Reading, Tally};
 
 mod containers;
+mod known;
+
+pub use known::Known;
 
 use containers::Containers;
-
-/// A value, and until when it may be published.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Known<T> {
-    /// The value.
-    pub value: T,
-    /// When it counts as unknown again, unless a newer sample comes.
-    pub until: Instant,
-}
-
-impl<T: Copy> Known<T> {
-    /// The value, while it is fresh.
-    pub fn at(known: Option<Self>, now: Instant) -> Option<T> {
-        known.filter(|known| now < known.until).map(|k| k.value)
-    }
-}
 
 /// What a sample of a counter means next to the one before it.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use exposition::read::Reader;
 use flate2::read::GzDecoder;
-use k8s_ai_exporter::reading::{Collector, Reading, Source};
+use k8s_ai_exporter::readings::{Collector, Reading, Source};
 use k8s_ai_exporter::usage::{Arrival, Usage};
 use quantity::{Bytes, Cores, Ratio};
 

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use exposition::read::{Consumer, Problem, Reader, Sample};
 use k8s_ai_exporter::apiserver::CHUNK_BYTES;
-use k8s_ai_exporter::reading::{Collector, Source};
+use k8s_ai_exporter::readings::{Collector, Source};
 
 use bench::figures::{Bound, Figure, millis, ratio, side_by_side};
 

@@ -1,7 +1,7 @@
 //! The exposition reader, and what the exporter makes of its samples.
 
 use exposition::read::{Consumer, Problem, Reader, Sample, parse_line};
-use k8s_ai_exporter::reading::{At, Collector, Millis, Reading, Source};
+use k8s_ai_exporter::readings::{At, Collector, Millis, Reading, Source};
 
 /// When the made-up bodies were asked for.
 const NOW: Millis = 1_795_330_653_390;

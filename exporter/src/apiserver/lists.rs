@@ -6,8 +6,9 @@ use std::time::Instant;
 use contract::{PodPhase, Reason};
 use webclient::Caps;
 
+use super::error::ScrapeError;
+use super::request::{JSON_CAPS, MIB, json};
 use super::wire::{ListForm, Page};
-use super::{JSON_CAPS, MIB, ScrapeError, json};
 use crate::credentials::Credentials;
 use crate::nodes::NodeName;
 

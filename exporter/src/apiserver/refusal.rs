@@ -3,7 +3,7 @@
 use contract::Reason;
 use webclient::{Failure, Response};
 
-use super::ScrapeError;
+use super::error::ScrapeError;
 use super::wire::Status;
 
 /// Who was asked: the same status means different things.

@@ -9,8 +9,12 @@ use quantity::parse_quantity;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{CHUNK_BYTES, ScrapeError};
+use super::error::ScrapeError;
 use crate::kernel::BootId;
+
+/// Bytes of a body handed to its reader at a time. After each piece the decoder keeps its
+/// 32 KiB window, so larger pieces mean less copying.
+pub const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Reads one JSON text to its end.
 pub(super) fn read<'de, S: DeserializeSeed<'de>>(

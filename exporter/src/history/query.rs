@@ -8,8 +8,8 @@ use std::fmt;
 use exposition::Selector;
 use quantity::parse_time;
 
-use super::Identity;
-use crate::reading::Millis;
+use super::identity::Identity;
+use crate::readings::Millis;
 
 /// Most points a series may have in an answer: Prometheus's own bound.
 const MAX_POINTS: Millis = 11_000;

@@ -10,8 +10,12 @@ use std::ops::Bound;
 use contract::{Series, label};
 use exposition::write::Sample;
 
-use super::{Answered, Identity, LOOK_BACK_MS, RangeQuery};
-use crate::reading::Millis;
+use super::identity::{Answered, Identity};
+use super::query::RangeQuery;
+use crate::readings::Millis;
+
+/// How far back a step looks for a sample: Prometheus's default.
+const LOOK_BACK_MS: Millis = 300_000;
 
 /// What a track takes beside its samples: its name, its maps, room in its queues.
 const TRACK_BYTES: usize = 1024;

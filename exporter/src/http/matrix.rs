@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use runtime::lock::lock;
 
-use crate::board::Board;
 use crate::history::{Identity, RangeQuery};
-use crate::reading::Millis;
+use crate::readings::Millis;
+use crate::state::SharedState;
 
 /// Pieces end with the series that brings them to this size.
 const PIECE_BYTES: usize = 64 << 10;
@@ -18,7 +18,7 @@ const PIECE_BYTES: usize = 64 << 10;
 /// The pieces of one answer. Between them the history goes on: what is recorded meanwhile
 /// is in the series that are still to come.
 pub(super) struct Matrix {
-    board: Arc<Board>,
+    shared: Arc<SharedState>,
     query: RangeQuery,
     /// The last series that was told.
     last: Option<Identity>,
@@ -32,9 +32,9 @@ enum Next {
 }
 
 impl Matrix {
-    pub(super) fn new(board: Arc<Board>, query: RangeQuery) -> Self {
+    pub(super) fn new(shared: Arc<SharedState>, query: RangeQuery) -> Self {
         Self {
-            board,
+            shared,
             query,
             last: None,
             next: Next::Start,
@@ -54,7 +54,7 @@ impl Iterator for Matrix {
         }
         self.next = Next::Nothing;
         let mut told = self.last.take();
-        if let Some(history) = &self.board.history {
+        if let Some(history) = &self.shared.history {
             let history = lock(history);
             let last = told.clone();
             for (identity, values) in history.answer(&self.query, last.as_ref()) {
@@ -107,8 +107,8 @@ mod tests {
     use contract::series::CPU_USAGE;
     use exposition::write::Sample;
 
-    /// A board with so many nodes in its history, a thousand samples each.
-    fn board(nodes: usize) -> Arc<Board> {
+    /// A shared with so many nodes in its history, a thousand samples each.
+    fn shared(nodes: usize) -> Arc<SharedState> {
         let args = [
             "--node-name=x",
             "--api-server=http://127.0.0.1:1",
@@ -117,8 +117,8 @@ mod tests {
         let Ok(Command::Run(config)) = resolve(args.into_iter().map(Into::into), &|_| None) else {
             panic!("a usable command line");
         };
-        let board = Board::new(*config, 1);
-        let mut history = lock(board.history.as_ref().expect("it is on"));
+        let shared = SharedState::new(*config, 1);
+        let mut history = lock(shared.history.as_ref().expect("it is on"));
         for at in 1..=1_000 {
             for node in 0..nodes {
                 let name = format!("node-{node:04}");
@@ -127,7 +127,7 @@ mod tests {
             }
         }
         drop(history);
-        Arc::new(board)
+        Arc::new(shared)
     }
 
     fn query(text: &str) -> RangeQuery {
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_series_of_a_large_history_is_answered_in_pieces() {
-        let pieces = Matrix::new(board(100), query("k8s_node_cpu_usage_cores"));
+        let pieces = Matrix::new(shared(100), query("k8s_node_cpu_usage_cores"));
         let mut json = Vec::new();
         let mut count = 0;
         for piece in pieces {
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn an_answer_without_series_is_an_empty_matrix() {
-        let pieces: Vec<_> = Matrix::new(board(1), query("up")).collect();
+        let pieces: Vec<_> = Matrix::new(shared(1), query("up")).collect();
         let json: serde_json::Value = serde_json::from_slice(&pieces.concat()).expect("JSON");
         assert_eq!(json["data"]["result"], serde_json::json!([]));
     }

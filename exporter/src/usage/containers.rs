@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use quantity::Ratio;
 
-use super::Known;
-use crate::reading::{At, ContainerReading, MAX_ROWS};
+use super::known::Known;
+use crate::readings::{At, ContainerReading, MAX_ROWS};
 
 /// More OOM kills than one container survives between two readings.
 const MAX_KILLS: f64 = 1e6;

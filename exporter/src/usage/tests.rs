@@ -1,7 +1,7 @@
 //! Rates over two readings: every step a counter can take.
 
 use super::*;
-use crate::reading::{ContainerReading, PodReading};
+use crate::readings::{ContainerReading, PodReading};
 
 const FRESH: Duration = Duration::from_secs(90);
 
@@ -370,11 +370,11 @@ fn departed_containers_are_bounded() {
     let mut containers = Containers::default();
     for round in 0..4 {
         let new = |n: usize| container(&format!("{round}-{n}"), 1.0, 0.0, 0.0, 1000);
-        let reading = (0..crate::reading::MAX_ROWS).map(new).collect();
+        let reading = (0..crate::readings::MAX_ROWS).map(new).collect();
         containers.observe(reading, true, now, now + FRESH + Duration::from_secs(round));
         assert_eq!(containers.oom_kills(now), Some(0));
     }
-    assert_eq!(containers.len(), crate::reading::MAX_ROWS);
+    assert_eq!(containers.len(), crate::readings::MAX_ROWS);
 }
 
 #[test]

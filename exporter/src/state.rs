@@ -6,25 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use contract::{kubelet, series};
-use exposition::write::{Format, Sample, Writer};
+use contract::kubelet;
 use runtime::lock::lock;
-use runtime::process;
-use runtime::{REVISION, VERSION};
 use webclient::BaseUrl;
 
 use crate::args::Config;
 use crate::credentials::Credentials;
 use crate::history::History;
 use crate::kernel::{self, BootId, Kernel};
+use crate::node::{Health, NodeState};
 use crate::nodes::{NodeName, Nodes};
 use crate::outage::{Availability, Outage};
 use crate::plan::{self, Scope};
-use crate::snapshot::{Health, NodeState};
 
 /// Everything that is shared between threads.
 #[derive(Debug)]
-pub struct Board {
+pub struct SharedState {
     /// What the run was asked for.
     pub config: Config,
     /// How to speak to the API server.
@@ -71,8 +68,8 @@ pub struct Change {
     pub left: Vec<Arc<Node>>,
 }
 
-impl Board {
-    /// A board on which nothing is known yet. So many threads will ask.
+impl SharedState {
+    /// Nothing is known yet. So many threads will send requests.
     pub fn new(config: Config, threads: usize) -> Self {
         let credentials = |origin: BaseUrl, ca_file: Option<&PathBuf>| {
             Credentials::new(
@@ -83,7 +80,7 @@ impl Board {
                 threads,
             )
         };
-        let board = Self {
+        let shared = Self {
             credentials: credentials(config.api_server.clone(), config.flags.ca_file.as_ref()),
             // Set with --via=kubelet only. Each request names the origin that it goes to.
             kubelets: (config.flags.kubelet_ca_file.as_ref())
@@ -106,10 +103,10 @@ impl Board {
             nodes: Mutex::new(Arc::new([])),
             config,
         };
-        if let Nodes::Named(names) = &board.config.nodes {
-            board.set_nodes(names.clone());
+        if let Nodes::Named(names) = &shared.config.nodes {
+            shared.set_nodes(names.clone());
         }
-        board
+        shared
     }
 
     /// The nodes as of now, in the order of their names.
@@ -176,42 +173,6 @@ impl Board {
             boot_id,
             oom_kills: kernel::oom_kills(),
         })
-    }
-
-    /// The exposition as of now.
-    pub fn exposition(&self, format: Format) -> String {
-        let now = Instant::now();
-        let kernel = self.kernel();
-        let mut text = Writer::new(series::ALL, format);
-        for node in self.nodes().iter() {
-            let mut samples = Vec::new();
-            let state = lock(&node.state);
-            state.samples(
-                node.name.as_str(),
-                now,
-                kernel,
-                self.config.flags.enable_namespace_metrics,
-                &mut samples,
-            );
-            text.add(&samples);
-        }
-        let mut samples = Vec::new();
-        lock(&self.lists).samples("", &mut samples);
-        let mut put = |series, value: usize| {
-            samples.push(Sample::new(series, &[], value as f64));
-        };
-        if let Some(history) = &self.history {
-            let (bytes, series) = lock(history).size();
-            put(&series::HISTORY_SERIES, series);
-            put(&series::HISTORY_BYTES, bytes);
-        }
-        let reloads = self.credentials.token_reloads() as f64;
-        samples.push(Sample::new(&series::TOKEN_RELOADS, &[], reloads));
-        let build = [VERSION, REVISION];
-        samples.push(Sample::new(&series::BUILD_INFO, &build, 1.0));
-        samples.extend(process::figures().map(|(series, value)| Sample::new(series, &[], value)));
-        text.add(&samples);
-        text.finish()
     }
 }
 

@@ -1,5 +1,5 @@
-//! The workers that take turns at the nodes' rounds. Knows of neither nodes nor
-//! scraping but what [`Rounds`] says.
+//! Shares the rounds of many nodes among a pool of workers by due time. Knows of nodes and
+//! scraping only what [`Rounds`] says.
 //!
 //! Scraping is synchronous: a worker stays with a node for the whole of its round.
 //! Nodes that failed last time may keep workers waiting for their whole deadline,
@@ -33,9 +33,9 @@ pub enum Next {
     RoundAndOthersSooner,
 }
 
-/// Those that wait for their next round.
+/// The rounds that wait for a worker.
 #[derive(Debug)]
-pub struct Fleet<R> {
+pub struct Scheduler<R> {
     queue: Mutex<Queue<R>>,
     changed: Condvar,
     /// Workers that may be at failing nodes at a time.
@@ -79,7 +79,7 @@ impl<R> PartialEq for Waiting<R> {
 
 impl<R> Eq for Waiting<R> {}
 
-impl<R: Rounds> Fleet<R> {
+impl<R: Rounds> Scheduler<R> {
     /// Nobody yet. `for_failing` is how many workers may be at failing nodes.
     pub fn new(for_failing: usize) -> Self {
         Self {
@@ -248,20 +248,24 @@ mod tests {
     }
 
     struct Bench {
-        fleet: Arc<Fleet<Probe>>,
+        scheduler: Arc<Scheduler<Probe>>,
         said: Receiver<&'static str>,
         say: Sender<&'static str>,
     }
 
     impl Bench {
         fn new(workers: usize, for_failing: usize) -> Self {
-            let fleet = Arc::new(Fleet::new(for_failing));
+            let scheduler = Arc::new(Scheduler::new(for_failing));
             for _ in 0..workers {
-                let fleet = Arc::clone(&fleet);
-                thread::spawn(move || fleet.work());
+                let scheduler = Arc::clone(&scheduler);
+                thread::spawn(move || scheduler.work());
             }
             let (say, said) = mpsc::channel();
-            Self { fleet, said, say }
+            Self {
+                scheduler,
+                said,
+                say,
+            }
         }
 
         fn probe(&self, name: &'static str, after: Duration) -> Probe {
@@ -285,7 +289,7 @@ mod tests {
     #[test]
     fn the_earliest_comes_first_of_those_that_may_be_taken() {
         let bench = Bench::new(0, 1);
-        let mut queue = lock(&bench.fleet.queue);
+        let mut queue = lock(&bench.scheduler.queue);
         for (name, minutes, is_failing) in [
             ("third", 3, false),
             ("first", 1, true),
@@ -312,9 +316,9 @@ mod tests {
     fn an_earlier_one_that_comes_is_not_kept_waiting_for_a_later() {
         let bench = Bench::new(3, 1);
         bench
-            .fleet
+            .scheduler
             .add([bench.probe("late", Duration::from_secs(3600))]);
-        bench.fleet.add([bench.probe("now", Duration::ZERO)]);
+        bench.scheduler.add([bench.probe("now", Duration::ZERO)]);
         assert_eq!(bench.next(), "now");
     }
 
@@ -324,11 +328,11 @@ mod tests {
         let (open, gate) = mpsc::channel();
         let mut slow = bench.probe("slow", Duration::ZERO);
         slow.gate = Some(gate);
-        bench.fleet.add([slow]);
+        bench.scheduler.add([slow]);
         assert_eq!(bench.next(), "slow");
         let mut quick = bench.probe("quick", Duration::ZERO);
         quick.rounds = 20;
-        bench.fleet.add([quick]);
+        bench.scheduler.add([quick]);
         for _ in 0..20 {
             assert_eq!(bench.next(), "quick");
         }
@@ -353,19 +357,19 @@ mod tests {
                 Next::Nothing
             }
         }
-        let fleet = Arc::new(Fleet::new(1));
-        let worker = Arc::clone(&fleet);
+        let scheduler = Arc::new(Scheduler::new(1));
+        let worker = Arc::clone(&scheduler);
         thread::spawn(move || worker.work());
         let due = Arc::new(std::sync::Mutex::new(
             Instant::now() + Duration::from_secs(3600),
         ));
         let (said, heard) = mpsc::channel();
-        fleet.add([Late {
+        scheduler.add([Late {
             due: Arc::clone(&due),
             said,
         }]);
         *lock(&due) = Instant::now();
-        fleet.reschedule();
+        scheduler.reschedule();
         assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Ok("late"));
     }
 
@@ -379,12 +383,12 @@ mod tests {
             hanging.is_failing = true;
             hanging.gate = Some(gate);
             gates.push(open);
-            bench.fleet.add([hanging]);
+            bench.scheduler.add([hanging]);
         }
         assert_eq!([bench.next(), bench.next()], ["hanging", "hanging"]);
         let mut healthy = bench.probe("healthy", Duration::ZERO);
         healthy.rounds = 20;
-        bench.fleet.add([healthy]);
+        bench.scheduler.add([healthy]);
         for _ in 0..20 {
             assert_eq!(
                 bench.next(),

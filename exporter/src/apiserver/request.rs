@@ -1,0 +1,204 @@
+//! Bounded GETs of the API server and of kubelets.
+
+use std::io::Read;
+use std::net::SocketAddr;
+
+use contract::Reason;
+use exposition::read::{Consumer, Reader};
+use log::debug;
+use serde::de::DeserializeSeed;
+use webclient::{BaseUrl, Caps, Header, Response};
+
+use super::error::{ScrapeError, read_error};
+use super::refusal;
+use super::wire::{self, CHUNK_BYTES, NodeObject};
+use crate::credentials::Credentials;
+use crate::nodes::NodeName;
+
+pub(super) const MIB: u64 = 1024 * 1024;
+
+/// Real bodies: up to 25 MB of cAdvisor text for 500 pods, a sixth of it sent.
+const EXPOSITION_CAPS: Caps = Caps {
+    compressed: 64 * MIB,
+    inflated: 256 * MIB,
+};
+
+/// Real bodies: a node object with its images up to 100 KB, a node's pods 160 KB.
+pub(super) const JSON_CAPS: Caps = Caps {
+    compressed: 16 * MIB,
+    inflated: 32 * MIB,
+};
+
+/// Without the version parameter a kubelet may answer in protobuf.
+const ACCEPT_EXPOSITION: &str = "text/plain;version=0.0.4";
+const ACCEPT_JSON: &str = "application/json";
+
+/// Where a kubelet is reached.
+#[derive(Debug, Clone, Copy)]
+pub enum Way<'a> {
+    /// Through the API server's proxy.
+    Proxy {
+        /// For the API server.
+        credentials: &'a Credentials,
+        /// The kubelet's node.
+        node: &'a NodeName,
+    },
+    /// At an address of its own.
+    Kubelet {
+        /// For kubelets.
+        credentials: &'a Credentials,
+        /// The kubelet's address.
+        address: SocketAddr,
+    },
+}
+
+impl Way<'_> {
+    /// Reads an endpoint of the kubelet into `consumer`. `bytes` grows by what was
+    /// received, also where the scrape fails.
+    ///
+    /// # Errors
+    /// When no complete exposition arrived: what `consumer` took is void then.
+    pub fn exposition(
+        self,
+        path: &str,
+        consumer: &mut dyn Consumer,
+        bytes: &mut u64,
+    ) -> Result<(), ScrapeError> {
+        let (credentials, origin, url) = match self {
+            Self::Proxy { credentials, node } => {
+                let url = format!("/api/v1/nodes/{node}/proxy{path}");
+                (credentials, None, url)
+            }
+            Self::Kubelet {
+                credentials,
+                address,
+            } => (credentials, Some(BaseUrl::https(address)), path.to_owned()),
+        };
+        let mut response = get(
+            credentials,
+            origin,
+            &url,
+            ACCEPT_EXPOSITION,
+            EXPOSITION_CAPS,
+            bytes,
+        )?;
+        expect_type(&response, "text/plain")?;
+        let result = stream(&mut response, consumer);
+        *bytes += response.body.received();
+        result
+    }
+}
+
+/// Reads a node object.
+///
+/// # Errors
+/// When it did not arrive whole, or is no node.
+pub fn node(
+    credentials: &Credentials,
+    node: &NodeName,
+    bytes: &mut u64,
+) -> Result<NodeObject, ScrapeError> {
+    // From the API server's cache, without asking etcd.
+    let url = format!("/api/v1/nodes/{node}?resourceVersion=0");
+    let form = std::marker::PhantomData::<wire::Node>;
+    json(credentials, &url, ACCEPT_JSON, JSON_CAPS, form, bytes)?.read()
+}
+
+pub(super) fn json<'de, S: DeserializeSeed<'de>>(
+    credentials: &Credentials,
+    url: &str,
+    accept: &str,
+    caps: Caps,
+    form: S,
+    bytes: &mut u64,
+) -> Result<S::Value, ScrapeError> {
+    let mut response = get(credentials, None, url, accept, caps, bytes)?;
+    expect_type(&response, "application/json")?;
+    let parsed = wire::read(&mut response.body, form);
+    *bytes += response.body.received();
+    parsed.map_err(|error| {
+        if error.is_io() {
+            read_error(error.into())
+        } else if error.is_eof() {
+            ScrapeError::new(Reason::Truncated, format!("JSON that ends early: {error}"))
+        } else {
+            ScrapeError::new(
+                Reason::Json,
+                format!("not the JSON that was asked for: {error}"),
+            )
+        }
+    })
+}
+
+/// Sends a GET to the API server, or to the kubelet at `origin`; once more after
+/// a 401: the token may have rotated since it was read. Returns a response with
+/// status 200.
+fn get(
+    credentials: &Credentials,
+    origin: Option<BaseUrl>,
+    url: &str,
+    accept: &str,
+    caps: Caps,
+    bytes: &mut u64,
+) -> Result<Response, ScrapeError> {
+    let asked = match origin {
+        None => refusal::Asked::ApiServer,
+        Some(_) => refusal::Asked::Kubelet,
+    };
+    let mut again = true;
+    loop {
+        let current = credentials
+            .current()
+            .map_err(|missing| ScrapeError::new(Reason::Credentials, missing.to_string()))?;
+        let at;
+        let client = match &origin {
+            None => &*current.client,
+            Some(origin) => {
+                at = current.client.at(origin.clone());
+                &at
+            }
+        };
+        debug!("GET {}", client.base().join(url));
+        let bearer = current.token.as_ref().map(Header::bearer);
+        let mut response = client
+            .get(url, accept, bearer.as_slice(), caps)
+            .map_err(|failure| refusal::failed(failure, asked))?;
+        if response.status == 200 {
+            return Ok(response);
+        }
+        let refusal = refusal::of(&mut response, asked);
+        *bytes += response.body.received();
+        if response.status == 401 && again {
+            again = false;
+            continue;
+        }
+        return Err(refusal);
+    }
+}
+
+fn stream(response: &mut Response, consumer: &mut dyn Consumer) -> Result<(), ScrapeError> {
+    let mut reader = Reader::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match response.body.read(&mut chunk).map_err(read_error)? {
+            0 => break,
+            count => reader.push(&chunk[..count], consumer),
+        }
+    }
+    reader.finish(consumer);
+    Ok(())
+}
+
+fn expect_type(response: &Response, expected: &str) -> Result<(), ScrapeError> {
+    let found = response.media_type();
+    if found == expected {
+        return Ok(());
+    }
+    Err(ScrapeError::new(
+        Reason::ContentType,
+        format!(
+            "expected a body of type {expected}, got {:?}",
+            response.content_type.as_deref().unwrap_or("none")
+        ),
+    ))
+}
