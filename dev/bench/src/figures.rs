@@ -5,34 +5,53 @@ use std::time::{Duration, Instant};
 
 /// One line of the table.
 pub struct Figure {
-    /// The work.
-    pub work: String,
-    /// What we took.
-    pub ours: String,
-    /// What the peer took, and which peer.
-    pub peer: String,
-    /// The ratio or size that has a bound.
-    pub value: f64,
-    /// Its bound.
-    pub bound: Bound,
-}
-
-/// What a figure must hold.
-#[derive(Clone, Copy)]
-pub enum Bound {
-    /// At least this.
-    AtLeast(f64),
-    /// At most this.
-    AtMost(f64),
+    work: String,
+    ours: String,
+    peer: String,
+    value: f64,
+    sign: &'static str,
+    bound: f64,
+    holds: bool,
 }
 
 impl Figure {
+    /// A ratio or size that must be at least the bound.
+    pub fn at_least(bound: f64, value: f64, work: impl Into<String>) -> Self {
+        Self::new("≥", bound, value, value >= bound, work.into())
+    }
+
+    /// A ratio or size that must be at most the bound.
+    pub fn at_most(bound: f64, value: f64, work: impl Into<String>) -> Self {
+        Self::new("≤", bound, value, value <= bound, work.into())
+    }
+
+    fn new(sign: &'static str, bound: f64, value: f64, holds: bool, work: String) -> Self {
+        Self {
+            work,
+            ours: String::new(),
+            peer: String::new(),
+            value,
+            sign,
+            bound,
+            holds,
+        }
+    }
+
+    /// What we took.
+    pub fn ours(self, ours: impl Into<String>) -> Self {
+        let ours = ours.into();
+        Self { ours, ..self }
+    }
+
+    /// What the peer took, and which peer.
+    pub fn peer(self, peer: impl Into<String>) -> Self {
+        let peer = peer.into();
+        Self { peer, ..self }
+    }
+
     /// Whether the bound is held.
     pub fn holds(&self) -> bool {
-        match self.bound {
-            Bound::AtLeast(bound) => self.value >= bound,
-            Bound::AtMost(bound) => self.value <= bound,
-        }
+        self.holds
     }
 }
 
@@ -51,6 +70,12 @@ pub fn side_by_side(
     (median(&mut firsts), median(&mut seconds))
 }
 
+/// The median time of a piece of work.
+pub fn median_of(turns: usize, mut work: impl FnMut()) -> Duration {
+    let mut times: Vec<Duration> = (0..turns).map(|_| timed(&mut work)).collect();
+    median(&mut times)
+}
+
 fn timed(work: &mut impl FnMut()) -> Duration {
     let start = Instant::now();
     work();
@@ -63,9 +88,19 @@ pub fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
+/// Milliseconds.
+pub fn in_millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 /// Milliseconds with as many digits as matter.
 pub fn millis(time: Duration) -> String {
-    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+    format!("{:.2} ms", in_millis(time))
+}
+
+/// Mebibytes.
+pub fn mib(bytes: u64) -> f64 {
+    bytes as f64 / 1_048_576.0
 }
 
 /// How many times the second is the first.
@@ -78,16 +113,20 @@ pub fn table(figures: &[Figure]) -> String {
     let mut text =
         String::from("| work | ours | peer | value | bound | |\n|---|---|---|---|---|---|\n");
     for figure in figures {
-        let (sign, bound) = match figure.bound {
-            Bound::AtLeast(bound) => ("≥", bound),
-            Bound::AtMost(bound) => ("≤", bound),
-        };
-        let verdict = if figure.holds() { "held" } else { "MISSED" };
+        let Figure {
+            work,
+            ours,
+            peer,
+            value,
+            sign,
+            bound,
+            holds,
+        } = figure;
+        let verdict = if *holds { "held" } else { "MISSED" };
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {:.2} | {sign} {bound} | {verdict} |",
-            figure.work, figure.ours, figure.peer, figure.value
+            "| {work} | {ours} | {peer} | {value:.2} | {sign} {bound} | {verdict} |"
         );
     }
     text

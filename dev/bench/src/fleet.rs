@@ -5,13 +5,14 @@ use std::ffi::OsStr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use bench::figures::{Figure, mib};
 use contract::series;
+use e2e::{Exporter, exporter, request, status_of};
 use exposition::write::Sample;
 use k8s_ai_exporter::history::History;
 use testbed::{Cluster, Endpoint, Node, Shape};
 
-use crate::exporter::{Exporter, status};
-use bench::figures::{Bound, Figure};
+use crate::round::cpu_time;
 
 const NODES: usize = 5_000;
 /// Pods of a node: 150,000 in all, the most that Kubernetes supports.
@@ -26,27 +27,21 @@ const MEASURED: Duration = Duration::from_secs(60);
 /// Rounds of six hours.
 const ROUNDS: i64 = 720;
 
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / 1_048_576.0
-}
-
-pub(crate) fn figures(program: &OsStr) -> Result<Vec<Figure>, String> {
-    let mut figures = history()?;
+pub(crate) fn figures(program: &OsStr) -> Vec<Figure> {
+    let mut figures = Vec::from(history());
     eprintln!("bench: {NODES} nodes for two minutes and a quarter …");
-    figures.extend(rounds(program)?);
-    Ok(figures)
+    figures.extend(rounds(program));
+    figures
 }
 
-fn rounds(program: &OsStr) -> Result<[Figure; 2], String> {
+fn rounds(program: &OsStr) -> [Figure; 2] {
     let mut cluster = Cluster::new();
     for number in 0..NODES {
         let shape = [Shape::STEADY, Shape::GROWING, Shape::WAVE][number % 3];
         let node = Node::new(format!("node-{number:04}")).shape(shape);
         cluster = cluster.node(node.pods(PODS));
     }
-    let cluster = cluster
-        .start()
-        .map_err(|error| format!("simulated cluster: {error}"))?;
+    let cluster = cluster.start().expect("a simulated cluster");
     let flags = [
         "--nodes=all",
         "--enable-cadvisor=false",
@@ -55,71 +50,73 @@ fn rounds(program: &OsStr) -> Result<[Figure; 2], String> {
         // The simulated API server takes its time over 150,000 pods.
         "--request-timeout=60s",
     ];
-    let exporter = Exporter::start(program, &cluster, &flags)?;
-    pass(&exporter, WARM_UP)?;
+    let exporter = Exporter::run(exporter(program, &cluster).args(flags));
+    pass(&exporter, WARM_UP);
     cluster.clear_requests();
-    let (before, started) = (exporter.cpu_time()?, Instant::now());
-    pass(&exporter, MEASURED)?;
-    let took = started.elapsed();
-    let cpu = (exporter.cpu_time()? - before).as_secs_f64() / took.as_secs_f64();
+    let pid = exporter.process.pid();
+    let (before, started) = (cpu_time(pid), Instant::now());
+    pass(&exporter, MEASURED);
+    let took = started.elapsed().as_secs_f64();
+    let cpu = (cpu_time(pid) - before).as_secs_f64() / took;
     let asked = cluster.requests();
     let scrapes = asked.count(Endpoint::Resource);
-    let due = NODES as f64 * took.as_secs_f64() / INTERVAL.as_secs_f64();
+    let due = NODES as f64 * took / INTERVAL.as_secs_f64();
     let answers = asked.get(Endpoint::Resource).statuses.get(&200).copied();
-    if (scrapes as f64) < 0.95 * due || answers.unwrap_or(0) < scrapes * 99 / 100 {
-        return Err(format!(
-            "{scrapes} scrapes with {answers:?} answers, and {due:.0} were due"
-        ));
-    }
+    assert!(
+        scrapes as f64 >= 0.95 * due && answers.unwrap_or(0) >= scrapes * 99 / 100,
+        "{scrapes} scrapes with {answers:?} answers, and {due:.0} were due"
+    );
     let lists = asked.count(Endpoint::Pods);
     let pods_bytes = asked.body_bytes(Endpoint::Pods) as f64 / lists.max(1) as f64;
-    if pods_bytes < 1e6 {
-        return Err(format!(
-            "{lists} lists of pods of {pods_bytes:.0} bytes: too few for {PODS} pods a node"
-        ));
-    }
-    let peak = exporter.peak_resident()?;
-    let page = exporter.get(contract::path::METRICS)?.len();
+    assert!(
+        pods_bytes >= 1e6,
+        "{lists} lists of pods of {pods_bytes:.0} bytes: too few for {PODS} pods a node"
+    );
+    let peak = mib(exporter.process.number("VmHWM") * 1024);
     let ours = format!(
-        "{:.0} scrapes a second, {:.1} kB each; {} lists of pods, {:.1} MB each",
-        scrapes as f64 / took.as_secs_f64(),
+        "{:.0} scrapes a second, {:.1} kB each; {lists} lists of pods, {:.1} MB each",
+        scrapes as f64 / took,
         asked.body_bytes(Endpoint::Resource) as f64 / scrapes as f64 / 1e3,
-        lists,
         pods_bytes / 1e6,
     );
-    Ok([
-        Figure {
-            work: "5,000 nodes, 150,000 pods, every 30 s, cAdvisor and history off: cores"
-                .to_owned(),
-            ours,
-            peer: String::new(),
-            value: cpu,
-            bound: Bound::AtMost(0.5),
-        },
-        Figure {
-            work: "peak resident memory over it, with a scrape every 15 s, MiB".to_owned(),
-            ours: format!("/metrics has {:.1} MB compressed", page as f64 / 1e6),
-            peer: String::new(),
-            value: mib(peak),
-            bound: Bound::AtMost(64.0),
-        },
-    ])
+    let page = format!(
+        "/metrics has {:.1} MB compressed",
+        scrape(&exporter) as f64 / 1e6
+    );
+    let work = "5,000 nodes, 150,000 pods, every 30 s, cAdvisor and history off: cores";
+    let more = "peak resident memory over it, with a scrape every 15 s, MiB";
+    [
+        Figure::at_most(0.5, cpu, work).ours(ours),
+        Figure::at_most(64.0, peak, more).ours(page),
+    ]
+}
+
+/// Reads the metrics as Prometheus does. Returns the bytes of the body.
+fn scrape(exporter: &Exporter) -> usize {
+    let headers = ["Accept-Encoding: gzip"];
+    let page = request(
+        &exporter.address,
+        "GET",
+        contract::path::METRICS,
+        &headers,
+        "",
+    );
+    page.body.len()
 }
 
 /// Lets time pass while a Prometheus scrapes.
-fn pass(exporter: &Exporter, time: Duration) -> Result<(), String> {
+fn pass(exporter: &Exporter, time: Duration) {
     let end = Instant::now() + time;
     while Instant::now() < end {
-        exporter.get(contract::path::METRICS)?;
+        scrape(exporter);
         sleep(Duration::from_secs(15).min(end.saturating_duration_since(Instant::now())));
     }
-    Ok(())
 }
 
 /// Six hours of all nodes, recorded at once.
-fn history() -> Result<Vec<Figure>, String> {
-    let resident = || status("/proc/self/status", "VmRSS:");
-    let before = resident()?;
+fn history() -> [Figure; 2] {
+    let resident = || status_of("self", "VmRSS").parse::<u64>().expect("KiB") * 1024;
+    let before = resident();
     let mut history = History::new(Duration::from_secs(6 * 3600), 1 << 40);
     let names: Vec<String> = (0..NODES)
         .map(|number| format!("node-{number:04}"))
@@ -130,29 +127,19 @@ fn history() -> Result<Vec<Figure>, String> {
         }
     }
     let (counted, count) = history.size();
-    let taken = resident()?.saturating_sub(before);
+    let taken = resident().saturating_sub(before);
     let ours = format!(
         "{count} series of {NODES} nodes, {:.0} MiB counted, {:.0} MiB resident",
         mib(counted as u64),
         mib(taken)
     );
-    Ok(vec![
-        Figure {
-            work: "six hours of history: kB a node".to_owned(),
-            ours,
-            peer: String::new(),
-            value: counted as f64 / NODES as f64 / 1e3,
-            bound: Bound::AtMost(32.0),
-        },
-        Figure {
-            work: "resident memory of that history, of what is counted against its budget"
-                .to_owned(),
-            ours: String::new(),
-            peer: String::new(),
-            value: taken as f64 / counted as f64,
-            bound: Bound::AtMost(1.25),
-        },
-    ])
+    let a_node = counted as f64 / NODES as f64 / 1e3;
+    let share = taken as f64 / counted as f64;
+    let more = "resident memory of that history, of what is counted against its budget";
+    [
+        Figure::at_most(32.0, a_node, "six hours of history: kB a node").ours(ours),
+        Figure::at_most(1.25, share, more),
+    ]
 }
 
 /// What an exporter records of a node without cAdvisor.

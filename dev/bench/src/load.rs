@@ -6,7 +6,6 @@
 //! bodies as sent, compressed where the server compresses.
 
 use std::fmt::Write;
-use std::path::Path;
 use std::time::Duration;
 
 use contract::PodPhase;
@@ -59,8 +58,8 @@ impl Load {
 }
 
 /// The table, as Markdown.
-pub(crate) fn table() -> Result<String, String> {
-    let bodies = measure()?;
+pub(crate) fn table() -> String {
+    let bodies = measure();
     let b = |bytes: u64| bytes as f64;
     let rows: [(&str, &dyn Fn(f64) -> Load); 6] = [
         ("a pod on each node, the defaults", &|n| {
@@ -114,7 +113,7 @@ pub(crate) fn table() -> Result<String, String> {
         }
     }
     text.push('\n');
-    Ok(text)
+    text
 }
 
 /// What a pod on each node asks for, without cAdvisor.
@@ -144,67 +143,64 @@ fn short(number: f64) -> String {
     format!("{number:.decimals$} {prefix}")
 }
 
-fn measure() -> Result<Bodies, String> {
+fn measure() -> Bodies {
     let real = |captures: &str| {
-        let replay = Replay::dir(testbed::fixtures().join(captures));
-        start(Cluster::new().replay(replay.map_err(|error| error.to_string())?))
+        let replay = Replay::dir(testbed::fixtures().join(captures)).expect("captures");
+        start(Cluster::new().replay(replay))
     };
-    let (kubelet, object) = (real("100-pods")?, real("10-pods")?);
+    let (kubelet, object) = (real("100-pods"), real("10-pods"));
     let mut listed = Cluster::new();
     for number in 0..LISTED_NODES {
         listed = listed.node(Node::new(format!("ip-10-0-{number}-17.ec2.internal")).pods(PODS));
     }
-    let listed = start(listed)?;
-    let name = NodeName::parse("node-a")?;
+    let listed = start(listed);
+    let name = NodeName::parse("node-a").expect("a name");
     let phases = [PodPhase::Succeeded, PodPhase::Failed];
     let all = f64::from(LISTED_NODES);
-    Ok(Bodies {
-        resource: page(&kubelet, &name, RESOURCE_PATH)?,
-        cadvisor: page(&kubelet, &name, CADVISOR_PATH)?,
+    let names = received(&listed, |api, bytes| {
+        apiserver::node_names(api, bytes).map(drop)
+    });
+    let pods = received(&listed, |api, bytes| {
+        apiserver::active_pods_by_node(api, &phases, bytes).map(drop)
+    });
+    Bodies {
+        resource: page(&kubelet, &name, RESOURCE_PATH),
+        cadvisor: page(&kubelet, &name, CADVISOR_PATH),
         node: received(&object, |api, bytes| {
             apiserver::node(api, &name, bytes).map(drop)
-        })?,
+        }),
         pods_of_node: received(&kubelet, |api, bytes| {
             let count = apiserver::active_pods(api, &name, &phases, bytes)?;
             assert_eq!(count, u64::from(PODS), "the captured pods");
             Ok(())
-        })?,
-        listed_node: received(&listed, |api, bytes| {
-            apiserver::node_names(api, bytes).map(drop)
-        })? as f64
-            / all,
-        listed_pods: received(&listed, |api, bytes| {
-            apiserver::active_pods_by_node(api, &phases, bytes).map(drop)
-        })? as f64
-            / all,
-    })
+        }),
+        listed_node: names as f64 / all,
+        listed_pods: pods as f64 / all,
+    }
 }
 
-fn start(cluster: testbed::Builder) -> Result<Running, String> {
-    cluster
-        .start()
-        .map_err(|error| format!("simulated cluster: {error}"))
+fn start(cluster: testbed::Builder) -> Running {
+    cluster.start().expect("a simulated cluster")
 }
 
 /// The bytes of the bodies that a question brings.
 fn received(
     cluster: &Running,
     ask: impl Fn(&Credentials, &mut u64) -> Result<(), apiserver::ScrapeError>,
-) -> Result<u64, String> {
-    let file = |path: &Path| Some(path.to_owned());
+) -> u64 {
     let credentials = Credentials::new(
-        BaseUrl::parse(&cluster.url()).map_err(|error| error.to_string())?,
-        file(cluster.token_file()),
-        file(cluster.ca_file()),
+        BaseUrl::parse(&cluster.url()).expect("a URL"),
+        Some(cluster.token_file().to_owned()),
+        Some(cluster.ca_file().to_owned()),
         Duration::from_secs(30),
         1,
     );
     let mut bytes = 0;
-    ask(&credentials, &mut bytes).map_err(|error| error.to_string())?;
-    Ok(bytes)
+    ask(&credentials, &mut bytes).expect("an answer");
+    bytes
 }
 
-fn page(cluster: &Running, node: &NodeName, path: &str) -> Result<u64, String> {
+fn page(cluster: &Running, node: &NodeName, path: &str) -> u64 {
     received(cluster, |credentials, bytes| {
         let way = Way::Proxy { credentials, node };
         way.exposition(path, &mut Nothing, bytes)

@@ -8,7 +8,6 @@
 //! `just bench-fleet` (`bench fleet`): one exporter for 5,000 nodes.
 //! `just bench-load` (`bench load`): what a cluster's API server has to bear.
 
-mod exporter;
 mod fleet;
 mod load;
 mod parsing;
@@ -23,48 +22,44 @@ use std::process::ExitCode;
 use bench::figures::{Figure, table};
 
 fn main() -> ExitCode {
-    match run() {
-        Ok((text, holds)) => {
-            // A closed pipe is the reader's choice.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::from(u8::from(!holds))
-        }
-        Err(problem) => {
-            eprintln!("bench: {problem}");
-            ExitCode::from(2)
-        }
-    }
+    e2e::developer_program("bench", || {
+        let exporter = || {
+            std::env::var_os("BINBOTS_EXPORTER").expect(
+                "BINBOTS_EXPORTER is not set: expected the release build of k8s-ai-exporter",
+            )
+        };
+        let figures = match std::env::args().nth(1).as_deref() {
+            None => one_node(&exporter()),
+            Some("fleet") => fleet::figures(&exporter()),
+            Some("load") => {
+                print(&load::table());
+                return ExitCode::SUCCESS;
+            }
+            Some(other) => panic!("{other:?} is not fleet or load"),
+        };
+        print(&table(&figures));
+        ExitCode::from(u8::from(!figures.iter().all(Figure::holds)))
+    })
 }
 
-/// A table, and whether all its bounds are held.
-fn run() -> Result<(String, bool), String> {
-    let exporter = std::env::var_os("BINBOTS_EXPORTER").ok_or(
-        "BINBOTS_EXPORTER is not set: expected the path of the release build of k8s-ai-exporter",
-    );
-    let figures = match std::env::args().nth(1).as_deref() {
-        None => one_node(&exporter?)?,
-        Some("fleet") => fleet::figures(&exporter?)?,
-        Some("load") => return Ok((load::table()?, true)),
-        Some(other) => return Err(format!("{other:?} is not fleet or load")),
-    };
-    Ok((table(&figures), figures.iter().all(Figure::holds)))
+fn print(text: &str) {
+    // A closed pipe is the reader's choice.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-fn one_node(exporter: &OsStr) -> Result<Vec<Figure>, String> {
+fn one_node(exporter: &OsStr) -> Vec<Figure> {
     let captures = testbed::fixtures().join("100-pods");
-    let path = captures.join("metrics-cadvisor.0.prom.gz");
-    let compressed =
-        std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let page = captures.join("metrics-cadvisor.0.prom.gz");
+    let compressed = std::fs::read(page).expect("a capture");
     let mut text = Vec::new();
     flate2::read::GzDecoder::new(&compressed[..])
         .read_to_end(&mut text)
-        .map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut figures = Vec::new();
-    figures.extend(parsing::figures(&text));
+        .expect("a capture inflates");
+    let mut figures = Vec::from(parsing::figures(&text));
     eprintln!("bench: reading the same page with Python's prometheus_client …");
-    figures.push(python::figure(&text)?);
+    figures.push(python::figure(&text));
     eprintln!("bench: rounds of the exporter against the simulated cluster, about a minute …");
-    figures.extend(round::figures(&captures, exporter, &compressed)?);
-    figures.extend(start::figures(exporter)?);
-    Ok(figures)
+    figures.extend(round::figures(&captures, exporter, &compressed));
+    figures.extend(start::figures(exporter));
+    figures
 }

@@ -7,7 +7,7 @@ use exposition::read::{Consumer, Problem, Reader, Sample};
 use k8s_ai_exporter::apiserver::CHUNK_BYTES;
 use k8s_ai_exporter::readings::{Collector, Source};
 
-use bench::figures::{Bound, Figure, millis, ratio, side_by_side};
+use bench::figures::{Figure, millis, ratio, side_by_side};
 
 const TURNS: usize = 15;
 
@@ -57,7 +57,7 @@ fn read_everything(text: &[u8]) {
     black_box(all.labels);
 }
 
-fn peer(text: &str) {
+fn parse_by_peer(text: &str) {
     let lines = text.lines().map(|line| Ok(line.to_owned()));
     let scrape = prometheus_parse::Scrape::parse(lines).expect("a real page");
     assert!(scrape.samples.len() > 15_000, "the page is whole");
@@ -65,22 +65,18 @@ fn peer(text: &str) {
 
 pub(crate) fn figures(text: &[u8]) -> [Figure; 2] {
     let as_text = std::str::from_utf8(text).expect("a real page is UTF-8");
-    let (extracted, theirs) = side_by_side(TURNS, || extract(text), || peer(as_text));
-    let (whole, theirs_again) = side_by_side(TURNS, || read_everything(text), || peer(as_text));
+    let (extracted, theirs) = side_by_side(TURNS, || extract(text), || parse_by_peer(as_text));
+    let (whole, theirs_again) =
+        side_by_side(TURNS, || read_everything(text), || parse_by_peer(as_text));
+    let peer = |time| format!("prometheus-parse, whole page: {}", millis(time));
+    let work = "extract the families we publish from 5 MB of cAdvisor";
+    let more = "read every line of it by the whole grammar";
     [
-        Figure {
-            work: "extract the families we publish from 5 MB of cAdvisor".to_owned(),
-            ours: millis(extracted),
-            peer: format!("prometheus-parse, whole page: {}", millis(theirs)),
-            value: ratio(extracted, theirs),
-            bound: Bound::AtLeast(50.0),
-        },
-        Figure {
-            work: "read every line of it by the whole grammar".to_owned(),
-            ours: millis(whole),
-            peer: format!("prometheus-parse: {}", millis(theirs_again)),
-            value: ratio(whole, theirs_again),
-            bound: Bound::AtLeast(5.0),
-        },
+        Figure::at_least(50.0, ratio(extracted, theirs), work)
+            .ours(millis(extracted))
+            .peer(peer(theirs)),
+        Figure::at_least(5.0, ratio(whole, theirs_again), more)
+            .ours(millis(whole))
+            .peer(peer(theirs_again)),
     ]
 }

@@ -4,15 +4,19 @@
 //! panics with a message. A process ends with its handle.
 
 pub mod crowd;
+mod ending;
 mod exporter;
 mod http;
 mod process;
 mod servers;
 pub mod soak;
 
+pub use ending::developer_program;
 pub use exporter::{Exporter, cluster_flags, exporter, exporter_of, exporter_of_all, value_in};
 pub use http::{Answer, free_port, request};
-pub use process::{PATIENCE, Process, agent, cargo, eventually, program, run, status_of};
+pub use process::{
+    PATIENCE, Process, agent, cargo, eventually, program, run, status_if_running, status_of,
+};
 pub use servers::{Prometheus, Pushgateway, check_metrics};
 
 use std::time::SystemTime;
@@ -21,10 +25,16 @@ pub use tempfile::TempDir;
 
 /// A folder that is removed with its handle.
 pub fn scratch() -> TempDir {
-    tempfile::Builder::new()
+    let folder = tempfile::Builder::new()
         .prefix("binbots-")
         .tempdir()
-        .expect("a temporary folder")
+        .expect("a temporary folder");
+    let path = folder.path().to_owned();
+    ending::on_early_end(move || {
+        // It may have been removed with its handle.
+        let _ = std::fs::remove_dir_all(&path);
+    });
+    folder
 }
 
 /// Seconds since the Unix epoch.

@@ -4,8 +4,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::ending::on_early_end;
 
 /// Longest wait for anything that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -62,7 +64,8 @@ pub fn agent(url: &str) -> Command {
 /// A process that ends with this handle.
 #[derive(Debug)]
 pub struct Process {
-    child: Child,
+    child: Arc<Mutex<Child>>,
+    pid: u32,
     log: Arc<Mutex<Vec<String>>>,
     lines: Receiver<String>,
 }
@@ -82,12 +85,25 @@ impl Process {
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                kept.lock().expect("no panic").push(line.clone());
+                lock(&kept).push(line.clone());
                 // Nobody may be waiting any more.
                 let _ = send.send(line);
             }
         });
-        Self { child, log, lines }
+        let pid = child.id();
+        let child = Arc::new(Mutex::new(child));
+        let started = Arc::downgrade(&child);
+        on_early_end(move || {
+            if let Some(child) = started.upgrade() {
+                kill(&child);
+            }
+        });
+        Self {
+            child,
+            pid,
+            log,
+            lines,
+        }
     }
 
     /// Waits for a line of standard error with this text and returns it.
@@ -115,12 +131,17 @@ impl Process {
 
     /// Everything written to standard error so far.
     pub fn log(&self) -> String {
-        self.log.lock().expect("no panic").join("\n")
+        lock(&self.log).join("\n")
     }
 
     /// Process identifier.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
+    }
+
+    /// Whether it has not ended.
+    pub fn runs(&self) -> bool {
+        matches!(lock(&self.child).try_wait(), Ok(None))
     }
 
     /// A field of `/proc/PID/status`, without its unit.
@@ -143,7 +164,7 @@ impl Process {
             .expect("a shell");
         assert!(sent.success());
         let status = eventually("the process ends", || {
-            self.child.try_wait().expect("a child")
+            lock(&self.child).try_wait().expect("a child")
         });
         (start.elapsed(), status.code())
     }
@@ -151,21 +172,32 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        kill(&self.child);
     }
+}
+
+fn kill(child: &Mutex<Child>) {
+    let mut child = lock(child);
+    // It may have ended by itself.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A field of `/proc/PID/status`, without its unit; `pid` may be `self`.
 pub fn status_of(pid: &str, field: &str) -> String {
-    let path = format!("/proc/{pid}/status");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let line = text.lines().find_map(|line| line.strip_prefix(field));
-    let value = line.and_then(|line| line.strip_prefix(':')?.split_whitespace().next());
-    value
-        .unwrap_or_else(|| panic!("{path}: no {field}"))
-        .to_owned()
+    status_if_running(pid, field).unwrap_or_else(|| panic!("/proc/{pid}/status: no {field}"))
+}
+
+/// The same of a process that may have ended.
+pub fn status_if_running(pid: &str, field: &str) -> Option<String> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
+    let value = line.strip_prefix(':')?.split_whitespace().next()?;
+    Some(value.to_owned())
 }
 
 /// Tries until something is there, and fails by name when it does not come.

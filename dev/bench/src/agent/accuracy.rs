@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Range;
 
-use bench::figures::{Bound, Figure};
+use bench::figures::Figure;
 use forecast::{Choice, Model, Point, Settings, forecast};
 use quantity::Timestamp;
 use testbed::{Specimen, VIEWS, specimens};
@@ -53,7 +53,7 @@ impl Accuracy {
     }
 
     /// What is promised of it.
-    pub(crate) fn figures(&self) -> Vec<Figure> {
+    pub(crate) fn figures(&self) -> [Figure; 4] {
         let [alone @ .., auto] = self.whole.mean_errors();
         let (name, best) = Model::ALL
             .iter()
@@ -61,50 +61,33 @@ impl Accuracy {
             .map(|(model, error)| (model.name(), error))
             .min_by(|a, b| a.1.total_cmp(&b.1))
             .unwrap_or_default();
-        let newest = alone[0];
-        let series = self.whole.series;
-        let figure = |work: String, peer: String, value, bound| Figure {
-            work,
-            ours: format!("auto: {auto:.3}"),
-            peer,
-            value,
-            bound,
-        };
-        vec![
-            figure(
-                format!("mean MASE over {series} varied series, against the best model alone"),
-                format!("{name}: {best:.3}"),
-                auto / best,
-                Bound::AtMost(1.0),
-            ),
-            figure(
-                "the same, against the newest value carried forward".to_owned(),
-                format!("{}: {newest:.3}", Model::NAIVE.name()),
-                auto / newest,
-                Bound::AtMost(0.85),
-            ),
-            self.coverage("at least", Bound::AtLeast(0.75)),
-            self.coverage("at most", Bound::AtMost(0.85)),
-        ]
-    }
-
-    fn coverage(&self, side: &str, bound: Bound) -> Figure {
+        let naive = alone[0];
         let Row {
             series,
             covered,
             reported,
             ..
         } = self.whole;
-        Figure {
-            work: format!("share of what came within the 80% intervals, {side}"),
-            ours: format!("{:.1}%", 100.0 * covered / series),
-            peer: format!(
-                "reported by the backtests: {:.1}%",
-                100.0 * reported / series
-            ),
-            value: covered / series,
-            bound,
-        }
+        let ours = format!("auto: {auto:.3}");
+        let work = format!("mean MASE over {series} varied series, against the best model alone");
+        let coverage = covered / series;
+        let covers = |figure: fn(f64, f64, String) -> Figure, bound, side| {
+            let work = format!("share of what came within the 80% intervals, {side}");
+            let reported = 100.0 * reported / series;
+            figure(bound, coverage, work)
+                .ours(format!("{:.1}%", 100.0 * coverage))
+                .peer(format!("reported by the backtests: {reported:.1}%"))
+        };
+        [
+            Figure::at_most(1.0, auto / best, work)
+                .ours(&*ours)
+                .peer(format!("{name}: {best:.3}")),
+            Figure::at_most(0.85, auto / naive, "the same, against the naive forecast")
+                .ours(&*ours)
+                .peer(format!("{}: {naive:.3}", Model::NAIVE.name())),
+            covers(Figure::at_least, 0.75, "at least"),
+            covers(Figure::at_most, 0.85, "at most"),
+        ]
     }
 
     /// Errors by window and kind of series, as a Markdown table.

@@ -5,17 +5,14 @@
 //! itself worked is what its own counter of requests says.
 
 use std::ffi::OsStr;
-use std::fmt::Write as _;
-use std::fs;
-use std::io::{self, BufWriter, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::fmt::Write;
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use bench::figures::{Bound, Figure, median, millis};
+use bench::figures::{Figure, in_millis, median, mib, millis};
 use contract::{label, series};
+use e2e::{Prometheus, status_if_running, unix_seconds};
 use testbed::{Specimen, VIEWS, specimens};
 
 /// Runs, of which the median counts; of memory the greatest.
@@ -28,49 +25,30 @@ const FIRST_SEED: u64 = 30_000;
 const CORES: f64 = 8.0;
 const BYTES: f64 = 32.0 * 1_073_741_824.0;
 
-pub(crate) fn figures(agent: &OsStr) -> Result<Vec<Figure>, String> {
-    let small = measure(agent, 3)?;
-    let large = measure(agent, 1000)?;
-    let huge = measure(agent, 5000)?;
-    let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
-    Ok(vec![
-        Figure {
-            work: "3 nodes, start to finished report, less Prometheus's own time: ms".to_owned(),
-            ours: millis(small.own()),
-            peer: format!("Prometheus: {}", millis(small.prometheus)),
-            value: small.own().as_secs_f64() * 1e3,
-            bound: Bound::AtMost(100.0),
-        },
-        Figure {
-            work: "3 nodes, peak resident memory: MiB".to_owned(),
-            ours: format!("{:.1} MiB", mib(small.peak)),
-            peer: String::new(),
-            value: mib(small.peak),
-            bound: Bound::AtMost(12.0),
-        },
-        Figure {
-            work: "1,000 nodes × 2 series × 121 points, auto, Prometheus's own time included: s"
-                .to_owned(),
-            ours: millis(large.whole),
-            peer: format!("of that Prometheus: {}", millis(large.prometheus)),
-            value: large.whole.as_secs_f64(),
-            bound: Bound::AtMost(6.0),
-        },
-        Figure {
-            work: "1,000 nodes, peak resident memory: MiB".to_owned(),
-            ours: format!("{:.1} MiB", mib(large.peak)),
-            peer: String::new(),
-            value: mib(large.peak),
-            bound: Bound::AtMost(64.0),
-        },
-        Figure {
-            work: "5,000 nodes, peak resident memory: MiB".to_owned(),
-            ours: format!("{:.1} MiB, {}", mib(huge.peak), millis(huge.whole)),
-            peer: format!("of that Prometheus: {}", millis(huge.prometheus)),
-            value: mib(huge.peak),
-            bound: Bound::AtMost(64.0),
-        },
-    ])
+pub(crate) fn figures(agent: &OsStr) -> [Figure; 5] {
+    let [small, large, huge] = [3, 1000, 5000].map(|nodes| measure(agent, nodes));
+    let own = small.whole.saturating_sub(small.prometheus);
+    let of_that = |cost: &Cost| format!("of that Prometheus: {}", millis(cost.prometheus));
+    let peak = |bound, cost: &Cost, nodes: &str| {
+        let work = format!("{nodes} nodes, peak resident memory: MiB");
+        let peak = mib(cost.peak);
+        Figure::at_most(bound, peak, work).ours(format!("{peak:.1} MiB"))
+    };
+    let work = "3 nodes, start to finished report, less Prometheus's own time: ms";
+    let more = "1,000 nodes × 2 series × 121 points, auto, Prometheus's own time included: s";
+    [
+        Figure::at_most(100.0, in_millis(own), work)
+            .ours(millis(own))
+            .peer(format!("Prometheus: {}", millis(small.prometheus))),
+        peak(12.0, &small, "3"),
+        Figure::at_most(6.0, large.whole.as_secs_f64(), more)
+            .ours(millis(large.whole))
+            .peer(of_that(&large)),
+        peak(64.0, &large, "1,000"),
+        peak(64.0, &huge, "5,000")
+            .ours(format!("{:.1} MiB, {}", mib(huge.peak), millis(huge.whole)))
+            .peer(of_that(&huge)),
+    ]
 }
 
 /// What a run takes.
@@ -83,236 +61,108 @@ struct Cost {
     peak: u64,
 }
 
-impl Cost {
-    fn own(&self) -> Duration {
-        self.whole.saturating_sub(self.prometheus)
-    }
-}
-
-fn measure(agent: &OsStr, nodes: usize) -> Result<Cost, String> {
-    let folder = Folder::new(nodes)?;
-    let end = now() / VIEWS[0].step * VIEWS[0].step;
-    let samples = folder.0.join("samples.txt");
-    write_samples(&samples, nodes, end)
-        .map_err(|error| format!("{}: {error}", samples.display()))?;
-    let blocks = Command::new("promtool")
-        .args(["tsdb", "create-blocks-from", "openmetrics"])
-        .args([&samples, &folder.0])
-        .stdout(Stdio::null())
-        .status()
-        .map_err(|error| format!("promtool: {error}"))?;
-    if !blocks.success() {
-        return Err(format!("promtool: {blocks}"));
-    }
-    let prometheus = Prometheus::start(&folder.0)?;
+fn measure(agent: &OsStr, nodes: usize) -> Cost {
+    let end = unix_seconds() as i64 / VIEWS[0].step * VIEWS[0].step;
+    let prometheus = Prometheus::holding(&samples(nodes, end));
     let (mut whole, mut worked, mut peak) = (Vec::new(), Vec::new(), 0);
     for _ in 0..RUNS {
-        let before = prometheus.worked()?;
+        let before = time_on_requests(&prometheus);
         let started = Instant::now();
-        peak = peak.max(run(agent, &prometheus, nodes)?);
+        peak = peak.max(run(agent, &prometheus, nodes));
         whole.push(started.elapsed());
-        worked.push(prometheus.worked()?.saturating_sub(before));
+        worked.push(time_on_requests(&prometheus).saturating_sub(before));
     }
-    Ok(Cost {
+    Cost {
         whole: median(&mut whole),
         prometheus: median(&mut worked),
         peak,
-    })
+    }
+}
+
+/// How long a Prometheus has worked on queries so far, by its own account.
+fn time_on_requests(prometheus: &Prometheus) -> Duration {
+    let page = prometheus.get("/metrics").text();
+    let seconds = page
+        .lines()
+        .filter(|line| line.starts_with("prometheus_http_request_duration_seconds_sum"))
+        .filter(|line| line.contains("/api/v1/"))
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+        .sum();
+    Duration::from_secs_f64(seconds)
 }
 
 /// Runs the agent once, to a report for people, and returns its peak of resident
 /// bytes. Read before each piece of its output: while that is open, it runs.
-fn run(agent: &OsStr, prometheus: &Prometheus, nodes: usize) -> Result<u64, String> {
+fn run(agent: &OsStr, prometheus: &Prometheus, nodes: usize) -> u64 {
     let mut child = Command::new(agent)
         .env_clear()
-        .arg(format!("--prometheus-url=http://{}", prometheus.address))
+        .arg(format!("--prometheus-url={}", prometheus.url))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("{}: {error}", Path::new(agent).display()))?;
-    let mut out = child
-        .stdout
-        .take()
-        .ok_or("the agent's output is not piped")?;
+        .expect("the agent starts");
+    let mut out = child.stdout.take().expect("piped");
     let mut report = Vec::new();
     let mut piece = vec![0; 4096];
     let mut peak = 0;
     loop {
-        peak = peak_resident(child.id()).unwrap_or(peak).max(peak);
-        match out.read(&mut piece) {
-            Ok(0) => break,
-            Ok(count) => report.extend_from_slice(&piece[..count]),
-            Err(error) => return Err(format!("the agent's output: {error}")),
+        let kib = status_if_running(&child.id().to_string(), "VmHWM");
+        peak = kib
+            .and_then(|kib| kib.parse().ok())
+            .unwrap_or(peak)
+            .max(peak);
+        match out.read(&mut piece).expect("the agent's output") {
+            0 => break,
+            count => report.extend_from_slice(&piece[..count]),
         }
     }
-    let status = child
-        .wait()
-        .map_err(|error| format!("the agent: {error}"))?;
-    let expected = format!("{nodes} nodes");
+    let status = child.wait().expect("the agent ends");
     let report = String::from_utf8_lossy(&report);
-    if !status.success() || !report.starts_with(&expected) {
-        let first = report.lines().next().unwrap_or_default();
-        return Err(format!(
-            "the agent: {status}, expected a report on {expected}, got {first:?}"
-        ));
-    }
-    Ok(peak)
+    let first = report.lines().next().unwrap_or_default();
+    assert!(
+        status.success() && first.starts_with(&format!("{nodes} nodes")),
+        "the agent: {status}, expected a report on {nodes} nodes, got {first:?}"
+    );
+    peak * 1024
 }
 
-fn peak_resident(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
-}
-
-/// The samples of a fleet as OpenMetrics text, family by family.
-fn write_samples(path: &Path, nodes: usize, end: i64) -> io::Result<()> {
-    let mut out = BufWriter::new(fs::File::create(path)?);
+/// The samples of a fleet as OpenMetrics text, family by family, without its last line.
+fn samples(nodes: usize, end: i64) -> String {
     let usage: Vec<Specimen> = (FIRST_SEED..)
         .flat_map(|seed| specimens(seed, &VIEWS[..1]))
         .take(2 * nodes)
         .collect();
-    for (resource, (family, size)) in [
-        (series::CPU_USAGE.name, CORES),
-        (series::MEMORY_USAGE.name, BYTES),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        writeln!(out, "# TYPE {family} gauge")?;
+    let mut text = String::new();
+    let mut family = |name: &str, points: &dyn Fn(usize) -> Vec<(i64, f64)>| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "# TYPE {name} gauge");
         for node in 0..nodes {
+            for (at, value) in points(node) {
+                let labels = format!("{}=\"node-{node}\"", label::NODE);
+                let _ = writeln!(text, "{name}{{{labels}}} {value} {at}");
+            }
+        }
+    };
+    let used = [(&series::CPU_USAGE, CORES), (&series::MEMORY_USAGE, BYTES)];
+    for (resource, (series, size)) in used.into_iter().enumerate() {
+        family(series.name, &|node| {
             let specimen = &usage[2 * node + resource];
             let last = specimen.history.last().map_or(0, |(at, _)| *at);
-            for (at, value) in &specimen.history {
-                let value = value / specimen.ceiling * size;
-                let at = end - (last - at);
-                writeln!(
-                    out,
-                    "{family}{{{}=\"node-{node}\"}} {value} {at}",
-                    label::NODE
-                )?;
-            }
-        }
+            let points = specimen.history.iter();
+            points
+                .map(|(at, value)| (end - (last - at), value / specimen.ceiling * size))
+                .collect()
+        });
     }
-    for (family, size) in [
-        (series::CPU_ALLOCATABLE.name, 0.95 * CORES),
-        (series::CPU_CAPACITY.name, CORES),
-        (series::MEMORY_ALLOCATABLE.name, 0.95 * BYTES),
-        (series::MEMORY_CAPACITY.name, BYTES),
+    for (series, size) in [
+        (&series::CPU_ALLOCATABLE, 0.95 * CORES),
+        (&series::CPU_CAPACITY, CORES),
+        (&series::MEMORY_ALLOCATABLE, 0.95 * BYTES),
+        (&series::MEMORY_CAPACITY, BYTES),
     ] {
-        writeln!(out, "# TYPE {family} gauge")?;
-        for node in 0..nodes {
-            for at in (0..=120).map(|k| end - 60 * (120 - k)) {
-                writeln!(
-                    out,
-                    "{family}{{{}=\"node-{node}\"}} {size} {at}",
-                    label::NODE
-                )?;
-            }
-        }
+        family(series.name, &|_| {
+            (0..=120).map(|k| (end - 60 * (120 - k), size)).collect()
+        });
     }
-    writeln!(out, "# EOF")?;
-    out.flush()
-}
-
-/// A folder that goes with its handle.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(nodes: usize) -> Result<Self, String> {
-        let name = format!("bench-agent-{}-{nodes}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A Prometheus over the blocks of a folder, that ends with its handle.
-struct Prometheus {
-    child: Child,
-    address: String,
-}
-
-impl Prometheus {
-    fn start(folder: &Path) -> Result<Self, String> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|listener| listener.local_addr())
-            .map_err(|error| format!("a free port: {error}"))?
-            .port();
-        let config = folder.join("prometheus.yml");
-        fs::write(&config, "").map_err(|error| format!("{}: {error}", config.display()))?;
-        let address = format!("127.0.0.1:{port}");
-        let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.display()))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--log.level=error")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("prometheus: {error}"))?;
-        let running = Self { child, address };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !running
-            .get("/-/ready")
-            .is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
-        {
-            if Instant::now() > deadline {
-                return Err("prometheus was not ready within a minute".to_owned());
-            }
-            sleep(Duration::from_millis(50));
-        }
-        Ok(running)
-    }
-
-    /// How long it has worked on requests so far, by its own account.
-    fn worked(&self) -> Result<Duration, String> {
-        let page = self
-            .get("/metrics")
-            .map_err(|error| format!("prometheus: {error}"))?;
-        let seconds: f64 = page
-            .lines()
-            .filter(|line| line.starts_with("prometheus_http_request_duration_seconds_sum"))
-            .filter(|line| line.contains("/api/v1/"))
-            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
-            .sum();
-        Ok(Duration::from_secs_f64(seconds))
-    }
-
-    fn get(&self, path: &str) -> io::Result<String> {
-        let mut connection = TcpStream::connect(&self.address)?;
-        let mut request = String::new();
-        // Writing to a String cannot fail.
-        let _ = write!(
-            request,
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.address
-        );
-        connection.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        Ok(answer)
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs() as i64)
+    text
 }

@@ -15,30 +15,19 @@ use accuracy::Accuracy;
 use bench::figures::{Figure, table};
 
 fn main() -> ExitCode {
-    match run() {
-        Ok((figures, accuracy)) => {
-            let text = format!("{}\n{}", table(&figures), accuracy.table());
-            // A closed pipe is the reader's choice.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::from(u8::from(!figures.iter().all(Figure::holds)))
-        }
-        Err(problem) => {
-            eprintln!("bench-agent: {problem}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-fn run() -> Result<(Vec<Figure>, Accuracy), String> {
-    let agent = std::env::var_os("BINBOTS_AGENT").ok_or(
-        "BINBOTS_AGENT is not set: expected the path of the release build of k8s-ai-agent",
-    )?;
-    eprintln!("bench-agent: reports on fleets in a real Prometheus …");
-    let mut figures = fleet::figures(&agent)?;
-    eprintln!("bench-agent: forecasts of a varied fleet against what came …");
-    let accuracy = Accuracy::measure();
-    figures.extend(accuracy.figures());
-    eprintln!("bench-agent: forecasting the same series with Python Prophet …");
-    figures.extend(prophet::figures()?);
-    Ok((figures, accuracy))
+    e2e::developer_program("bench-agent", || {
+        let agent = std::env::var_os("BINBOTS_AGENT")
+            .expect("BINBOTS_AGENT is not set: expected the release build of k8s-ai-agent");
+        eprintln!("bench-agent: reports on fleets in a real Prometheus …");
+        let mut figures = Vec::from(fleet::figures(&agent));
+        eprintln!("bench-agent: forecasts of a varied fleet against what came …");
+        let accuracy = Accuracy::measure();
+        figures.extend(accuracy.figures());
+        eprintln!("bench-agent: forecasting the same series with Python Prophet …");
+        figures.extend(prophet::figures());
+        let text = format!("{}\n{}", table(&figures), accuracy.table());
+        // A closed pipe is the reader's choice.
+        let _ = std::io::stdout().write_all(text.as_bytes());
+        ExitCode::from(u8::from(!figures.iter().all(Figure::holds)))
+    })
 }
