@@ -16,6 +16,7 @@ case "$*" in
     path=${5#/api/v1/nodes/}
     case "$path" in
     node-a/proxy/metrics/resource) ;;
+    https:*) fault other-port || deny "ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no port" ;;
     */metrics/resource) fault other-node || deny "ValidatingAdmissionPolicy 'p' with binding 'p' denied request: own node only" ;;
     *) fault open-policy || fault no-rbac || deny "ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no other paths"
        ! fault no-rbac || deny "User cannot get resource" ;;
@@ -123,7 +124,7 @@ fn a_sound_cluster_passes_and_nothing_is_left() {
         "node-a: 0.5 cores",
         "node-b: 0.5 cores",
         "the agent reports on 1 of 2 nodes",
-        "the policy refuses other paths, and other nodes",
+        "the policy refuses other paths, ports and nodes",
         "schedule '*/15 * * * *' became '*/5 * * * *'",
         "nothing is left",
     ] {
@@ -165,6 +166,10 @@ fn whatever_is_wrong_fails_by_name_and_is_cleaned_up() {
         ("open-policy", "proxy/pods is not refused"),
         ("no-rbac", "not by the policy"),
         ("other-node", "node-b/proxy/metrics/resource is not refused"),
+        (
+            "other-port",
+            "node-a:10250/proxy/metrics/resource is not refused",
+        ),
         ("same-schedule", "left the schedule at '*/15 * * * *'"),
         ("leftover", "still there: clusterrole/forgotten"),
     ] {

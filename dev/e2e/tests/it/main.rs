@@ -1,6 +1,7 @@
 //! The programs against each other, a simulated cluster, promtool, a real Prometheus and
 //! a real Pushgateway, over real sockets.
 
+mod authorization;
 mod bad_input;
 mod certificates;
 mod credentials;
