@@ -15,7 +15,7 @@ demo *options:
     dev/scripts/setup build {{ if options =~ "prometheus" { "prometheus" } else { "" } }}
     cargo build --release -p k8s-ai-exporter
     cargo build --release -p k8s-ai-agent
-    cargo build -p testbed --bin demo
+    cargo build -p e2e --bin demo
     target/debug/demo --exporter target/release/k8s-ai-exporter --agent target/release/k8s-ai-agent {{ options }}
 
 # Install what the tests need, then run every test.
@@ -154,7 +154,7 @@ helm-install environment:
 
 # The demo, with the programs as they are shipped.
 demo-shipped *options: release
-    cargo build -p testbed --bin demo
+    cargo build -p e2e --bin demo
     target/debug/demo --exporter target/{{ musl }}/release/k8s-ai-exporter --agent target/{{ musl }}/release/k8s-ai-agent {{ options }}
 
 # Everything that CI runs.

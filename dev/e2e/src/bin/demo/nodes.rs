@@ -1,20 +1,19 @@
-//! The nodes of the show, and what is true of each: its load, and so what has
-//! to be done about it.
+//! The nodes of the demo: the load of each, and so what has to be done about it.
 
 use std::time::Duration;
 
 use testbed::{Node, Shape};
 
 /// Seconds that the agent looks ahead. The leak reaches allocatable within
-/// them, however long history was gathered (25 s to 120 s).
+/// them, however long hiload was gathered (25 s to 120 s).
 pub(crate) const HORIZON_SECONDS: u64 = 180;
 
-/// A node with its fate.
+/// A simulated node.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Role {
+pub(crate) struct Simulated {
     pub(crate) name: &'static str,
-    /// What happens to it: for people.
-    pub(crate) story: &'static str,
+    /// Its size and load, for people.
+    pub(crate) load: &'static str,
     /// What the agent must say, as its JSON report writes it.
     pub(crate) action: &'static str,
     pub(crate) severity: &'static str,
@@ -25,10 +24,10 @@ pub(crate) struct Role {
 }
 
 /// Every node, by name.
-pub(crate) const CAST: [Role; 4] = [
-    Role {
+pub(crate) const NODES: [Simulated; 4] = [
+    Simulated {
         name: "busy-1",
-        story: "4 cores, 16 GiB; CPU stays at about 87%",
+        load: "4 cores, 16 GiB; CPU stays at about 87%",
         action: "scale_up",
         severity: "warning",
         cores: 4.0,
@@ -40,9 +39,9 @@ pub(crate) const CAST: [Role; 4] = [
             slot: Duration::from_secs(1),
         },
     },
-    Role {
+    Simulated {
         name: "idle-1",
-        story: "4 cores, 16 GiB; hardly anything runs",
+        load: "4 cores, 16 GiB; hardly anything runs",
         action: "consolidate",
         severity: "info",
         cores: 4.0,
@@ -50,9 +49,9 @@ pub(crate) const CAST: [Role; 4] = [
         pods: 3,
         shape: Shape::Idle,
     },
-    Role {
+    Simulated {
         name: "leaky-1",
-        story: "2 cores, 8 GiB; memory grows by 24 MiB a second",
+        load: "2 cores, 8 GiB; memory grows by 24 MiB a second",
         action: "scale_up",
         severity: "critical",
         cores: 2.0,
@@ -64,9 +63,9 @@ pub(crate) const CAST: [Role; 4] = [
             bytes_per_second: 24.0 * 1_048_576.0,
         },
     },
-    Role {
+    Simulated {
         name: "steady-1",
-        story: "8 cores, 32 GiB; a third of the CPU, half of the memory",
+        load: "8 cores, 32 GiB; a third of the CPU, half of the memory",
         action: "none",
         severity: "none",
         cores: 8.0,
@@ -79,7 +78,7 @@ pub(crate) const CAST: [Role; 4] = [
 /// Pods that have finished, and so are not active: on each node.
 const SUCCEEDED: u32 = 2;
 
-impl Role {
+impl Simulated {
     /// The node to simulate.
     pub(crate) fn node(&self) -> Node {
         Node::new(self.name)
@@ -93,5 +92,5 @@ impl Role {
 
 /// The names, as `--node-name` takes them.
 pub(crate) fn names() -> String {
-    CAST.map(|role| role.name).join(",")
+    NODES.map(|node| node.name).join(",")
 }

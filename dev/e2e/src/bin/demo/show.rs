@@ -1,0 +1,291 @@
+//! What happens, from the first heading to the last line.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+use contract::{path, series};
+use e2e::{
+    Exporter, Process, Prometheus, eventually, exporter, request, run as run_to_end, scratch,
+    unix_seconds, value_in,
+};
+use serde_json::Value;
+use testbed::{Cluster, Running};
+
+use crate::Args;
+use crate::nodes::{HORIZON_SECONDS, NODES, names};
+
+const BYTES_PER_GIB: f64 = 1_073_741_824.0;
+
+/// Seconds between two lines of progress where nothing can be redrawn.
+const LINE_EVERY: u64 = 5;
+
+/// Runs the show. When this returns, nothing of it runs any more.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let differences = play(args);
+    if !differences.is_empty() {
+        eprintln!("demo: {}", differences.join("; "));
+        return ExitCode::FAILURE;
+    }
+    heading("That was it");
+    say("Each recommendation follows from the load of its node. Everything is stopped.");
+    say(match args.prometheus {
+        false => {
+            "Next: `just demo --prometheus` puts a real Prometheus between the two; \
+             README.md says how to run both in a cluster."
+        }
+        true => "Next: README.md says how to run exporter and agent in a cluster.",
+    });
+    ExitCode::SUCCESS
+}
+
+/// What is not as it must be.
+fn play(args: &Args) -> Vec<String> {
+    heading("A simulated cluster");
+    let files = scratch();
+    let cluster = NODES
+        .iter()
+        .fold(Cluster::new(), |cluster, node| cluster.node(node.node()))
+        // Ten times as often as a real kubelet: a minute must do.
+        .housekeeping(Duration::from_secs(1))
+        .directory(files.path())
+        .start()
+        .expect("the simulated cluster starts");
+    say(&format!(
+        "An API server at {} (TLS, bearer token), and four nodes behind it:",
+        cluster.url()
+    ));
+    for node in NODES {
+        say(&format!("  {:<10} {}", node.name, node.load));
+    }
+
+    heading("The exporter scrapes it");
+    let exporter = start_exporter(&args.exporter, &cluster);
+    let prometheus = args.prometheus.then(|| {
+        heading("Prometheus scrapes the exporter");
+        let prometheus = Prometheus::scraping_one(&exporter.address);
+        say(&format!("Ready at {}", prometheus.url));
+        prometheus
+    });
+    let between = prometheus.as_ref();
+    let backend = between.map_or(&exporter.address, |it| &it.address);
+    let services = [Some(&exporter.process), between.map(|it| &it.process)];
+    gather(args.seconds, backend, &services);
+    say("What the exporter measured, a second or two ago, and the load of the nodes:");
+    println(&format!(
+        "\n{}",
+        table(&exporter.get(path::METRICS).text(), &cluster)
+    ));
+
+    heading("The agent forecasts and recommends");
+    let mut differences = ask_agent(args, backend);
+    let log = exporter.process.log();
+    let complaints = log
+        .lines()
+        .filter(|line| line.starts_with("warn:") || line.starts_with("error:"))
+        .map(|line| format!("the exporter complains about a healthy cluster: {line}"));
+    differences.extend(complaints);
+    differences
+}
+
+/// Starts the exporter and waits until it knows something.
+fn start_exporter(program: &Path, cluster: &Running) -> Exporter {
+    let mut command = exporter(program_file(program), cluster);
+    command
+        .arg(format!("--node-name={}", names()))
+        .args(["--scrape-interval=1s", "--cadvisor-interval=5s"])
+        .arg("--history=1h");
+    say(&typed(&command));
+    let started = Instant::now();
+    let exporter = Exporter::run(&mut command);
+    exporter.ready();
+    say(&format!(
+        "Ready after {:.1} s: http://{}{}",
+        started.elapsed().as_secs_f64(),
+        exporter.address,
+        path::METRICS
+    ));
+    exporter
+}
+
+/// A bare name would be looked up on the PATH.
+fn program_file(program: &Path) -> std::path::PathBuf {
+    let found = program.canonicalize();
+    found.unwrap_or_else(|error| panic!("{}: {error} (`just demo` builds it)", program.display()))
+}
+
+/// Waits until the backend holds so many seconds of every node.
+fn gather(seconds: u64, backend: &str, services: &[Option<&Process>]) {
+    eventually("values of every node", || {
+        let now = unix_seconds();
+        let query = format!(
+            "{}?query={}&start={now}&end={now}&step=1",
+            path::QUERY_RANGE,
+            series::CPU_USAGE.name
+        );
+        let answer = request(backend, "GET", &query, &[], "");
+        let held = answer.json()["data"]["result"].as_array()?.len();
+        (held == NODES.len()).then_some(())
+    });
+    say(&format!("Gathering {seconds} s of history:"));
+    let redraws = std::io::stderr().is_terminal();
+    // The agent's window begins on a whole second: up to one more is looked back on.
+    for passed in 1..=seconds + 1 {
+        sleep(Duration::from_secs(1));
+        for service in services.iter().flatten() {
+            assert!(service.runs(), "a program ended early:\n{}", service.log());
+        }
+        let shown = passed.min(seconds);
+        if redraws {
+            eprint!("\r   {shown:>3} of {seconds} s");
+        } else if passed <= seconds && (passed.is_multiple_of(LINE_EVERY) || passed == seconds) {
+            eprintln!("   {shown:>3} of {seconds} s");
+        }
+    }
+    if redraws {
+        eprintln!();
+    }
+    println("");
+}
+
+/// Shows the agent's report, and asks once more in the form for programs whether it
+/// says of every node what it must.
+fn ask_agent(args: &Args, backend: &str) -> Vec<String> {
+    let mut agent = Command::new(program_file(&args.agent));
+    agent
+        .env_clear()
+        .arg(format!("--prometheus-url=http://{backend}"))
+        .arg(format!("--lookback={}s", args.seconds))
+        .arg("--step=1s")
+        .arg(format!("--forecast={HORIZON_SECONDS}s"));
+    say(&typed(&agent));
+    let (code, report, errors) = run_to_end(&mut agent, "");
+    println(&format!("\n{}", report.trim_end()));
+    eprint!("{errors}");
+    if code != Some(0) {
+        return vec![format!("the agent ended with {code:?}, expected 0")];
+    }
+    let (_, report, _) = run_to_end(agent.arg("--format=json"), "");
+    differences(&serde_json::from_str(&report).expect("the agent's JSON report"))
+}
+
+/// What the report says otherwise than it must, one sentence each.
+fn differences(report: &Value) -> Vec<String> {
+    let nodes = report["nodes"].as_array();
+    let difference = |node: &crate::nodes::Simulated| {
+        let said = nodes?.iter().find(|said| said["node"] == node.name);
+        let said = said.map_or("nothing".to_owned(), |said| {
+            let text = |key: &str| said[key].as_str().unwrap_or_default().to_owned();
+            format!("{}, {}", text("action"), text("severity"))
+        });
+        let expected = format!("{}, {}", node.action, node.severity);
+        (said != expected).then(|| format!("{}: {said} instead of {expected}", node.name))
+    };
+    assert!(nodes.is_some(), "no nodes in {report}");
+    NODES.iter().filter_map(difference).collect()
+}
+
+/// For each node its CPU, memory and pods, measured and simulated.
+fn table(exposition: &str, cluster: &Running) -> String {
+    let mut table = format!(
+        "   {:<10} {:>16} {:>18} {:>14}\n   {:<10} {:>9}{:>7} {:>11}{:>7} {:>8}{:>6}\n",
+        "",
+        "CPU, cores",
+        "memory, GiB",
+        "active pods",
+        "",
+        "measured",
+        "true",
+        "measured",
+        "true",
+        "counted",
+        "true"
+    );
+    // Samples are taken each second, and scraped each second.
+    let moment = SystemTime::now() - Duration::from_secs(1);
+    for node in NODES {
+        let measured = |series: &contract::Series, unit: f64, decimals: usize| {
+            let sample = format!("{}{{node=\"{}\"}}", series.name, node.name);
+            value_in(exposition, &sample).map_or("-".to_owned(), |value| {
+                format!("{:.decimals$}", value / unit)
+            })
+        };
+        let truth = cluster.truth(node.name, moment);
+        // A write to memory cannot fail.
+        let _ = writeln!(
+            table,
+            "   {:<10} {:>9}{:>7.2} {:>11}{:>7.2} {:>8}{:>6}",
+            node.name,
+            measured(&series::CPU_USAGE, 1.0, 2),
+            truth.cores,
+            measured(&series::MEMORY_USAGE, BYTES_PER_GIB, 2),
+            truth.memory_bytes as f64 / BYTES_PER_GIB,
+            measured(&series::ACTIVE_PODS, 1.0, 0),
+            truth.active_pods,
+        );
+    }
+    table
+}
+
+/// A command line as somebody would type it, in lines of at most 90 characters.
+fn typed(command: &Command) -> String {
+    const WIDTH: usize = 90;
+    let mut text = format!("$ {}", command.get_program().display());
+    let mut width = text.len();
+    for argument in command.get_args() {
+        let argument = argument.to_string_lossy();
+        if width + argument.len() >= WIDTH {
+            text.push_str(" \\\n      ");
+            width = 4;
+        }
+        width += 1 + argument.len();
+        text.push(' ');
+        text.push_str(&argument);
+    }
+    text
+}
+
+fn heading(text: &str) {
+    println(&format!("\n== {text}\n"));
+}
+
+/// A line of the show's own, set apart from what the programs say.
+fn say(text: &str) {
+    println(&format!("   {text}"));
+}
+
+fn println(text: &str) {
+    use std::io::Write as _;
+    // A closed pipe is the reader's choice.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn wrong_and_missing_recommendations_are_told() {
+        let said = |node: &str, action: &str, severity: &str| json!({"node": node, "action": action, "severity": severity});
+        let mut nodes = vec![
+            said("leaky-1", "scale_up", "critical"),
+            said("busy-1", "scale_up", "warning"),
+            said("idle-1", "consolidate", "info"),
+            said("steady-1", "none", "none"),
+        ];
+        assert_eq!(differences(&json!({"nodes": nodes})), [""; 0]);
+        nodes[0] = said("leaky-1", "scale_up", "warning");
+        nodes.remove(2);
+        assert_eq!(
+            differences(&json!({"nodes": nodes})),
+            [
+                "idle-1: nothing instead of consolidate, info",
+                "leaky-1: scale_up, warning instead of scale_up, critical",
+            ]
+        );
+    }
+}
