@@ -1,10 +1,19 @@
-//! What the chart is called: names, versions, addresses.
+//! Names, versions and addresses of the chart.
 
 /// Name of the chart, and of the release that deploy/ is equal to.
 pub const NAME: &str = "binbots-k8s";
 
 /// Version of chart and programs: they are released together.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Value of the exporter pods' label `app`. Selectors cannot be changed: neither can this.
+pub const EXPORTER_APP: &str = "k8s-ai-exporter";
+
+/// Value of the agent pods' label `app`.
+pub const AGENT_APP: &str = "k8s-ai-agent";
+
+/// Name of the programs' ports.
+pub const PORT_NAME: &str = "metrics";
 
 /// Oldest Kubernetes: the first with ValidatingAdmissionPolicy as v1 and with
 /// the node's name in pods' tokens.

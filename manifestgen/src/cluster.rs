@@ -12,6 +12,8 @@ use http::Request;
 use kube::{Client, Error};
 use serde_json::Value;
 
+use crate::builder::Problem;
+
 /// Longest wait for one answer.
 const DEADLINE: Duration = Duration::from_secs(15);
 
@@ -84,24 +86,24 @@ impl fmt::Display for Report {
 pub enum Failure {
     /// No cluster to ask: no configuration, no connection, no answer in time.
     Unreachable(String),
-    /// The sources themselves are of no use.
-    Source(serde_json::Error),
+    /// The objects cannot be built.
+    Source(Problem),
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(why) => write!(f, "the cluster cannot be asked: {why}"),
-            Self::Source(error) => error.fmt(f),
+            Self::Source(problem) => problem.fmt(f),
         }
     }
 }
 
 impl std::error::Error for Failure {}
 
-impl From<serde_json::Error> for Failure {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Source(error)
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Source(problem)
     }
 }
 

@@ -4,12 +4,11 @@
 //! All three walk the schema that the types yield, so a value without a type,
 //! a default or a comment cannot be: [`described`] refuses it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use schemars::generate::SchemaSettings;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::MARK;
 use crate::values::Values;
@@ -24,10 +23,16 @@ pub struct Entry {
     pub comment: String,
     /// Its default; for a group of values, all of theirs.
     pub default: Value,
-    /// Words for its type.
+    /// Its type in JSON Schema.
     pub kind: String,
     /// Values under it; none for a map of free form.
     pub children: Vec<Entry>,
+}
+
+impl Entry {
+    fn key(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
 }
 
 /// The schema as the types yield it, in draft 07, without references.
@@ -39,34 +44,25 @@ fn raw_schema() -> Value {
         .to_value()
 }
 
-/// Every value, in the order of the types.
+/// Returns every value, in the order of the types.
 ///
 /// # Errors
 /// The path of a value without comment or type, or an error of JSON.
 pub fn described(values: &Values) -> Result<Vec<Entry>, String> {
-    let text = serde_json::to_string(values).map_err(|error| error.to_string())?;
-    let ordered: Ordered = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    let defaults: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    entries(&raw_schema(), &ordered, &defaults, "")
+    let values = serde_json::to_value(values).map_err(|error| error.to_string())?;
+    entries(&raw_schema(), &values, "")
 }
 
-fn entries(
-    schema: &Value,
-    ordered: &Ordered,
-    defaults: &Value,
-    parent: &str,
-) -> Result<Vec<Entry>, String> {
-    let Ordered::Map(keys) = ordered else {
-        return Err(format!("{parent} is not a map"));
-    };
-    keys.iter()
-        .map(|(key, inner)| {
+fn entries(schema: &Value, values: &Value, parent: &str) -> Result<Vec<Entry>, String> {
+    // No value of the types is optional, and this list is in their order.
+    let keys = schema["required"].as_array().into_iter().flatten();
+    keys.filter_map(Value::as_str)
+        .map(|key| {
             let path = match parent {
-                "" => key.clone(),
+                "" => key.to_owned(),
                 _ => format!("{parent}.{key}"),
             };
             let schema = &schema["properties"][key];
-            let default = defaults[key].clone();
             let comment = schema["description"].as_str().unwrap_or_default();
             let comment = comment.split_whitespace().collect::<Vec<_>>().join(" ");
             if comment.is_empty() {
@@ -74,39 +70,33 @@ fn entries(
             }
             // Every other map takes more keys than its schema names.
             let children = if schema["additionalProperties"] == false {
-                entries(schema, inner, &default, &path)?
+                entries(schema, &values[key], &path)?
             } else {
                 Vec::new()
             };
+            let kind = schema["type"].as_str();
             Ok(Entry {
-                kind: kind(schema).ok_or_else(|| format!("value {path} has no type"))?,
+                kind: kind
+                    .ok_or_else(|| format!("value {path} has no type"))?
+                    .to_owned(),
                 path,
                 comment,
-                default,
+                default: values[key].clone(),
                 children,
             })
         })
         .collect()
 }
 
-fn kind(schema: &Value) -> Option<String> {
-    Some(match schema["type"].as_str()? {
-        "array" => "list".to_owned(),
-        "object" => "map".to_owned(),
-        other => other.to_owned(),
-    })
-}
-
-/// Paths of the values that are maps of free form.
-pub fn free_maps(entries: &[Entry]) -> BTreeSet<String> {
-    let mut free = BTreeSet::new();
-    for entry in entries {
-        if entry.kind == "map" && entry.children.is_empty() {
-            free.insert(entry.path.clone());
-        }
-        free.extend(free_maps(&entry.children));
-    }
-    free
+/// Returns the values that are no groups.
+pub fn leaves(entries: &[Entry]) -> Vec<&Entry> {
+    let leaves = entries
+        .iter()
+        .flat_map(|entry| match entry.children.as_slice() {
+            [] => vec![entry],
+            children => leaves(children),
+        });
+    leaves.collect()
 }
 
 /// values.yaml: every value with its default, under its comment.
@@ -131,7 +121,7 @@ fn write_entries(entries: &[Entry], indent: usize, out: &mut String) {
 
 fn write_entry(entry: &Entry, indent: usize, out: &mut String) {
     let pad = " ".repeat(indent);
-    let key = entry.path.rsplit('.').next().unwrap_or_default();
+    let key = entry.key();
     if entry.children.is_empty() {
         let mut one = Map::new();
         one.insert(key.to_owned(), entry.default.clone());
@@ -194,7 +184,7 @@ fn write_overrides(
         if default.default == own.default && !is_stated {
             continue;
         }
-        let key = own.path.rsplit('.').next().unwrap_or_default();
+        let key = own.key();
         if own.children.is_empty() {
             write_comment(&own.comment, indent, out);
             // Helm merges maps: a key that is gone has to be said.
@@ -216,45 +206,48 @@ fn write_overrides(
     }
 }
 
-/// The schema with defaults, for Helm and for editors.
-pub fn schema_json(entries: &[Entry]) -> Result<String, String> {
+/// Returns the schema with defaults, for Helm and for editors. `reserved` has keys that
+/// objects set themselves, by the map that adds to them.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn schema_json(
+    entries: &[Entry],
+    reserved: &BTreeMap<String, BTreeSet<String>>,
+) -> Result<String, String> {
     let mut schema = raw_schema();
-    tidy(&mut schema, entries);
+    tidy(&mut schema, entries, reserved);
     schema["$comment"] = MARK.into();
     schema["title"] = "Values of the chart binbots-k8s".into();
-    // The message of a whole-object rule would name no key: the exporter says it.
     let mut text = serde_json::to_string_pretty(&schema).map_err(|error| error.to_string())?;
     text.push('\n');
     Ok(text)
 }
 
-fn tidy(schema: &mut Value, entries: &[Entry]) {
-    let Some(map) = schema.as_object_mut() else {
-        return;
-    };
+fn tidy(schema: &mut Value, entries: &[Entry], reserved: &BTreeMap<String, BTreeSet<String>>) {
     // Helm drops a key that is set to null, which is how a map's default is
     // emptied: lists and maps may be missing, everything else may not.
-    if let Some(Value::Array(required)) = map.get_mut("required") {
-        required.retain(|key| {
-            entries.iter().any(|entry| {
-                entry.path.rsplit('.').next() == key.as_str()
-                    && !(entry.children.is_empty() && matches!(entry.kind.as_str(), "list" | "map"))
-            })
-        });
-    }
+    let may_be_missing = |entry: &&Entry| {
+        entry.children.is_empty() && matches!(entry.kind.as_str(), "array" | "object")
+    };
+    let required = entries.iter().filter(|entry| !may_be_missing(entry));
+    schema["required"] = required.map(Entry::key).collect();
     for entry in entries {
-        let key = entry.path.rsplit('.').next().unwrap_or_default();
-        let Some(own) = map.get_mut("properties").and_then(|all| all.get_mut(key)) else {
-            continue;
-        };
+        let own = &mut schema["properties"][entry.key()];
         own["description"] = entry.comment.clone().into();
         if let Some(own) = own.as_object_mut() {
             own.remove("format");
         }
+        // Given twice, a key would stand twice in the manifest. Each is refused by its own
+        // name, which both Helms put into their message.
+        if let Some(keys) = reserved.get(&entry.path) {
+            let refused = keys.iter().map(|key| (key.clone(), Value::Bool(false)));
+            own["properties"] = refused.collect::<Map<_, _>>().into();
+        }
         if entry.children.is_empty() {
             own["default"] = entry.default.clone();
         } else {
-            tidy(own, &entry.children);
+            tidy(own, &entry.children, reserved);
         }
     }
 }
@@ -270,98 +263,13 @@ pub struct Row {
     pub comment: String,
 }
 
-/// The table of the README: every value once.
+/// Returns the table of the README: every value once.
 pub fn table(entries: &[Entry]) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for entry in entries {
-        if entry.children.is_empty() {
-            let cell = |text: &str| text.replace('|', "\\|");
-            rows.push(Row {
-                path: entry.path.clone(),
-                default: cell(&entry.default.to_string()),
-                comment: cell(&entry.comment),
-            });
-        }
-        rows.extend(table(&entry.children));
-    }
-    rows
-}
-
-/// Every value as JSON.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn json(values: &Values) -> Result<Value, String> {
-    serde_json::to_value(values).map_err(|error| error.to_string())
-}
-
-/// Only what differs from the defaults, as Helm takes it with `-f`.
-pub fn difference(default: &Value, own: &Value) -> Value {
-    match (default, own) {
-        (Value::Object(default), Value::Object(own)) => {
-            let mut out = Map::new();
-            for (key, value) in own {
-                match default.get(key) {
-                    Some(before) if before == value => {}
-                    Some(before) => {
-                        out.insert(key.clone(), difference(before, value));
-                    }
-                    None => {
-                        out.insert(key.clone(), value.clone());
-                    }
-                }
-            }
-            for key in default.keys().filter(|key| !own.contains_key(*key)) {
-                out.insert(key.clone(), json!(null));
-            }
-            Value::Object(out)
-        }
-        _ => own.clone(),
-    }
-}
-
-/// JSON that remembers the order of its keys, which is that of the types.
-enum Ordered {
-    Map(Vec<(String, Ordered)>),
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Ordered {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Ordered;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("JSON")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Ordered::Map(entries))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Ordered, A::Error> {
-                while seq.next_element::<Ordered>()?.is_some() {}
-                Ok(Ordered::Other)
-            }
-            fn visit_str<E>(self, _: &str) -> Result<Ordered, E> {
-                Ok(Ordered::Other)
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Ordered, E> {
-                Ok(Ordered::Other)
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Ordered, E> {
-                Ok(Ordered::Other)
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Ordered, E> {
-                Ok(Ordered::Other)
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Ordered, E> {
-                Ok(Ordered::Other)
-            }
-        }
-        deserializer.deserialize_any(Reader)
-    }
+    let cell = |text: &str| text.replace('|', "\\|");
+    let row = |entry: &Entry| Row {
+        path: entry.path.clone(),
+        default: cell(&entry.default.to_string()),
+        comment: cell(&entry.comment),
+    };
+    leaves(entries).into_iter().map(row).collect()
 }

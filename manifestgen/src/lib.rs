@@ -2,24 +2,25 @@
 //!
 //! The data flow, in the order of the modules:
 //!
-//! [`values`] the chart's values: types, defaults, comments → [`objects`] typed
-//! Kubernetes objects built from them, with the [`overlay`]s that say which
-//! field follows which value → [`yaml`] and [`helm`] write them as manifests
-//! and as templates → [`documents`] writes values.yaml, the schema and the
-//! README's table → [`output`] puts it all into files, or says which differ.
-//! Beside it, [`cluster`] asks a live cluster about the same objects.
+//! [`values`] the chart's values: types, bounds, defaults, comments → [`term`]
+//! expressions over them, each a value and a template → [`builder`] evaluates them
+//! for the typed Kubernetes structs of [`objects`] → [`object`] finds out which field
+//! follows which expression → [`yaml`] and [`helm`] write manifests and templates →
+//! [`documents`] writes values.yaml, the schema and the README's table → [`output`]
+//! puts it all into files, or says which differ. Beside it, [`cluster`] asks a live
+//! cluster about the same objects.
 //!
-//! Nothing here edits text that was generated before: a field that a value may
-//! change is known by its JSON pointer, and generation fails where pointer,
-//! value and typed field do not fit each other.
+//! A field that follows a value is written once: in the struct, as the expression.
 
+pub mod builder;
 pub mod chart;
 pub mod cluster;
 pub mod documents;
 pub mod helm;
+pub mod object;
 pub mod objects;
 pub mod output;
-pub mod overlay;
+pub mod term;
 pub mod values;
 pub mod yaml;
 

@@ -80,16 +80,24 @@ struct Preflight {
     release: Option<String>,
 }
 
-/// The defaults with what the command line changes.
-#[derive(Default)]
-struct Changes {
-    namespace: Option<String>,
-    release: Option<String>,
-    registry: Option<String>,
-    tag: Option<String>,
+impl Render {
+    /// The defaults with these images.
+    fn values(&self) -> Values {
+        let mut values = Values::default();
+        for image in [&mut values.image.exporter, &mut values.image.agent] {
+            if let Some(registry) = &self.registry {
+                image.repository = image.repository.replacen("your-registry", registry, 1);
+            }
+            if let Some(tag) = &self.tag {
+                image.tag.clone_from(tag);
+            }
+        }
+        values
+    }
 }
 
-impl Changes {
+impl Preflight {
+    /// The defaults with this namespace and label.
     fn values(self) -> Values {
         let mut values = Values::default();
         if let Some(namespace) = self.namespace {
@@ -98,14 +106,6 @@ impl Changes {
         if let Some(release) = self.release {
             values.service_monitor.release_label.clone_from(&release);
             values.prometheus_rule.release_label = release;
-        }
-        for image in [&mut values.image.exporter, &mut values.image.agent] {
-            if let Some(registry) = &self.registry {
-                image.repository = image.repository.replacen("your-registry", registry, 1);
-            }
-            if let Some(tag) = &self.tag {
-                image.tag.clone_from(tag);
-            }
         }
         values
     }
@@ -148,25 +148,10 @@ fn main() -> ExitCode {
                 .map(|(path, why)| format!("{path} {why}"))
                 .collect())
         }),
-        Command::Render(render) => {
-            let values = Changes {
-                registry: render.registry,
-                tag: render.tag,
-                ..Changes::default()
-            }
-            .values();
-            with(output::deploy_with(&values), |files| {
-                output::write(&render.output, files).map(|_| Vec::new())
-            })
-        }
-        Command::Preflight(arguments) => {
-            let changes = Changes {
-                namespace: arguments.namespace,
-                release: arguments.release,
-                ..Changes::default()
-            };
-            run_preflight(&changes.values())
-        }
+        Command::Render(render) => with(output::deploy(&render.values()), |files| {
+            output::write(&render.output, files).map(|_| Vec::new())
+        }),
+        Command::Preflight(preflight) => run_preflight(&preflight.values()),
     }
 }
 

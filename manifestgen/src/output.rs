@@ -1,18 +1,18 @@
 //! All files of deploy/ and helm/: made in memory, then written or compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use askama::Template;
-use serde_json::Value;
 
-use crate::documents::{self, Row};
-use crate::objects::{self, Object, Place, dashboard};
-use crate::overlay::{self, Context, Helper};
+use crate::builder::Problem;
+use crate::documents::{self, Entry, Row};
+use crate::objects::{self, dashboard};
+use crate::term::Sources;
 use crate::values::Values;
-use crate::{MARK, chart, helm, yaml};
+use crate::{MARK, helm, yaml};
 
 /// The generated folders.
 pub const FOLDERS: [&str; 2] = ["deploy", "helm"];
@@ -22,119 +22,40 @@ pub type Files = BTreeMap<String, String>;
 
 #[derive(Template)]
 #[template(path = "Chart.yaml", escape = "none", syntax = "go")]
-struct Chart<'a> {
-    mark: &'a str,
-    name: &'a str,
-    version: &'a str,
-    kube_version: &'a str,
-    home: &'a str,
-    tag: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "_helpers.tpl", escape = "none", syntax = "go")]
-struct Helpers<'a> {
-    mark: &'a str,
-    name: &'a str,
-    port: u16,
-}
+struct Chart;
 
 #[derive(Template)]
 #[template(path = "NOTES.txt", escape = "none", syntax = "go")]
-struct Notes<'a> {
-    mark: &'a str,
-    port: u16,
-    agent_port: u16,
-    kubelet_port: u16,
-    metrics: &'a str,
-}
+struct Notes;
 
 #[derive(Template)]
 #[template(path = "README.md", escape = "none", syntax = "go")]
-struct Readme<'a> {
-    mark: &'a str,
-    kube_version: &'a str,
-    tag: &'a str,
+struct Readme {
     rows: Vec<Row>,
 }
 
-/// Makes all files, after every overlay has been checked.
+/// Makes all files.
 ///
 /// # Errors
 /// One line for each thing that does not fit.
 pub fn files() -> Result<Files, Vec<String>> {
     let one = |error: String| vec![error];
-    let defaults = Values::default();
-    let entries = documents::described(&defaults).map_err(one)?;
-    let json = documents::json(&defaults).map_err(one)?;
-    let objects = objects::all(&defaults).map_err(|error| one(error.to_string()))?;
-    let full = Values::full_ci()
-        .iter()
-        .map(documents::json)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(one)?;
-    overlay::check(&objects, &json, &full, &documents::free_maps(&entries))
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-
-    let mut files = deploy(&objects).map_err(one)?;
-    templates(&objects, &mut files);
+    let entries = documents::described(&Values::default()).map_err(one)?;
+    let mut files = deploy(&Values::default())?;
+    let (sources, reserved) = templates(&mut files).map_err(|problem| one(problem.to_string()))?;
+    check_values(&entries, &sources)?;
     let mut put = |path: &str, text: String| files.insert(format!("helm/{path}"), text);
     let render = |result: askama::Result<String>| result.map_err(|error| one(error.to_string()));
-    put(
-        "Chart.yaml",
-        render(
-            Chart {
-                mark: MARK,
-                name: chart::NAME,
-                version: chart::VERSION,
-                kube_version: chart::KUBE_VERSION,
-                home: chart::HOME,
-                tag: &chart::image_tag(),
-            }
-            .render(),
-        )?,
-    );
-    put(
-        "templates/_helpers.tpl",
-        render(
-            Helpers {
-                mark: MARK,
-                name: chart::NAME,
-                port: contract::EXPORTER_PORT,
-            }
-            .render(),
-        )?,
-    );
-    put(
-        "templates/NOTES.txt",
-        render(
-            Notes {
-                mark: MARK,
-                port: contract::EXPORTER_PORT,
-                agent_port: contract::AGENT_PORT,
-                kubelet_port: contract::kubelet::PORT,
-                metrics: contract::path::METRICS,
-            }
-            .render(),
-        )?,
-    );
-    put(
-        "README.md",
-        render(
-            Readme {
-                mark: MARK,
-                kube_version: chart::KUBE_VERSION,
-                tag: &chart::image_tag(),
-                rows: documents::table(&entries),
-            }
-            .render(),
-        )?,
-    );
+    put("templates/_helpers.tpl", helpers(&sources));
+    put("Chart.yaml", render(Chart.render())?);
+    put("templates/NOTES.txt", render(Notes.render())?);
+    let rows = documents::table(&entries);
+    put("README.md", render(Readme { rows }.render())?);
     put(".helmignore", format!("# {MARK}\n/ci/\n*.orig\n*.swp\n"));
     put("values.yaml", documents::values_yaml(&entries));
     put(
         "values.schema.json",
-        documents::schema_json(&entries).map_err(one)?,
+        documents::schema_json(&entries, &reserved).map_err(one)?,
     );
     for (name, purpose, values, stated) in [
         (
@@ -167,66 +88,43 @@ pub fn files() -> Result<Files, Vec<String>> {
         dashboard::CHART_PATH,
         dashboard::json().map_err(|error| one(error.to_string()))?,
     );
-    let missing = missing_helpers(&files);
-    if missing.is_empty() {
-        Ok(files)
-    } else {
-        Err(vec![format!("_helpers.tpl lacks {}", missing.join(", "))])
-    }
+    Ok(files)
 }
 
-/// deploy/ alone, with other images than the defaults: what `just deploy` applies.
+/// Makes deploy/ with these values.
 ///
 /// # Errors
 /// When an object cannot be built.
-pub fn deploy_with(values: &Values) -> Result<Files, Vec<String>> {
-    let objects = objects::all(values).map_err(|error| vec![error.to_string()])?;
-    deploy(&objects).map_err(|error| vec![error])
-}
-
-/// Returns the objects that the chart renders with these values, without hooks: those
-/// of a release of the chart's name.
-///
-/// # Errors
-/// The first overlay that cannot be applied.
-pub fn rendered(values: &Values) -> Result<Vec<Value>, String> {
-    let json = documents::json(values)?;
-    let context = Context {
-        values: &json,
-        release: chart::NAME,
-    };
-    let objects = objects::all(&Values::default()).map_err(|error| error.to_string())?;
-    objects
-        .iter()
-        .filter(|object| object.tree["kind"] != "Pod")
-        .filter_map(|object| overlay::render(object, context).transpose())
-        .collect::<Result<_, _>>()
-        .map_err(|problem| problem.to_string())
-}
-
-fn deploy(objects: &[Object]) -> Result<Files, String> {
+pub fn deploy(values: &Values) -> Result<Files, Vec<String>> {
     let mut files = Files::new();
-    for object in objects.iter().filter(|object| object.place == Place::Both) {
+    for manifest in objects::deploy(values).map_err(|problem| vec![problem.to_string()])? {
         let file = files
-            .entry(format!("deploy/{}", object.file))
+            .entry(format!("deploy/{}", manifest.file))
             .or_insert_with(|| {
                 format!("# {MARK}\n# Change manifestgen/src/objects/ or values.rs beside it.\n")
             });
         file.push_str("---\n");
         file.push_str(&yaml::document(
-            &object.tree,
-            &yaml::Plain(&object.comments),
+            &manifest.tree,
+            &yaml::Plain(&manifest.comments),
         ));
     }
     files.insert(
         format!("deploy/dashboards/{}", dashboard::FILE),
-        dashboard::json().map_err(|error| error.to_string())?,
+        dashboard::json().map_err(|error| vec![error.to_string()])?,
     );
     Ok(files)
 }
 
-fn templates(objects: &[Object], files: &mut Files) {
-    for object in objects {
+/// Keys that objects set themselves, by the map that adds to them.
+type Reserved = BTreeMap<String, BTreeSet<String>>;
+
+/// Adds the templates; returns what they depend on, and reserved keys.
+fn templates(files: &mut Files) -> Result<(Sources, Reserved), Problem> {
+    let mut sources = Sources::default();
+    let mut reserved = Reserved::new();
+    for object in objects::all()? {
+        let shape = object.shape()?;
         let file = files
             .entry(format!("helm/templates/{}", object.file))
             .or_insert_with(|| {
@@ -234,20 +132,40 @@ fn templates(objects: &[Object], files: &mut Files) {
             });
         // A document that a condition leaves out leaves nothing but its line.
         file.push_str("---\n");
-        file.push_str(&helm::template(object));
+        file.push_str(&helm::template(&shape));
+        sources.extend(&shape.notes.sources);
+        for (path, keys) in shape.notes.reserved {
+            reserved.entry(path).or_default().extend(keys);
+        }
     }
+    Ok((sources, reserved))
 }
 
-/// Named templates that overlays call and `_helpers.tpl` does not have.
-fn missing_helpers(files: &Files) -> Vec<&'static str> {
-    let text = files
-        .get("helm/templates/_helpers.tpl")
-        .map_or("", String::as_str);
-    Helper::ALL
-        .iter()
-        .map(|helper| helper.template())
-        .filter(|name| !text.contains(&format!("define \"{name}\"")))
-        .collect()
+/// The named templates.
+fn helpers(sources: &Sources) -> String {
+    let mut text = format!("{{{{- /* {MARK} Change manifestgen/src/objects/names.rs. */ -}}}}\n");
+    for (name, body) in &sources.helpers {
+        text.push_str(&format!(
+            "\n{{{{- define \"{name}\" -}}}}\n{body}\n{{{{- end }}}}\n"
+        ));
+    }
+    text
+}
+
+/// Whether the templates read every value, and no others.
+fn check_values(entries: &[Entry], sources: &Sources) -> Result<(), Vec<String>> {
+    let leaves = documents::leaves(entries);
+    let leaves: BTreeSet<&str> = leaves.iter().map(|entry| entry.path.as_str()).collect();
+    let read: BTreeSet<&str> = sources.values.iter().map(String::as_str).collect();
+    let unused = leaves.difference(&read).filter(|path| **path != "global");
+    let unused = unused.map(|path| format!("value {path}: no object uses it"));
+    let unknown = read.difference(&leaves);
+    let unknown = unknown.map(|path| format!("value {path}: there is no such value"));
+    let problems: Vec<String> = unused.chain(unknown).collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(problems),
+    }
 }
 
 /// Paths that differ from what would be written, each with the reason.

@@ -7,18 +7,12 @@
 
 use serde_json::Value;
 
-use crate::overlay::pointer_key;
-
 /// What is written around, or in place of, the fields of a tree. Each method
 /// takes a JSON pointer; lines come back with their indent.
 pub trait Dressing {
     /// Changes a scalar's text, as it stands in the file.
     fn text(&self, text: String) -> String {
         text
-    }
-    /// Keys of a map that the tree lacks.
-    fn more_keys(&self, _pointer: &str) -> Vec<String> {
-        Vec::new()
     }
     /// The line that opens a condition around the field.
     fn guard(&self, _pointer: &str) -> Option<String> {
@@ -40,20 +34,18 @@ pub trait Dressing {
 
 /// Comments alone.
 #[derive(Debug, Clone, Copy)]
-pub struct Plain<'a>(pub &'a [(String, String)]);
+pub struct Plain<'a>(pub &'a [(String, &'static str)]);
 
 impl Dressing for Plain<'_> {
     fn comment(&self, pointer: &str) -> Option<&str> {
-        find_comment(self.0, pointer)
+        let mut comments = self.0.iter();
+        comments.find_map(|(at, comment)| (at == pointer).then_some(*comment))
     }
 }
 
-/// The comment at a pointer.
-pub fn find_comment<'a>(comments: &'a [(String, String)], pointer: &str) -> Option<&'a str> {
-    comments
-        .iter()
-        .find(|(at, _)| at == pointer)
-        .map(|(_, comment)| comment.as_str())
+/// Escapes a key for a JSON pointer.
+pub(crate) fn pointer_key(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// Words that YAML 1.1 or 1.2 takes for something else than text.
@@ -142,11 +134,9 @@ fn children(
     let pad = " ".repeat(indent);
     match tree {
         Value::Object(map) => {
-            let mut keys: Vec<String> = map.keys().cloned().collect();
-            keys.extend(dressing.more_keys(pointer));
-            keys.sort_by_key(|key| (rank(key), key.clone()));
-            keys.dedup();
-            for key in &keys {
+            let mut keys: Vec<&String> = map.keys().collect();
+            keys.sort_by_key(|key| (rank(key), *key));
+            for key in keys {
                 let at = format!("{pointer}/{}", pointer_key(key));
                 let head = format!("{}:", scalar(key));
                 around(&at, &pad, dressing, lines, |lines| {

@@ -14,7 +14,9 @@ pub mod service;
 mod vocabulary;
 
 pub use series::{Kind, Series};
-pub use vocabulary::{AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, ReportFormat, Via};
+pub use vocabulary::{
+    AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, PullPolicy, ReportFormat, Via,
+};
 
 macro_rules! exporter_port {
     () => {

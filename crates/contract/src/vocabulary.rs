@@ -36,6 +36,18 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// When the kubelet pulls an image.
+    PullPolicy {
+        /// Each time a container starts.
+        Always = "Always",
+        /// When the node lacks it.
+        IfNotPresent = "IfNotPresent",
+        /// Never.
+        Never = "Never",
+    }
+}
+
+vocabulary! {
     /// The least severity that is logged.
     LogLevel {
         /// Errors only.

@@ -7,7 +7,7 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use super::{Failure, Located, Report, Row, Verdict, ask, get, locate};
-use crate::objects::{self, Place};
+use crate::objects;
 use crate::values::Values;
 
 /// Oldest minor version of Kubernetes 1.
@@ -20,12 +20,8 @@ const MONITORING: &str = "/apis/monitoring.coreos.com/v1";
 /// # Errors
 /// When the cluster does not answer.
 pub async fn preflight(client: &Client, values: &Values) -> Result<Report, Failure> {
-    let objects = objects::all(values)?;
-    let trees: Vec<&Value> = objects
-        .iter()
-        .filter(|object| object.place == Place::Both)
-        .map(|object| &object.tree)
-        .collect();
+    let objects = objects::deploy(values)?;
+    let trees: Vec<&Value> = objects.iter().map(|object| &object.tree).collect();
     let mut rows = vec![version(client).await?];
     rows.extend(permissions(client, &trees).await?);
     let has_crds = crds(client, &mut rows).await?;

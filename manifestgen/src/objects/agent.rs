@@ -1,182 +1,146 @@
-//! The agent's pod, in whichever of its two modes: without a token, without permissions.
+//! The agent in each of its modes: a job on a schedule, or a pod that stays. Without a
+//! token, without permissions.
 
-use contract::ExporterMode;
-use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use contract::{AGENT_PORT, AgentMode};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
+use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, JobSpec, JobTemplateSpec};
+use k8s_openapi::api::core::v1::{Container, EnvVar, PodTemplateSpec};
 
-use super::{AGENT_APP, Names, Object, PodPaths, image, labels, typed, word};
-use crate::overlay::{Condition, Expr, Helper, Rule, port_of, text};
+use super::exporter::recreate;
+use super::metadata::{Component, metadata, selects};
+use super::names;
+use super::pod::{Pod, variable};
+use crate::builder::{Builder, Problem};
+use crate::chart::AGENT_APP;
+use crate::term::{Condition, text, value};
 use crate::values::Values;
 
-const PATHS: PodPaths = PodPaths {
-    node_selector: "agent.nodeSelector",
-    tolerations: "agent.tolerations",
-    affinity: "agent.affinity",
-    priority_class: "agent.priorityClassName",
-    labels: &["agent.podLabels"],
-    annotations: "agent.podAnnotations",
-    pod_security: "agent.podSecurityContext",
-    security: "agent.securityContext",
-    resources: "agent.resources",
-    env: "agent.env",
-};
-
-/// When objects of one mode are rendered.
-pub(super) fn in_mode(mode: &'static str) -> Condition {
-    Condition::All(vec![
-        Condition::Value("agent.enabled"),
-        Condition::Is("agent.mode", mode),
+/// Holds when the agent runs in this mode.
+pub(super) fn in_mode(values: &Values, mode: AgentMode) -> Condition {
+    Condition::all([
+        value!(values.agent.enabled).is_set(),
+        value!(values.agent.mode).is(mode),
     ])
 }
 
-/// The URL of the agent's backend.
-fn backend_url(values: &Values) -> String {
-    match (values.agent.prometheus_url.as_str(), values.exporter.mode.0) {
-        ("", ExporterMode::Standalone) => format!(
-            "http://{}.{}.svc:{}",
-            Names::of(values).exporter,
-            values.namespace,
-            contract::EXPORTER_PORT
-        ),
-        ("", _) => format!("http://prometheus-operated.{}.svc:9090", values.namespace),
-        (url, _) => url.to_owned(),
-    }
-}
-
-/// The port of the agent's backend.
-pub(super) fn backend_port(values: &Values) -> u16 {
-    port_of(&backend_url(values))
-}
-
-/// The environment: name, text with these values, how the chart writes it.
-fn environment(values: &Values) -> serde_json::Result<Vec<(&'static str, String, Expr)>> {
-    let agent = &values.agent;
-    let url = backend_url(values);
-    // Variables are strings: a number on its own would be refused.
-    let number = |path| text("{}", vec![Expr::Int(path)]);
-    Ok(vec![
-        ("PROMETHEUS_URL", url, Expr::Helper(Helper::PrometheusUrl)),
+/// The variables of both modes.
+fn variables(b: &Builder<'_>) -> Vec<EnvVar> {
+    let values = b.values;
+    [
+        ("PROMETHEUS_URL", names::backend_url(values)),
         (
             "LOOKBACK_MINUTES",
-            agent.lookback_minutes.to_string(),
-            number("agent.lookbackMinutes"),
+            value!(values.agent.lookback_minutes).text(),
         ),
         (
             "FORECAST_MINUTES",
-            agent.forecast_minutes.to_string(),
-            number("agent.forecastMinutes"),
+            value!(values.agent.forecast_minutes).text(),
         ),
-        ("STEP", agent.step.clone(), Expr::Value("agent.step")),
-        (
-            "CPU_QUERY",
-            agent.cpu_query.clone(),
-            Expr::Value("agent.cpuQuery"),
-        ),
-        (
-            "MEM_QUERY",
-            agent.memory_query.clone(),
-            Expr::Value("agent.memoryQuery"),
-        ),
-        ("MODEL", word(&agent.model)?, Expr::Value("agent.model")),
-        (
-            "INTERVAL",
-            agent.interval_percent.to_string(),
-            number("agent.intervalPercent"),
-        ),
-        (
-            "HIGH_PERCENT",
-            agent.high_percent.to_string(),
-            number("agent.highPercent"),
-        ),
-        (
-            "LOW_PERCENT",
-            agent.low_percent.to_string(),
-            number("agent.lowPercent"),
-        ),
-        ("FLEET", word(&agent.fleet)?, Expr::Value("agent.fleet")),
-        (
-            "KEEP_NODES",
-            agent.keep_nodes.to_string(),
-            number("agent.keepNodes"),
-        ),
-    ])
+        ("STEP", value!(values.agent.step)),
+        ("CPU_QUERY", value!(values.agent.cpu_query)),
+        ("MEM_QUERY", value!(values.agent.memory_query)),
+        ("MODEL", value!(values.agent.model).text()),
+        ("INTERVAL", value!(values.agent.interval_percent).text()),
+        ("HIGH_PERCENT", value!(values.agent.high_percent).text()),
+        ("LOW_PERCENT", value!(values.agent.low_percent).text()),
+        ("FLEET", value!(values.agent.fleet).text()),
+        ("KEEP_NODES", value!(values.agent.keep_nodes).text()),
+    ]
+    .map(|(name, value)| variable(b, name, value))
+    .into()
 }
 
-/// Variables of one mode, written as those of both.
-pub(super) type Variables = Vec<(&'static str, String, Expr)>;
-
-/// The pod template. `own` has the variables of one mode; `container` its other fields.
-pub(super) fn template(
-    values: &Values,
-    own: &Variables,
+fn template(
+    b: &Builder<'_>,
+    pod: &Pod<'_>,
     container: Container,
-) -> serde_json::Result<PodTemplateSpec> {
-    let agent = &values.agent;
-    let variables = environment(values)?;
-    let variable = |(name, value, _): &(&'static str, String, Expr)| EnvVar {
-        name: (*name).to_owned(),
-        value: Some(value.clone()),
-        ..EnvVar::default()
+) -> Result<PodTemplateSpec, Problem> {
+    let mut template = pod.template(b, container)?;
+    if let Some(spec) = &mut template.spec {
+        spec.automount_service_account_token = Some(false);
+    }
+    Ok(template)
+}
+
+/// One report each time, in the job's log.
+pub(super) fn cronjob(b: &Builder<'_>) -> Result<CronJob, Problem> {
+    let values = b.values;
+    b.only_if(in_mode(values, AgentMode::Cronjob));
+    let mut variables = variables(b);
+    variables.extend([
+        variable(b, "FORMAT", value!(values.agent.format).text()),
+        variable(b, "SHARDS", value!(values.agent.shards).text()),
+    ]);
+    let pod = Pod::of_agent(b);
+    let settings = &values.agent.pod;
+    let container = Container {
+        args: b.block(value!("agent" => settings.extra_args))?,
+        ..pod.container(b, variables)?
     };
-    Ok(PodTemplateSpec {
-        metadata: Some(ObjectMeta {
-            labels: Some(labels(&[("app", AGENT_APP)])),
-            ..ObjectMeta::default()
+    let mut template = template(b, &pod, container)?;
+    if let Some(spec) = &mut template.spec {
+        spec.restart_policy = Some("Never".to_owned());
+    }
+    let job = JobSpec {
+        active_deadline_seconds: Some(b.scalar(value!(values.agent.active_deadline_seconds))),
+        backoff_limit: Some(b.scalar(value!(values.agent.backoff_limit))),
+        ttl_seconds_after_finished: Some(b.scalar(value!(values.agent.ttl_seconds_after_finished))),
+        completion_mode: b.comment(
+            "Each pod learns its index, and reports on its share of the nodes.",
+            Some("Indexed".to_owned()),
+        ),
+        completions: Some(b.scalar(value!(values.agent.shards))),
+        parallelism: Some(b.scalar(value!(values.agent.shards))),
+        template,
+        ..JobSpec::default()
+    };
+    let starting_deadline = value!(values.agent.starting_deadline_seconds);
+    let successful = value!(values.agent.successful_jobs_history_limit);
+    let failed = value!(values.agent.failed_jobs_history_limit);
+    Ok(CronJob {
+        metadata: metadata(b, Component::Agent, names::agent(values)),
+        spec: Some(CronJobSpec {
+            schedule: b.text(value!(values.agent.schedule)),
+            time_zone: b.optional(value!(values.agent.time_zone)),
+            suspend: Some(b.scalar(value!(values.agent.suspend))),
+            concurrency_policy: b.comment(
+                "A run that takes too long is not joined by a second one.",
+                Some("Forbid".to_owned()),
+            ),
+            starting_deadline_seconds: Some(b.scalar(starting_deadline)),
+            successful_jobs_history_limit: Some(b.scalar(successful)),
+            failed_jobs_history_limit: Some(b.scalar(failed)),
+            job_template: JobTemplateSpec {
+                spec: Some(job),
+                ..JobTemplateSpec::default()
+            },
         }),
-        spec: Some(PodSpec {
-            service_account_name: Some(Names::of(values).agent_account),
-            automount_service_account_token: Some(false),
-            security_context: typed(&agent.pod_security_context)?,
-            node_selector: typed(&agent.node_selector)?,
-            tolerations: typed(&agent.tolerations)?,
-            affinity: typed(&agent.affinity)?,
-            containers: vec![Container {
-                name: "agent".to_owned(),
-                image: Some(image(&values.image.agent)),
-                image_pull_policy: Some(word(&values.image.agent.pull_policy)?),
-                env: Some(variables.iter().chain(own).map(variable).collect()),
-                resources: typed(&agent.resources)?,
-                security_context: typed(&agent.security_context)?,
-                ..container
-            }],
-            ..PodSpec::default()
-        }),
+        ..CronJob::default()
     })
 }
 
-impl Object {
-    /// Overlays of the agent's pod template at a pointer.
-    ///
-    /// # Errors
-    /// When a value cannot be written as one word.
-    pub(super) fn agent_pod(
-        self,
-        template: &str,
-        values: &Values,
-        own: Variables,
-    ) -> serde_json::Result<Self> {
-        let spec = format!("{template}/spec");
-        let first = format!("{spec}/containers/0");
-        let mut object = self
-            .set(
-                format!("{spec}/serviceAccountName"),
-                Expr::Helper(Helper::AgentAccount),
-            )
-            .with(format!("{spec}/volumes"), Rule::Block("agent.volumes"))
-            .set(format!("{first}/image"), Expr::Helper(Helper::AgentImage))
-            .set(
-                format!("{first}/imagePullPolicy"),
-                Expr::Value("image.agent.pullPolicy"),
-            )
-            .with(
-                format!("{first}/volumeMounts"),
-                Rule::Block("agent.volumeMounts"),
-            )
-            .pod(template, &PATHS);
-        let variables = environment(values)?.into_iter().chain(own);
-        for (index, (_, _, expr)) in variables.enumerate() {
-            object = object.set(format!("{first}/env/{index}/value"), expr);
-        }
-        Ok(object)
-    }
+/// One pod that stays, reports again and again, and serves the newest report.
+pub(super) fn deployment(b: &Builder<'_>) -> Result<Deployment, Problem> {
+    let values = b.values;
+    b.only_if(in_mode(values, AgentMode::Deployment));
+    let arguments = vec![
+        format!("--serve=:{AGENT_PORT}"),
+        b.text(text("--every={}", [value!(values.agent.every)])),
+    ];
+    let pod = Pod::of_agent(b);
+    let container = pod.serving(b, AGENT_PORT, arguments, variables(b))?;
+    Ok(Deployment {
+        metadata: metadata(b, Component::Agent, names::agent(values)),
+        spec: Some(DeploymentSpec {
+            replicas: Some(1),
+            selector: selects(AGENT_APP),
+            strategy: b.comment(
+                "Two agents at a time would report, and send, everything twice.",
+                recreate(),
+            ),
+            template: template(b, &pod, container)?,
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    })
 }

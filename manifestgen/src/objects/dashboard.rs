@@ -5,13 +5,15 @@
 
 use contract::{Bound, Series, label, report, series};
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::exporter::is_scraped;
-use super::{Component, EXPORTER_APP, Object, add_labels, labels, metadata};
-use crate::overlay::{Condition, Expr, Rule};
-use crate::values::Values;
+use super::metadata::{Component, labelled, labels, namespace};
+use crate::builder::{Builder, Problem};
+use crate::chart::EXPORTER_APP;
+use crate::term::{Condition, value};
 
 /// Name of the dashboard's file.
 pub const FILE: &str = "grafana-dashboard-binbots.json";
@@ -361,47 +363,32 @@ pub fn json() -> serde_json::Result<String> {
 }
 
 /// The ConfigMap.
-pub fn config_map(values: &Values) -> serde_json::Result<Object> {
-    let content = json()?;
-    let grafana = &values.grafana_dashboard;
-    let mut metadata = metadata(values, Component::Monitoring, &grafana.config_map_name);
-    add_labels(&mut metadata, &[("grafana_dashboard", "1")]);
+pub(super) fn config_map(b: &Builder<'_>, content: &str) -> Result<ConfigMap, Problem> {
+    let values = b.values;
+    b.only_if(Condition::all([
+        value!(values.grafana_dashboard.enabled).is_set(),
+        is_scraped(values),
+    ]));
     // The sidecar reads the folder from an annotation; a label would be ignored.
-    metadata.annotations = Some(labels(&[("grafana_dashboard_folder", &grafana.folder)]));
-    let config_map = ConfigMap {
-        metadata,
-        data: Some(labels(&[(FILE, content.trim_end())])),
-        ..ConfigMap::default()
-    };
-    Ok(
-        Object::new("configmap-grafana-dashboard.yaml", &config_map)?
-            .labelled(&["commonLabels", "grafanaDashboard.labels"])
-            .follows(Expr::Value("grafanaDashboard.configMapName"))
-            .with(
-                "",
-                Rule::When(Condition::All(vec![
-                    Condition::Value("grafanaDashboard.enabled"),
-                    is_scraped(),
-                ])),
-            )
-            .with(
-                "/metadata/annotations",
-                Rule::When(Condition::Value("grafanaDashboard.folder")),
-            )
-            .set(
-                "/metadata/annotations/grafana_dashboard_folder",
-                Expr::Value("grafanaDashboard.folder"),
-            )
-            .set(
-                format!("/data/{FILE}"),
-                Expr::File {
-                    path: CHART_PATH,
-                    content,
-                },
-            )
-            .comment(
-                "/metadata/annotations",
+    let folder = value!(values.grafana_dashboard.folder);
+    let has_folder = folder.is_set();
+    let folder = labels([("grafana_dashboard_folder", &b.text(folder))]);
+    Ok(ConfigMap {
+        metadata: ObjectMeta {
+            namespace: Some(namespace(b)),
+            annotations: b.comment(
                 "Grafana's sidecar reads the folder from an annotation.",
+                b.when(&has_folder, folder),
             ),
-    )
+            ..labelled(
+                b,
+                Component::Monitoring,
+                value!(values.grafana_dashboard.config_map_name),
+                labels([("grafana_dashboard", "1")]),
+                vec![value!(values.grafana_dashboard.labels)],
+            )
+        },
+        data: Some(labels([(FILE, &b.file(CHART_PATH, content))])),
+        ..ConfigMap::default()
+    })
 }

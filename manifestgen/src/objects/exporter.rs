@@ -1,271 +1,273 @@
-//! The exporter's pod, in whichever of its modes.
+//! The exporter in each of its modes: one pod on each node, some pods that share all
+//! nodes, or one with a history.
 
-use contract::Via;
-use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, EnvVar, EnvVarSource, ObjectFieldSelector, PodSpec, PodTemplateSpec,
-    ResourceRequirements,
+use contract::{EXPORTER_PORT, ExporterMode, Via};
+use k8s_openapi::api::apps::v1::{
+    DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, DeploymentStrategy, StatefulSet,
+    StatefulSetSpec,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::api::core::v1::Container;
+use k8s_openapi::api::core::v1::{EnvVar, Pod as PodObject, PodSpec, PodTemplateSpec};
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{EXPORTER_APP, Names, Object, PORT_NAME, PodPaths, image, labels, typed, word};
-use crate::overlay::{Condition, Expr, Helper, Rule, text};
+use super::metadata::{Component, labels, metadata, selects};
+use super::names;
+use super::pod::{Pod, field_variable, variable};
+use crate::builder::{Builder, Problem};
+use crate::chart::EXPORTER_APP;
+use crate::term::{Condition, Term, text, value};
 use crate::values::Values;
 
-/// When objects of one mode are rendered.
-pub(super) fn in_mode(mode: &'static str) -> Condition {
-    Condition::Is("exporter.mode", mode)
+/// Holds when the exporter runs in this mode.
+pub(super) fn in_mode(values: &Values, mode: ExporterMode) -> Condition {
+    value!(values.exporter.mode).is(mode)
 }
 
-/// When Prometheus scrapes the exporters: in every mode but standalone.
-pub(super) fn is_scraped() -> Condition {
-    Condition::Any(vec![in_mode("daemonset"), in_mode("statefulset")])
+/// Holds when Prometheus scrapes the exporters: in every mode but standalone.
+pub(super) fn is_scraped(values: &Values) -> Condition {
+    Condition::any([
+        in_mode(values, ExporterMode::Daemonset),
+        in_mode(values, ExporterMode::Statefulset),
+    ])
 }
 
-/// When a pod reads all nodes, or its share of all.
-pub(super) fn reads_all() -> Condition {
-    Condition::Any(vec![in_mode("statefulset"), in_mode("standalone")])
+/// Holds when a pod reads all nodes, or its share of all.
+pub(super) fn reads_all(values: &Values) -> Condition {
+    Condition::any([
+        in_mode(values, ExporterMode::Statefulset),
+        in_mode(values, ExporterMode::Standalone),
+    ])
 }
 
-/// When kubelets are read in one way.
-pub(super) fn is_via(way: &'static str) -> Condition {
-    Condition::Is("exporter.via", way)
+/// Holds when the kubelets are reached this way.
+pub(super) fn is_via(values: &Values, via: Via) -> Condition {
+    value!(values.exporter.via).is(via)
 }
 
-/// An argument: its text with these values, and how the chart writes it where it follows one.
-pub(super) type Argument = (String, Option<Expr>);
-
-/// An argument that follows one value.
-pub(super) fn argument(pattern: &str, value: String, part: Expr) -> Argument {
-    let typed = pattern.replace("{}", &value);
-    (typed, Some(text(pattern, vec![part])))
+fn flag(b: &Builder<'_>, name: &str, value: Term<String>) -> String {
+    b.text(text(&format!("--{name}={{}}"), [value]))
 }
 
-/// `--history` in the modes in which Prometheus has the series too.
-pub(super) fn history(values: &Values) -> Argument {
-    let history = values.exporter.history.clone();
-    argument("--history={}", history, Expr::Value("exporter.history"))
-}
-
-/// What the pods of a mode have for themselves.
-pub(super) struct Own {
-    /// Arguments beside those of every mode.
-    pub(super) arguments: Vec<Argument>,
-    /// The environment.
-    pub(super) environment: Vec<EnvVar>,
-    /// Requests and limits.
-    pub(super) resources: Option<ResourceRequirements>,
-    /// Where the pods run.
-    pub(super) spec: PodSpec,
-}
-
-fn arguments(values: &Values, own: &[Argument]) -> serde_json::Result<Vec<Argument>> {
-    let exporter = &values.exporter;
-    let phases: Vec<String> = exporter
-        .exclude_phases
-        .iter()
-        .map(word)
-        .collect::<Result<_, _>>()?;
-    let mut arguments = vec![
-        (
-            format!("--listen-address=:{}", contract::EXPORTER_PORT),
-            None,
+/// The arguments of a mode, between those of every mode.
+fn arguments(b: &Builder<'_>, own: Vec<String>) -> Vec<String> {
+    let values = b.values;
+    let mut all = vec![
+        format!("--listen-address=:{EXPORTER_PORT}"),
+        flag(
+            b,
+            "scrape-interval",
+            value!(values.exporter.scrape_interval),
         ),
-        argument(
-            "--scrape-interval={}",
-            exporter.scrape_interval.clone(),
-            Expr::Value("exporter.scrapeInterval"),
+        flag(
+            b,
+            "enable-kubelet",
+            value!(values.exporter.enable_kubelet).text(),
         ),
-        argument(
-            "--enable-kubelet={}",
-            exporter.enable_kubelet.to_string(),
-            Expr::Bool("exporter.enableKubelet"),
+        flag(
+            b,
+            "enable-cadvisor",
+            value!(values.exporter.enable_cadvisor).text(),
         ),
-        argument(
-            "--enable-cadvisor={}",
-            exporter.enable_cadvisor.to_string(),
-            Expr::Bool("exporter.enableCadvisor"),
+        flag(
+            b,
+            "cadvisor-interval",
+            value!(values.exporter.cadvisor_interval),
         ),
-        argument(
-            "--cadvisor-interval={}",
-            exporter.cadvisor_interval.clone(),
-            Expr::Value("exporter.cadvisorInterval"),
+        flag(
+            b,
+            "enable-namespace-metrics",
+            value!(values.exporter.enable_namespace_metrics).text(),
         ),
-        argument(
-            "--enable-namespace-metrics={}",
-            exporter.enable_namespace_metrics.to_string(),
-            Expr::Bool("exporter.enableNamespaceMetrics"),
-        ),
-        argument(
-            "--exclude-phases={}",
-            phases.join(","),
-            Expr::Joined("exporter.excludePhases"),
-        ),
+        flag(b, "exclude-phases", value!(values.exporter.exclude_phases)),
     ];
-    arguments.extend_from_slice(own);
-    arguments.push(argument(
-        "--log-level={}",
-        word(&exporter.log_level)?,
-        Expr::Value("exporter.logLevel"),
+    all.extend(own);
+    all.push(flag(
+        b,
+        "log-level",
+        value!(values.exporter.log_level).text(),
     ));
-    Ok(arguments)
+    all.extend(via_kubelet(b));
+    all
 }
 
-/// The arguments with which kubelets are asked at their own port.
-pub(super) fn via_kubelet(values: &Values) -> Vec<(String, Expr)> {
-    let file = "--kubelet-ca-file={}";
-    vec![
-        (
-            "--via=kubelet".to_owned(),
-            text("--via=kubelet", Vec::new()),
-        ),
-        (
-            file.replace("{}", &values.exporter.kubelet_ca_file),
-            text(file, vec![Expr::Value("exporter.kubeletCaFile")]),
-        ),
-    ]
-}
-
-/// A variable that a pod has from a field of its own.
-pub(super) fn variable(name: &str, field_path: &str) -> EnvVar {
-    EnvVar {
-        name: name.to_owned(),
-        value_from: Some(EnvVarSource {
-            field_ref: Some(ObjectFieldSelector {
-                field_path: field_path.to_owned(),
-                ..ObjectFieldSelector::default()
-            }),
-            ..EnvVarSource::default()
-        }),
-        ..EnvVar::default()
-    }
+/// The arguments with which kubelets are read at their own port, where that is wanted.
+fn via_kubelet(b: &Builder<'_>) -> impl Iterator<Item = String> {
+    let values = b.values;
+    let wanted = is_via(values, Via::Kubelet);
+    let ca_file = flag(
+        b,
+        "kubelet-ca-file",
+        value!(values.exporter.kubelet_ca_file),
+    );
+    let arguments = [
+        b.when(&wanted, "--via=kubelet".to_owned()),
+        b.when(&wanted, ca_file),
+    ];
+    arguments.into_iter().flatten()
 }
 
 /// The variable that tells a pod its node.
-pub(super) fn node_name() -> EnvVar {
-    variable("NODE_NAME", "spec.nodeName")
+fn node_name() -> EnvVar {
+    field_variable("NODE_NAME", "spec.nodeName")
 }
 
-/// What selects the pods. Selectors cannot be changed later: neither can this.
-pub(super) fn selector() -> LabelSelector {
-    LabelSelector {
-        match_labels: Some(labels(&[("app", EXPORTER_APP)])),
-        ..LabelSelector::default()
-    }
+fn selector(b: &Builder<'_>) -> LabelSelector {
+    let mut selector = selects(EXPORTER_APP);
+    selector.match_labels = b.comment(
+        "Selectors cannot be changed later: this label stays as it is.",
+        selector.match_labels,
+    );
+    selector
 }
 
-/// The pod template.
-pub(super) fn template(values: &Values, own: Own) -> serde_json::Result<PodTemplateSpec> {
-    let exporter = &values.exporter;
-    let mut args: Vec<String> = arguments(values, &own.arguments)?
-        .into_iter()
-        .map(|(text, _)| text)
-        .collect();
-    if exporter.via.0 == Via::Kubelet {
-        args.extend(via_kubelet(values).into_iter().map(|(text, _)| text));
+fn template(
+    b: &Builder<'_>,
+    pod: &Pod<'_>,
+    own: Vec<String>,
+    variable: EnvVar,
+) -> Result<PodTemplateSpec, Problem> {
+    let values = b.values;
+    let grace = value!(values.exporter.termination_grace_period_seconds);
+    let container = pod.serving(b, EXPORTER_PORT, arguments(b, own), vec![variable])?;
+    let mut template = pod.template(b, container)?;
+    if let Some(spec) = &mut template.spec {
+        spec.termination_grace_period_seconds = Some(b.scalar(grace));
     }
-    let container = Container {
-        name: "exporter".to_owned(),
-        image: Some(image(&values.image.exporter)),
-        image_pull_policy: Some(word(&values.image.exporter.pull_policy)?),
-        args: Some(args),
-        env: Some(own.environment),
-        ports: Some(vec![ContainerPort {
-            name: Some(PORT_NAME.to_owned()),
-            container_port: contract::EXPORTER_PORT.into(),
-            protocol: Some("TCP".to_owned()),
-            ..ContainerPort::default()
-        }]),
-        liveness_probe: typed(&exporter.liveness_probe)?,
-        readiness_probe: typed(&exporter.readiness_probe)?,
-        resources: own.resources,
-        security_context: typed(&exporter.security_context)?,
-        ..Container::default()
-    };
-    Ok(PodTemplateSpec {
-        metadata: Some(ObjectMeta {
-            labels: Some(labels(&[("app", EXPORTER_APP)])),
-            ..ObjectMeta::default()
+    Ok(template)
+}
+
+/// One pod on each node, which reads that node.
+pub(super) fn daemonset(b: &Builder<'_>) -> Result<DaemonSet, Problem> {
+    let values = b.values;
+    b.only_if(in_mode(values, ExporterMode::Daemonset));
+    let own = vec![flag(b, "history", value!(values.exporter.history))];
+    Ok(DaemonSet {
+        metadata: metadata(b, Component::Exporter, names::exporter(values)),
+        spec: Some(DaemonSetSpec {
+            selector: selector(b),
+            revision_history_limit: Some(b.scalar(value!(values.exporter.revision_history_limit))),
+            update_strategy: b.block(value!(values.exporter.update_strategy))?,
+            template: template(b, &Pod::of_exporter(b), own, node_name())?,
+            ..DaemonSetSpec::default()
         }),
-        spec: Some(PodSpec {
-            service_account_name: Some(Names::of(values).exporter_account),
-            termination_grace_period_seconds: Some(exporter.termination_grace_period_seconds),
-            security_context: typed(&exporter.pod_security_context)?,
-            node_selector: typed(&exporter.node_selector)?,
-            containers: vec![container],
-            ..own.spec
-        }),
+        ..DaemonSet::default()
     })
 }
 
-impl Object {
-    /// Overlays of the exporter's pod template, of an object that follows its name. `own`
-    /// are the arguments of its mode, `paths` what fills the pod's spec in it.
-    ///
-    /// # Errors
-    /// When a value cannot be written as one word.
-    pub(super) fn exporter_pod(
-        self,
-        values: &Values,
-        own: &[Argument],
-        paths: &PodPaths,
-    ) -> serde_json::Result<Self> {
-        let pod = "/spec/template/spec";
-        let first = format!("{pod}/containers/0");
-        let mut object = self
-            .set(
-                "/spec/revisionHistoryLimit",
-                Expr::Int("exporter.revisionHistoryLimit"),
-            )
-            .set(
-                format!("{pod}/serviceAccountName"),
-                Expr::Helper(Helper::ExporterAccount),
-            )
-            .set(
-                format!("{pod}/terminationGracePeriodSeconds"),
-                Expr::Int("exporter.terminationGracePeriodSeconds"),
-            )
-            .set(
-                format!("{first}/image"),
-                Expr::Helper(Helper::ExporterImage),
-            )
-            .set(
-                format!("{first}/imagePullPolicy"),
-                Expr::Value("image.exporter.pullPolicy"),
-            )
-            .with(format!("{pod}/volumes"), Rule::Block("exporter.volumes"))
-            .with(
-                format!("{first}/volumeMounts"),
-                Rule::Block("exporter.volumeMounts"),
-            )
-            .with(
-                format!("{first}/livenessProbe"),
-                Rule::Block("exporter.livenessProbe"),
-            )
-            .with(
-                format!("{first}/readinessProbe"),
-                Rule::Block("exporter.readinessProbe"),
-            )
-            .via_kubelet(format!("{first}/args"), values)
-            .with(
-                format!("{first}/args"),
-                Rule::Append(&["exporter.extraArgs"]),
-            )
-            .pod("/spec/template", paths)
-            .comment(
-                "/spec/selector",
-                "Selectors cannot be changed later: this label stays as it is.",
-            );
-        for (index, (_, expr)) in arguments(values, own)?.into_iter().enumerate() {
-            if let Some(expr) = expr {
-                object = object.set(format!("{first}/args/{index}"), expr);
-            }
-        }
-        Ok(object)
-    }
+/// Pods that learn their share of the nodes from the number that a StatefulSet gives them.
+pub(super) fn statefulset(b: &Builder<'_>) -> Result<StatefulSet, Problem> {
+    let values = b.values;
+    b.only_if(in_mode(values, ExporterMode::Statefulset));
+    let shards = || value!(values.exporter.all_nodes.shards);
+    let own = vec![
+        flag(b, "history", value!(values.exporter.history)),
+        "--nodes=all".to_owned(),
+        b.text(text("--shard=$(POD_INDEX)/{}", [shards().text()])),
+    ];
+    let index = field_variable(
+        "POD_INDEX",
+        "metadata.labels['apps.kubernetes.io/pod-index']",
+    );
+    Ok(StatefulSet {
+        metadata: metadata(b, Component::Exporter, names::exporter(values)),
+        spec: Some(StatefulSetSpec {
+            replicas: Some(b.scalar(shards())),
+            selector: selector(b),
+            service_name: Some(b.text(names::exporter(values))),
+            pod_management_policy: b.comment(
+                "Each pod has its own share of the nodes: none needs another one.",
+                Some("Parallel".to_owned()),
+            ),
+            revision_history_limit: Some(b.scalar(value!(values.exporter.revision_history_limit))),
+            template: template(b, &Pod::of_exporter_for_all_nodes(b), own, index)?,
+            ..StatefulSetSpec::default()
+        }),
+        ..StatefulSet::default()
+    })
+}
 
-    /// Adds the arguments that ask kubelets at their own port, where that is wanted.
-    pub(super) fn via_kubelet(self, args: String, values: &Values) -> Self {
-        let more = via_kubelet(values).into_iter().map(|(_, expr)| expr);
-        self.with(args, Rule::AppendWhen(is_via("kubelet"), more.collect()))
-    }
+/// Drains take one pod after the other, since each has nodes that no other reads.
+pub(super) fn disruption_budget(b: &Builder<'_>) -> Result<PodDisruptionBudget, Problem> {
+    let values = b.values;
+    b.only_if(Condition::all([
+        in_mode(values, ExporterMode::Statefulset),
+        value!(values.exporter.all_nodes.disruption_budget).is_set(),
+    ]));
+    Ok(PodDisruptionBudget {
+        metadata: metadata(b, Component::Exporter, names::exporter(values)),
+        spec: Some(PodDisruptionBudgetSpec {
+            max_unavailable: Some(IntOrString::Int(1)),
+            selector: Some(selects(EXPORTER_APP)),
+            ..PodDisruptionBudgetSpec::default()
+        }),
+        ..PodDisruptionBudget::default()
+    })
+}
+
+/// One pod for all nodes, which the agent asks for its history.
+pub(super) fn standalone(b: &Builder<'_>) -> Result<Deployment, Problem> {
+    let values = b.values;
+    b.only_if(in_mode(values, ExporterMode::Standalone));
+    let own = vec![
+        flag(b, "history", value!(values.exporter.all_nodes.history)),
+        "--nodes=all".to_owned(),
+    ];
+    let memory = value!(values.exporter.all_nodes.history_memory);
+    let memory = variable(b, "HISTORY_MEMORY", memory);
+    Ok(Deployment {
+        metadata: metadata(b, Component::Exporter, names::exporter(values)),
+        spec: Some(DeploymentSpec {
+            replicas: Some(1),
+            selector: selector(b),
+            strategy: b.comment(
+                "Of two at a time the agent would meet one or the other, each with a history of its own.",
+                recreate(),
+            ),
+            revision_history_limit: Some(b.scalar(value!(values.exporter.revision_history_limit))),
+            template: template(b, &Pod::of_exporter_for_all_nodes(b), own, memory)?,
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    })
+}
+
+/// The strategy by which the old pod is gone before the new one starts.
+pub(super) fn recreate() -> Option<DeploymentStrategy> {
+    Some(DeploymentStrategy {
+        type_: Some("Recreate".to_owned()),
+        ..DeploymentStrategy::default()
+    })
+}
+
+/// The exporter, once: what `helm test` runs.
+///
+/// With the exporter's account on a node of its choice it goes the whole way
+/// that a real scrape goes: token, RBAC, admission policy, API server, kubelet.
+pub(super) fn test_pod(b: &Builder<'_>) -> Result<PodObject, Problem> {
+    let mut args = vec!["--once=true".to_owned(), "--once-timeout=50s".to_owned()];
+    args.extend(via_kubelet(b));
+    let pod = Pod::of_exporter(b);
+    let container = Container {
+        args: Some(args),
+        ..pod.container(b, vec![node_name()])?
+    };
+    let name = text("{}-test", [names::exporter(b.values)]);
+    let mut metadata = metadata(b, Component::Exporter, name);
+    metadata.annotations = Some(labels([
+        ("helm.sh/hook", "test"),
+        (
+            "helm.sh/hook-delete-policy",
+            "before-hook-creation,hook-succeeded",
+        ),
+    ]));
+    Ok(PodObject {
+        metadata,
+        spec: Some(PodSpec {
+            restart_policy: Some("Never".to_owned()),
+            ..pod.spec(b, container)?
+        }),
+        ..PodObject::default()
+    })
 }

@@ -1,77 +1,70 @@
 //! Who the programs are, and what the exporter may do.
 
-use contract::Via;
+use contract::{ExporterMode, Via};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject};
 
 use super::exporter::{in_mode, is_via, reads_all};
-use super::{Component, Names, Object, cluster_metadata, metadata};
-use crate::overlay::{Condition, Expr, Helper, Rule};
-use crate::values::Values;
+use super::metadata::{Component, cluster_metadata, metadata, namespace};
+use super::names;
+use crate::builder::{Builder, Problem};
+use crate::term::{Condition, value};
 
-const FILE: &str = "serviceaccount.yaml";
+/// The exporter's service account.
+pub(super) fn exporter_account(b: &Builder<'_>) -> Result<ServiceAccount, Problem> {
+    let values = b.values;
+    b.only_if(value!(values.service_account.exporter.create).is_set());
+    let mut metadata = metadata(b, Component::Exporter, names::exporter_account(values));
+    metadata.annotations = b.block(value!(values.service_account.exporter.annotations))?;
+    Ok(ServiceAccount {
+        metadata,
+        automount_service_account_token: Some(true),
+        ..ServiceAccount::default()
+    })
+}
 
-/// One service account for each program.
-pub fn service_accounts(values: &Values) -> serde_json::Result<Vec<Object>> {
-    let names = Names::of(values);
-    let account = |component, name: &str, token| {
-        Object::new(
-            FILE,
-            &ServiceAccount {
-                metadata: metadata(values, component, name),
-                automount_service_account_token: Some(token),
-                ..ServiceAccount::default()
-            },
-        )
-    };
-    let exporter = account(Component::Exporter, &names.exporter_account, true)?
-        .follows(Expr::Helper(Helper::ExporterAccount))
-        .with(
-            "/metadata/annotations",
-            Rule::Block("serviceAccount.exporter.annotations"),
-        )
-        .with(
-            "",
-            Rule::When(Condition::Value("serviceAccount.exporter.create")),
-        );
-    let agent = account(Component::Agent, &names.agent_account, false)?
-        .follows(Expr::Helper(Helper::AgentAccount))
-        .with(
-            "/metadata/annotations",
-            Rule::Block("serviceAccount.agent.annotations"),
-        )
-        .with(
-            "",
-            Rule::When(Condition::All(vec![
-                Condition::Value("agent.enabled"),
-                Condition::Value("serviceAccount.agent.create"),
-            ])),
-        )
-        .comment(
-            "/automountServiceAccountToken",
+/// The agent's service account.
+pub(super) fn agent_account(b: &Builder<'_>) -> Result<ServiceAccount, Problem> {
+    let values = b.values;
+    b.only_if(Condition::all([
+        value!(values.agent.enabled).is_set(),
+        value!(values.service_account.agent.create).is_set(),
+    ]));
+    let mut metadata = metadata(b, Component::Agent, names::agent_account(values));
+    metadata.annotations = b.block(value!(values.service_account.agent.annotations))?;
+    Ok(ServiceAccount {
+        metadata,
+        automount_service_account_token: b.comment(
             "The agent talks to Prometheus only: it gets no token and no permission.",
-        );
-    Ok(vec![exporter, agent])
+            Some(false),
+        ),
+        ..ServiceAccount::default()
+    })
 }
 
-/// The exporter's permissions, each with its reason: what its mode and its way to the
-/// kubelets need, and nothing else. deploy/ has the first.
-pub fn cluster_roles(values: &Values) -> serde_json::Result<Vec<Object>> {
-    Ok(vec![
-        cluster_role(values, Reads::OwnNode, Via::Proxy)?,
-        cluster_role(values, Reads::OwnNode, Via::Kubelet)?.chart_only(),
-        cluster_role(values, Reads::All, Via::Proxy)?.chart_only(),
-        cluster_role(values, Reads::All, Via::Kubelet)?.chart_only(),
-    ])
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Reads {
+/// What an exporter reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// The node of the pod.
     OwnNode,
+    /// All nodes, or a share of them.
     All,
 }
 
-fn cluster_role(values: &Values, reads: Reads, via: Via) -> serde_json::Result<Object> {
+/// The exporter's permissions, each with its reason: what its mode and its way to the
+/// kubelets need, and nothing else.
+pub(super) fn cluster_role(
+    b: &Builder<'_>,
+    reads: Reads,
+    via: Via,
+) -> Result<ClusterRole, Problem> {
+    let values = b.values;
+    let mode = match reads {
+        Reads::OwnNode => in_mode(values, ExporterMode::Daemonset),
+        Reads::All => reads_all(values),
+    };
+    let create = value!(values.rbac.create).is_set();
+    b.only_if(Condition::all([create, mode, is_via(values, via)]));
     let rule = |resource: &str, verbs: &[&str]| PolicyRule {
         api_groups: Some(vec![String::new()]),
         resources: Some(vec![resource.to_owned()]),
@@ -128,59 +121,34 @@ fn cluster_role(values: &Values, reads: Reads, via: Via) -> serde_json::Result<O
             "Counts the pods that are active on each node; the answer holds no pod specs."
         }
     };
-    let role = ClusterRole {
-        metadata: cluster_metadata(values, Component::Exporter, &Names::of(values).exporter),
-        rules: Some(vec![
-            rule(kubelet, &["get"]),
-            rule("nodes", nodes),
-            rule("pods", &["list"]),
-        ]),
+    let rules = [
+        b.comment(why_kubelet, Some(rule(kubelet, &["get"]))),
+        b.comment(why_nodes, Some(rule("nodes", nodes))),
+        b.comment(why_pods, Some(rule("pods", &["list"]))),
+    ];
+    Ok(ClusterRole {
+        metadata: cluster_metadata(b, Component::Exporter, names::exporter(values)),
+        rules: Some(rules.into_iter().flatten().collect()),
         ..ClusterRole::default()
-    };
-    let mode = match reads {
-        Reads::OwnNode => in_mode("daemonset"),
-        Reads::All => reads_all(),
-    };
-    let way = match via {
-        Via::Proxy => is_via("proxy"),
-        Via::Kubelet => is_via("kubelet"),
-    };
-    Ok(Object::new("clusterrole.yaml", &role)?
-        .follows(Expr::Helper(Helper::ExporterName))
-        .with(
-            "",
-            Rule::When(Condition::All(vec![
-                Condition::Value("rbac.create"),
-                mode,
-                way,
-            ])),
-        )
-        .comment("/rules/0", why_kubelet)
-        .comment("/rules/1", why_nodes)
-        .comment("/rules/2", why_pods))
+    })
 }
 
 /// Gives the permissions to the exporter's service account.
-pub fn cluster_role_binding(values: &Values) -> serde_json::Result<Object> {
-    let names = Names::of(values);
-    let binding = ClusterRoleBinding {
-        metadata: cluster_metadata(values, Component::Exporter, &names.exporter),
+pub(super) fn cluster_role_binding(b: &Builder<'_>) -> Result<ClusterRoleBinding, Problem> {
+    let values = b.values;
+    b.only_if(value!(values.rbac.create).is_set());
+    Ok(ClusterRoleBinding {
+        metadata: cluster_metadata(b, Component::Exporter, names::exporter(values)),
         role_ref: RoleRef {
             api_group: "rbac.authorization.k8s.io".to_owned(),
             kind: "ClusterRole".to_owned(),
-            name: names.exporter,
+            name: b.text(names::exporter(values)),
         },
         subjects: Some(vec![Subject {
             kind: "ServiceAccount".to_owned(),
-            name: names.exporter_account,
-            namespace: Some(values.namespace.clone()),
+            name: b.text(names::exporter_account(values)),
+            namespace: Some(namespace(b)),
             ..Subject::default()
         }]),
-    };
-    Ok(Object::new("clusterrolebinding.yaml", &binding)?
-        .follows(Expr::Helper(Helper::ExporterName))
-        .set("/roleRef/name", Expr::Helper(Helper::ExporterName))
-        .set("/subjects/0/name", Expr::Helper(Helper::ExporterAccount))
-        .set("/subjects/0/namespace", Expr::Value("namespace"))
-        .with("", Rule::When(Condition::Value("rbac.create"))))
+    })
 }

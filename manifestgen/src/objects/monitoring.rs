@@ -1,4 +1,4 @@
-//! ServiceMonitor and PrometheusRule as types, and the ServiceMonitor itself.
+//! ServiceMonitor and PrometheusRule as types.
 //!
 //! In scope: the fields that we set or let people set. The Prometheus
 //! Operator's CRDs have many more.
@@ -6,15 +6,7 @@
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-use super::exporter::in_mode;
-use super::{Component, EXPORTER_APP, Names, Object, PORT_NAME, add_labels, labels, metadata};
-use crate::overlay::{Condition, Expr, Helper, Rule};
-use crate::values::{Strings, Values};
-
-/// Label of Services whose value becomes the label `job` of their targets. That
-/// of ours is always the same, whatever the Service is called, so that alerts
-/// need not follow its name.
-const JOB_LABEL: &str = "app";
+use crate::values::Strings;
 
 /// What Prometheus scrapes.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,7 +115,7 @@ pub struct SecretOrConfigMap {
 }
 
 /// User and password.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BasicAuth {
     /// In a Secret.
     pub username: Key,
@@ -132,7 +124,7 @@ pub struct BasicAuth {
 }
 
 /// A login by one word.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Authorization {
     /// Bearer, if nothing is said.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -142,7 +134,7 @@ pub struct Authorization {
 }
 
 /// A key of an object.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Key {
     /// Name of the object.
     pub name: String,
@@ -222,120 +214,4 @@ pub struct PrometheusRuleEntry {
     /// Texts for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annotations: Option<Strings>,
-}
-
-/// The exporter's ServiceMonitor, in its two modes that Prometheus scrapes.
-pub fn service_monitors(values: &Values) -> serde_json::Result<Vec<Object>> {
-    let of_one_node = service_monitor(values, "daemonset", values.service_monitor.sample_limit)?
-        .set("/spec/sampleLimit", Expr::Int("serviceMonitor.sampleLimit"));
-    let of_all_nodes = service_monitor(values, "statefulset", 0)?
-        .comment(
-            "/spec/sampleLimit",
-            "Each node has some 25 samples or more: no limit fits every cluster.",
-        )
-        .chart_only();
-    Ok(vec![of_one_node, of_all_nodes])
-}
-
-fn service_monitor(
-    values: &Values,
-    mode: &'static str,
-    sample_limit: i64,
-) -> serde_json::Result<Object> {
-    let interval = match values.service_monitor.interval.as_str() {
-        "" => &values.exporter.scrape_interval,
-        own => own,
-    };
-    let mut monitor = ServiceMonitor::new(
-        &Names::of(values).exporter,
-        ServiceMonitorSpec {
-            job_label: JOB_LABEL.to_owned(),
-            selector: Selector {
-                match_labels: labels(&[(JOB_LABEL, EXPORTER_APP)]),
-            },
-            namespace_selector: NamespaceSelector {
-                match_names: vec![values.namespace.clone()],
-            },
-            endpoints: vec![Endpoint {
-                port: PORT_NAME.to_owned(),
-                path: contract::path::METRICS.to_owned(),
-                honor_labels: true,
-                interval: interval.to_owned(),
-                ..Endpoint::default()
-            }],
-            sample_limit,
-            label_limit: values.service_monitor.label_limit,
-        },
-    );
-    monitor.metadata = metadata(values, Component::Exporter, &Names::of(values).exporter);
-    add_labels(
-        &mut monitor.metadata,
-        &[("release", &values.service_monitor.release_label)],
-    );
-    let endpoint = "/spec/endpoints/0";
-    Ok(Object::new("servicemonitor-exporter.yaml", &monitor)?
-        .labelled(&["commonLabels", "serviceMonitor.labels"])
-        .follows(Expr::Helper(Helper::ExporterName))
-        .with(
-            "",
-            Rule::When(Condition::All(vec![
-                Condition::Value("serviceMonitor.enabled"),
-                in_mode(mode),
-            ])),
-        )
-        .set(
-            "/metadata/labels/release",
-            Expr::Value("serviceMonitor.releaseLabel"),
-        )
-        .with(
-            "/metadata/annotations",
-            Rule::Block("serviceMonitor.annotations"),
-        )
-        .set(
-            "/spec/namespaceSelector/matchNames/0",
-            Expr::Value("namespace"),
-        )
-        .set(
-            format!("{endpoint}/interval"),
-            Expr::Helper(Helper::ScrapeInterval),
-        )
-        .with(
-            format!("{endpoint}/scrapeTimeout"),
-            Rule::Optional("serviceMonitor.scrapeTimeout"),
-        )
-        .with(
-            format!("{endpoint}/scheme"),
-            Rule::Optional("serviceMonitor.scheme"),
-        )
-        .with(
-            format!("{endpoint}/tlsConfig"),
-            Rule::Block("serviceMonitor.tlsConfig"),
-        )
-        .with(
-            format!("{endpoint}/basicAuth"),
-            Rule::Block("serviceMonitor.basicAuth"),
-        )
-        .with(
-            format!("{endpoint}/authorization"),
-            Rule::Block("serviceMonitor.authorization"),
-        )
-        .with(
-            format!("{endpoint}/relabelings"),
-            Rule::Block("serviceMonitor.relabelings"),
-        )
-        .with(
-            format!("{endpoint}/metricRelabelings"),
-            Rule::Block("serviceMonitor.metricRelabelings"),
-        )
-        .set("/spec/labelLimit", Expr::Int("serviceMonitor.labelLimit"))
-        .comment(
-            "/metadata/labels/release",
-            "Must be what Prometheus selects ServiceMonitors by: the release of the\n\
-             kube-prometheus-stack.",
-        )
-        .comment(
-            endpoint,
-            "Our samples have labels endpoint and namespace of their own; those of the\n\
-             target would push them aside.",
-        ))
 }

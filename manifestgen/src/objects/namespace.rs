@@ -1,25 +1,25 @@
 //! The namespace, which other releases live in too.
 
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Component, Object, cluster_metadata, labels};
-use crate::overlay::{Condition, Expr, Rule};
-use crate::values::Values;
+use super::metadata::{Component, cluster_metadata, labels};
+use crate::builder::{Builder, Problem};
+use crate::term::value;
 
 /// The Namespace. It carries no pod-security labels: node-exporter, which needs
 /// the host, usually lives in it.
-pub fn namespace(values: &Values) -> serde_json::Result<Object> {
-    let mut metadata = cluster_metadata(values, Component::Monitoring, &values.namespace);
-    metadata.annotations = Some(labels(&[("helm.sh/resource-policy", "keep")]));
-    let namespace = Namespace {
-        metadata,
+pub(super) fn namespace(b: &Builder<'_>) -> Result<Namespace, Problem> {
+    let values = b.values;
+    b.only_if(value!(values.create_namespace).is_set());
+    Ok(Namespace {
+        metadata: ObjectMeta {
+            annotations: b.comment(
+                "Other releases live in this namespace: Helm never deletes it.",
+                Some(labels([("helm.sh/resource-policy", "keep")])),
+            ),
+            ..cluster_metadata(b, Component::Monitoring, value!(values.namespace))
+        },
         ..Namespace::default()
-    };
-    Ok(Object::new("00-namespace.yaml", &namespace)?
-        .follows(Expr::Value("namespace"))
-        .with("", Rule::When(Condition::Value("createNamespace")))
-        .comment(
-            "/metadata/annotations",
-            "Other releases live in this namespace: Helm never deletes it.",
-        ))
+    })
 }

@@ -5,139 +5,143 @@
 //! address or label that is the same everywhere. Policies add up, so what
 //! depends on one value alone is a policy of its own.
 
+use contract::{AgentMode, ExporterMode, Via};
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
     NetworkPolicyPort, NetworkPolicySpec,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::agent::in_mode;
-use super::exporter::{self, is_scraped, is_via};
-use super::{
-    AGENT_APP, Component, EXPORTER_APP, Names, Object, PORT_NAME, agent, labels, metadata, typed,
-};
-use crate::overlay::{Condition, Expr, Helper, Rule, text};
-use crate::values::Values;
+use super::exporter::{is_scraped, is_via};
+use super::metadata::{Component, metadata, selects};
+use super::{agent, exporter, names};
+use crate::builder::{Builder, Problem};
+use crate::chart::{AGENT_APP, EXPORTER_APP, PORT_NAME};
+use crate::term::{Condition, Term, text, value};
 
-const FILE: &str = "networkpolicy.yaml";
+type Result = std::result::Result<NetworkPolicy, Problem>;
 
-/// Returns the policies of both programs.
-pub fn policies(values: &Values) -> serde_json::Result<Vec<Object>> {
-    let names = Names::of(values);
-    let own = &values.network_policy;
-    let metrics = |from| NetworkPolicyIngressRule {
-        from,
-        ports: ports(IntOrString::String(PORT_NAME.to_owned())),
-    };
-    let exporter = |ingress| {
-        let spec = NetworkPolicySpec {
-            ingress: Some(ingress),
-            egress: typed(&own.exporter_egress)?,
-            ..both_ways(EXPORTER_APP)
-        };
-        let object = policy(values, Component::Exporter, &names.exporter, spec)?
-            .follows(Expr::Helper(Helper::ExporterName))
-            .with("/spec/ingress/0/from", Rule::Block("networkPolicy.from"))
-            .with("/spec/egress", Rule::Block("networkPolicy.exporterEgress"));
-        serde_json::Result::Ok(object)
-    };
-    let agent = |ingress| {
-        let spec = NetworkPolicySpec {
-            ingress,
-            egress: typed(&own.agent_egress)?,
-            ..both_ways(AGENT_APP)
-        };
-        let object = policy(values, Component::Agent, &names.agent, spec)?
-            .follows(Expr::Helper(Helper::AgentName))
-            .with("/spec/egress", Rule::Block("networkPolicy.agentEgress"));
-        serde_json::Result::Ok(object)
-    };
-    let kubelets = NetworkPolicySpec {
-        egress: Some(vec![to_port(contract::kubelet::PORT)]),
-        ..egress_only(EXPORTER_APP)
-    };
-    let backend = NetworkPolicySpec {
-        egress: Some(vec![to_port(agent::backend_port(values))]),
-        ..egress_only(AGENT_APP)
-    };
-    let asked_by_agent = NetworkPolicyPeer {
-        pod_selector: Some(pods(AGENT_APP)),
+/// The exporter's policy in the modes that Prometheus scrapes.
+pub(super) fn scraped_exporter(b: &Builder<'_>) -> Result {
+    only_if(b, is_scraped(b.values));
+    exporter_policy(b, vec![metrics(peers(b)?)])
+}
+
+/// The exporter's policy in the mode in which the agent asks it.
+pub(super) fn standalone_exporter(b: &Builder<'_>) -> Result {
+    only_if(b, exporter::in_mode(b.values, ExporterMode::Standalone));
+    let agent = NetworkPolicyPeer {
+        pod_selector: Some(selects(AGENT_APP)),
         ..NetworkPolicyPeer::default()
     };
-    Ok(vec![
-        exporter(vec![metrics(None)])?.with("", when(is_scraped())),
-        exporter(vec![metrics(None), metrics(Some(vec![asked_by_agent]))])?
-            .with("", when(exporter::in_mode("standalone"))),
-        policy(
-            values,
-            Component::Exporter,
-            &format!("{}-kubelets", names.exporter),
-            kubelets,
-        )?
-        .follows(text(
-            "{}-kubelets",
-            vec![Expr::Helper(Helper::ExporterName)],
-        ))
-        .with("", when(is_via("kubelet"))),
-        agent(None)?.with("", when(in_mode("cronjob"))),
-        agent(Some(vec![metrics(None)]))?
-            .with("/spec/ingress/0/from", Rule::Block("networkPolicy.from"))
-            .with("", when(in_mode("deployment"))),
-        policy(
-            values,
-            Component::Agent,
-            &format!("{}-backend", names.agent),
-            backend,
-        )?
-        .follows(text("{}-backend", vec![Expr::Helper(Helper::AgentName)]))
-        .set(
-            "/spec/egress/0/ports/0/port",
-            Expr::Number(Helper::BackendPort),
-        )
-        .with("", when(Condition::Value("agent.enabled"))),
-    ])
+    exporter_policy(b, vec![metrics(peers(b)?), metrics(Some(vec![agent]))])
+}
+
+/// The way to the kubelets' own port.
+pub(super) fn kubelets(b: &Builder<'_>) -> Result {
+    only_if(b, is_via(b.values, Via::Kubelet));
+    let name = text("{}-kubelets", [names::exporter(b.values)]);
+    let spec = egress_only(EXPORTER_APP, to_port(contract::kubelet::PORT.into()));
+    Ok(policy(b, Component::Exporter, name, spec))
+}
+
+/// The policy of an agent on a schedule, which opens no port.
+pub(super) fn scheduled_agent(b: &Builder<'_>) -> Result {
+    only_if(b, agent::in_mode(b.values, AgentMode::Cronjob));
+    agent_policy(b, None)
+}
+
+/// The policy of an agent that stays.
+pub(super) fn serving_agent(b: &Builder<'_>) -> Result {
+    only_if(b, agent::in_mode(b.values, AgentMode::Deployment));
+    agent_policy(b, Some(vec![metrics(peers(b)?)]))
+}
+
+/// The way to the agent's backend.
+pub(super) fn backend(b: &Builder<'_>) -> Result {
+    let values = b.values;
+    only_if(b, value!(values.agent.enabled).is_set());
+    let name = text("{}-backend", [names::agent(values)]);
+    let port = to_port(b.scalar(names::backend_port(values)));
+    Ok(policy(
+        b,
+        Component::Agent,
+        name,
+        egress_only(AGENT_APP, port),
+    ))
+}
+
+fn only_if(b: &Builder<'_>, condition: Condition) {
+    let values = b.values;
+    b.only_if(Condition::all([
+        value!(values.network_policy.enabled).is_set(),
+        condition,
+    ]));
+}
+
+fn exporter_policy(b: &Builder<'_>, ingress: Vec<NetworkPolicyIngressRule>) -> Result {
+    let values = b.values;
+    let spec = NetworkPolicySpec {
+        ingress: Some(ingress),
+        egress: b.block(value!(values.network_policy.exporter_egress))?,
+        ..both_ways(EXPORTER_APP)
+    };
+    Ok(policy(
+        b,
+        Component::Exporter,
+        names::exporter(values),
+        spec,
+    ))
+}
+
+fn agent_policy(b: &Builder<'_>, ingress: Option<Vec<NetworkPolicyIngressRule>>) -> Result {
+    let values = b.values;
+    let spec = NetworkPolicySpec {
+        ingress,
+        egress: b.block(value!(values.network_policy.agent_egress))?,
+        ..both_ways(AGENT_APP)
+    };
+    Ok(policy(b, Component::Agent, names::agent(values), spec))
 }
 
 fn policy(
-    values: &Values,
+    b: &Builder<'_>,
     component: Component,
-    name: &str,
+    name: Term<String>,
     spec: NetworkPolicySpec,
-) -> serde_json::Result<Object> {
-    let policy = NetworkPolicy {
-        metadata: metadata(values, component, name),
+) -> NetworkPolicy {
+    NetworkPolicy {
+        metadata: metadata(b, component, name),
         spec: Some(spec),
-    };
-    Ok(Object::new(FILE, &policy)?.chart_only())
+    }
 }
 
-fn when(condition: Condition) -> Rule {
-    Rule::When(Condition::All(vec![
-        Condition::Value("networkPolicy.enabled"),
-        condition,
-    ]))
+/// Peers that may connect to a metrics port; none: every one.
+fn peers(b: &Builder<'_>) -> std::result::Result<Option<Vec<NetworkPolicyPeer>>, Problem> {
+    let values = b.values;
+    b.block(value!(values.network_policy.from))
+}
+
+fn metrics(from: Option<Vec<NetworkPolicyPeer>>) -> NetworkPolicyIngressRule {
+    NetworkPolicyIngressRule {
+        from,
+        ports: ports(IntOrString::String(PORT_NAME.to_owned())),
+    }
 }
 
 fn both_ways(app: &str) -> NetworkPolicySpec {
     NetworkPolicySpec {
-        pod_selector: Some(pods(app)),
+        pod_selector: Some(selects(app)),
         policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
         ..NetworkPolicySpec::default()
     }
 }
 
-fn egress_only(app: &str) -> NetworkPolicySpec {
+fn egress_only(app: &str, rule: NetworkPolicyEgressRule) -> NetworkPolicySpec {
     NetworkPolicySpec {
         policy_types: Some(vec!["Egress".to_owned()]),
+        egress: Some(vec![rule]),
         ..both_ways(app)
-    }
-}
-
-fn pods(app: &str) -> LabelSelector {
-    LabelSelector {
-        match_labels: Some(labels(&[("app", app)])),
-        ..LabelSelector::default()
     }
 }
 
@@ -149,9 +153,9 @@ fn ports(port: IntOrString) -> Option<Vec<NetworkPolicyPort>> {
     }])
 }
 
-fn to_port(port: u16) -> NetworkPolicyEgressRule {
+fn to_port(port: i32) -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule {
-        ports: ports(IntOrString::Int(port.into())),
+        ports: ports(IntOrString::Int(port)),
         ..NetworkPolicyEgressRule::default()
     }
 }

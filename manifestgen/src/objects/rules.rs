@@ -1,14 +1,16 @@
 //! Recording rules and alerts. Thresholds come from the values, names from
 //! `contract`; each alert's runbook is the anchor of its name in lower case.
 
-use contract::{Endpoint, ExporterMode, Reason, label, report, series};
-use serde_json::Value;
+use contract::{Endpoint, Reason, label, report, series};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::exporter::is_scraped;
+use super::metadata::{Component, labelled, labels, namespace};
 use super::monitoring::{PrometheusRule, PrometheusRuleEntry, PrometheusRuleSpec, RuleGroup};
-use super::{Component, EXPORTER_APP, Names, Object, add_labels, labels, metadata};
-use crate::overlay::{Condition, Expr, Helper, Path, Rule, text};
-use crate::values::Values;
+use super::names;
+use crate::builder::{Builder, Problem};
+use crate::chart::EXPORTER_APP;
+use crate::term::{Condition, text, value};
 
 /// Share of allocatable that a node uses; label resource: cpu or memory.
 pub const USAGE: &str = "node_resource:binbots_usage:ratio";
@@ -23,155 +25,115 @@ pub const FOREIGN: [&str; 4] = [
     "kube_cronjob_status_last_successful_time",
 ];
 
-/// A rule before it has its place in a group: the pattern of its expression
-/// has `{}` where a value goes.
-struct Draft {
-    entry: PrometheusRuleEntry,
-    expr: Option<Expr>,
-    hold: Option<Expr>,
-    when: Option<Condition>,
-}
-
-/// Fills each `{}` of a pattern.
-fn fill(pattern: &str, parts: &[(String, Expr)]) -> (String, Option<Expr>) {
-    let mut filled = String::new();
-    for (index, literal) in pattern.split("{}").enumerate() {
-        if let Some((value, _)) = index.checked_sub(1).and_then(|i| parts.get(i)) {
-            filled.push_str(value);
-        }
-        filled.push_str(literal);
-    }
-    let exprs: Vec<Expr> = parts.iter().map(|(_, expr)| expr.clone()).collect();
-    let expr = (!exprs.is_empty()).then(|| text(pattern, exprs));
-    (filled, expr)
-}
-
-struct Alert<'a> {
+struct Alert {
     name: &'static str,
-    pattern: String,
-    parts: Vec<(String, Expr)>,
-    hold: (String, Option<Expr>),
+    expr: String,
+    hold: String,
     severity: &'static str,
     summary: &'static str,
     description: &'static str,
-    when: Option<Condition>,
-    runbook: &'a str,
 }
 
-impl Alert<'_> {
-    fn draft(self) -> Draft {
-        let (filled, expr) = fill(&self.pattern, &self.parts);
+impl Alert {
+    fn entry(self, b: &Builder<'_>) -> PrometheusRuleEntry {
+        let values = b.values;
         let anchor = self.name.to_ascii_lowercase();
-        Draft {
-            entry: PrometheusRuleEntry {
-                alert: Some(self.name.to_owned()),
-                expr: filled,
-                hold: Some(self.hold.0),
-                labels: Some(labels(&[("severity", self.severity)])),
-                annotations: Some(labels(&[
-                    ("summary", self.summary),
-                    ("description", self.description),
-                    ("runbook_url", &format!("{}#{anchor}", self.runbook)),
-                ])),
-                ..PrometheusRuleEntry::default()
-            },
-            expr,
-            hold: self.hold.1,
-            when: self.when,
+        let runbook = text(
+            &format!("{{}}#{anchor}"),
+            [value!(values.prometheus_rule.runbook_url)],
+        );
+        PrometheusRuleEntry {
+            alert: Some(self.name.to_owned()),
+            expr: self.expr,
+            hold: Some(self.hold),
+            labels: Some(labels([("severity", self.severity)])),
+            annotations: Some(labels([
+                ("summary", self.summary),
+                ("description", self.description),
+                ("runbook_url", &b.text(runbook)),
+            ])),
+            ..PrometheusRuleEntry::default()
         }
     }
 }
 
-/// The alerts about the programs themselves.
-fn health(values: &Values) -> Vec<Draft> {
-    let rule = &values.prometheus_rule;
-    let namespace = || (values.namespace.clone(), Expr::Value("namespace"));
-    let cronjob = || (Names::of(values).agent, Expr::Helper(Helper::AgentName));
-    let least = || {
-        let least = match values.exporter.mode.0 {
-            ExporterMode::Statefulset => values.exporter.all_nodes.shards,
-            _ => 1,
-        };
-        (least.to_string(), Expr::Helper(Helper::LeastExporters))
-    };
-    let threshold = || {
-        (
-            rule.agent_not_run_threshold_seconds.to_string(),
-            Expr::Int("prometheusRule.agentNotRunThresholdSeconds"),
-        )
-    };
+fn exporter_down(b: &Builder<'_>) -> PrometheusRuleEntry {
+    let values = b.values;
+    let namespace = || value!(values.namespace);
     let exporters = format!("up{{job=\"{EXPORTER_APP}\",namespace=\"{{}}\"}}");
-    let agent = "{namespace=\"{}\",cronjob=\"{}\"}";
-    vec![
-        Alert {
-            name: "BinbotsExporterDown",
-            // Where pods share the nodes, each of them is needed.
-            pattern: format!("sum({exporters}) < {{}}\nor\nabsent({exporters})"),
-            parts: vec![namespace(), least(), namespace()],
-            hold: (
-                rule.exporter_down_for.clone(),
-                Some(Expr::Value("prometheusRule.exporterDownFor")),
-            ),
-            severity: "critical",
-            summary: "Node usage is not collected: no exporter answers Prometheus, or a shard does not.",
-            description: "Every target of k8s-ai-exporter is down, or one that has a share of the \
-                          nodes for itself, or Prometheus has none at all. Forecasts and \
-                          dashboards go stale.",
-            when: Some(Condition::Value("prometheusRule.alerts.exporterDown")),
-            runbook: &rule.runbook_url,
-        }
-        .draft(),
-        Alert {
-            name: "BinbotsAgentNotRun",
-            // A job that never succeeded has no time of success: then its creation
-            // counts. No such CronJob at all (or no kube-state-metrics) counts too,
-            // unless an agent that stays serves a fresh report instead.
-            pattern: format!(
+    Alert {
+        name: "BinbotsExporterDown",
+        // Where pods share the nodes, each of them is needed.
+        expr: b.text(text(
+            &format!("sum({exporters}) < {{}}\nor\nabsent({exporters})"),
+            [namespace(), names::least_exporters(values), namespace()],
+        )),
+        hold: b.text(value!(values.prometheus_rule.exporter_down_for)),
+        severity: "critical",
+        summary: "Node usage is not collected: no exporter answers Prometheus, or a shard does not.",
+        description: "Every target of k8s-ai-exporter is down, or one that has a share of the \
+                      nodes for itself, or Prometheus has none at all. Forecasts and \
+                      dashboards go stale.",
+    }
+    .entry(b)
+}
+
+fn agent_not_run(b: &Builder<'_>) -> PrometheusRuleEntry {
+    let values = b.values;
+    let cronjob = text(
+        "{namespace=\"{}\",cronjob=\"{}\"}",
+        [value!(values.namespace), names::agent(values)],
+    );
+    let threshold = value!(values.prometheus_rule.agent_not_run_threshold_seconds).text();
+    Alert {
+        name: "BinbotsAgentNotRun",
+        // A job that never succeeded has no time of success: then its creation
+        // counts. No such CronJob at all (or no kube-state-metrics) counts too,
+        // unless an agent that stays serves a fresh report instead.
+        expr: b.text(text(
+            &format!(
                 "time() - max by (namespace, cronjob) (\n  \
-                 kube_cronjob_status_last_successful_time{agent}\n  \
+                 kube_cronjob_status_last_successful_time{{}}\n  \
                  or\n  \
-                 kube_cronjob_created{agent}\n\
+                 kube_cronjob_created{{}}\n\
                  ) > {{}}\n\
                  unless on (namespace, cronjob)\n\
-                 kube_cronjob_spec_suspend{agent} == 1\n\
+                 kube_cronjob_spec_suspend{{}} == 1\n\
                  or\n\
-                 absent_over_time(kube_cronjob_created{agent}[10m])\n\
+                 absent_over_time(kube_cronjob_created{{}}[10m])\n\
                  unless on ()\n\
                  time() - max({reported}) <= {{}}",
                 reported = report::REPORT_TIMESTAMP.name,
             ),
-            parts: vec![
-                namespace(),
-                cronjob(),
-                namespace(),
-                cronjob(),
-                threshold(),
-                namespace(),
-                cronjob(),
-                namespace(),
-                cronjob(),
-                threshold(),
+            [
+                cronjob.clone(),
+                cronjob.clone(),
+                threshold.clone(),
+                cronjob.clone(),
+                cronjob,
+                threshold,
             ],
-            hold: ("2m".to_owned(), None),
-            severity: "warning",
-            summary: "k8s-ai-agent has not run successfully for too long.",
-            description: "The CronJob has no successful run within the threshold, never had one, \
-                          or kube-state-metrics does not know it; or, where the agent stays, it \
-                          serves no report that is as fresh.",
-            when: Some(Condition::All(vec![
-                Condition::Value("agent.enabled"),
-                Condition::Value("prometheusRule.alerts.agentNotRun"),
-            ])),
-            runbook: &rule.runbook_url,
-        }
-        .draft(),
-        Alert {
-            name: "BinbotsScrapeErrors",
-            // Usage is read each round, so a hold of five minutes is ten failures. The
-            // other endpoints are asked every few minutes and need a longer window.
-            // Errors count if they recur: those of an API server that restarts within
-            // five minutes are in both short windows for less than the hold.
-            pattern: format!(
+        )),
+        hold: "2m".to_owned(),
+        severity: "warning",
+        summary: "k8s-ai-agent has not run successfully for too long.",
+        description: "The CronJob has no successful run within the threshold, never had one, \
+                      or kube-state-metrics does not know it; or, where the agent stays, it \
+                      serves no report that is as fresh.",
+    }
+    .entry(b)
+}
+
+fn scrape_errors(b: &Builder<'_>) -> PrometheusRuleEntry {
+    let values = b.values;
+    Alert {
+        name: "BinbotsScrapeErrors",
+        // Usage is read each round, so a hold of five minutes is ten failures. The
+        // other endpoints are asked every few minutes and need a longer window.
+        // Errors count if they recur: those of an API server that restarts within
+        // five minutes are in both short windows for less than the hold.
+        expr: b.text(text(
+            &format!(
                 "max by ({pair}) ({up}{{{endpoint}=~\"{resource}|{cadvisor}\"}}) == 0\n\
                  or\n\
                  max by ({pair}) (max_over_time({up}[10m])) == 0\n\
@@ -193,21 +155,16 @@ fn health(values: &Values) -> Vec<Draft> {
                     partial_reasons()
                 ),
             ),
-            parts: vec![(
-                rule.scrape_errors_threshold.to_string(),
-                Expr::Int("prometheusRule.scrapeErrorsThreshold"),
-            )],
-            hold: ("5m".to_owned(), None),
-            severity: "warning",
-            summary: "The exporter keeps failing to read node {{ $labels.node }}.",
-            description: "Scrapes of {{ $labels.endpoint }} fail on node {{ $labels.node }}: each \
-                          of them for 5 minutes, or more than the threshold in 15 minutes; the \
-                          label reason of k8s_ai_exporter_scrape_errors_total says why.",
-            when: Some(Condition::Value("prometheusRule.alerts.scrapeErrors")),
-            runbook: &rule.runbook_url,
-        }
-        .draft(),
-    ]
+            [value!(values.prometheus_rule.scrape_errors_threshold).text()],
+        )),
+        hold: "5m".to_owned(),
+        severity: "warning",
+        summary: "The exporter keeps failing to read node {{ $labels.node }}.",
+        description: "Scrapes of {{ $labels.endpoint }} fail on node {{ $labels.node }}: each \
+                      of them for 5 minutes, or more than the threshold in 15 minutes; the \
+                      label reason of k8s_ai_exporter_scrape_errors_total says why.",
+    }
+    .entry(b)
 }
 
 /// Reasons that leave out a line or a sample of a scrape that went on.
@@ -221,177 +178,108 @@ fn partial_reasons() -> String {
 }
 
 /// What a straight line through the recent usage comes to.
-fn forecast(values: &Values) -> Vec<Draft> {
-    let rule = &values.prometheus_rule;
-    let record =
-        |name: &str, (filled, expr): (String, Option<Expr>), resource: Option<&str>| Draft {
-            entry: PrometheusRuleEntry {
-                record: Some(name.to_owned()),
-                expr: filled,
-                labels: resource.map(|resource| labels(&[(label::RESOURCE, resource)])),
-                ..PrometheusRuleEntry::default()
-            },
-            expr,
-            hold: None,
-            when: None,
-        };
+fn forecast(b: &Builder<'_>) -> Vec<PrometheusRuleEntry> {
+    let values = b.values;
     // A pod replaced by another leaves two series of one node for a while.
-    let ratio = |usage: &contract::Series, allocatable: &contract::Series| {
-        format!(
-            "max by ({node}) ({}) / max by ({node}) ({})",
-            usage.name,
-            allocatable.name,
-            node = label::NODE
-        )
+    let usage =
+        |usage: &contract::Series, allocatable: &contract::Series, resource| PrometheusRuleEntry {
+            record: Some(USAGE.to_owned()),
+            expr: format!(
+                "max by ({node}) ({}) / max by ({node}) ({})",
+                usage.name,
+                allocatable.name,
+                node = label::NODE
+            ),
+            labels: Some(labels([(label::RESOURCE, resource)])),
+            ..PrometheusRuleEntry::default()
+        };
+    let predicted = text(
+        &format!("predict_linear({USAGE}[{{}}], {{}})"),
+        [
+            value!(values.prometheus_rule.predict_lookback),
+            value!(values.prometheus_rule.predict_ahead_seconds).text(),
+        ],
+    );
+    let runs_out = Alert {
+        name: "BinbotsNodeRunsOut",
+        // A line through a few minutes says nothing: half an hour is the least.
+        expr: b.text(text(
+            &format!("{PREDICTED} > {{}} / 100\nand\n{USAGE} offset 30m"),
+            [value!(values.prometheus_rule.predict_threshold_percent).text()],
+        )),
+        hold: "15m".to_owned(),
+        severity: "warning",
+        summary: "Node {{ $labels.node }} is predicted to run out of {{ $labels.resource }}.",
+        description: "If {{ $labels.resource }} usage of node {{ $labels.node }} goes on as it \
+                      did, it reaches {{ $value | humanizePercentage }} of what pods may use.",
     };
     vec![
-        record(
-            USAGE,
-            fill(&ratio(&series::CPU_USAGE, &series::CPU_ALLOCATABLE), &[]),
-            Some("cpu"),
-        ),
-        record(
-            USAGE,
-            fill(
-                &ratio(&series::MEMORY_USAGE, &series::MEMORY_ALLOCATABLE),
-                &[],
-            ),
-            Some("memory"),
-        ),
-        record(
-            PREDICTED,
-            fill(
-                &format!("predict_linear({USAGE}[{{}}], {{}})"),
-                &[
-                    (
-                        rule.predict_lookback.clone(),
-                        Expr::Value("prometheusRule.predictLookback"),
-                    ),
-                    (
-                        rule.predict_ahead_seconds.to_string(),
-                        Expr::Int("prometheusRule.predictAheadSeconds"),
-                    ),
-                ],
-            ),
-            None,
-        ),
-        Alert {
-            name: "BinbotsNodeRunsOut",
-            // A line through a few minutes says nothing: half an hour is the least.
-            pattern: format!("{PREDICTED} > {{}} / 100\nand\n{USAGE} offset 30m"),
-            parts: vec![(
-                rule.predict_threshold_percent.to_string(),
-                Expr::Int("prometheusRule.predictThresholdPercent"),
-            )],
-            hold: ("15m".to_owned(), None),
-            severity: "warning",
-            summary: "Node {{ $labels.node }} is predicted to run out of {{ $labels.resource }}.",
-            description: "If {{ $labels.resource }} usage of node {{ $labels.node }} goes on as it \
-                          did, it reaches {{ $value | humanizePercentage }} of what pods may use.",
-            when: None,
-            runbook: &rule.runbook_url,
-        }
-        .draft(),
+        usage(&series::CPU_USAGE, &series::CPU_ALLOCATABLE, "cpu"),
+        usage(&series::MEMORY_USAGE, &series::MEMORY_ALLOCATABLE, "memory"),
+        PrometheusRuleEntry {
+            record: Some(PREDICTED.to_owned()),
+            expr: b.text(predicted),
+            ..PrometheusRuleEntry::default()
+        },
+        runs_out.entry(b),
     ]
 }
 
 /// The PrometheusRule.
-pub fn prometheus_rule(values: &Values) -> serde_json::Result<Object> {
-    let alert = |name: Path| Condition::Value(name);
-    let health_group = Condition::Any(vec![
-        alert("prometheusRule.alerts.exporterDown"),
-        Condition::All(vec![
-            alert("agent.enabled"),
-            alert("prometheusRule.alerts.agentNotRun"),
-        ]),
-        alert("prometheusRule.alerts.scrapeErrors"),
+pub(super) fn prometheus_rule(b: &Builder<'_>) -> Result<PrometheusRule, Problem> {
+    let values = b.values;
+    let exporter_is_down = value!(values.prometheus_rule.alerts.exporter_down).is_set();
+    let agent_has_not_run = Condition::all([
+        value!(values.agent.enabled).is_set(),
+        value!(values.prometheus_rule.alerts.agent_not_run).is_set(),
     ]);
-    let runs_out = || alert("prometheusRule.alerts.nodeRunsOut");
-    // A group without rules, or a rule object without groups, would be `null`.
-    let any = vec![health_group.clone(), runs_out()];
-
-    let groups = [
-        ("binbots-k8s.health", health(values), health_group),
-        ("binbots-k8s.forecast", forecast(values), runs_out()),
+    let scrapes_fail = value!(values.prometheus_rule.alerts.scrape_errors).is_set();
+    let nodes_run_out = value!(values.prometheus_rule.alerts.node_runs_out).is_set();
+    // A group without rules, or an object without groups, would be `null`.
+    let has_health = Condition::any([
+        exporter_is_down.clone(),
+        agent_has_not_run.clone(),
+        scrapes_fail.clone(),
+    ]);
+    b.only_if(Condition::all([
+        value!(values.prometheus_rule.enabled).is_set(),
+        is_scraped(values),
+        Condition::any([has_health.clone(), nodes_run_out.clone()]),
+    ]));
+    let group = |name: &str, rules| RuleGroup {
+        name: name.to_owned(),
+        interval: b.text(value!(values.prometheus_rule.interval)),
+        rules,
+    };
+    let health = [
+        b.when(&exporter_is_down, exporter_down(b)),
+        b.when(&agent_has_not_run, agent_not_run(b)),
+        b.when(&scrapes_fail, scrape_errors(b)),
     ];
-    let mut rule = PrometheusRule::new(
-        &Names::of(values).alerts,
-        PrometheusRuleSpec {
-            groups: groups
-                .iter()
-                .map(|(name, drafts, _)| RuleGroup {
-                    name: (*name).to_owned(),
-                    interval: values.prometheus_rule.interval.clone(),
-                    rules: drafts.iter().map(|draft| draft.entry.clone()).collect(),
-                })
-                .collect(),
+    let health = group("binbots-k8s.health", health.into_iter().flatten().collect());
+    let groups = [
+        b.when(&has_health, health),
+        b.when(&nodes_run_out, group("binbots-k8s.forecast", forecast(b))),
+    ];
+    let release = b.comment(
+        "Must be what Prometheus selects PrometheusRules by: the release of the\n\
+         kube-prometheus-stack.",
+        b.text(value!(values.prometheus_rule.release_label)),
+    );
+    let metadata = labelled(
+        b,
+        Component::Monitoring,
+        names::alerts(values),
+        labels([("release", &release)]),
+        vec![value!(values.prometheus_rule.labels)],
+    );
+    Ok(PrometheusRule {
+        metadata: ObjectMeta {
+            namespace: Some(namespace(b)),
+            ..metadata
         },
-    );
-    rule.metadata = metadata(values, Component::Monitoring, &Names::of(values).alerts);
-    add_labels(
-        &mut rule.metadata,
-        &[("release", &values.prometheus_rule.release_label)],
-    );
-
-    let mut object = Object::new("prometheusrule-binbots.yaml", &rule)?
-        .labelled(&["commonLabels", "prometheusRule.labels"])
-        .follows(Expr::Helper(Helper::AlertsName))
-        .with(
-            "",
-            Rule::When(Condition::All(vec![
-                Condition::Value("prometheusRule.enabled"),
-                is_scraped(),
-                Condition::Any(any),
-            ])),
-        )
-        .set(
-            "/metadata/labels/release",
-            Expr::Value("prometheusRule.releaseLabel"),
-        )
-        .comment(
-            "/metadata/labels/release",
-            "Must be what Prometheus selects PrometheusRules by: the release of the\n\
-             kube-prometheus-stack.",
-        );
-    for (index, (_, drafts, when)) in groups.into_iter().enumerate() {
-        let group = format!("/spec/groups/{index}");
-        object = object.with(&group, Rule::When(when)).set(
-            format!("{group}/interval"),
-            Expr::Value("prometheusRule.interval"),
-        );
-        for (index, draft) in drafts.into_iter().enumerate() {
-            object = attach(object, &format!("{group}/rules/{index}"), draft);
-        }
-    }
-    Ok(object)
-}
-
-/// The overlays of one rule.
-fn attach(mut object: Object, at: &str, draft: Draft) -> Object {
-    if let Some(expr) = draft.expr {
-        object = object.set(format!("{at}/expr"), expr);
-    }
-    if let Some(hold) = draft.hold {
-        object = object.set(format!("{at}/for"), hold);
-    }
-    if let Some(when) = draft.when {
-        object = object.with(at, Rule::When(when));
-    }
-    let runbook = format!("{at}/annotations/runbook_url");
-    let anchor = object
-        .tree
-        .pointer(&runbook)
-        .and_then(Value::as_str)
-        .and_then(|url| url.split_once('#'))
-        .map(|(_, anchor)| anchor.to_owned());
-    if let Some(anchor) = anchor {
-        object = object.set(
-            runbook,
-            text(
-                &format!("{{}}#{anchor}"),
-                vec![Expr::Value("prometheusRule.runbookUrl")],
-            ),
-        );
-    }
-    object
+        spec: PrometheusRuleSpec {
+            groups: groups.into_iter().flatten().collect(),
+        },
+    })
 }

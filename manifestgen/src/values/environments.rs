@@ -1,12 +1,11 @@
 //! Values for an environment or a test, written as changes to the defaults:
 //! values-dev.yaml, values-prod.yaml and the chart's ci files are made of them.
 
-use contract::{AgentMode, ExporterMode, FleetView, ReportFormat, Via};
+use contract::{AgentMode, ExporterMode, FleetView, PullPolicy, ReportFormat, Via};
 use forecast::{Choice, Model};
 use serde_json::json;
 
-use super::defaults::{object, resources, strings};
-use super::{AgentEndpoint, PullPolicy, Values};
+use super::{Access, Values, object, resources, strings};
 
 impl Values {
     /// For a cluster in which people try things: seldom, small, the newest image.
@@ -16,8 +15,8 @@ impl Values {
             image.tag = "latest".to_owned();
             image.pull_policy = PullPolicy::Always.into();
         }
-        values.exporter.resources = resources(("25m", "32Mi"), ("200m", "128Mi"));
-        values.agent.resources = resources(("25m", "32Mi"), ("200m", "128Mi"));
+        values.exporter.placement.resources = resources(("25m", "32Mi"), ("200m", "128Mi"));
+        values.agent.placement.resources = resources(("25m", "32Mi"), ("200m", "128Mi"));
         values.agent.schedule = "*/15 * * * *".to_owned();
         values.agent.lookback_minutes = 60;
         values.agent.forecast_minutes = 15;
@@ -36,8 +35,8 @@ impl Values {
             image.tag = crate::chart::image_tag();
             image.pull_policy = PullPolicy::IfNotPresent.into();
         }
-        values.exporter.resources = resources(("100m", "64Mi"), ("500m", "256Mi"));
-        values.agent.resources = resources(("100m", "64Mi"), ("1", "256Mi"));
+        values.exporter.placement.resources = resources(("100m", "64Mi"), ("500m", "256Mi"));
+        values.agent.placement.resources = resources(("100m", "64Mi"), ("1", "256Mi"));
         values.agent.schedule = "*/5 * * * *".to_owned();
         values.exporter.scrape_interval = "20s".to_owned();
         values.prometheus_rule.agent_not_run_threshold_seconds = 15 * 60;
@@ -87,9 +86,12 @@ impl Values {
         let mut service = Self::full();
         service.agent.mode = AgentMode::Deployment.into();
         let web = "--web-config-file=/etc/web/web.yml";
-        service.agent.extra_args.push(web.to_owned());
+        service.agent.pod.extra_args.push(web.to_owned());
         let agent = &mut service.agent;
-        for probe in [&mut agent.liveness_probe, &mut agent.readiness_probe] {
+        for probe in [
+            &mut agent.pod.liveness_probe,
+            &mut agent.pod.readiness_probe,
+        ] {
             probe["httpGet"]["scheme"] = "HTTPS".into();
         }
         service.exporter.via = Via::Kubelet.into();
@@ -120,29 +122,32 @@ impl Values {
         exporter.enable_namespace_metrics = true;
         exporter.history = "6h".to_owned();
         exporter.all_nodes.shards = 3;
-        exporter.all_nodes.tolerations = vec![object(
+        exporter.all_nodes.placement.tolerations = vec![object(
             json!({"key": "infra", "operator": "Exists", "effect": "NoSchedule"}),
         )];
-        exporter.all_nodes.affinity = object(json!({"podAntiAffinity": {
+        exporter.all_nodes.placement.affinity = object(json!({"podAntiAffinity": {
             "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": {
                 "labelSelector": {"matchLabels": {"app": "k8s-ai-exporter"}},
                 "topologyKey": "kubernetes.io/hostname",
             }}],
         }}));
-        exporter.extra_args = vec!["--web-config-file=/etc/web/web.yml".to_owned()];
-        exporter.volumes = vec![object(
+        exporter.pod.extra_args = vec!["--web-config-file=/etc/web/web.yml".to_owned()];
+        exporter.pod.volumes = vec![object(
             json!({"name": "web", "secret": {"secretName": "k8s-ai-exporter-web"}}),
         )];
-        exporter.volume_mounts = vec![object(
+        exporter.pod.volume_mounts = vec![object(
             json!({"name": "web", "mountPath": "/etc/web", "readOnly": true}),
         )];
-        for probe in [&mut exporter.liveness_probe, &mut exporter.readiness_probe] {
+        for probe in [
+            &mut exporter.pod.liveness_probe,
+            &mut exporter.pod.readiness_probe,
+        ] {
             probe["httpGet"]["scheme"] = "HTTPS".into();
         }
-        exporter.env = strings(&[("HTTPS_PROXY", "http://proxy:3128"), ("Y", "on")]);
-        exporter.priority_class_name = "system-node-critical".to_owned();
-        exporter.pod_labels = labels.clone();
-        exporter.pod_annotations = annotations.clone();
+        exporter.pod.env = strings(&[("HTTPS_PROXY", "http://proxy:3128"), ("Y", "on")]);
+        exporter.pod.priority_class_name = "system-node-critical".to_owned();
+        exporter.pod.pod_labels = labels.clone();
+        exporter.pod.pod_annotations = annotations.clone();
         let agent = &mut values.agent;
         agent.time_zone = "Europe/Berlin".to_owned();
         agent.prometheus_url = "https://prometheus.example.org/prefix".to_owned();
@@ -153,24 +158,24 @@ impl Values {
         agent.high_percent = 70;
         agent.fleet = FleetView::Off.into();
         agent.format = ReportFormat::Json.into();
-        agent.volumes = vec![object(
+        agent.pod.volumes = vec![object(
             json!({"name": "secrets", "secret": {"secretName": "k8s-ai-agent"}}),
         )];
-        agent.volume_mounts = vec![object(
+        agent.pod.volume_mounts = vec![object(
             json!({"name": "secrets", "mountPath": "/etc/k8s-ai-agent", "readOnly": true}),
         )];
-        agent.extra_args = vec!["--explain".to_owned()];
-        agent.env = strings(&[
+        agent.pod.extra_args = vec!["--explain".to_owned()];
+        agent.pod.env = strings(&[
             ("FAIL_ON", "critical"),
             ("SLACK_WEBHOOK_URL_FILE", "/etc/k8s-ai-agent/slack-url"),
         ]);
-        agent.tolerations = vec![object(
+        agent.placement.tolerations = vec![object(
             json!({"key": "spot", "operator": "Exists", "effect": "NoSchedule"}),
         )];
-        agent.affinity = values.exporter.affinity.clone();
-        agent.priority_class_name = "system-cluster-critical".to_owned();
-        agent.pod_labels = labels.clone();
-        agent.pod_annotations = annotations.clone();
+        agent.placement.affinity = values.exporter.placement.affinity.clone();
+        agent.pod.priority_class_name = "system-cluster-critical".to_owned();
+        agent.pod.pod_labels = labels.clone();
+        agent.pod.pod_annotations = annotations.clone();
         values.service_account.exporter.annotations = annotations.clone();
         values.service_account.agent.name = "forecaster".to_owned();
         values.service_account.agent.annotations = annotations.clone();
@@ -184,23 +189,24 @@ impl Values {
         values.service_monitor.interval = "1m30s".to_owned();
         values.service_monitor.scrape_timeout = "15s".to_owned();
         let secret = |key| json!({"name": "k8s-ai-exporter-scrape", "key": key});
-        values.service_monitor.scheme = "https".to_owned();
-        values.service_monitor.tls_config = object(json!({
+        values.service_monitor.access.scheme = "https".to_owned();
+        values.service_monitor.access.tls_config = object(json!({
             "ca": {"secret": secret("ca.crt")},
             "cert": {"secret": secret("tls.crt")},
             "keySecret": secret("tls.key"),
             "serverName": "exporter.example.org",
         }));
-        values.service_monitor.basic_auth =
+        values.service_monitor.access.basic_auth =
             object(json!({"username": secret("user"), "password": secret("password")}));
-        values.service_monitor.authorization = object(json!({"credentials": secret("token")}));
-        values.service_monitor.agent = AgentEndpoint {
+        values.service_monitor.access.authorization =
+            object(json!({"credentials": secret("token")}));
+        values.service_monitor.agent = Access {
             scheme: "https".to_owned(),
             tls_config: object(
                 json!({"ca": {"secret": secret("ca.crt")}, "serverName": "agent.example.org"}),
             ),
-            basic_auth: values.service_monitor.basic_auth.clone(),
-            authorization: values.service_monitor.authorization.clone(),
+            basic_auth: values.service_monitor.access.basic_auth.clone(),
+            authorization: values.service_monitor.access.authorization.clone(),
         };
         values.service_monitor.relabelings = vec![object(
             json!({"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "host"}),

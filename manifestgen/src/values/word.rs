@@ -1,8 +1,11 @@
 //! Words of closed vocabularies as chart values.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use contract::{AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, ReportFormat, Via};
+use contract::{
+    AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, PullPolicy, ReportFormat, Via,
+};
 use forecast::Choice;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
@@ -45,27 +48,6 @@ vocabularies! {
     Via, name;
 }
 
-/// When the kubelet pulls an image, in Kubernetes's words.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(missing_docs, reason = "Kubernetes's own words")]
-pub enum PullPolicy {
-    Always,
-    IfNotPresent,
-    Never,
-}
-
-impl PullPolicy {
-    const ALL: [Self; 3] = [Self::Always, Self::IfNotPresent, Self::Never];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Always => "Always",
-            Self::IfNotPresent => "IfNotPresent",
-            Self::Never => "Never",
-        }
-    }
-}
-
 /// A word of a vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Word<V>(pub V);
@@ -73,6 +55,12 @@ pub struct Word<V>(pub V);
 impl<V> From<V> for Word<V> {
     fn from(word: V) -> Self {
         Self(word)
+    }
+}
+
+impl<V: Vocabulary> fmt::Display for Word<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.word())
     }
 }
 

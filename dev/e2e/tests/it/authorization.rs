@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use contract::{ExporterMode, Via};
 use e2e::{Exporter, PATIENCE, cluster_flags, program};
-use manifestgen::output;
+use manifestgen::objects;
 use manifestgen::values::Values;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -55,7 +55,14 @@ fn rendered(mode: ExporterMode, via: Via) -> Vec<Value> {
     let mut values = Values::default();
     values.exporter.mode = mode.into();
     values.exporter.via = via.into();
-    output::rendered(&values).expect("the chart renders")
+    release(&values)
+}
+
+/// The objects of a release with these values, without hooks.
+fn release(values: &Values) -> Vec<Value> {
+    let manifests = objects::render(values, "binbots-k8s").expect("the chart renders");
+    let trees = manifests.into_iter().map(|manifest| manifest.tree);
+    trees.filter(|tree| !objects::is_hook(tree)).collect()
 }
 
 const WEBSOCKET: &str = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -304,7 +311,7 @@ fn switching_to_the_kubelets_and_back_keeps_the_values() {
     let mut previous: Option<Exporter> = None;
     for via in [Via::Proxy, Via::Kubelet, Via::Proxy] {
         values.exporter.via = via.into();
-        let objects = output::rendered(&values).expect("the chart renders");
+        let objects = release(&values);
         cluster.apply(&objects);
         cluster.clear_requests();
         let exporter = of_daemonset(&cluster, &objects);

@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 
 /// The groups of the rule with these values, as Prometheus reads them.
 fn groups(values: &Values) -> Value {
-    objects::all(values)
-        .expect("the defaults fit their types")
+    objects::render(values, "binbots-k8s")
+        .expect("the values fit their types")
         .into_iter()
-        .find(|object| object.tree["kind"] == "PrometheusRule")
-        .map(|object| object.tree["spec"].clone())
+        .find(|manifest| manifest.tree["kind"] == "PrometheusRule")
+        .map(|manifest| manifest.tree["spec"].clone())
         .expect("there is one")
 }
 

@@ -1,0 +1,100 @@
+use k8s_openapi::api::core::v1::{ConfigMap, PodSpec};
+
+use super::*;
+use crate::term::{text, value};
+use crate::values::Strings;
+
+fn config_map(value: String) -> ConfigMap {
+    ConfigMap {
+        data: Some(Strings::from([("key".to_owned(), value)])),
+        ..ConfigMap::default()
+    }
+}
+
+fn problem(object: &Object) -> String {
+    match object.shape() {
+        Ok(_) => "none".to_owned(),
+        Err(problem) => problem.to_string(),
+    }
+}
+
+#[test]
+fn the_pointer_of_an_expression_is_found() {
+    let object = Object::new("a.yaml", |b| {
+        let values = b.values;
+        Ok(config_map(
+            b.text(text("in {}", [value!(values.namespace)])),
+        ))
+    });
+    let shape = object.shape().expect("it is built");
+    let pointers: Vec<&str> = shape.rules.iter().map(|(at, _)| at.as_str()).collect();
+    assert_eq!(pointers, ["/data/key"]);
+    assert_eq!(shape.tree["data"]["key"], "in monitoring");
+}
+
+#[test]
+fn an_expression_that_reaches_no_field_is_named() {
+    let object = Object::new("a.yaml", |b| {
+        let values = b.values;
+        b.text(value!(values.namespace));
+        Ok(config_map("constant".to_owned()))
+    });
+    let problem = problem(&object);
+    assert!(
+        problem.contains("namespace") && problem.contains("reaches no field"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn an_expression_that_is_part_of_a_field_is_named() {
+    let object = Object::new("a.yaml", |b| {
+        let values = b.values;
+        Ok(config_map(format!(
+            "in {}",
+            b.text(value!(values.namespace))
+        )))
+    });
+    let problem = problem(&object);
+    assert!(
+        problem.contains("is not the whole of /data/key"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn an_entry_among_equal_ones_is_refused() {
+    let object = Object::new("a.yaml", |b| {
+        let values = b.values;
+        let condition = value!(values.create_namespace).is_set();
+        let entries = [
+            Some("same".to_owned()),
+            b.when(&condition, "same".to_owned()),
+        ];
+        Ok(k8s_openapi::api::core::v1::Container {
+            args: Some(entries.into_iter().flatten().collect()),
+            ..Default::default()
+        })
+    });
+    assert!(problem(&object).contains("is not the whole of /args/1"));
+}
+
+#[test]
+fn a_value_with_a_field_that_its_type_lacks_is_refused() {
+    let object = Object::new("a.yaml", |b| {
+        let values = b.values;
+        Ok(PodSpec {
+            tolerations: b.block(value!(values.image_pull_secrets))?,
+            ..PodSpec::default()
+        })
+    });
+    let secret = serde_json::json!({"name": "registry"});
+    let values = Values {
+        image_pull_secrets: serde_json::from_value(serde_json::json!([secret])).expect("a list"),
+        ..Values::default()
+    };
+    let problem = object
+        .render(&values, "x")
+        .expect_err("it has another type");
+    assert!(problem.place.contains("imagePullSecrets"), "{problem}");
+}
