@@ -11,11 +11,12 @@ use contract::label;
 use promql::{Prometheus, QueryError};
 use quantity::Timestamp;
 
-use crate::assess::stale_after;
-use crate::collect::{LOOK_BACK_SECONDS, Measurements, UsageQueries};
-use crate::recommend::Resource;
+use crate::collect::UsageQueries;
 use crate::source::Source;
-use crate::window::Window;
+use analysis::assess::stale_after;
+use analysis::measurements::{LOOK_BACK_SECONDS, Measurements};
+use analysis::recommend::Resource;
+use analysis::window::Window;
 
 /// Sampling intervals after which a value is no longer current. One passes between
 /// any two samples, and a single missed scrape says nothing.

@@ -159,8 +159,9 @@ impl Consumer for Rows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::tests::series;
     use crate::source::Rejected;
+    use analysis::series::Series;
+    use forecast::Point;
     use promql::{Remarks, ResultType, answer::read};
 
     const START: i64 = 1_795_331_340;
@@ -170,6 +171,15 @@ mod tests {
         end: Timestamp::from_unix(START + 240),
         step: 60,
     };
+
+    fn series(points: &[(i64, f64)]) -> Series {
+        let mut series = Series::default();
+        for &(at, value) in points {
+            let at = Timestamp::from_unix(at);
+            assert!(series.push(Point { at, value }), "points out of order");
+        }
+        series
+    }
 
     fn matrix(series: &str) -> String {
         format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[{series}]}}}}"#)

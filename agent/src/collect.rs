@@ -3,68 +3,15 @@
 //! In scope: which queries, what is kept of their answers, what to say about what
 //! is missing from them. Out of scope: HTTP, JSON, files, and what the numbers mean.
 
-use std::collections::BTreeMap;
-
+use analysis::measurements::{LOOK_BACK_SECONDS, Measurements};
+use analysis::recommend::Resource;
+use analysis::series::{Series, merge, simultaneous};
+use analysis::window::Window;
 use contract::{label, series};
 use promql::Remarks;
 use quantity::TimeGrid;
 
-use crate::recommend::Resource;
-use crate::series::{Series, merge, simultaneous};
 use crate::source::{Answer, Rejected, Source, explain};
-use crate::window::Window;
-
-/// What was measured of one resource, by node.
-#[derive(Debug, Default, PartialEq)]
-pub struct Measured {
-    /// Usage over the window, in cores or bytes.
-    pub usage: BTreeMap<String, Series>,
-    /// Age of the newest sample, in seconds, of nodes where it is not current.
-    pub ages: BTreeMap<String, u64>,
-    /// What pods may use of the node; above 0.
-    pub allocatable: BTreeMap<String, f64>,
-    /// What the node has; above 0.
-    pub capacity: BTreeMap<String, f64>,
-}
-
-/// What was measured, and what went wrong meanwhile.
-#[derive(Debug, Default, PartialEq)]
-pub struct Measurements {
-    /// CPU, in cores.
-    pub cpu: Measured,
-    /// Memory, in bytes.
-    pub memory: Measured,
-    /// What makes the report incomplete, one sentence each.
-    pub errors: Vec<String>,
-    /// What does not, and is worth knowing.
-    pub warnings: Vec<String>,
-    /// Whether a query for usage failed.
-    pub usage_query_failed: bool,
-    /// Whether any series was left to another shard.
-    pub others_have_data: bool,
-}
-
-impl Measurements {
-    /// What was measured of `resource`.
-    pub fn of(&self, resource: Resource) -> &Measured {
-        match resource {
-            Resource::Cpu => &self.cpu,
-            Resource::Memory => &self.memory,
-        }
-    }
-
-    /// Whether no node has any usage.
-    pub fn has_no_usage(&self) -> bool {
-        self.cpu.usage.is_empty() && self.memory.usage.is_empty()
-    }
-
-    pub(crate) fn of_mut(&mut self, resource: Resource) -> &mut Measured {
-        match resource {
-            Resource::Cpu => &mut self.cpu,
-            Resource::Memory => &mut self.memory,
-        }
-    }
-}
 
 /// The queries for usage, as the user may set them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,9 +24,6 @@ pub struct UsageQueries {
 
 /// How much of the window is asked for sizes: they hardly change, and the newest counts.
 const SIZE_WINDOW_SECONDS: u64 = 600;
-
-/// How long Prometheus shows the last sample of a series that has ended.
-pub const LOOK_BACK_SECONDS: u64 = 300;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Quantity {
@@ -122,14 +66,14 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
         let subject = format!("{} {}", resource.label(), quantity.label());
         match source.query_range(query, asked) {
             Ok(answer) => {
-                measurements.note(&subject, query, &answer);
+                note(&mut measurements, &subject, query, &answer);
                 if quantity == Quantity::Usage {
-                    measurements.note_overlaps(&subject, query, &answer, asked);
+                    note_overlaps(&mut measurements, &subject, query, &answer, asked);
                 }
                 let of_others = answer.of_other_shards > 0;
                 measurements.others_have_data |= of_others;
-                if measurements.keep(resource, quantity, answer) == 0 && !of_others {
-                    measurements.note_nothing(&subject, query, quantity);
+                if keep(&mut measurements, resource, quantity, answer) == 0 && !of_others {
+                    note_nothing(&mut measurements, &subject, query, quantity);
                 }
             }
             Err(error) => {
@@ -147,79 +91,88 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
     measurements
 }
 
-impl Measurements {
-    /// Keeps what an answer says of each node. Returns of how many nodes it does.
-    fn keep(&mut self, resource: Resource, quantity: Quantity, answer: Answer) -> usize {
-        let measured = self.of_mut(resource);
-        let merged = answer
-            .nodes
-            .into_iter()
-            .map(|(node, parts)| (node, merge(parts)))
-            .filter(|(_, series)| series.last().is_some());
-        let newest = |(node, series): (String, Series)| {
-            let size = series.last()?.value;
-            // A node without any of it is a reading that failed.
-            (size > 0.0).then_some((node, size))
-        };
-        let sizes = match quantity {
-            Quantity::Usage => {
-                measured.usage = merged.collect();
-                return measured.usage.len();
-            }
-            Quantity::Allocatable => &mut measured.allocatable,
-            Quantity::Capacity => &mut measured.capacity,
-        };
-        *sizes = merged.filter_map(newest).collect();
-        sizes.len()
-    }
-
-    /// Notes that a query brought nothing of use.
-    fn note_nothing(&mut self, subject: &str, query: &str, quantity: Quantity) {
-        let text = format!("{subject}: no samples of any node for {query:?}");
-        match quantity {
-            Quantity::Usage => self.errors.push(text),
-            Quantity::Allocatable => self.warnings.push(text),
-            // Only bounds a forecast.
-            Quantity::Capacity => {}
+/// Keeps what an answer says of each node. Returns of how many nodes it does.
+fn keep(
+    measurements: &mut Measurements,
+    resource: Resource,
+    quantity: Quantity,
+    answer: Answer,
+) -> usize {
+    let measured = measurements.of_mut(resource);
+    let merged = answer
+        .nodes
+        .into_iter()
+        .map(|(node, parts)| (node, merge(parts)))
+        .filter(|(_, series)| series.last().is_some());
+    let newest = |(node, series): (String, Series)| {
+        let size = series.last()?.value;
+        // A node without any of it is a reading that failed.
+        (size > 0.0).then_some((node, size))
+    };
+    let sizes = match quantity {
+        Quantity::Usage => {
+            measured.usage = merged.collect();
+            return measured.usage.len();
         }
-    }
+        Quantity::Allocatable => &mut measured.allocatable,
+        Quantity::Capacity => &mut measured.capacity,
+    };
+    *sizes = merged.filter_map(newest).collect();
+    sizes.len()
+}
 
-    /// Notes nodes that have several series side by side. Those of replaced pods
-    /// follow one another, and overlap as long as Prometheus looks back.
-    fn note_overlaps(&mut self, subject: &str, query: &str, answer: &Answer, grid: &TimeGrid) {
-        let follows = LOOK_BACK_SECONDS / grid.step + 1;
-        let overlapping = answer
-            .nodes
-            .values()
-            .filter(|parts| simultaneous(parts) as u64 > follows)
-            .count();
-        if overlapping > 0 {
-            self.warnings.push(format!(
-                "{subject}: {query:?} gives several series at the same time for {overlapping} of {} nodes, and one of each is used (is a `sum by ({})` missing?)",
-                answer.nodes.len(),
-                label::NODE,
-            ));
-        }
+/// Notes that a query brought nothing of use.
+fn note_nothing(measurements: &mut Measurements, subject: &str, query: &str, quantity: Quantity) {
+    let text = format!("{subject}: no samples of any node for {query:?}");
+    match quantity {
+        Quantity::Usage => measurements.errors.push(text),
+        Quantity::Allocatable => measurements.warnings.push(text),
+        // Only bounds a forecast.
+        Quantity::Capacity => {}
     }
+}
 
-    /// Notes what is odd about an answer.
-    fn note(&mut self, subject: &str, query: &str, answer: &Answer) {
-        note_remarks(
-            subject,
-            query,
-            &answer.remarks,
-            answer.rejected,
-            &mut self.errors,
-            &mut self.warnings,
-        );
-        if answer.without_node > 0 {
-            self.warnings.push(format!(
-                "{subject}: {} series of {query:?} left out: they have no label {:?} (aggregate with `by ({})`)",
-                answer.without_node,
-                label::NODE,
-                label::NODE,
-            ));
-        }
+/// Notes nodes that have several series side by side. Those of replaced pods
+/// follow one another, and overlap as long as Prometheus looks back.
+fn note_overlaps(
+    measurements: &mut Measurements,
+    subject: &str,
+    query: &str,
+    answer: &Answer,
+    grid: &TimeGrid,
+) {
+    let follows = LOOK_BACK_SECONDS / grid.step + 1;
+    let overlapping = answer
+        .nodes
+        .values()
+        .filter(|parts| simultaneous(parts) as u64 > follows)
+        .count();
+    if overlapping > 0 {
+        measurements.warnings.push(format!(
+            "{subject}: {query:?} gives several series at the same time for {overlapping} of {} nodes, and one of each is used (is a `sum by ({})` missing?)",
+            answer.nodes.len(),
+            label::NODE,
+        ));
+    }
+}
+
+/// Notes what is odd about an answer.
+fn note(measurements: &mut Measurements, subject: &str, query: &str, answer: &Answer) {
+    note_remarks(
+        subject,
+        query,
+        &answer.remarks,
+        answer.rejected,
+        &mut measurements.errors,
+        &mut measurements.warnings,
+    );
+    if answer.without_node > 0 {
+        measurements.warnings.push(format!(
+            "{subject}: {} series of {query:?} left out: they have no label {:?} (aggregate with `by ({})`)",
+            answer.without_node,
+            label::NODE,
+            label::NODE,
+        ));
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! What is printed beside a code is not decided here.
 
+use analysis::action::Severity;
+use analysis::report::Report;
+
 /// How a run ended. Where several apply, the first of this list counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -21,6 +24,22 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Returns the code that a report deserves, given the least severity that is a
+    /// finding.
+    pub fn of(report: &Report, fail_on: Option<Severity>) -> Self {
+        let found = |least| report.nodes.iter().any(|node| node.severity >= least);
+        let others = report.shard.is_some_and(|shard| shard.others_have_data);
+        if !report.has_data() && !others {
+            Self::NoData
+        } else if !report.errors.is_empty() {
+            Self::Partial
+        } else if fail_on.is_some_and(found) {
+            Self::Findings
+        } else {
+            Self::Complete
+        }
+    }
+
     /// What it becomes when a part of the report did not reach whom it is for.
     pub const fn undelivered(self) -> Self {
         match self {

@@ -19,9 +19,9 @@ use shard::Shard;
 use crate::args::{InputFile, Time};
 use crate::collect::UsageQueries;
 use crate::connection::UnusableFile;
-use crate::series::Series;
 use crate::source::{Answer, Collector, LabelNames, Rejected, Row, Source, Table};
-use crate::window::{MAX_POINTS, MAX_SPAN_SECONDS, Misfit, Window};
+use analysis::series::Series;
+use analysis::window::{MAX_POINTS, MAX_SPAN_SECONDS, Misfit, Window};
 
 /// Everything that the files hold.
 #[derive(Debug, Default)]

@@ -2,60 +2,27 @@
 //!
 //! Two places can hold it: the JSON report of the run before, named by a flag, or
 //! the Prometheus that the agent asks anyway, where it holds the agent's own series.
-//! Nothing is kept in hidden files. What the memory does is in [`crate::hysteresis`].
+//! Nothing is kept in hidden files. What the memory does is in [`analysis::hysteresis`].
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
+use analysis::action::Severity;
+use analysis::hysteresis::Verdict;
+use analysis::measurements::Measurements;
+use analysis::previous::Previous;
+use analysis::recommend::Resource;
+use analysis::report::{Origin, Report};
+use analysis::window::Window;
 use contract::{label, report};
 use promql::QueryError;
 use quantity::{TimeGrid, Timestamp};
 use serde::Deserialize;
 
-use crate::action::Severity;
-use crate::collect::{Measurements, note_remarks};
-use crate::hysteresis::Verdict;
-use crate::recommend::Resource;
-use crate::report::{Origin, Report};
+use crate::collect::note_remarks;
 use crate::source::{Row, Source, explain};
-use crate::window::Window;
-
-/// The verdicts of an earlier report.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Previous {
-    /// Where they come from.
-    pub origin: Origin,
-    nodes: BTreeMap<String, Vec<(Resource, Verdict)>>,
-}
-
-impl Previous {
-    /// The verdict on one resource, if there was any.
-    pub fn verdict(&self, node: &str, resource: Resource) -> Option<Verdict> {
-        let verdicts = self.nodes.get(node)?;
-        let found = verdicts.iter().find(|(known, _)| *known == resource)?;
-        Some(found.1)
-    }
-
-    /// The verdicts of a report of this process.
-    pub fn of(report: &Report) -> Self {
-        let verdicts = |node: &crate::report::NodeReport| {
-            let resources = node.resources.iter();
-            resources
-                .map(|r| (r.resource, r.recommendation.verdict()))
-                .collect()
-        };
-        Self {
-            origin: Origin::Process,
-            nodes: report
-                .nodes
-                .iter()
-                .map(|node| (node.node.clone(), verdicts(node)))
-                .collect(),
-        }
-    }
-}
 
 /// Finds the verdicts of the run before: in the JSON report at `path`, or else in
 /// the backend. What is wrong with them goes to the notes of `measurements`, for a

@@ -13,7 +13,6 @@ use runtime::output;
 
 use crate::age;
 use crate::args::{Config, PROGRAM, Reports, USUAL_STEP_SECONDS};
-use crate::assess::{Basis, assess};
 use crate::backend::Backend;
 use crate::collect::collect;
 use crate::connection::{UnusableFile, client};
@@ -21,12 +20,14 @@ use crate::exit::Exit;
 use crate::fleet::{self, Scope};
 use crate::input::Recording;
 use crate::previous;
-use crate::previous::Previous;
-use crate::report::text::printable;
-use crate::report::{Report, ShardReport, Style};
 use crate::sink::Delivery;
 use crate::source::Source;
-use crate::window::Window;
+use analysis::assess::{Basis, assess};
+use analysis::previous::Previous;
+use analysis::report::{Report, ShardReport};
+use analysis::window::Window;
+use report::Style;
+use text::printable;
 
 /// Asks for the points as of now and judges them. Without a `memory` of the report
 /// before, whatever remembers it is asked.
@@ -66,6 +67,7 @@ pub(crate) fn report(
     let mut report = assess(
         measurements,
         Basis {
+            program_version: env!("CARGO_PKG_VERSION"),
             window: &window,
             forecasts: config.forecasts,
             thresholds: config.judgement.thresholds,
@@ -75,13 +77,15 @@ pub(crate) fn report(
         generated_at,
     );
     let scope = scope(config, source.as_ref());
-    fleet::look(&scope, &mut report, &config.judgement, &window);
+    let judgement = &config.judgement;
+    let lines = (judgement.thresholds, judgement.keep_nodes);
+    fleet::look(&scope, &mut report, lines, &window);
     report.took = started.elapsed();
     report.shard = (!config.shard.is_whole()).then_some(ShardReport {
         shard: config.shard,
         others_have_data,
     });
-    let exit = match report.exit(config.judgement.fail_on) {
+    let exit = match Exit::of(&report, judgement.fail_on) {
         Exit::NoData if refused => Exit::Backend,
         exit => exit,
     };
@@ -170,7 +174,7 @@ pub(crate) fn write_files(
     };
     reports.outputs.iter().fold(exit, |exit, output| {
         let file = &output.file;
-        match output::to_file(file, |out| report.write(output.format, style, out)) {
+        match output::to_file(file, |out| report::write(report, output.format, style, out)) {
             Ok(()) => exit,
             Err(error) => {
                 let problem = format!("cannot write to {}: {error}", file.display());

@@ -12,10 +12,10 @@ use runtime::signals::{self, Signals};
 use crate::args::{self, Command, Config};
 use crate::doctor;
 use crate::exit::Exit;
-use crate::report::{Format, Style};
 use crate::round::{complain, report, tell, write_files};
 use crate::serve::serve;
 use crate::sink::Sinks;
+use report::{Format, Style};
 
 /// Runs the program: the report goes to `out`, in one piece, all else to `err`. A
 /// service prints no report, and returns only if it cannot begin.
@@ -58,7 +58,12 @@ pub fn run(
         explain: config.reports.explain,
     };
     let format = config.reports.format;
-    let exit = write_out(|out| report.write(format, style, out), exit, out, err);
+    let exit = write_out(
+        |out| report::write(&report, format, style, out),
+        exit,
+        out,
+        err,
+    );
     tell(&sinks.deliver(&report), exit, err)
 }
 

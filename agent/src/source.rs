@@ -10,7 +10,7 @@ use forecast::Point;
 use promql::{QueryError, Remarks, Sample};
 use quantity::{Cores, TimeGrid, Timestamp};
 
-use crate::series::Series;
+use analysis::series::Series;
 
 /// A source of points.
 pub trait Source {

@@ -3,7 +3,7 @@
 use commandline::BadValue;
 
 use super::{Config, UsageError};
-use crate::report::Format;
+use contract::ReportFormat as Format;
 
 /// The word itself.
 pub(super) const WORD: &str = "doctor";
@@ -45,7 +45,7 @@ pub(super) fn check(args: &[&str], config: &Config) -> Result<(), UsageError> {
         Format::Text | Format::Json => Ok(()),
         other => Err(UsageError::BadValue(BadValue {
             setting: "--format".to_owned(),
-            value: other.label().to_owned(),
+            value: other.name().to_owned(),
             expected: format!("text or json, the forms of {WORD}"),
         })),
     }

@@ -7,7 +7,7 @@ use contract::limit::INTERVAL_PERCENT;
 use forecast::{Choice, DEFAULT_COVERAGE, Settings};
 
 use super::flags::Args;
-use crate::recommend::percent;
+use quantity::percent;
 
 pub(super) fn resolve(args: &Args, environment: Environment<'_>) -> Result<Settings, BadValue> {
     let model = setting(

@@ -8,9 +8,9 @@ use commandline::{BadValue, Environment, parse_text, setting};
 use contract::limit;
 
 use super::flags::Args;
-use crate::action::Severity;
-use crate::hysteresis::Thresholds;
-use crate::recommend::percent;
+use analysis::action::Severity;
+use analysis::hysteresis::Thresholds;
+use quantity::percent;
 
 const DEFAULT_HIGH: f64 = 0.8;
 const DEFAULT_LOW: f64 = 0.2;

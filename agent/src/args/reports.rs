@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use commandline::{BadValue, Environment, flag, parse_bool, setting};
 
 use super::flags::Args;
-use crate::report::Format;
+use contract::ReportFormat as Format;
 
 /// Where the report goes, and in which forms.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +69,7 @@ impl Reports {
             "--format",
             args.format.clone(),
             &["FORMAT"],
-            |text| Format::parse(text).ok_or_else(Format::list),
+            |text| parse_format(text).ok_or_else(list_formats),
         )?;
         let color = flag("--color", args.color.clone(), parse_color)?;
         let explain = setting(
@@ -93,9 +93,9 @@ impl Reports {
 
 impl fmt::Display for Reports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "--format={}", self.format.label())?;
+        writeln!(f, "--format={}", self.format.name())?;
         for Output { format, file } in &self.outputs {
-            writeln!(f, "--output={}={}", format.label(), file.display())?;
+            writeln!(f, "--output={}={}", format.name(), file.display())?;
         }
         writeln!(f, "--color={}", self.color.label())?;
         writeln!(f, "--explain={}", self.explain)
@@ -111,7 +111,7 @@ fn outputs(typed: &[String]) -> Result<Vec<Output>, BadValue> {
             expected,
         };
         let output = parse_output(text).ok_or_else(|| {
-            let formats = Format::list();
+            let formats = list_formats();
             bad(format!("FORMAT=FILE, the format being {formats}"))
         })?;
         if outputs.iter().any(|other| other.file == output.file) {
@@ -124,13 +124,25 @@ fn outputs(typed: &[String]) -> Result<Vec<Output>, BadValue> {
     Ok(outputs)
 }
 
+fn parse_format(name: &str) -> Option<Format> {
+    let mut all = Format::ALL.iter().copied();
+    all.find(|format| format.name() == name)
+}
+
+/// All names, as a sentence lists them.
+fn list_formats() -> String {
+    let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+    let (last, others) = names.split_last().expect("there are formats");
+    format!("{} or {last}", others.join(", "))
+}
+
 fn parse_output(text: &str) -> Option<Output> {
     let (format, file) = text.split_once('=')?;
     // `-` is standard output elsewhere, and here that has a flag of its own. A
     // line break could not be printed again by --print-config.
     let is_file = !file.is_empty() && file != "-" && !file.contains(char::is_control);
     is_file.then_some(Output {
-        format: Format::parse(format)?,
+        format: parse_format(format)?,
         file: PathBuf::from(file),
     })
 }

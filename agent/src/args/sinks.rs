@@ -9,7 +9,7 @@ use quantity::{Interval, parse_duration};
 use webclient::BaseUrl;
 
 use super::flags::Args;
-use crate::action::Severity;
+use analysis::action::Severity;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 

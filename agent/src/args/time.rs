@@ -7,8 +7,8 @@ use commandline::{BadValue, Environment, flag, setting};
 use quantity::{Timestamp, parse_duration, parse_time};
 
 use super::flags::Args;
-use crate::recommend::interval;
-use crate::window::{MAX_POINTS, MAX_SPAN_SECONDS, Misfit, Spans};
+use analysis::window::{MAX_POINTS, MAX_SPAN_SECONDS, Misfit, Spans};
+use quantity::interval;
 
 const DEFAULT_LOOKBACK_SECONDS: u64 = 120 * 60;
 const DEFAULT_FORECAST_SECONDS: u64 = 30 * 60;

@@ -16,10 +16,10 @@ use super::exporter::{self, Trouble};
 use crate::age::newest_samples;
 use crate::args::{Backend, Config, Login, USUAL_STEP_SECONDS};
 use crate::backend::ByNode;
-use crate::collect::LOOK_BACK_SECONDS;
-use crate::series::{Series, simultaneous};
 use crate::source::{Answer, explain};
-use crate::window::{Spans, Window};
+use analysis::measurements::LOOK_BACK_SECONDS;
+use analysis::series::{Series, simultaneous};
+use analysis::window::{Spans, Window};
 
 /// Everything that was found out.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use quantity::Timestamp;
 
 use super::judge::{count, listed, note, ok, problem};
 use super::{Check, ask::Subject};
-use crate::recommend::age;
+use quantity::age;
 
 /// Name of the checks.
 pub(super) const NAME: &str = "exporter";

@@ -13,8 +13,8 @@ use super::ask::{Answers, CPU_USAGE, Duplicates, Facts, Found, Subject};
 use super::{Check, Diagnosis, Outcome, exporter};
 use crate::age::current_for;
 use crate::exit::Exit;
-use crate::recommend::{age, interval};
 use crate::source::explain;
+use quantity::{age, interval};
 
 /// Judges from the outside in: the backend, its clock, its series, their samples.
 pub fn judge(facts: &Facts) -> Diagnosis {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::json;
 
 use super::{Diagnosis, Outcome};
-use crate::report::text::printable;
+use text::printable;
 
 /// For people: one check a line, its cure below it, a count at the end.
 pub fn text(diagnosis: &Diagnosis) -> String {

@@ -1,4 +1,4 @@
-//! The queries behind the view of a fleet: four, whatever the number of nodes. Pure.
+//! The queries behind the view of a fleet: four, whatever the number of nodes.
 //!
 //! All are asked of kube-state-metrics's series at one moment. Where two replicas of
 //! it are scraped, or one twice, `max by` counts each thing once. Rows of different

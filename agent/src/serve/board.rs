@@ -9,8 +9,9 @@ use exposition::write::{self, Format, Sample};
 use runtime::lock::lock;
 use runtime::process;
 
-use crate::report::{Report, prometheus};
 use crate::sink::Delivery;
+use ::report::prometheus;
+use analysis::report::Report;
 
 /// Intervals after which a report says nothing about now any more.
 const STALE_INTERVALS: u32 = 3;

@@ -27,12 +27,12 @@ use webserver::{Limits, Server};
 
 use crate::args::{Config, PROGRAM, Service};
 use crate::exit::Exit;
-use crate::previous::Previous;
-use crate::report::Style;
-use crate::report::summary::summary;
 use crate::round::{complain, report, tell, write_files};
 use crate::sink::Sinks;
+use analysis::previous::Previous;
 use board::Board;
+use report::Style;
+use report::summary::summary;
 use schedule::Schedule;
 
 /// How long answers under way may take after a signal.

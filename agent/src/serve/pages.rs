@@ -10,8 +10,9 @@ use runtime::health;
 use webserver::{Request, Response};
 
 use super::board::Board;
-use crate::report::summary::summary;
-use crate::report::{Format, Report, Style};
+use analysis::report::Report;
+use report::summary::summary;
+use report::{Format, Style, media_type};
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -44,8 +45,8 @@ pub(super) fn answer(request: &Request, board: &Board, style: Style) -> Response
             Some(format) => report.map_or_else(
                 || Response::text(503, NO_REPORT),
                 |report| {
-                    let text = report.render(format, style);
-                    match format.media_type() {
+                    let text = report::render(&report, format, style);
+                    match media_type(format) {
                         HTML => page(text),
                         media_type => Response::new(200, media_type, text),
                     }
@@ -63,18 +64,19 @@ fn page(html: String) -> Response {
 /// The form of the report at a path: `/report.json`.
 fn format_at(path: &str) -> Option<Format> {
     let extension = path.strip_prefix(path::REPORT)?.strip_prefix('.')?;
-    Format::ALL
-        .into_iter()
-        .find(|format| format.extension() == extension)
+    let mut all = Format::ALL.iter().copied();
+    all.find(|format| report::extension(*format) == extension)
 }
 
 fn index(report: Option<&Report>) -> String {
     // Only numbers: nothing in it has a meaning in HTML.
     let summary = report.map_or("no report yet".to_owned(), summary);
     let mut links = String::new();
-    let reports = Format::ALL.map(|format| format!("{}.{}", path::REPORT, format.extension()));
+    let reports = Format::ALL
+        .iter()
+        .map(|format| format!("{}.{}", path::REPORT, report::extension(*format)));
     let others = [path::METRICS, path::LIVEZ, path::READYZ].map(str::to_owned);
-    for link in reports.iter().chain(&others) {
+    for link in reports.chain(others) {
         // Writing to a String cannot fail.
         let _ = write!(links, "<li><a href=\"{}\">{link}</a></li>", &link[1..]);
     }

@@ -1,8 +1,8 @@
 //! What a report recommends otherwise than the one before it.
 
-use crate::hysteresis::Verdict;
-use crate::recommend::{Recommendation, Resource};
-use crate::report::Report;
+use analysis::hysteresis::Verdict;
+use analysis::recommend::{Recommendation, Resource};
+use analysis::report::Report;
 
 /// A recommendation that has changed.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use webclient::{
     SecretError, Settings,
 };
 
-use crate::report::text::printable;
+use text::printable;
 
 /// Attempts at one message.
 const MAX_ATTEMPTS: u32 = 5;

@@ -10,8 +10,8 @@ use super::Sink;
 use super::change::{Change, changes};
 use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
 use crate::args::{self, PROGRAM};
-use crate::report::Report;
-use crate::report::text::printable;
+use analysis::report::Report;
+use text::printable;
 
 /// Annotations of one report. Where a whole fleet changes at once, one more says how
 /// many are left out: as many lines in a graph would hide it, and Grafana limits rates.
@@ -130,8 +130,8 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hysteresis::Verdict;
-    use crate::report::example::{self, HOSTILE};
+    use analysis::hysteresis::Verdict;
+    use report::example::{self, HOSTILE};
 
     /// The example's nodes of these names, as if each resource had been healthy before.
     fn changed(names: &[&str]) -> Report {

@@ -22,7 +22,7 @@ use delivery::Deadline;
 use webclient::{Authorities, AuthorityError, BaseUrl, Secret, SecretFile};
 
 use crate::args;
-use crate::report::Report;
+use analysis::report::Report;
 
 /// Takes reports.
 trait Sink: fmt::Debug + Send + Sync {

@@ -11,7 +11,8 @@ use webclient::{Authorities, Credentials};
 use super::Sink;
 use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
 use crate::args::{self, PROGRAM};
-use crate::report::{Report, prometheus};
+use analysis::report::Report;
+use report::prometheus;
 
 /// Label that tells parts of a fleet apart, if none of that name was given.
 const SHARD: &str = "shard";

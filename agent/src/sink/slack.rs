@@ -8,13 +8,14 @@ use webclient::{Authorities, Credentials, SecretFile};
 
 use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
 use super::{Sink, webhook_url};
-use crate::action::Severity;
 use crate::args::{self, Occasion};
-use crate::hysteresis::Verdict;
-use crate::recommend::{Recommendation, interval};
-use crate::report::summary::summary;
-use crate::report::text::printable;
-use crate::report::{NodeReport, Report};
+use analysis::action::Severity;
+use analysis::hysteresis::Verdict;
+use analysis::recommend::Recommendation;
+use analysis::report::{NodeReport, Report};
+use quantity::interval;
+use report::summary::summary;
+use text::printable;
 
 /// Most characters of a section's text, and of a header's.
 const MAX_SECTION_CHARS: usize = 3_000;
@@ -237,7 +238,7 @@ fn width(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::example::{self, HOSTILE};
+    use report::example::{self, HOSTILE};
 
     fn texts(message: &Value) -> Vec<&str> {
         let blocks = message["blocks"].as_array().expect("blocks");

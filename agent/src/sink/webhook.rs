@@ -19,7 +19,7 @@ use webclient::{Authorities, Credentials, Header, Secret, SecretFile};
 
 use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
 use super::{Sink, webhook_url};
-use crate::report::Report;
+use analysis::report::Report;
 
 /// A receiver of JSON reports.
 #[derive(Debug)]

@@ -30,7 +30,8 @@ fn cluster_but(part: &'static str, answer: Answer) -> Backend {
 /// Holds a report against the published schema, and returns it.
 fn valid(report: &str) -> Value {
     let schema: Value =
-        serde_json::from_str(include_str!("../../report.schema.json")).expect("the schema is JSON");
+        serde_json::from_str(include_str!("../../../crates/report/report.schema.json"))
+            .expect("the schema is JSON");
     let validator = jsonschema::draft202012::options()
         .should_validate_formats(true)
         .build(&schema)

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::process::Command as Process;
 
+use contract::ReportFormat as Format;
 use k8s_ai_agent::args::{Command, Config, parse};
-use k8s_ai_agent::report::Format;
 use proptest::prelude::*;
 
 fn config(args: &[&str], environment: &[(&str, &str)]) -> Result<Config, String> {
@@ -786,7 +786,7 @@ proptest! {
             format!("--high={}", f64::from(high) / 10.0),
             format!("--prometheus-url={url}"),
             format!("--cpu-query={query}"),
-            format!("--format={}", Format::ALL[format].label()),
+            format!("--format={}", Format::ALL[format].name()),
             format!("--explain={explain}"),
             "--output=json=a b".to_owned(),
             "--output=csv=c=d".to_owned(),

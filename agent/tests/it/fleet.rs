@@ -202,7 +202,8 @@ fn fleet(backend: &Backend, flags: &[&str]) -> (Ended, Value) {
     args.extend(flags);
     let ended = run(&args);
     let report: Value = serde_json::from_str(&ended.out).expect("a JSON report");
-    let schema = serde_json::from_str(include_str!("../../report.schema.json")).expect("JSON");
+    let schema = serde_json::from_str(include_str!("../../../crates/report/report.schema.json"))
+        .expect("JSON");
     let validator = jsonschema::draft202012::new(&schema).expect("a schema");
     let problems: Vec<String> = validator
         .iter_errors(&report)

@@ -11,6 +11,8 @@ mod mean;
 mod prophet;
 mod theil_sen;
 
+use std::fmt;
+
 use quantity::Timestamp;
 
 use crate::point::Point;
@@ -123,6 +125,12 @@ impl Model {
     /// The reason, in words for a report, why the model does not fit these points.
     pub fn predict(self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
         (self.row().predict)(points, times)
+    }
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -1,0 +1,77 @@
+//! Asks for what the view of the fleet needs: four queries of kube-state-metrics's
+//! series, whatever the number of nodes ([`queries`]).
+
+pub mod cluster;
+pub mod queries;
+
+use analysis::fleet::Survey;
+use analysis::hysteresis::Thresholds;
+use analysis::report::Report;
+use analysis::report::fleet::FleetReport;
+use analysis::window::Window;
+
+use crate::source::Source;
+use cluster::Inquiry;
+
+/// The source of a view of the fleet.
+pub enum Scope<'a> {
+    /// There is to be none, and why.
+    Off(&'static str),
+    /// The report alone, and why.
+    Usage(&'static str),
+    /// This source.
+    Ask(&'a dyn Source),
+}
+
+/// Draws the view of the nodes of `report` into it, leaving at least `keep_nodes`, with
+/// what goes wrong meanwhile.
+pub fn look(
+    scope: &Scope<'_>,
+    report: &mut Report,
+    (thresholds, keep_nodes): (Thresholds, usize),
+    window: &Window,
+) {
+    let count = report.nodes.len();
+    let source = match scope {
+        Scope::Off(why) => {
+            report.fleet = FleetReport::none(count, *why);
+            return;
+        }
+        _ if count < 2 => {
+            report.fleet = FleetReport::none(count, "of a single node nothing can move");
+            return;
+        }
+        Scope::Usage(why) => Err((*why).to_owned()),
+        Scope::Ask(source) => Ok(*source),
+    };
+    let drawn = source.and_then(|source| {
+        let mut inquiry = Inquiry::new(source, &window.past);
+        let drawn = by_requests(&mut inquiry, report, thresholds, keep_nodes);
+        report.errors.append(&mut inquiry.errors);
+        report.warnings.append(&mut inquiry.warnings);
+        drawn
+    });
+    let drawn = drawn.unwrap_or_else(|why| FleetReport {
+        note: Some(why),
+        ..Survey::new(&report.nodes, None, thresholds).by_usage(keep_nodes)
+    });
+    report.fleet = FleetReport {
+        keep_nodes,
+        horizon_seconds: window.horizon,
+        ..drawn
+    };
+}
+
+/// # Errors
+/// Why requests are not known.
+fn by_requests(
+    inquiry: &mut Inquiry<'_>,
+    report: &Report,
+    thresholds: Thresholds,
+    keep_nodes: usize,
+) -> Result<FleetReport, String> {
+    let states = inquiry.nodes()?;
+    let survey = Survey::new(&report.nodes, Some(&states), thresholds);
+    let pods = inquiry.pods(&survey.candidates())?;
+    Ok(survey.by_requests(&pods, keep_nodes))
+}

@@ -1,0 +1,322 @@
+//! From what was measured to the report: forecasts, verdicts, what is missing.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Duration;
+
+use forecast::{Forecast, MIN_POINTS, Point, Prediction, Settings, forecast};
+use quantity::Timestamp;
+
+use crate::evidence::evidence;
+use crate::hysteresis::{Thresholds, Verdict};
+use crate::measurements::{LOOK_BACK_SECONDS, Measured, Measurements};
+use crate::previous::Previous;
+use crate::recommend::{Outlook, Resource, Sizes, node_verdict, recommend, seconds_to_limit};
+use crate::report::fleet::FleetReport;
+use crate::report::{NodeReport, Report, ResourceForecast, ResourceReport, WindowReport};
+use crate::series::fewest_samples;
+use crate::window::Window;
+
+/// A newest point older than this, and older than three steps, is no base for a
+/// forecast. Prometheus itself looks back five minutes for a sample.
+const STALE_SECONDS: u64 = 300;
+const STALE_STEPS: u64 = 3;
+
+/// The age of the newest point, in seconds, up to which it is a base for a forecast.
+pub fn stale_after(step: u64) -> u64 {
+    STALE_SECONDS.max(STALE_STEPS * step)
+}
+
+/// What nodes are judged by, beside what was measured of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis<'a> {
+    /// The release that makes the report.
+    pub program_version: &'static str,
+    /// What time it is about.
+    pub window: &'a Window,
+    /// How forecasts are made.
+    pub forecasts: Settings,
+    /// What counts as high and low.
+    pub thresholds: Thresholds,
+    /// The verdicts of the report before, if there was one.
+    pub previous: Option<&'a Previous>,
+}
+
+/// Judges every node that any query knows, worst first, then by name, on as many
+/// threads as `workers`; their number changes nothing. How long all of it took, and
+/// of which shard the measurements are, is for the caller to fill in, who knows.
+pub fn assess(
+    mut measurements: Measurements,
+    basis: Basis<'_>,
+    workers: NonZeroUsize,
+    generated_at: Timestamp,
+) -> Report {
+    let names: BTreeSet<String> = Resource::ALL
+        .iter()
+        .map(|resource| measurements.of(*resource))
+        .flat_map(|m| m.usage.keys().chain(m.allocatable.keys()))
+        .cloned()
+        .collect();
+    // Where a query brought nothing at all, that has been said.
+    let unknown = Resource::ALL.map(|resource| measurements.of(resource).usage.is_empty());
+    // Taken, not copied: the report holds the points of a large fleet once.
+    let nodes: Vec<Node> = names
+        .into_iter()
+        .map(|name| Node {
+            resources: Resource::ALL.map(|r| Known::take(measurements.of_mut(r), &name)),
+            name,
+        })
+        .collect();
+    let mut errors = measurements.errors;
+    let mut reports = Vec::with_capacity(nodes.len());
+    for (report, missing) in side_by_side(nodes, workers, |node| node.assess(unknown, basis)) {
+        reports.push(report);
+        errors.extend(missing);
+    }
+    // Stable: names stay in order within a severity.
+    reports.sort_by_key(|node| std::cmp::Reverse(node.severity));
+    Report {
+        schema_version: Report::SCHEMA_VERSION,
+        program_version: basis.program_version,
+        generated_at,
+        took: Duration::ZERO,
+        window: WindowReport::from(basis.window),
+        shard: None,
+        thresholds: basis.thresholds.into(),
+        previous: basis.previous.map(|p| p.origin),
+        fleet: FleetReport::none(reports.len(), "nobody looked"),
+        nodes: reports,
+        errors,
+        warnings: measurements.warnings,
+    }
+}
+
+/// Does the same with each item on several threads; the results in the order of the
+/// items. Each thread takes every so many, since neighbours are often alike.
+fn side_by_side<T: Send, R: Send>(
+    items: Vec<T>,
+    workers: NonZeroUsize,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let count = items.len();
+    let workers = workers.get().min(count.max(1));
+    let mut shares: Vec<Vec<T>> = (0..workers).map(|_| Vec::new()).collect();
+    for (index, item) in items.into_iter().enumerate() {
+        shares[index % workers].push(item);
+    }
+    let work = &work;
+    let mut done: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(move || Vec::from_iter(share.into_iter().map(work))))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| match thread.join() {
+                Ok(results) => results.into_iter(),
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    });
+    (0..count)
+        .filter_map(|index| done[index % workers].next())
+        .collect()
+}
+
+/// A node, and what is known of its resources.
+struct Node {
+    name: String,
+    resources: [Known; 2],
+}
+
+/// What is known of one resource of a node.
+struct Known {
+    history: Vec<Point>,
+    sample_age_seconds: Option<u64>,
+    allocatable: Option<f64>,
+    capacity: Option<f64>,
+}
+
+impl Known {
+    fn take(measured: &mut Measured, node: &str) -> Self {
+        Self {
+            history: measured
+                .usage
+                .remove(node)
+                .unwrap_or_default()
+                .into_points(),
+            sample_age_seconds: measured.ages.get(node).copied(),
+            allocatable: measured.allocatable.get(node).copied(),
+            capacity: measured.capacity.get(node).copied(),
+        }
+    }
+}
+
+impl Node {
+    /// The verdict on the node, and what is missing of it; `unknown` says of which
+    /// resources nothing is known of any node.
+    fn assess(self, unknown: [bool; 2], basis: Basis<'_>) -> (NodeReport, Vec<String>) {
+        let name = self.name;
+        let mut errors = Vec::new();
+        let mut resources = Vec::new();
+        let mut stale = Vec::new();
+        let mut any_recent = false;
+        let before = |resource| basis.previous.and_then(|p| p.verdict(&name, resource));
+        let known = self.resources.into_iter().zip(unknown);
+        for (resource, (known, unknown)) in Resource::ALL.into_iter().zip(known) {
+            let (report, presence) = assess_resource(resource, known, before(resource), basis);
+            match presence {
+                Presence::Recent => any_recent = true,
+                Presence::Stale => stale.push(format!(
+                    "node {name}: no recent {} samples",
+                    resource.label()
+                )),
+                Presence::Absent if unknown => {}
+                Presence::Absent => {
+                    errors.push(format!("node {name}: no {} samples", resource.label()));
+                }
+            }
+            resources.push(report);
+        }
+        // A node of which nothing is recent has gone, which is no error; one of
+        // which something is recent lacks the rest.
+        if any_recent {
+            errors.append(&mut stale);
+        }
+        let verdicts: Vec<Verdict> = resources
+            .iter()
+            .map(|r| r.recommendation.verdict())
+            .collect();
+        let verdict = node_verdict(&verdicts);
+        let before: Option<Vec<Verdict>> = Resource::ALL.into_iter().map(before).collect();
+        let before = before.map(|verdicts| node_verdict(&verdicts));
+        let report = NodeReport {
+            node: name,
+            action: verdict.action,
+            severity: verdict.severity,
+            changed_from: before.filter(|before| before.severity != verdict.severity),
+            resources,
+        };
+        (report, errors)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Presence {
+    Absent,
+    Stale,
+    Recent,
+}
+
+fn assess_resource(
+    resource: Resource,
+    known: Known,
+    before: Option<Verdict>,
+    basis: Basis<'_>,
+) -> (ResourceReport, Presence) {
+    let window = basis.window;
+    let Known {
+        history,
+        sample_age_seconds,
+        allocatable,
+        capacity,
+    } = known;
+    // Capacity is never below allocatable; if it is said to be, it is the odd one.
+    let ceiling = capacity.map(|c| c.max(allocatable.unwrap_or(c)));
+    let points = history.as_slice();
+    let oldest_useful = window.past.end.unix() - stale_after(window.past.step) as i64;
+    let (result, presence) = match points.last() {
+        None => (Err(Outlook::NoData), Presence::Absent),
+        Some(newest) if newest.at.unix() < oldest_useful => {
+            (Err(Outlook::Stale(newest.at)), Presence::Stale)
+        }
+        Some(_) if may_repeat_few(points, window) => {
+            (Err(Outlook::Repeated(points.len())), Presence::Recent)
+        }
+        Some(_) => (
+            forecast(points, &window.ahead(), ceiling, &basis.forecasts).map_err(Outlook::TooFew),
+            Presence::Recent,
+        ),
+    };
+    let outlook = match &result {
+        Ok(forecast) => &Outlook::Forecast(forecast),
+        Err(unknown) => unknown,
+    };
+    let sizes = Sizes {
+        allocatable,
+        capacity,
+    };
+    let recommendation = recommend(resource, outlook, sizes, before, basis.thresholds, window);
+    let report = ResourceReport {
+        resource,
+        unit: resource.unit(),
+        points: history.len(),
+        points_expected: window.past.count(),
+        history,
+        sample_age_seconds,
+        model: None,
+        backtest: None,
+        candidates: Vec::new(),
+        forecast: None,
+        allocatable,
+        capacity,
+        recommendation,
+        evidence: Vec::new(),
+    };
+    let mut report = match result {
+        Ok(forecast) => with_forecast(report, forecast, window),
+        Err(_) => report,
+    };
+    report.evidence = evidence(&report, window);
+    (report, presence)
+}
+
+/// Whether enough points may stand for too few samples, since the backend shows
+/// each sample again until it looks back no further. A window no longer than that
+/// could never tell, and is taken at its word.
+fn may_repeat_few(points: &[Point], window: &Window) -> bool {
+    points.len() >= MIN_POINTS
+        && window.past.seconds() > LOOK_BACK_SECONDS
+        && fewest_samples(points, LOOK_BACK_SECONDS) < MIN_POINTS
+}
+
+fn with_forecast(report: ResourceReport, forecast: Forecast, window: &Window) -> ResourceReport {
+    let reached = |bound: fn(&Prediction) -> f64| {
+        let limit = report.allocatable?;
+        seconds_to_limit(&forecast, bound, limit, window)
+    };
+    ResourceReport {
+        model: Some(forecast.model),
+        backtest: forecast.backtest.map(Into::into),
+        forecast: Some(ResourceForecast {
+            max: forecast.max(),
+            mean: forecast.mean(),
+            upper: forecast.upper(),
+            coverage: forecast.coverage,
+            horizon_seconds: window.horizon,
+            seconds_to_limit: reached(|p| p.value),
+            seconds_to_limit_earliest: reached(|p| p.upper),
+            seconds_to_limit_latest: reached(|p| p.lower),
+            path: forecast.path.iter().copied().map(Into::into).collect(),
+        }),
+        candidates: forecast.candidates.into_iter().map(Into::into).collect(),
+        ..report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_on_several_threads_comes_back_in_order() {
+        let expected: Vec<i32> = (0..23).map(|n| n * n).collect();
+        for workers in [1, 2, 3, 22, 23, 24, 1000] {
+            let workers = NonZeroUsize::new(workers).expect("above 0");
+            let done = side_by_side((0..23).collect(), workers, |n: i32| n * n);
+            assert_eq!(done, expected, "{workers}");
+        }
+        assert!(side_by_side(Vec::new(), NonZeroUsize::MIN, |n: i32| n).is_empty());
+    }
+}

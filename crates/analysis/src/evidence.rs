@@ -1,0 +1,296 @@
+//! Why a recommendation says what it says: each number behind it, in words.
+//!
+//! Every form of a report shows these lines as they are. In scope: words for what
+//! a [`ResourceReport`] holds. Out of scope: judging.
+
+use crate::hysteresis::{Decision, Measure, Verdict};
+use crate::report::{ResourceForecast, ResourceReport};
+use crate::window::Window;
+use quantity::{interval, percent};
+
+/// The evidence, one fact a line, the decisive one first.
+pub fn evidence(report: &ResourceReport, window: &Window) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let (Some(decision), Some(forecast), Some(allocatable)) = (
+        &report.recommendation.decision,
+        &report.forecast,
+        report.allocatable,
+    ) {
+        lines.push(decisive(report, forecast, decision, allocatable));
+        lines.push(expected(report, forecast));
+        lines.push(time_to_limit(forecast));
+    }
+    lines.extend(report.old_sample());
+    lines.extend(report.recommendation.changed_from.map(change));
+    lines.push(format!(
+        "{} of {} points expected, one every {} over {}",
+        report.points,
+        report.points_expected,
+        interval(window.past.step),
+        interval(window.past.seconds())
+    ));
+    lines.extend(model(report));
+    lines
+}
+
+fn decisive(
+    report: &ResourceReport,
+    forecast: &ResourceForecast,
+    decision: &Decision,
+    allocatable: f64,
+) -> String {
+    let (what, amount) = match decision.measure {
+        Measure::Expected => ("the highest expected value".to_owned(), forecast.max),
+        Measure::Upper => (
+            format!(
+                "the upper end of the {} interval",
+                percent(forecast.coverage)
+            ),
+            forecast.upper,
+        ),
+        Measure::Mean => ("the mean expected value".to_owned(), forecast.mean),
+    };
+    let line = percent(decision.line);
+    let against = match decision.verdict {
+        Verdict::CRITICAL => format!("at least {line}: critical"),
+        Verdict::HIGH => format!("above {line}: high"),
+        Verdict::LOW => format!("under {line}: low"),
+        _ => format!("not above {line}: not high"),
+    };
+    let held = match decision.held {
+        true => ", since it was so before and the number has not left the line by enough",
+        false => "",
+    };
+    format!(
+        "decided by {what}: {}, {} of {} allocatable, {against}{held}",
+        report.resource.display(amount),
+        percent(decision.share),
+        report.resource.display(allocatable),
+    )
+}
+
+fn expected(report: &ResourceReport, forecast: &ResourceForecast) -> String {
+    format!(
+        "expected: up to {}, {} on average over the next {}",
+        share(report, forecast.max),
+        share(report, forecast.mean),
+        interval(forecast.horizon_seconds)
+    )
+}
+
+/// `3.20 cores (80%)`.
+fn share(report: &ResourceReport, amount: f64) -> String {
+    let text = report.resource.display(amount);
+    match report.allocatable {
+        Some(size) => format!("{text} ({})", percent(amount / size)),
+        None => text,
+    }
+}
+
+fn time_to_limit(forecast: &ResourceForecast) -> String {
+    let horizon = interval(forecast.horizon_seconds);
+    let (earliest, latest) = (
+        forecast.seconds_to_limit_earliest,
+        forecast.seconds_to_limit_latest,
+    );
+    match (forecast.seconds_to_limit, earliest) {
+        (Some(expected), earliest) => {
+            let mut line = format!("limit: reached in {}", interval(expected));
+            if let Some(earliest) = earliest.filter(|earliest| *earliest < expected) {
+                line.push_str(&format!(", as early as in {}", interval(earliest)));
+            }
+            match latest {
+                None => line.push_str(&format!(", at the latest after more than {horizon}")),
+                Some(latest) if latest > expected => {
+                    line.push_str(&format!(", at the latest in {}", interval(latest)));
+                }
+                Some(_) => {}
+            }
+            line
+        }
+        (None, Some(earliest)) => format!(
+            "limit: not expected to be reached within {horizon}, but may be in {}",
+            interval(earliest)
+        ),
+        (None, None) => format!("limit: not reached within {horizon}, not even by the upper end"),
+    }
+}
+
+fn change(before: Verdict) -> String {
+    format!(
+        "the report before said: {}, severity {}",
+        before.action.label(),
+        before.severity.label()
+    )
+}
+
+fn model(report: &ResourceReport) -> Option<String> {
+    let model = report.model?;
+    let Some(backtest) = report.backtest else {
+        return Some(format!("model {model}, not tried at earlier moments"));
+    };
+    // That its errors are those of this horizon goes without saying.
+    let over = match &report.forecast {
+        Some(forecast) if backtest.horizon_seconds < forecast.horizon_seconds => {
+            format!(
+                ", over the {} that the window allows",
+                interval(backtest.horizon_seconds)
+            )
+        }
+        _ => String::new(),
+    };
+    Some(format!(
+        "model {model}; tried at {} earlier moments{over}: error {:.2}, that of the newest value carried forward {:.2} (MASE); {} of what came lay within its interval",
+        backtest.folds,
+        backtest.mase,
+        backtest.naive_mase,
+        percent(backtest.coverage)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hysteresis::{Shares, Thresholds, judge};
+    use crate::recommend::{Recommendation, Resource};
+    use crate::report::BacktestReport;
+    use crate::window::Spans;
+    use quantity::Timestamp;
+
+    fn report(max: f64, upper: f64, mean: f64, before: Option<Verdict>) -> ResourceReport {
+        let size = 4.0;
+        let shares = Shares {
+            expected: max / size,
+            upper: upper / size,
+            mean: mean / size,
+        };
+        let thresholds = Thresholds::new(0.2, 0.8).expect("in order");
+        let decision = judge(shares, thresholds, before);
+        ResourceReport {
+            resource: Resource::Cpu,
+            unit: Resource::Cpu.unit(),
+            points: 119,
+            points_expected: 121,
+            history: Vec::new(),
+            sample_age_seconds: None,
+            model: Some(forecast::Model::TheilSen),
+            backtest: Some(BacktestReport {
+                folds: 4,
+                horizon_seconds: 1800,
+                mase: 0.816,
+                naive_mase: 1.1,
+                coverage: 0.79,
+            }),
+            candidates: Vec::new(),
+            forecast: Some(ResourceForecast {
+                max,
+                mean,
+                upper,
+                coverage: 0.8,
+                horizon_seconds: 1800,
+                seconds_to_limit: (max >= size).then_some(1440),
+                seconds_to_limit_earliest: (upper >= size).then_some(720),
+                seconds_to_limit_latest: None,
+                path: Vec::new(),
+            }),
+            allocatable: Some(size),
+            capacity: Some(4.5),
+            recommendation: Recommendation {
+                action: decision.verdict.action,
+                severity: decision.verdict.severity,
+                message: String::new(),
+                reason: None,
+                decision: Some(decision),
+                changed_from: before.filter(|b| b.severity != decision.verdict.severity),
+            },
+            evidence: Vec::new(),
+        }
+    }
+
+    fn lines(report: &ResourceReport) -> String {
+        let window = Spans::new(7200, 60, 1800)
+            .expect("fits")
+            .ending_at(Timestamp::from_unix(1_795_331_580));
+        evidence(report, &window).join("\n")
+    }
+
+    #[test]
+    fn a_warning_shows_its_numbers_with_units_lines_and_their_origin() {
+        insta::assert_snapshot!(lines(&report(3.4, 4.1, 3.2, Some(Verdict::HEALTHY))), @r"
+        decided by the upper end of the 80% interval: 4.10 cores, 102.5% of 4.00 cores allocatable, above 80%: high
+        expected: up to 3.40 cores (85%), 3.20 cores (80%) on average over the next 30m
+        limit: not expected to be reached within 30m, but may be in 12m
+        the report before said: healthy, severity none
+        119 of 121 points expected, one every 1m over 2h
+        model theil_sen; tried at 4 earlier moments: error 0.82, that of the newest value carried forward 1.10 (MASE); 79% of what came lay within its interval
+        ");
+    }
+
+    #[test]
+    fn each_verdict_names_the_number_that_decided() {
+        for (report, line) in [
+            (
+                report(4.2, 4.4, 3.0, None),
+                "decided by the highest expected value: 4.20 cores, 105% of 4.00 cores allocatable, at least 100%: critical",
+            ),
+            (
+                report(3.9, 4.1, 3.0, Some(Verdict::CRITICAL)),
+                "decided by the highest expected value: 3.90 cores, 97.5% of 4.00 cores allocatable, at least 95%: critical, since it was so before and the number has not left the line by enough",
+            ),
+            (
+                report(0.5, 0.9, 0.4, None),
+                "decided by the mean expected value: 0.40 cores, 10% of 4.00 cores allocatable, under 20%: low",
+            ),
+            (
+                report(2.0, 2.5, 2.0, None),
+                "decided by the upper end of the 80% interval: 2.50 cores, 62.5% of 4.00 cores allocatable, not above 80%: not high",
+            ),
+        ] {
+            assert_eq!(lines(&report).lines().next(), Some(line));
+        }
+    }
+
+    #[test]
+    fn the_time_to_the_limit_comes_with_its_interval() {
+        for (report, line) in [
+            (
+                report(4.2, 4.4, 3.0, None),
+                "limit: reached in 24m, as early as in 12m, at the latest after more than 30m",
+            ),
+            (
+                report(3.0, 3.5, 2.0, None),
+                "limit: not reached within 30m, not even by the upper end",
+            ),
+        ] {
+            assert_eq!(lines(&report).lines().nth(2), Some(line));
+        }
+    }
+
+    #[test]
+    fn an_old_sample_is_told() {
+        let old = ResourceReport {
+            sample_age_seconds: Some(97),
+            ..report(2.0, 2.5, 2.0, None)
+        };
+        assert_eq!(lines(&old).lines().nth(3), Some("last sample 97s old"));
+    }
+
+    #[test]
+    fn without_a_forecast_the_points_are_still_told() {
+        let unknown = ResourceReport {
+            points: 3,
+            model: None,
+            backtest: None,
+            forecast: None,
+            recommendation: Recommendation {
+                decision: None,
+                ..report(1.0, 1.0, 1.0, None).recommendation
+            },
+            ..report(1.0, 1.0, 1.0, None)
+        };
+        assert_eq!(
+            lines(&unknown),
+            "3 of 121 points expected, one every 1m over 2h"
+        );
+    }
+}

@@ -1,0 +1,286 @@
+//! The report as one HTML page that needs nothing else: no script, no font, no
+//! picture from elsewhere. Light and dark, on a telephone, a screen and paper.
+//!
+//! In scope: which words and drawings the page has. How it looks is in
+//! `templates/`: `report.html`, `style.css`. The template escapes every text.
+
+mod axis;
+mod bar;
+mod chart;
+mod node;
+mod path;
+mod plan;
+mod spread;
+
+use std::io;
+use std::ops::Range;
+
+use askama::Template;
+
+use super::summary::counts;
+use ::text::printable;
+use analysis::action::Severity;
+use analysis::recommend::Resource;
+use analysis::report::Report;
+use axis::moment;
+use node::{Details, Row, label};
+use plan::Plan;
+use quantity::{interval, percent};
+use spread::{Spread, spreads};
+
+/// Most points of one series that are drawn.
+const MOST_POINTS: usize = 240;
+
+/// Fewest, however many nodes there are.
+const FEWEST_POINTS: usize = 48;
+
+/// Points that all drawings share: what keeps the page of a large fleet a few
+/// megabytes.
+const ALL_POINTS: usize = 120_000;
+
+/// Nodes that are seen at once; the others are a click away.
+const MOST_SEEN: usize = 40;
+
+/// Writes the report as an HTML page, node by node: of a large fleet it has more
+/// bytes than all the rest.
+///
+/// # Errors
+/// Whatever `out` reports.
+pub fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+    Page::new(report).write_into(out)?;
+    out.write_all(b"\n")
+}
+
+#[derive(Template)]
+#[template(path = "report.html", whitespace = "minimize")]
+struct Page<'a> {
+    report: &'a Report,
+    headline: String,
+    /// Which part of the fleet it is about, if not the whole.
+    shard: Option<String>,
+    made: String,
+    window: String,
+    coverage: Option<String>,
+    thresholds: [String; 2],
+    tiles: Vec<Tile>,
+    spreads: Vec<Spread>,
+    /// How far bars reach, as a share of allocatable.
+    extent: f64,
+    scale: bar::Scale,
+    plan: Plan,
+    /// Nodes that are seen at once.
+    seen: Range<usize>,
+    /// Nodes that are a click away.
+    others: Range<usize>,
+    errors: Vec<String>,
+    warnings: Vec<String>,
+}
+
+struct Tile {
+    count: usize,
+    state: &'static str,
+    label: &'static str,
+    /// What that means.
+    hint: String,
+}
+
+impl<'a> Page<'a> {
+    fn new(report: &'a Report) -> Self {
+        let window = &report.window;
+        let extent = bar::extent(report);
+        let seen = report.nodes.len().min(MOST_SEEN);
+        let printable = |notes: &[String]| notes.iter().map(|note| printable(note)).collect();
+        Self {
+            report,
+            headline: headline(report),
+            shard: report.shard.map(|part| part.shard.to_string()),
+            made: moment(report.generated_at),
+            window: format!(
+                "Forecast for the {} after {}, from the {} before at one point every {}.",
+                interval(window.horizon_seconds),
+                moment(window.end),
+                interval(window.end.since(window.start) as u64),
+                interval(window.step_seconds)
+            ),
+            coverage: coverage(report).map(percent),
+            thresholds: [report.thresholds.high, report.thresholds.low].map(percent),
+            tiles: tiles(report),
+            spreads: spreads(report),
+            extent,
+            scale: bar::Scale::new(report, extent),
+            plan: Plan::new(report),
+            seen: 0..seen,
+            others: seen..report.nodes.len(),
+            errors: printable(&report.errors),
+            warnings: printable(&report.warnings),
+        }
+    }
+
+    fn rows(&self, nodes: &Range<usize>) -> impl Iterator<Item = Row> {
+        nodes
+            .clone()
+            .map(|index| Row::new(index, &self.report.nodes[index], self.extent))
+    }
+
+    fn details(&self, nodes: &Range<usize>) -> impl Iterator<Item = Details> {
+        let share = ALL_POINTS / (2 * self.report.nodes.len().max(1));
+        let most = share.clamp(FEWEST_POINTS, MOST_POINTS);
+        nodes
+            .clone()
+            .map(move |index| Details::new(self.report, index, &self.report.nodes[index], most))
+    }
+}
+
+/// What matters most, in a few words.
+fn headline(report: &Report) -> String {
+    let all = report.nodes.len();
+    let of = |count: usize| match (count, all) {
+        (1, 1) => "The node".to_owned(),
+        (count, all) if count == all => format!("All {all} nodes"),
+        (count, all) => format!("{count} of {all} nodes"),
+    };
+    let [critical, warning, consolidate, healthy, unknown] = counts(report).map(|(count, _)| count);
+    let horizon = interval(report.window.horizon_seconds);
+    if critical > 0 {
+        let verb = if critical == 1 { "runs" } else { "run" };
+        format!(
+            "{} {verb} out of {} within {horizon}",
+            of(critical),
+            scarce(report)
+        )
+    } else if warning > 0 {
+        format!("{} may run short within {horizon}", of(warning))
+    } else if consolidate > 0 {
+        format!("{} could go", of(consolidate))
+    } else if healthy > 0 {
+        let verb = if healthy == 1 { "is" } else { "are" };
+        format!("{} {verb} healthy", of(healthy))
+    } else if unknown > 0 {
+        match all {
+            1 => "The node cannot be judged yet".to_owned(),
+            all => format!("None of {all} nodes can be judged yet"),
+        }
+    } else {
+        "No nodes".to_owned()
+    }
+}
+
+/// What the nodes that run out run out of.
+fn scarce(report: &Report) -> &'static str {
+    let runs_out = |resource: &Resource| {
+        let mut resources = report.nodes.iter().flat_map(|node| &node.resources);
+        resources
+            .any(|r| r.resource == *resource && r.recommendation.severity == Severity::Critical)
+    };
+    match Resource::ALL.map(|resource| runs_out(&resource)) {
+        [true, true] => "CPU or memory",
+        [true, false] => "CPU",
+        _ => "memory",
+    }
+}
+
+fn tiles(report: &Report) -> Vec<Tile> {
+    let [high, low] = [report.thresholds.high, report.thresholds.low].map(percent);
+    let kinds = [
+        ("critical", "forecast reaches the limit".to_owned()),
+        ("warning", format!("may pass {high}")),
+        ("info", format!("under {low} on average")),
+        ("healthy", "nothing to do".to_owned()),
+        ("unknown", "too little is known".to_owned()),
+    ];
+    let tile = |((count, _), (state, hint))| Tile {
+        count,
+        state,
+        label: label(state),
+        hint,
+    };
+    counts(report).into_iter().zip(kinds).map(tile).collect()
+}
+
+/// The share that intervals are meant to hold, if there are any.
+fn coverage(report: &Report) -> Option<f64> {
+    let mut resources = report.nodes.iter().flat_map(|node| &node.resources);
+    resources.find_map(|resource| Some(resource.forecast.as_ref()?.coverage))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::{HOSTILE, report, report_of};
+
+    fn render(report: &Report) -> String {
+        let mut bytes = Vec::new();
+        write(report, &mut bytes).expect("memory takes everything");
+        String::from_utf8(bytes).expect("text")
+    }
+
+    #[test]
+    fn the_headline_says_what_matters_most() {
+        let said = |names: &[&str]| headline(&report_of(names));
+        for (names, text) in [
+            (
+                &["busy", HOSTILE, "idle", "calm"][..],
+                "1 of 4 nodes runs out of memory within 30m",
+            ),
+            (&[HOSTILE, "idle"], "1 of 2 nodes may run short within 30m"),
+            (&["idle", "calm"], "1 of 2 nodes could go"),
+            (&["calm"], "The node is healthy"),
+            (&["calm", "young"], "1 of 2 nodes is healthy"),
+            (&["young", "gone"], "None of 2 nodes can be judged yet"),
+            (&[], "No nodes"),
+        ] {
+            assert_eq!(said(names), text);
+        }
+    }
+
+    #[test]
+    fn trouble_is_open_and_the_rest_a_click_away() {
+        let html = render(&report());
+        assert_eq!(html.matches("<details class=\"node").count(), 7);
+        for state in ["critical", "warning"] {
+            let open = format!("<details class=\"node {state}\" open=\"\">");
+            assert_eq!(html.matches(&open).count(), 1, "{state}");
+        }
+        assert_eq!(html.matches(" open=\"\"").count(), 2);
+
+        let mut large = report();
+        large.nodes = vec![large.nodes[3].clone(); MOST_SEEN + 5];
+        let html = render(&large);
+        assert_eq!(html.matches("<summary>5 more nodes</summary>").count(), 2);
+        assert_eq!(html.matches("<details class=\"node").count(), MOST_SEEN + 5);
+    }
+
+    #[test]
+    fn text_from_outside_is_escaped_and_has_no_control_codes() {
+        let html = render(&report());
+        assert!(!html.contains("<b onclick"), "a name became an element");
+        assert!(!html.contains("<i>slow"), "a warning became an element");
+        let escaped = "=1|&#60;b onclick=&#34;x&#34;&#62;&#38;`\\n[31m,&#39;*_{}";
+        assert!(html.contains(escaped), "{html}");
+        assert!(html.chars().all(|c| c == '\n' || !c.is_control()));
+    }
+
+    #[test]
+    fn what_is_missing_is_told_at_the_top() {
+        let html = render(&report());
+        let place = |text: &str| html.find(text).expect(text);
+        assert!(place("node gone: no memory samples") < place("id=\"fleet\""));
+        let mut complete = report();
+        complete.errors.clear();
+        assert!(!render(&complete).contains("incomplete"));
+    }
+
+    #[test]
+    fn the_overview_tells_the_age_of_an_old_sample() {
+        let html = render(&report_of(&["busy", "calm"]));
+        assert_eq!(html.matches("now 75.9% (97s ago), ").count(), 1);
+        assert_eq!(html.matches(">last sample 97s old</span>").count(), 1);
+    }
+
+    #[test]
+    fn a_report_without_nodes_is_a_page_all_the_same() {
+        let html = render(&report_of(&[]));
+        assert!(html.contains("<h1>No nodes</h1>"));
+        assert!(!html.contains("id=\"fleet\""));
+    }
+}

@@ -1,0 +1,431 @@
+//! One resource over time: what was measured, what is forecast and how surely, and
+//! the lines it is held against. Geometry only; how it looks is the template's.
+
+use forecast::Point;
+use quantity::Timestamp;
+
+use super::axis;
+use super::path::{FULL, Place, band, lines, thin};
+use analysis::recommend::Resource;
+use analysis::report::{PredictionReport, Report, ResourceReport};
+use quantity::{age, interval, percent};
+
+/// Share of the width that is left to the forecast, however short it is beside the
+/// window: it is what people came for.
+const FORECAST_SHARE: std::ops::RangeInclusive<f64> = 0.28..=0.6;
+
+/// Room above the highest value and line.
+const HEADROOM: f64 = 1.06;
+
+/// Most moments of a forecast that are drawn.
+const MOST_PREDICTIONS: usize = 48;
+
+/// Characters that have room side by side below the whole drawing on a telephone, in
+/// the widest of the common fonts: 248 pixels, 7.3 for each.
+const ROOM: f64 = 34.0;
+
+/// The same on a screen.
+const WIDE_ROOM: f64 = 52.0;
+
+/// Labels of lines nearer to each other than this would cover each other.
+const CLEAR_OF_OTHERS: i32 = 90;
+
+/// What is said where the future begins.
+const NOW: &str = "now";
+
+/// A gap between points of more than this many steps is seen as one.
+const GAP_STEPS: f64 = 1.5;
+
+/// A drawing, ready for the template.
+#[derive(Debug)]
+pub(super) struct Chart {
+    pub(super) title: String,
+    pub(super) description: String,
+    /// Unit of the amounts, as people read them.
+    pub(super) unit: &'static str,
+    /// Where the future begins.
+    pub(super) now: Mark,
+    /// Where it ends, from now: `+30m`.
+    pub(super) horizon: String,
+    pub(super) history: String,
+    pub(super) band: String,
+    pub(super) forecast: String,
+    /// Lines across, from the top down.
+    pub(super) levels: Vec<Level>,
+    pub(super) amounts: Vec<Mark>,
+    /// Below the past; the second of each tells that there is room for it on a
+    /// screen only.
+    pub(super) times: Vec<(Mark, bool)>,
+}
+
+/// A place on an axis.
+#[derive(Debug)]
+pub(super) struct Mark {
+    /// From 0 to [`FULL`].
+    pub(super) at: i32,
+    /// The same as a share of the whole drawing: `12.5%`.
+    pub(super) percent: String,
+    /// What it says; may be nothing.
+    pub(super) label: String,
+}
+
+impl Mark {
+    fn new(at: i32, label: String) -> Self {
+        Self {
+            at,
+            percent: format!("{:.1}%", f64::from(at) / f64::from(FULL) * 100.0),
+            label,
+        }
+    }
+}
+
+/// A line that the resource is held against.
+#[derive(Debug)]
+pub(super) struct Level {
+    pub(super) kind: &'static str,
+    pub(super) mark: Mark,
+}
+
+/// Draws a resource with at most `most` of its points. `None` if there is nothing
+/// to draw.
+pub(super) fn chart(
+    report: &Report,
+    node: &str,
+    resource: &ResourceReport,
+    most: usize,
+) -> Option<Chart> {
+    let path = resource.forecast.as_ref().map_or(&[][..], |f| &f.path);
+    if resource.history.is_empty() && path.is_empty() {
+        return None;
+    }
+    let scale = Scale::new(report, resource);
+    let connected = predictions(resource, path);
+    let line = |value: fn(&PredictionReport) -> f64| -> Vec<Place> {
+        let place = |p: &PredictionReport| scale.place(p.at, value(p));
+        connected.iter().map(place).collect()
+    };
+    Some(Chart {
+        title: format!("{} of {node}", name(resource.resource)),
+        description: description(report, resource),
+        unit: unit(resource.resource),
+        now: Mark::new(scale.split, NOW.to_owned()),
+        horizon: axis::ahead(report.window.horizon_seconds),
+        history: lines(&runs(report, resource, &scale, most)),
+        band: band(&line(|p| p.upper), &line(|p| p.lower)),
+        forecast: lines(&[line(|p| p.value)]),
+        levels: levels(report, resource, &scale),
+        amounts: axis::amounts(resource.resource, scale.top)
+            .into_iter()
+            .map(|(amount, label)| Mark::new(scale.y(amount), label))
+            .collect(),
+        times: times(report, &scale),
+    })
+}
+
+/// What is said below the past: what does not touch the word below its end.
+fn times(report: &Report, scale: &Scale) -> Vec<(Mark, bool)> {
+    let share = f64::from(scale.split) / f64::from(FULL);
+    let is_clear = |(mark, is_spare): &(Mark, bool)| {
+        let both = (mark.label.len() + NOW.len()) as f64;
+        let room = if *is_spare { WIDE_ROOM } else { ROOM };
+        f64::from(scale.split - mark.at) * room > (both / 2.0 + 1.0) * f64::from(FULL)
+    };
+    let (start, end) = (report.window.start, report.window.end);
+    axis::times(start, end, ROOM * share, WIDE_ROOM * share)
+        .into_iter()
+        .map(|time| (Mark::new(scale.x(time.at), time.label), time.is_spare))
+        .filter(is_clear)
+        .collect()
+}
+
+/// As a heading has it.
+pub(super) const fn name(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Cpu => "CPU",
+        Resource::Memory => "Memory",
+    }
+}
+
+const fn unit(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Cpu => "cores",
+        Resource::Memory => "GiB",
+    }
+}
+
+/// From moments and amounts to places.
+struct Scale {
+    start: Timestamp,
+    end: Timestamp,
+    horizon: f64,
+    /// Where the future begins.
+    split: i32,
+    /// The amount at the upper edge; above 0.
+    top: f64,
+}
+
+impl Scale {
+    fn new(report: &Report, resource: &ResourceReport) -> Self {
+        let (start, end) = (report.window.start, report.window.end);
+        let horizon = report.window.horizon_seconds as f64;
+        let share = horizon / (horizon + end.since(start).max(1.0));
+        let share = share.clamp(*FORECAST_SHARE.start(), *FORECAST_SHARE.end());
+        let measured = resource.history.iter().map(|point| point.value);
+        let upper = resource.forecast.as_ref().map(|forecast| forecast.upper);
+        let highest = measured
+            .chain(upper)
+            .chain(resource.allocatable)
+            .fold(0.0, f64::max);
+        Self {
+            start,
+            end,
+            horizon,
+            split: (f64::from(FULL) * (1.0 - share)).round() as i32,
+            top: if highest > 0.0 {
+                highest * HEADROOM
+            } else {
+                1.0
+            },
+        }
+    }
+
+    fn x(&self, at: Timestamp) -> i32 {
+        let split = f64::from(self.split);
+        let x = if at <= self.end {
+            at.since(self.start) / self.end.since(self.start).max(1.0) * split
+        } else {
+            split + at.since(self.end) / self.horizon * (f64::from(FULL) - split)
+        };
+        x.round() as i32
+    }
+
+    fn y(&self, amount: f64) -> i32 {
+        (f64::from(FULL) * (1.0 - amount / self.top)).round() as i32
+    }
+
+    fn place(&self, at: Timestamp, amount: f64) -> Place {
+        (self.x(at), self.y(amount))
+    }
+}
+
+/// The measured points, parted at gaps.
+fn runs(report: &Report, resource: &ResourceReport, scale: &Scale, most: usize) -> Vec<Vec<Place>> {
+    let points = thin(&resource.history, most, |p| p.at.unix(), |p| p.value);
+    // Thinned points are further apart than measured ones.
+    let thinned = report.window.end.since(report.window.start) / most as f64 * 4.0;
+    let step = report.window.step_seconds as f64;
+    let gap = match points.len() < resource.history.len() {
+        true => (GAP_STEPS * step).max(thinned),
+        false => GAP_STEPS * step,
+    };
+    let follows = |a: &Point, b: &Point| b.at.since(a.at) <= gap;
+    points
+        .chunk_by(follows)
+        .map(|run| run.iter().map(|p| scale.place(p.at, p.value)).collect())
+        .collect()
+}
+
+/// The forecast from the newest point on: its moments evenly thinned, those of its
+/// highest values kept.
+fn predictions(resource: &ResourceReport, path: &[PredictionReport]) -> Vec<PredictionReport> {
+    let highest = |value: fn(&PredictionReport) -> f64| {
+        let by_value = |a: &(usize, f64), b: &(usize, f64)| a.1.total_cmp(&b.1);
+        let values = path.iter().map(value).enumerate();
+        values.max_by(by_value).map(|(index, _)| index)
+    };
+    let stride = path.len().div_ceil(MOST_PREDICTIONS).max(1);
+    let mut kept: Vec<usize> = (0..path.len())
+        .step_by(stride)
+        .chain(path.len().checked_sub(1))
+        .chain(highest(|p| p.value))
+        .chain(highest(|p| p.upper))
+        .collect();
+    kept.sort_unstable();
+    kept.dedup();
+    let newest = resource.history.last().filter(|_| !path.is_empty());
+    newest
+        .map(|&Point { at, value }| PredictionReport {
+            at,
+            value,
+            lower: value,
+            upper: value,
+        })
+        .into_iter()
+        .chain(kept.into_iter().map(|index| path[index]))
+        .collect()
+}
+
+fn levels(report: &Report, resource: &ResourceReport, scale: &Scale) -> Vec<Level> {
+    let Some(allocatable) = resource.allocatable else {
+        return Vec::new();
+    };
+    let thresholds = &report.thresholds;
+    let size = resource.resource.display(allocatable);
+    let mut last = -FULL;
+    [
+        ("limit", 1.0, format!("allocatable {size}")),
+        (
+            "high",
+            thresholds.high,
+            format!("high {}", percent(thresholds.high)),
+        ),
+        (
+            "low",
+            thresholds.low,
+            format!("low {}", percent(thresholds.low)),
+        ),
+    ]
+    .into_iter()
+    .map(|(kind, share, label)| {
+        let y = scale.y(allocatable * share);
+        // From the top down: of labels that would cover each other the first stays.
+        let label = match y - last >= CLEAR_OF_OTHERS {
+            true => {
+                last = y;
+                label
+            }
+            false => String::new(),
+        };
+        Level {
+            kind,
+            mark: Mark::new(y, label),
+        }
+    })
+    .collect()
+}
+
+/// What the drawing shows, for those who do not see it.
+fn description(report: &Report, resource: &ResourceReport) -> String {
+    let amount = |amount: f64| resource.resource.display(amount);
+    let window = &report.window;
+    let mut text = format!(
+        "The last {}",
+        interval(window.end.since(window.start) as u64)
+    );
+    if let Some(newest) = resource.history.last() {
+        let when = match resource.sample_age_seconds {
+            Some(seconds) => format!("{} ago", age(seconds)),
+            None => "at the end".to_owned(),
+        };
+        text.push_str(&format!(", {when} {}", amount(newest.value)));
+    }
+    if let Some(forecast) = &resource.forecast {
+        text.push_str(&format!(
+            "; the next {}: up to {}, upper end of the interval {}",
+            interval(window.horizon_seconds),
+            amount(forecast.max),
+            amount(forecast.upper)
+        ));
+    }
+    if let Some(allocatable) = resource.allocatable {
+        text.push_str(&format!("; allocatable {}", amount(allocatable)));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::report_of;
+
+    fn drawn(change: impl FnOnce(&mut ResourceReport)) -> Option<Chart> {
+        let mut report = report_of(&["busy"]);
+        change(&mut report.nodes[0].resources[1]);
+        chart(&report, "busy", &report.nodes[0].resources[1], 240)
+    }
+
+    #[test]
+    fn history_forecast_and_lines_are_drawn_to_one_scale() {
+        let chart = drawn(|_| {}).expect("there is something to draw");
+        // The upper end, 9.02 GiB, is the highest; 6 GiB of the window are flat.
+        assert_eq!(chart.now.at, 720);
+        assert_eq!(chart.history, "M0 372l720 0");
+        assert!(
+            chart.forecast.starts_with("M720 372l"),
+            "{}",
+            chart.forecast
+        );
+        assert!(chart.band.ends_with('z'), "{}", chart.band);
+        let levels: Vec<_> = chart
+            .levels
+            .iter()
+            .map(|level| (level.kind, level.mark.at, level.mark.label.as_str()))
+            .collect();
+        assert_eq!(
+            levels,
+            [
+                ("limit", 174, "allocatable 7.90 GiB"),
+                ("high", 339, "high 80%"),
+                ("low", 835, "low 20%"),
+            ]
+        );
+        assert_eq!(chart.horizon, "+30m");
+        assert_eq!(
+            chart.description,
+            "The last 2h, 97s ago 6.00 GiB; the next 30m: up to 8.20 GiB, upper end of the interval 9.02 GiB; allocatable 7.90 GiB"
+        );
+    }
+
+    #[test]
+    fn a_gap_stays_open_and_a_point_alone_is_a_dot() {
+        let chart = drawn(|resource| {
+            resource.history.retain(|point| {
+                let ago = 1_795_331_580 - point.at.unix();
+                [7200, 6900, 3600, 300, 0].contains(&ago)
+            });
+        });
+        let history = chart.expect("drawn").history;
+        assert_eq!(history, "M0 372l30 0M360 372h0M690 372l30 0");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_drawn() {
+        assert!(
+            drawn(|resource| {
+                resource.history.clear();
+                resource.forecast = None;
+            })
+            .is_none()
+        );
+        let chart = drawn(|resource| {
+            resource.forecast = None;
+            resource.allocatable = None;
+        })
+        .expect("a history");
+        assert_eq!((chart.band.as_str(), chart.forecast.as_str()), ("", ""));
+        assert!(chart.levels.is_empty());
+    }
+
+    #[test]
+    fn a_long_series_costs_no_more_than_its_share() {
+        let chart = drawn(|resource| {
+            let start = 1_795_331_580 - 7200;
+            resource.history = (0..7200)
+                .map(|k| Point {
+                    at: Timestamp::from_unix(start + k),
+                    value: f64::from(k as u32 * 7919 % 1000) * 1e7,
+                })
+                .collect();
+        })
+        .expect("drawn");
+        let places = chart.history.matches(' ').count();
+        assert!(places <= 2 * 240, "{places}");
+        assert_eq!(
+            chart.history.matches('M').count(),
+            1,
+            "no gap where none is"
+        );
+    }
+
+    #[test]
+    fn nothing_at_all_is_drawn_at_the_bottom() {
+        let chart = drawn(|resource| {
+            for point in &mut resource.history {
+                point.value = 0.0;
+            }
+            resource.forecast = None;
+            resource.allocatable = None;
+        });
+        assert_eq!(chart.expect("a history").history, "M0 1000l720 0");
+    }
+}

@@ -1,0 +1,157 @@
+//! One node: a row of the overview, and its details.
+
+use super::super::summary::time_to_limit;
+use super::bar::Bar;
+use super::chart::{self, Chart, chart};
+use ::text::printable;
+use analysis::action::{Action, Severity};
+use analysis::hysteresis::Verdict;
+use analysis::recommend::Reason;
+use analysis::report::{CandidateReport, NodeReport, Report, ResourceReport};
+
+/// Nodes whose details are open from the start, if they are in trouble.
+const MOST_OPEN: usize = 12;
+
+/// A node in the overview.
+pub(super) struct Row {
+    /// Anchor of its details.
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) state: &'static str,
+    /// When it runs out, if it does.
+    pub(super) limit: Option<String>,
+    pub(super) meters: Vec<Meter>,
+}
+
+/// A resource in the overview.
+pub(super) struct Meter {
+    pub(super) name: &'static str,
+    pub(super) state: &'static str,
+    pub(super) bar: Option<Bar>,
+    /// How old the value now is, if it is not current.
+    pub(super) old: Option<String>,
+    /// Why there is no bar, in a word or two.
+    pub(super) short: &'static str,
+}
+
+/// A node with all that is known of it.
+pub(super) struct Details {
+    /// Its anchor.
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) state: &'static str,
+    pub(super) label: &'static str,
+    /// What to do, unless there is nothing to do.
+    pub(super) advice: Option<&'static str>,
+    /// Its state in the report before, if that was another one.
+    pub(super) was: Option<&'static str>,
+    pub(super) is_open: bool,
+    pub(super) panels: Vec<Panel>,
+}
+
+/// A resource with all that is known of it.
+pub(super) struct Panel {
+    pub(super) name: &'static str,
+    pub(super) state: &'static str,
+    /// The highest forecast, of allocatable.
+    pub(super) value: Option<String>,
+    pub(super) message: String,
+    pub(super) chart: Option<Chart>,
+    pub(super) evidence: Vec<String>,
+    pub(super) candidates: Vec<Candidate>,
+}
+
+/// A model that was considered.
+pub(super) struct Candidate {
+    pub(super) model: &'static str,
+    pub(super) is_chosen: bool,
+    pub(super) outcome: String,
+}
+
+impl Row {
+    /// The `index`th node, with bars up to a share of `extent`.
+    pub(super) fn new(index: usize, node: &NodeReport, extent: f64) -> Self {
+        let limits = node.resources.iter().filter_map(|resource| {
+            let seconds = resource.forecast.as_ref()?.seconds_to_limit?;
+            Some((seconds, time_to_limit(resource)?))
+        });
+        let meter = |resource: &ResourceReport| Meter {
+            name: chart::name(resource.resource),
+            state: resource.recommendation.verdict().state(),
+            bar: Bar::new(resource, extent),
+            old: resource.old_sample(),
+            short: match resource.recommendation.reason {
+                Some(Reason::NoData) => "no data",
+                Some(Reason::Stale) => "no recent data",
+                Some(Reason::NotEnoughPoints) => "too few points",
+                Some(Reason::NoAllocatable) => "allocatable unknown",
+                None => "unknown",
+            },
+        };
+        Self {
+            id: anchor(index),
+            name: printable(&node.node),
+            state: node.verdict().state(),
+            limit: limits.min().map(|(_, text)| text),
+            meters: node.resources.iter().map(meter).collect(),
+        }
+    }
+}
+
+impl Details {
+    /// The `index`th node, with at most `most` points of each series.
+    pub(super) fn new(report: &Report, index: usize, node: &NodeReport, most: usize) -> Self {
+        let name = printable(&node.node);
+        let panel = |resource: &ResourceReport| Panel {
+            name: chart::name(resource.resource),
+            state: resource.recommendation.verdict().state(),
+            value: Bar::new(resource, 1.0).map(|bar| bar.value),
+            message: printable(&resource.recommendation.message),
+            chart: chart(report, &name, resource, most),
+            evidence: resource
+                .evidence
+                .iter()
+                .map(|fact| printable(fact))
+                .collect(),
+            candidates: candidates(resource),
+        };
+        Self {
+            id: anchor(index),
+            state: node.verdict().state(),
+            label: label(node.verdict().state()),
+            advice: (node.action != Action::None).then(|| node.action.label()),
+            was: node.changed_from.map(Verdict::state),
+            is_open: node.severity >= Severity::Warning && index < MOST_OPEN,
+            panels: node.resources.iter().map(panel).collect(),
+            name,
+        }
+    }
+}
+
+fn anchor(index: usize) -> String {
+    format!("node-{index}")
+}
+
+/// A state as a heading has it.
+pub(super) fn label(state: &str) -> &'static str {
+    match state {
+        "critical" => "Critical",
+        "warning" => "Warning",
+        "info" => "Could go",
+        "healthy" => "Healthy",
+        _ => "Unknown",
+    }
+}
+
+fn candidates(resource: &ResourceReport) -> Vec<Candidate> {
+    let candidate = |candidate: &CandidateReport| Candidate {
+        model: candidate.model.name(),
+        is_chosen: resource.model == Some(candidate.model),
+        outcome: match (candidate.mase, &candidate.left_out) {
+            (Some(mase), _) => format!("MASE {mase:.2}"),
+            (None, Some(why)) => format!("left out: {why}"),
+            (None, None) => String::new(),
+        },
+    };
+    resource.candidates.iter().map(candidate).collect()
+}
