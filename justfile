@@ -20,7 +20,7 @@ demo *options:
 
 # Install what the tests need, then run every test.
 test *options:
-    dev/scripts/setup build prometheus pushgateway helm chromium musl docker registry shells bills
+    dev/scripts/setup build prometheus pushgateway helm chromium musl docker registry push shells bills
     dev/scripts/test {{ options }}
 
 # Formatting, lints, documentation and workflows.
@@ -59,7 +59,8 @@ image:
 
 # Push what `image` made, over the registry's HTTP API: just push registry.example.org/team.
 push registry *options:
-    cargo run --quiet --locked -p packaging -- push {{ trim_start_match(registry, "REGISTRY=") }} --tag "${TAG:-v{{ version }}}" {{ options }}
+    dev/scripts/setup push
+    dev/scripts/push {{ trim_start_match(registry, "REGISTRY=") }} --tag "${TAG:-v{{ version }}}" {{ options }}
 
 # Everything that a release offers for download, in dist/.
 dist:

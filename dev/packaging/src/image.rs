@@ -17,8 +17,7 @@ const USER: &str = "65532:65532";
 
 /// Media type of an index.
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// Of the manifest of one image.
-pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 

@@ -4,15 +4,14 @@
 //! Formats: OCI image layout 1.0.0; Docker's archive of `docker save`, which is an
 //! OCI layout in a tar file with a `manifest.json` beside it.
 
-use std::fmt;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::archive::{File, tar};
-use crate::image::{Blob, INDEX, Image, MANIFEST, sha256};
+use crate::image::{Blob, INDEX, Image};
 
 /// The key under which an index notes the tag of an image.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -89,122 +88,4 @@ fn files<'a>(
 
 fn blob_path(blob: &Blob) -> String {
     format!("blobs/{}", blob.digest.replace(':', "/"))
-}
-
-/// An OCI layout to read.
-#[derive(Debug)]
-pub struct Layout<'a>(&'a Path);
-
-/// What a layout holds under one digest; the bytes are those of the digest.
-#[derive(Debug)]
-pub struct Stored {
-    /// `sha256:` and 64 hexadecimal digits.
-    pub digest: String,
-    /// The bytes.
-    pub bytes: Vec<u8>,
-}
-
-/// A stored index or manifest.
-#[derive(Debug)]
-pub struct Document {
-    /// `sha256:` and 64 hexadecimal digits.
-    pub digest: String,
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    /// What they say.
-    pub document: Value,
-}
-
-/// A layout that is not whole.
-#[derive(Debug)]
-pub struct BadLayout {
-    /// The file that is missing or odd.
-    pub file: PathBuf,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-impl fmt::Display for BadLayout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file.display(), self.problem)
-    }
-}
-
-impl std::error::Error for BadLayout {}
-
-impl<'a> Layout<'a> {
-    /// The layout in `folder`; nothing is read yet.
-    pub fn open(folder: &'a Path) -> Self {
-        Self(folder)
-    }
-
-    /// The index of the one image that the layout holds.
-    ///
-    /// # Errors
-    /// When a file is missing, or is not what it should be.
-    pub fn root(&self) -> Result<Document, BadLayout> {
-        let path = Path::new("index.json");
-        let top = self.parse(path, &self.read(path)?)?;
-        match top["manifests"].as_array().map(Vec::as_slice) {
-            Some([root]) => self.document(root),
-            _ => Err(self.bad(path, "expected one image")),
-        }
-    }
-
-    /// The index or manifest that a descriptor refers to.
-    ///
-    /// # Errors
-    /// When it is missing, or is not what the descriptor says.
-    pub fn document(&self, descriptor: &Value) -> Result<Document, BadLayout> {
-        let Stored { digest, bytes } = self.blob(descriptor)?;
-        let path = Path::new("blobs").join(digest.replace(':', "/"));
-        let document = self.parse(&path, &bytes)?;
-        match document["mediaType"].as_str() {
-            Some(INDEX | MANIFEST) => Ok(Document {
-                digest,
-                bytes,
-                document,
-            }),
-            _ => Err(self.bad(&path, "neither an image index nor a manifest")),
-        }
-    }
-
-    /// What a descriptor refers to.
-    ///
-    /// # Errors
-    /// When it is missing, or has another digest.
-    pub fn blob(&self, descriptor: &Value) -> Result<Stored, BadLayout> {
-        let digest = descriptor["digest"].as_str().unwrap_or_default();
-        let hex = digest.strip_prefix("sha256:").unwrap_or_default();
-        if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(self.bad(
-                Path::new("index.json"),
-                "a descriptor without a SHA-256 digest",
-            ));
-        }
-        let path = Path::new("blobs/sha256").join(hex);
-        let bytes = self.read(&path)?;
-        if sha256(&bytes) != digest {
-            return Err(self.bad(&path, "its digest is another than its name"));
-        }
-        Ok(Stored {
-            digest: digest.to_owned(),
-            bytes,
-        })
-    }
-
-    fn read(&self, path: &Path) -> Result<Vec<u8>, BadLayout> {
-        fs::read(self.0.join(path)).map_err(|error| self.bad(path, &error.to_string()))
-    }
-
-    fn parse(&self, path: &Path, bytes: &[u8]) -> Result<Value, BadLayout> {
-        serde_json::from_slice(bytes).map_err(|error| self.bad(path, &error.to_string()))
-    }
-
-    fn bad(&self, path: &Path, problem: &str) -> BadLayout {
-        BadLayout {
-            file: self.0.join(path),
-            problem: problem.to_owned(),
-        }
-    }
 }

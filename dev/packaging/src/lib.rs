@@ -4,21 +4,20 @@
 //!    the same program and commit (pure); [`platform`] knows for which machines.
 //! 2. [`layout`] keeps images on disk: an OCI layout with every platform, and an
 //!    archive for each.
-//! 3. [`push`] carries a layout to a registry.
-//! 4. [`dist`] gathers a release: [`dependencies`] reads what a program is made of,
+//! 3. [`dist`] gathers a release: [`dependencies`] reads what a program is made of,
 //!    [`bill`] and [`licences`] write it down, [`manual`] and [`completion`] come from
 //!    what `--help` is made of, [`release`] packs all of it (pure).
-//! 5. [`agreement`] and [`changelog`]: whether everything names the same version.
+//! 4. [`agreement`] and [`changelog`]: whether everything names the same version.
 //!
 //! In scope: no container engine, no daemon, no root. Out of scope: building the
-//! programs, which is cargo's, and signing, which is cosign's.
+//! programs, which is cargo's, carrying images to a registry, which is skopeo's, and
+//! signing, which is cosign's.
 
 pub mod agreement;
 pub mod archive;
 pub mod bill;
 pub mod changelog;
 pub mod completion;
-pub mod credentials;
 pub mod dependencies;
 pub mod dist;
 pub mod image;
@@ -27,5 +26,4 @@ pub mod licences;
 pub mod manual;
 pub mod platform;
 pub mod program;
-pub mod push;
 pub mod release;

@@ -1,24 +1,21 @@
 //! Command line of packaging.
 
 use std::fs;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use argh::FromArgs;
-use oci_client::Reference;
 use packaging::agreement;
-use packaging::credentials;
 use packaging::dist;
 use packaging::image::{self, Image, Origin};
 use packaging::layout;
 use packaging::platform::Platform;
 use packaging::program;
-use packaging::push::{self, Registry};
 use quantity::Timestamp;
 
 /// Makes what is downloaded: images of the programs from their static binaries, with no
-/// container engine, and the files of a release. Pushes images.
+/// container engine, and the files of a release.
 #[derive(FromArgs)]
 #[argh(
     error_code(0, "Done."),
@@ -34,7 +31,6 @@ struct Args {
 #[argh(subcommand)]
 enum Command {
     Image(MakeImages),
-    Push(Push),
     Dist(Dist),
     ReleaseCheck(ReleaseCheck),
 }
@@ -64,33 +60,6 @@ struct MakeImages {
     /// where the sources are, a URL
     #[argh(option)]
     source: Option<String>,
-}
-
-/// push the images of both programs to REGISTRY/PROGRAM:TAG
-#[derive(FromArgs)]
-#[argh(subcommand, name = "push")]
-struct Push {
-    /// registry and path: registry.example.org/team
-    #[argh(positional)]
-    registry: String,
-    /// folder that `image` wrote
-    #[argh(option, default = "\"dist/images\".into()")]
-    images: PathBuf,
-    /// tag to push as
-    #[argh(option)]
-    tag: String,
-    /// user; default: what `docker login` has stored
-    #[argh(option)]
-    user: Option<String>,
-    /// file with the user's password or token
-    #[argh(option)]
-    password_file: Option<PathBuf>,
-    /// file with an authority to trust beside the usual ones, in PEM
-    #[argh(option)]
-    ca_file: Option<PathBuf>,
-    /// speak HTTP without TLS, for a registry on this machine
-    #[argh(switch)]
-    plain_http: bool,
 }
 
 /// write the files of a release: programs, bills of materials, chart, licences, checksums
@@ -152,7 +121,6 @@ fn main() -> ExitCode {
     };
     let done = match args.command {
         Command::Image(command) => make_images(&command),
-        Command::Push(command) => push_images(&command),
         Command::Dist(command) => make_release(&command),
         Command::ReleaseCheck(command) => check_release(&command),
     };
@@ -201,40 +169,6 @@ fn make_images(command: &MakeImages) -> Result<(), String> {
     Ok(())
 }
 
-fn push_images(command: &Push) -> Result<(), String> {
-    let ca = command
-        .ca_file
-        .as_ref()
-        .map(|path| fs::read(path).map_err(|error| format!("{}: {error}", path.display())));
-    let ca = ca.transpose()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot start: {error}"))?;
-    for program in program::ALL {
-        let name = format!("{}/{}:{}", command.registry, program.name, command.tag);
-        let to: Reference = name
-            .parse()
-            .map_err(|error| format!("{name}: not the name of an image: {error}"))?;
-        let auth = credentials::of(
-            to.registry(),
-            command.user.as_deref(),
-            command.password_file.as_deref(),
-        )?;
-        let registry = Registry {
-            plain_http: command.plain_http,
-            ca: ca.clone(),
-            auth,
-        };
-        let folder = command.images.join(program.name);
-        let digest = runtime
-            .block_on(push::push(&folder, &to, &registry, &mut progress))
-            .map_err(|error| error.to_string())?;
-        say(&format!("{to}@{digest}"));
-    }
-    Ok(())
-}
-
 fn make_release(command: &Dist) -> Result<(), String> {
     let files = dist::files(&dist::Ingredients {
         root: Path::new("."),
@@ -269,13 +203,6 @@ fn failed(path: &Path, problem: &dyn std::fmt::Display) -> String {
 /// What has been done, for scripts to read.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
-}
-
-/// What is being done, for somebody who watches.
-fn progress(line: &str) {
-    if std::io::stderr().is_terminal() {
-        let _ = writeln!(std::io::stderr(), "{line}");
-    }
 }
 
 fn complain(problem: &str) {

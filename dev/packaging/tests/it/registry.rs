@@ -1,4 +1,4 @@
-//! Pushing to Debian's docker-registry, open and behind a password.
+//! `just push` to Debian's docker-registry, open and behind a password.
 
 use std::fs;
 use std::path::Path;
@@ -7,13 +7,18 @@ use std::process::Command;
 use e2e::{Answer, Process, TempDir, eventually, free_port, request, run, scratch};
 use serde_json::Value;
 
-use crate::built::{PROGRAMS, TAG, images, packaging};
+use crate::built::{PROGRAMS, TAG, images, root};
 
 /// `tester` with the password of [`PASSWORD`], as bcrypt.
 const USERS: &str = "tester:$2b$04$EbeqDHO9fBmxazkJHzvaReUNcIg8ee4slzgSMOD/G14pzjbiLL3Cm\n";
 const PASSWORD: &str = "correct horse";
 /// The same as a client sends it: base64 of `tester:correct horse`.
 const AUTHORIZATION: &str = "Authorization: Basic dGVzdGVyOmNvcnJlY3QgaG9yc2U=";
+
+/// What `just push` runs.
+fn push() -> Command {
+    Command::new(root().join("dev/scripts/push"))
+}
 
 /// A registry with nothing in it.
 pub(crate) struct Registry {
@@ -75,8 +80,8 @@ impl Registry {
     fn push_from(&self, images: &Path, flags: &[&str]) -> Result<Vec<String>, String> {
         let to = format!("{}/team", self.address);
         let (code, out, err) = run(
-            packaging()
-                .args(["push", &to, "--tag", TAG, "--plain-http", "--images"])
+            push()
+                .args([&to, "--tag", TAG, "--plain-http", "--images"])
                 .arg(images)
                 .args(flags)
                 // Nobody's `docker login` but what a test stores there.
@@ -185,7 +190,7 @@ fn a_closed_registry_takes_what_docker_login_has_stored() {
 }
 
 #[test]
-fn a_layout_that_was_damaged_is_not_pushed() {
+fn damaged_layout_is_not_pushed() {
     let registry = Registry::start(&[]);
     let copy = scratch();
     let (code, _, err) = run(
@@ -209,15 +214,16 @@ fn a_layout_that_was_damaged_is_not_pushed() {
     let problem = registry
         .push_from(copy.path(), &[])
         .expect_err("half a layer");
-    assert!(problem.contains(&layer.display().to_string()), "{problem}");
+    let digest = layer.file_name().expect("a name").to_string_lossy();
+    assert!(problem.contains(&*digest), "{problem}");
 }
 
 #[test]
 fn a_registry_that_is_not_there_is_one_line() {
     let to = format!("127.0.0.1:{}/team", free_port());
     let (code, _, err) = run(
-        packaging()
-            .args(["push", &to, "--tag", TAG, "--plain-http", "--images"])
+        push()
+            .args([&to, "--tag", TAG, "--plain-http", "--images"])
             .arg(images()),
         "",
     );
