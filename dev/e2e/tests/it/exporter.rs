@@ -380,7 +380,7 @@ fn resource_rounds(cluster: &testbed::Running) -> u64 {
 }
 
 #[test]
-fn a_node_that_returns_has_all_values_within_two_rounds() {
+fn a_returning_node_is_whole_within_two_rounds() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     let allocatable = "k8s_node_cpu_allocatable_cores{node=\"node-a\"}";
@@ -420,7 +420,7 @@ fn a_node_that_the_cluster_does_not_know_is_never_ready_and_has_no_pods() {
 }
 
 #[test]
-fn after_an_outage_everything_is_back_within_two_rounds() {
+fn everything_is_back_two_rounds_after_an_outage() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);

@@ -264,7 +264,7 @@ fn a_list_that_fails_takes_no_node_away() {
 }
 
 #[test]
-fn after_an_outage_all_nodes_and_lists_are_back_within_two_rounds() {
+fn nodes_and_lists_are_back_after_an_outage() {
     let cluster = cluster(3);
     let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
     exporter.value_of(&cpu("node-2"));
