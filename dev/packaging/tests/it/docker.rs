@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{Process, TempDir, eventually, request, run, scratch};
+use e2e::{Process, TempDir, eventually, request, run, scratch, value_in};
 use serde_json::Value;
 use testbed::{Cluster, Node, Shape};
 
@@ -204,8 +204,13 @@ fn images_hold_one_file_and_name_a_user_that_is_not_root() {
 #[test]
 fn both_run_without_rights_in_32_mib_and_report_on_a_cluster() {
     let engine = Engine::find();
+    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a kernel");
     let cluster = Cluster::new()
-        .node(Node::new("node-a").shape(Shape::STEADY))
+        .node(
+            Node::new("node-a")
+                .shape(Shape::STEADY)
+                .boot_id(boot_id.trim()),
+        )
         .housekeeping(Duration::from_millis(500))
         .start()
         .expect("a cluster");
@@ -267,6 +272,30 @@ fn both_run_without_rights_in_32_mib_and_report_on_a_cluster() {
         (code == Some(0)).then_some(out)
     });
     assert!(report.contains("node-a"), "{report}");
+
+    // What the kernel kills in another container is counted, each time it restarts.
+    let oom_kills = || {
+        let metrics = request(&address, "GET", "/metrics", &[], "").text();
+        value_in(&metrics, "k8s_node_oom_kills_total{node=\"node-a\"}").expect("a count")
+    };
+    let before = oom_kills();
+    let mut folders = vec!["/usr", "/lib", "/lib64"];
+    folders.retain(|folder| std::path::Path::new(folder).exists());
+    for _ in 0..5 {
+        let mut docker = engine.docker();
+        docker.arg("run").args(LIMITS);
+        // The image has no program that takes memory without end; this machine has.
+        docker.args(
+            folders
+                .iter()
+                .map(|each| format!("--volume={each}:{each}:ro")),
+        );
+        docker.args(["--entrypoint=/usr/bin/tail", &exporter, "/dev/zero"]);
+        let (code, _, err) = run(&mut docker, "");
+        assert_eq!(code, Some(137), "{err}");
+    }
+    let counted = oom_kills() - before;
+    assert!(counted >= 5.0, "{counted} of 5 kills");
 
     let (_, code) = container.process.end_with("TERM");
     assert_eq!(code, Some(0), "{}", container.process.log());
