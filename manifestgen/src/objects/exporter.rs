@@ -17,7 +17,7 @@ use super::names;
 use super::pod::{Pod, field_variable, variable};
 use crate::builder::{Builder, Problem};
 use crate::chart::EXPORTER_APP;
-use crate::term::{Condition, Term, text, value};
+use crate::term::{Condition, text, value};
 use crate::values::Values;
 
 /// Holds when the exporter runs in this mode.
@@ -46,8 +46,13 @@ pub(super) fn is_via(values: &Values, via: Via) -> Condition {
     value!(values.exporter.via).is(via)
 }
 
-fn flag(b: &Builder<'_>, name: &str, value: Term<String>) -> String {
-    b.text(text(&format!("--{name}={{}}"), [value]))
+/// The flag that a value sets: the last word of its path is the flag's name.
+macro_rules! flag {
+    ($b:ident, $values:ident . $($group:ident).+ => $field:ident) => {{
+        let name = stringify!($field).replace('_', "-");
+        let value = value!($values.$($group).+.$field).text();
+        $b.text(text(&format!("--{name}={{}}"), [value]))
+    }};
 }
 
 /// The arguments of a mode, between those of every mode.
@@ -55,39 +60,15 @@ fn arguments(b: &Builder<'_>, own: Vec<String>) -> Vec<String> {
     let values = b.values;
     let mut all = vec![
         format!("--listen-address=:{EXPORTER_PORT}"),
-        flag(
-            b,
-            "scrape-interval",
-            value!(values.exporter.scrape_interval),
-        ),
-        flag(
-            b,
-            "enable-kubelet",
-            value!(values.exporter.enable_kubelet).text(),
-        ),
-        flag(
-            b,
-            "enable-cadvisor",
-            value!(values.exporter.enable_cadvisor).text(),
-        ),
-        flag(
-            b,
-            "cadvisor-interval",
-            value!(values.exporter.cadvisor_interval),
-        ),
-        flag(
-            b,
-            "enable-namespace-metrics",
-            value!(values.exporter.enable_namespace_metrics).text(),
-        ),
-        flag(b, "exclude-phases", value!(values.exporter.exclude_phases)),
+        flag!(b, values.exporter => scrape_interval),
+        flag!(b, values.exporter => enable_kubelet),
+        flag!(b, values.exporter => enable_cadvisor),
+        flag!(b, values.exporter => cadvisor_interval),
+        flag!(b, values.exporter => enable_namespace_metrics),
+        flag!(b, values.exporter => exclude_phases),
     ];
     all.extend(own);
-    all.push(flag(
-        b,
-        "log-level",
-        value!(values.exporter.log_level).text(),
-    ));
+    all.push(flag!(b, values.exporter => log_level));
     all.extend(via_kubelet(b));
     all
 }
@@ -96,11 +77,7 @@ fn arguments(b: &Builder<'_>, own: Vec<String>) -> Vec<String> {
 fn via_kubelet(b: &Builder<'_>) -> impl Iterator<Item = String> {
     let values = b.values;
     let wanted = is_via(values, Via::Kubelet);
-    let ca_file = flag(
-        b,
-        "kubelet-ca-file",
-        value!(values.exporter.kubelet_ca_file),
-    );
+    let ca_file = flag!(b, values.exporter => kubelet_ca_file);
     let arguments = [
         b.when(&wanted, "--via=kubelet".to_owned()),
         b.when(&wanted, ca_file),
@@ -142,7 +119,7 @@ fn template(
 pub(super) fn daemonset(b: &Builder<'_>) -> Result<DaemonSet, Problem> {
     let values = b.values;
     b.only_if(in_mode(values, ExporterMode::Daemonset));
-    let own = vec![flag(b, "history", value!(values.exporter.history))];
+    let own = vec![flag!(b, values.exporter => history)];
     Ok(DaemonSet {
         metadata: metadata(b, Component::Exporter, names::exporter(values)),
         spec: Some(DaemonSetSpec {
@@ -162,7 +139,7 @@ pub(super) fn statefulset(b: &Builder<'_>) -> Result<StatefulSet, Problem> {
     b.only_if(in_mode(values, ExporterMode::Statefulset));
     let shards = || value!(values.exporter.all_nodes.shards);
     let own = vec![
-        flag(b, "history", value!(values.exporter.history)),
+        flag!(b, values.exporter => history),
         "--nodes=all".to_owned(),
         b.text(text("--shard=$(POD_INDEX)/{}", [shards().text()])),
     ];
@@ -211,7 +188,7 @@ pub(super) fn standalone(b: &Builder<'_>) -> Result<Deployment, Problem> {
     let values = b.values;
     b.only_if(in_mode(values, ExporterMode::Standalone));
     let own = vec![
-        flag(b, "history", value!(values.exporter.all_nodes.history)),
+        flag!(b, values.exporter.all_nodes => history),
         "--nodes=all".to_owned(),
     ];
     let memory = value!(values.exporter.all_nodes.history_memory);

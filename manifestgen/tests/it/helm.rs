@@ -812,7 +812,7 @@ fn any_values() -> impl Strategy<Value = Values> {
 }
 
 /// Helm reads the values, prints the objects, a reader of YAML 1.1 takes them
-/// in: every string, number and name comes out as the overlays say.
+/// in: every string, number and name comes out as in the typed objects.
 #[test]
 fn odd_values_come_out_of_both_helms_as_they_went_in() {
     const CASES: usize = 48;
