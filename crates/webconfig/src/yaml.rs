@@ -156,6 +156,8 @@ fn quoted(text: &str) -> Result<(String, &str), &'static str> {
                 value.push('\'');
                 rest = next;
             }
+            // A message may repeat a key.
+            Some(other) if other.is_control() => return Err("no control characters"),
             Some(other) => value.push(other),
             None => return Err("the other quote on the same line"),
         }

@@ -5,20 +5,26 @@
 //! with pieces of real captures. Out of scope: making bytes up.
 
 mod exposition_text;
+mod http_request;
+mod query_form;
 mod range_query;
 mod status;
 mod text;
+mod web_config;
 
 /// Takes any bytes, and panics where something does not hold.
 pub type Target = fn(&[u8]);
 
 /// All targets, with the names of their corpora.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("exposition", exposition_text::check),
     ("range_query", range_query::check),
     ("quantity", text::check_quantity),
     ("duration", text::check_duration),
     ("status", status::check),
+    ("http_request", http_request::check),
+    ("web_config", web_config::check),
+    ("query_form", query_form::check),
 ];
 
 /// Runs one target.
