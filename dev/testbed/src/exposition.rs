@@ -23,68 +23,38 @@ pub(crate) fn resource(machine: &Machine, sampling: Sampling, now_ms: i64) -> St
         ("pod", Kind::Pod),
     ];
     for (level, kind) in levels {
-        let mut family = |name: &str, stability: &str, help: &str, kind_of: &str, value: Column| {
-            text.family(
-                &format!("{level}_{name}"),
-                &format!("[{stability}] {help} {level}"),
-                kind_of,
-            );
+        let mut family = |name: &str, help: &str, kind_of: &str, stamped: bool, value: Column| {
+            let name = format!("{level}_{name}");
+            text.family(&name, help, kind_of);
             for group in of(kind) {
-                text.row(
-                    &format!("{level}_{name}"),
-                    &short_labels(group),
-                    value(group),
-                );
-                text.stamp(group.at_ms);
+                let stamp = stamped.then_some(group.at_ms);
+                text.row(&name, &short_labels(group), value(group), stamp);
             }
         };
+        let help = format!("[STABLE] Core-seconds used by the {level}");
         family(
             "cpu_usage_seconds_total",
-            "STABLE",
-            "Core-seconds used by the",
+            &help,
             "counter",
+            true,
             cpu_seconds,
         );
-        family(
-            "memory_working_set_bytes",
-            "STABLE",
-            "Working set in bytes of the",
-            "gauge",
-            |group| group.memory_bytes as f64,
-        );
+        let help = format!("[STABLE] Working set in bytes of the {level}");
+        let memory: Column = |group| group.memory_bytes as f64;
+        family("memory_working_set_bytes", &help, "gauge", true, memory);
         if kind == Kind::Container {
             // The one family here whose rows carry no timestamp.
-            text.family(
-                "container_start_time_seconds",
-                "[STABLE] Unix time at which the container started",
-                "gauge",
-            );
-            for group in of(kind) {
-                text.row(
-                    "container_start_time_seconds",
-                    &short_labels(group),
-                    group.started,
-                );
-                text.end();
-            }
+            let help = "[STABLE] Unix time at which the container started";
+            family("start_time_seconds", help, "gauge", false, |group| {
+                group.started
+            });
         }
-        let mut swap = |name: &str| {
-            let name = format!("{level}_{name}");
-            text.family(&name, "[ALPHA] Swap in bytes; not on Windows", "gauge");
-            for group in of(kind) {
-                text.row(&name, &short_labels(group), 0.0);
-                text.stamp(group.at_ms);
-            }
-        };
-        swap("swap_usage_bytes");
+        let help = "[ALPHA] Swap in bytes; not on Windows";
+        family("swap_usage_bytes", help, "gauge", true, |_| 0.0);
     }
-    text.family(
-        "resource_scrape_error",
-        "[STABLE] 1 if container metrics could not be had",
-        "gauge",
-    );
-    text.row("resource_scrape_error", "", 0.0);
-    text.end();
+    let help = "[STABLE] 1 if container metrics could not be had";
+    text.family("resource_scrape_error", help, "gauge");
+    text.row("resource_scrape_error", "", 0.0, None);
     text.0
 }
 
@@ -93,16 +63,22 @@ pub(crate) fn cadvisor(machine: &Machine, sampling: Sampling, now_ms: i64) -> St
     let groups = cgroup::all(machine, sampling, now_ms);
     let mut text = Text::default();
     for family in FAMILIES {
-        text.family(family.name, family.help, family.kind);
+        let kind = if family.rows == Rows::Counter {
+            "counter"
+        } else {
+            "gauge"
+        };
+        text.family(family.name, family.help, kind);
         for group in &groups {
-            let Some(value) = (family.value)(machine, group) else {
+            let Some(value) = (family.value)(group) else {
                 continue;
             };
-            text.row(family.name, &long_labels(group, family.extra), value);
-            if family.stamped {
-                text.stamp(group.at_ms);
-            } else {
-                text.end();
+            match family.rows {
+                Rows::Bare => text.row(family.name, "", value, None),
+                rows => {
+                    let stamp = (rows != Rows::Unstamped).then_some(group.at_ms);
+                    text.row(family.name, &long_labels(group, family.label), value, stamp);
+                }
             }
         }
     }
@@ -112,54 +88,45 @@ pub(crate) fn cadvisor(machine: &Machine, sampling: Sampling, now_ms: i64) -> St
 
 type Column = fn(&Cgroup) -> f64;
 
-/// A family of cAdvisor's: where it exists, its value.
-struct Family {
-    name: &'static str,
-    kind: &'static str,
-    help: &'static str,
-    extra: Extra,
-    /// Rows about the specification of a container carry no timestamp.
-    stamped: bool,
-    value: fn(&Machine, &Cgroup) -> Option<f64>,
-}
-
-/// A label with a fixed value that a family has besides the usual ones, at the
-/// place where its name sorts.
-#[derive(Clone, Copy)]
-enum Extra {
-    None,
-    BeforeId(&'static str),
-    BeforeName(&'static str),
-    Last(&'static str),
-    /// No label at all.
+/// How the rows of a family are written.
+#[derive(Clone, Copy, PartialEq)]
+enum Rows {
+    Counter,
+    Gauge,
+    /// A gauge about the specification of a container: without timestamps.
+    Unstamped,
+    /// A gauge without timestamps and labels.
     Bare,
 }
 
-const fn family(
+/// A family of cAdvisor's.
+struct Family {
     name: &'static str,
-    kind: &'static str,
+    rows: Rows,
+    /// A label beside the usual ones.
+    label: Option<(&'static str, &'static str)>,
     help: &'static str,
-    value: fn(&Machine, &Cgroup) -> Option<f64>,
-) -> Family {
-    Family {
-        name,
-        kind,
-        help,
-        extra: Extra::None,
-        stamped: true,
-        value,
-    }
+    /// The value of a group that has one.
+    value: fn(&Cgroup) -> Option<f64>,
 }
 
-const fn with(extra: Extra, family: Family) -> Family {
-    Family { extra, ..family }
-}
-
-const fn unstamped(family: Family) -> Family {
-    Family {
-        stamped: false,
-        ..family
-    }
+/// Rows of `KIND NAME [LABEL = VALUE] HELP`, and the value of a group.
+macro_rules! families {
+    (@rows counter) => { Rows::Counter };
+    (@rows gauge) => { Rows::Gauge };
+    (@rows unstamped) => { Rows::Unstamped };
+    (@rows bare) => { Rows::Bare };
+    (@label) => { None };
+    (@label $label:literal $text:literal) => { Some(($label, $text)) };
+    ($($rows:ident $name:ident $([$label:literal = $text:literal])? $help:literal $value:expr;)*) => {
+        &[$(Family {
+            name: stringify!($name),
+            rows: families!(@rows $rows),
+            label: families!(@label $($label $text)?),
+            help: $help,
+            value: $value,
+        }),*]
+    };
 }
 
 /// Periods of the CPU quota in a second.
@@ -200,216 +167,71 @@ fn devices(group: &Cgroup, value: f64) -> Option<f64> {
 }
 
 /// In the order of the page: by name.
-const FAMILIES: &[Family] = &[
-    family(
-        "container_cpu_cfs_periods_total",
-        "counter",
-        "Periods in which the CPU quota was enforced.",
-        |_, g| limited(g, (g.age * PERIODS_PER_SECOND).floor()),
-    ),
-    family(
-        "container_cpu_cfs_throttled_periods_total",
-        "counter",
-        "Periods in which the CPU quota ran out.",
-        |_, g| limited(g, (g.age * PERIODS_PER_SECOND * THROTTLED).floor()),
-    ),
-    family(
-        "container_cpu_cfs_throttled_seconds_total",
-        "counter",
-        "Seconds for which the CPU quota held the container back.",
-        |_, g| limited(g, g.age * PERIODS_PER_SECOND * THROTTLED * HELD_BACK),
-    ),
-    family(
-        "container_cpu_load_average_10s",
-        "gauge",
-        "Load average of the last ten seconds.",
-        |_, _| Some(0.0),
-    ),
-    family(
-        "container_cpu_system_seconds_total",
-        "counter",
-        "Seconds of CPU time in the kernel.",
-        |_, g| Some((g.cpu_seconds * 20.0).floor() / 100.0),
-    ),
-    with(
-        Extra::BeforeId("cpu=\"total\","),
-        family(
-            "container_cpu_usage_seconds_total",
-            "counter",
-            "Seconds of CPU time.",
-            |_, g| Some(cpu_seconds(g)),
-        ),
-    ),
-    family(
-        "container_cpu_user_seconds_total",
-        "counter",
-        "Seconds of CPU time outside the kernel.",
-        |_, g| Some((g.cpu_seconds * 80.0).floor() / 100.0),
-    ),
-    with(
-        Extra::BeforeId("device=\"/dev/vda\","),
-        family(
-            "container_fs_limit_bytes",
-            "gauge",
-            "Bytes that the filesystem can hold.",
-            |_, g| devices(g, 270_553_174_016.0),
-        ),
-    ),
-    with(
-        Extra::BeforeId("device=\"/dev/vda\","),
-        family(
-            "container_fs_usage_bytes",
-            "gauge",
-            "Bytes in use on the filesystem.",
-            |_, g| devices(g, 21_474_836_480.0),
-        ),
-    ),
-    family(
-        "container_memory_cache",
-        "gauge",
-        "Bytes of page cache.",
-        |_, g| memory(g, 0.4),
-    ),
-    family(
-        "container_memory_failcnt",
-        "counter",
-        "Times that memory hit its limit.",
-        |_, _| Some(0.0),
-    ),
-    family(
-        "container_memory_rss",
-        "gauge",
-        "Bytes of anonymous memory.",
-        |_, g| memory(g, 0.7),
-    ),
-    family(
-        "container_memory_swap",
-        "gauge",
-        "Bytes of swap.",
-        |_, _| Some(0.0),
-    ),
-    family(
-        "container_memory_usage_bytes",
-        "gauge",
-        "Bytes in use, however long ago they were touched.",
-        |_, g| memory(g, 1.25),
-    ),
-    family(
-        "container_memory_working_set_bytes",
-        "gauge",
-        "Bytes of the working set.",
-        |_, g| memory(g, 1.0),
-    ),
-    with(
-        Extra::BeforeName("interface=\"eth0\","),
-        family(
-            "container_network_receive_bytes_total",
-            "counter",
-            "Bytes received.",
-            |_, g| devices(g, (g.age * 2_000.0).floor()),
-        ),
-    ),
-    with(
-        Extra::BeforeName("interface=\"eth0\","),
-        family(
-            "container_network_transmit_bytes_total",
-            "counter",
-            "Bytes sent.",
-            |_, g| devices(g, (g.age * 700.0).floor()),
-        ),
-    ),
-    family(
-        "container_oom_events_total",
-        "counter",
-        "Times that memory ran out.",
-        |_, g| Some(g.oom_kills as f64),
-    ),
-    family(
-        "container_pressure_cpu_stalled_seconds_total",
-        "counter",
-        "Seconds in which no task got the CPU.",
-        // At the machine itself somebody always has the CPU.
-        |_, g| (g.kind == Kind::Container).then(|| microseconds(g.cpu_seconds * 0.02)),
-    ),
-    family(
-        "container_pressure_cpu_waiting_seconds_total",
-        "counter",
-        "Seconds in which some task waited for the CPU.",
-        |_, g| pressure(g, 0.08),
-    ),
-    family(
-        "container_pressure_io_stalled_seconds_total",
-        "counter",
-        "Seconds in which no task got its I/O.",
-        |_, g| pressure(g, 0.004),
-    ),
-    family(
-        "container_pressure_io_waiting_seconds_total",
-        "counter",
-        "Seconds in which some task waited for its I/O.",
-        |_, g| pressure(g, 0.01),
-    ),
-    family(
-        "container_pressure_memory_stalled_seconds_total",
-        "counter",
-        "Seconds in which no task got memory.",
-        |_, g| pressure(g, 0.001),
-    ),
-    family(
-        "container_pressure_memory_waiting_seconds_total",
-        "counter",
-        "Seconds in which some task waited for memory.",
-        |_, g| pressure(g, 0.003),
-    ),
-    family(
-        "container_processes",
-        "gauge",
-        "Processes in the container.",
-        |_, g| Some(if g.kind == Kind::Root { 90.0 } else { 1.0 }),
-    ),
-    unstamped(with(
-        Extra::Bare,
-        family(
-            "container_scrape_error",
-            "gauge",
-            "1 if container metrics could not be had.",
-            |_, g| (g.kind == Kind::Root).then_some(0.0),
-        ),
-    )),
-    unstamped(family(
-        "container_spec_cpu_period",
-        "gauge",
-        "Length of a period of the CPU quota, microseconds.",
-        |_, _| Some(100_000.0),
-    )),
-    unstamped(family(
-        "container_spec_cpu_quota",
-        "gauge",
-        "CPU quota, microseconds in a period.",
-        |_, g| g.limit.map(|limit| limit.millicores as f64 * 100.0),
-    )),
-    unstamped(family(
-        "container_spec_memory_limit_bytes",
-        "gauge",
-        "Limit of the memory in bytes, 0 for none.",
-        |_, g| Some(g.memory_limit as f64),
-    )),
-    unstamped(family(
-        "container_start_time_seconds",
-        "gauge",
-        "Unix time at which the container started.",
-        |_, g| Some(g.started.floor()),
-    )),
-    with(
-        Extra::Last(",state=\"running\""),
-        family(
-            "container_tasks_state",
-            "gauge",
-            "Tasks in a state.",
-            |_, _| Some(0.0),
-        ),
-    ),
-];
+const FAMILIES: &[Family] = families! {
+    counter container_cpu_cfs_periods_total "Periods in which the CPU quota was enforced."
+        |g| limited(g, (g.age * PERIODS_PER_SECOND).floor());
+    counter container_cpu_cfs_throttled_periods_total "Periods in which the CPU quota ran out."
+        |g| limited(g, (g.age * PERIODS_PER_SECOND * THROTTLED).floor());
+    counter container_cpu_cfs_throttled_seconds_total "Seconds for which the CPU quota held the container back."
+        |g| limited(g, g.age * PERIODS_PER_SECOND * THROTTLED * HELD_BACK);
+    gauge container_cpu_load_average_10s "Load average of the last ten seconds."
+        |_| Some(0.0);
+    counter container_cpu_system_seconds_total "Seconds of CPU time in the kernel."
+        |g| Some((g.cpu_seconds * 20.0).floor() / 100.0);
+    counter container_cpu_usage_seconds_total ["cpu" = "total"] "Seconds of CPU time."
+        |g| Some(cpu_seconds(g));
+    counter container_cpu_user_seconds_total "Seconds of CPU time outside the kernel."
+        |g| Some((g.cpu_seconds * 80.0).floor() / 100.0);
+    gauge container_fs_limit_bytes ["device" = "/dev/vda"] "Bytes that the filesystem can hold."
+        |g| devices(g, 270_553_174_016.0);
+    gauge container_fs_usage_bytes ["device" = "/dev/vda"] "Bytes in use on the filesystem."
+        |g| devices(g, 21_474_836_480.0);
+    gauge container_memory_cache "Bytes of page cache."
+        |g| memory(g, 0.4);
+    counter container_memory_failcnt "Times that memory hit its limit."
+        |_| Some(0.0);
+    gauge container_memory_rss "Bytes of anonymous memory."
+        |g| memory(g, 0.7);
+    gauge container_memory_swap "Bytes of swap."
+        |_| Some(0.0);
+    gauge container_memory_usage_bytes "Bytes in use, however long ago they were touched."
+        |g| memory(g, 1.25);
+    gauge container_memory_working_set_bytes "Bytes of the working set."
+        |g| memory(g, 1.0);
+    counter container_network_receive_bytes_total ["interface" = "eth0"] "Bytes received."
+        |g| devices(g, (g.age * 2_000.0).floor());
+    counter container_network_transmit_bytes_total ["interface" = "eth0"] "Bytes sent."
+        |g| devices(g, (g.age * 700.0).floor());
+    counter container_oom_events_total "Times that memory ran out."
+        |g| Some(g.oom_kills as f64);
+    // At the machine itself somebody always has the CPU.
+    counter container_pressure_cpu_stalled_seconds_total "Seconds in which no task got the CPU."
+        |g| (g.kind == Kind::Container).then(|| microseconds(g.cpu_seconds * 0.02));
+    counter container_pressure_cpu_waiting_seconds_total "Seconds in which some task waited for the CPU."
+        |g| pressure(g, 0.08);
+    counter container_pressure_io_stalled_seconds_total "Seconds in which no task got its I/O."
+        |g| pressure(g, 0.004);
+    counter container_pressure_io_waiting_seconds_total "Seconds in which some task waited for its I/O."
+        |g| pressure(g, 0.01);
+    counter container_pressure_memory_stalled_seconds_total "Seconds in which no task got memory."
+        |g| pressure(g, 0.001);
+    counter container_pressure_memory_waiting_seconds_total "Seconds in which some task waited for memory."
+        |g| pressure(g, 0.003);
+    gauge container_processes "Processes in the container."
+        |g| Some(if g.kind == Kind::Root { 90.0 } else { 1.0 });
+    bare container_scrape_error "1 if container metrics could not be had."
+        |g| (g.kind == Kind::Root).then_some(0.0);
+    unstamped container_spec_cpu_period "Length of a period of the CPU quota, microseconds."
+        |_| Some(100_000.0);
+    unstamped container_spec_cpu_quota "CPU quota, microseconds in a period."
+        |g| g.limit.map(|limit| limit.millicores as f64 * 100.0);
+    unstamped container_spec_memory_limit_bytes "Limit of the memory in bytes, 0 for none."
+        |g| Some(g.memory_limit as f64);
+    unstamped container_start_time_seconds "Unix time at which the container started."
+        |g| Some(g.started.floor());
+    gauge container_tasks_state ["state" = "running"] "Tasks in a state."
+        |_| Some(0.0);
+};
 
 fn machine_families(machine: &Machine, text: &mut Text) {
     let node = &machine.node;
@@ -435,8 +257,7 @@ fn machine_families(machine: &Machine, text: &mut Text) {
         ),
     ] {
         text.family(name, help, "gauge");
-        text.row(name, labels, value);
-        text.end();
+        text.row(name, labels, value, None);
     }
 }
 
@@ -458,27 +279,21 @@ fn short_labels(group: &Cgroup) -> String {
 }
 
 /// The labels of `/metrics/cadvisor`, without braces, sorted by name.
-fn long_labels(group: &Cgroup, extra: Extra) -> String {
-    let Cgroup {
-        container,
-        id,
-        image,
-        name,
-        namespace,
-        pod,
-        ..
-    } = group;
-    let (before_id, before_name, last) = match extra {
-        Extra::None => ("", "", ""),
-        Extra::BeforeId(label) => (label, "", ""),
-        Extra::BeforeName(label) => ("", label, ""),
-        Extra::Last(label) => ("", "", label),
-        Extra::Bare => return String::new(),
-    };
-    format!(
-        "container=\"{container}\",{before_id}id=\"{id}\",image=\"{image}\",{before_name}\
-         name=\"{name}\",namespace=\"{namespace}\",pod=\"{pod}\"{last}"
-    )
+fn long_labels(group: &Cgroup, more: Option<(&str, &str)>) -> String {
+    let mut labels = vec![
+        ("container", group.container),
+        ("id", &group.id),
+        ("image", group.image),
+        ("name", &group.name),
+        ("namespace", group.namespace),
+        ("pod", &group.pod),
+    ];
+    labels.extend(more);
+    labels.sort_unstable();
+    let labels = labels
+        .iter()
+        .map(|(name, value)| format!("{name}=\"{value}\""));
+    labels.collect::<Vec<_>>().join(",")
 }
 
 /// A page under construction.
@@ -490,20 +305,16 @@ impl Text {
         let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     }
 
-    fn row(&mut self, name: &str, labels: &str, value: f64) {
+    fn row(&mut self, name: &str, labels: &str, value: f64, stamp: Option<i64>) {
         self.0.push_str(name);
         if !labels.is_empty() {
             let _ = write!(self.0, "{{{labels}}}");
         }
         self.0.push(' ');
         self.0.push_str(&go_float(value));
-    }
-
-    fn stamp(&mut self, at_ms: i64) {
-        let _ = writeln!(self.0, " {at_ms}");
-    }
-
-    fn end(&mut self) {
+        if let Some(at_ms) = stamp {
+            let _ = write!(self.0, " {at_ms}");
+        }
         self.0.push('\n');
     }
 }
