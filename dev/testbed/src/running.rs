@@ -119,6 +119,8 @@ impl Running {
             self.state.backend.leave(name),
             "no node {name:?} is simulated"
         );
+        // A real server's pages are of one moment; these count objects, and some are gone.
+        self.expire_continue_tokens();
     }
 
     /// Grants these rights and no others; until then all are granted.
