@@ -46,7 +46,8 @@ const MAX_SECONDS: f64 = 253_402_300_799.0;
 fn parse_rfc_3339(text: &str) -> Option<f64> {
     let (date, rest) = text.split_once(['T', 't'])?;
     let (time, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-'])?);
-    let mut date = date.splitn(3, '-').map(|part| number(part, part.len()));
+    let digits = [4, 2, 2];
+    let mut date = (date.splitn(3, '-').zip(digits)).map(|(part, digits)| number(part, digits));
     let (year, month, day) = (date.next()??, date.next()??, date.next()??);
     let (hour_minute, second) = time.rsplit_once(':')?;
     let minutes = clock(hour_minute)?;
