@@ -4,7 +4,7 @@
 //! In scope: which groups exist, when each was last sampled, their counters at
 //! that sample (pure). Out of scope: families, labels, text.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::node::{Limit, Machine, PAUSE_CPU_SECONDS, Phase, Pod, sandbox_id};
 use crate::shape::mix_text;
@@ -55,6 +55,15 @@ pub(crate) struct Sampling {
     pub(crate) start_ms: i64,
     /// Distance of two samples of one group, milliseconds.
     pub(crate) every_ms: i64,
+}
+
+/// Milliseconds since the epoch, negative before it.
+pub(crate) fn unix_ms(time: SystemTime) -> i64 {
+    let to_i64 = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => to_i64(since),
+        Err(before) => -to_i64(before.duration()),
+    }
 }
 
 const IMAGE: &str = "registry.example/app:1";

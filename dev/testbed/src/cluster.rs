@@ -9,13 +9,13 @@ use std::sync::RwLock;
 use std::time::{Duration, SystemTime};
 
 use crate::api::Backend;
-use crate::cgroup::Sampling;
+use crate::cgroup::{Sampling, unix_ms};
 use crate::credentials::{Credentials, Directory};
 use crate::http::Framing;
 use crate::kubelet::Kubelets;
 use crate::node::Node;
 use crate::replay::Replay;
-use crate::running::{Running, unix_ms};
+use crate::running::Running;
 
 /// A simulated cluster: an API server with its nodes behind it.
 #[derive(Debug)]

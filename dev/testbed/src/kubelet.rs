@@ -12,15 +12,13 @@ use std::sync::{Arc, Mutex};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use runtime::lock::lock;
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 
-use crate::api::Route;
 use crate::credentials::USER;
 use crate::http::{Request, Response};
-use crate::requests::Endpoint;
 use crate::rights::Review;
-use crate::running::lock;
 use crate::tls::{Authority, Certificate};
 
 /// The authority of the kubelets' serving certificates, and those it has issued.
@@ -95,17 +93,6 @@ pub(crate) fn address(n: usize) -> IpAddr {
     let [.., high, low] = (n as u32).to_be_bytes();
     let middle = (n >> 16) as u8;
     IpAddr::V4(Ipv4Addr::new(127, 64 + middle, high, low))
-}
-
-/// What a request to a kubelet asks for.
-pub(crate) fn route(path: &str, node: String) -> Route {
-    let path = path.split('?').next().unwrap_or_default();
-    let endpoint = match path {
-        "/metrics/resource" => Endpoint::Resource,
-        "/metrics/cadvisor" => Endpoint::Cadvisor,
-        _ => Endpoint::OtherProxy,
-    };
-    Route::of_kubelet(endpoint, node, path.to_owned())
 }
 
 fn plain(status: u16, text: &str) -> Response {

@@ -25,10 +25,10 @@
 //!
 //! The modules in the order of the data: `shape` and `node` (the truth),
 //! `cgroup` (its samples), `exposition`, `objects`, `selector` and `list` (their
-//! text), `replay`, `status`; `api` and `kubelet` (which path means what), `rights`
+//! text), `replay`, `status`; `route`, `api` and `kubelet` (which path means what, and the answer), `rights`
 //! and `admission` (who may ask it); `faults` and
 //! `hostile` (trouble); `http`, `tls` and `credentials` (the wire and the files);
-//! `server` (the connections), `cluster` and `running` (start, steer, stop). Apart from
+//! `state` and `server` (the connections), `cluster` and `running` (start, steer, stop). Apart from
 //! all these, `specimens`: whole series with what came after them.
 
 mod admission;
@@ -47,11 +47,13 @@ mod objects;
 mod replay;
 mod requests;
 mod rights;
+mod route;
 mod running;
 mod selector;
 mod server;
 mod shape;
 mod specimens;
+mod state;
 mod status;
 mod tls;
 

@@ -1,28 +1,28 @@
 //! A cluster that runs: what a test asks of it and changes about it, and what
 //! its connections share.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use rustls::ServerConfig;
+use runtime::lock::lock;
 use serde_json::Value;
 
-use crate::admission::{Policy, User};
+use crate::admission::Policy;
 use crate::api::Backend;
-use crate::credentials::{Credentials, Directory, USER};
+use crate::cgroup::unix_ms;
+use crate::credentials::{Credentials, Directory};
 use crate::faults::Fault;
 use crate::kubelet::{self, Kubelets};
-use crate::list::Paging;
 use crate::node::{Machine, Node, Truth};
 use crate::requests::Requests;
-use crate::rights::{Granted, Review, Right};
-use crate::server::{self, Side};
+use crate::rights::{Granted, Right};
+use crate::server;
+use crate::state::{Side, State};
 use crate::tls::Certificate;
 
 /// A cluster that runs until it is dropped.
@@ -306,128 +306,6 @@ impl Drop for Running {
     }
 }
 
-/// What the connections share.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) backend: Backend,
-    /// None with plain HTTP.
-    credentials: Option<Mutex<Credentials>>,
-    /// None where kubelets do not listen.
-    pub(crate) kubelets: Option<Kubelets>,
-    granted: Mutex<Granted>,
-    policy: Mutex<Option<Policy>>,
-    faults: Mutex<Vec<Fault>>,
-    requests: Mutex<Requests>,
-    kubelet_requests: Mutex<Requests>,
-    paging: Mutex<Paging>,
-    connections: Mutex<Connections>,
-    stopping: Condvar,
-}
-
-impl State {
-    pub(crate) fn faults(&self) -> MutexGuard<'_, Vec<Fault>> {
-        lock(&self.faults)
-    }
-
-    pub(crate) fn requests(&self, side: Side) -> MutexGuard<'_, Requests> {
-        lock(match side {
-            Side::ApiServer => &self.requests,
-            Side::Kubelets => &self.kubelet_requests,
-        })
-    }
-
-    /// Decides an access review.
-    pub(crate) fn allows(&self, review: Review) -> bool {
-        lock(&self.granted).allows(review)
-    }
-
-    /// The message with which the admission policy refuses a proxied request, if it does.
-    pub(crate) fn refuses(&self, user: &User, node: &str, path: &str) -> Option<String> {
-        lock(&self.policy).as_ref()?.refuses(user, node, path)
-    }
-
-    pub(crate) fn paging(&self) -> Paging {
-        *lock(&self.paging)
-    }
-
-    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
-        self.credentials
-            .as_ref()
-            .map(|credentials| lock(credentials).tls())
-    }
-
-    /// The user of this value of `Authorization`, if it is let in. With plain HTTP
-    /// everybody is.
-    pub(crate) fn review(&self, authorization: &str) -> Option<User> {
-        match &self.credentials {
-            Some(credentials) => lock(credentials).review(authorization),
-            None => Some(User {
-                name: USER.to_owned(),
-                node: None,
-            }),
-        }
-    }
-
-    /// Keeps a handle to a connection, so that the cluster can close it. None
-    /// once the cluster has stopped.
-    pub(crate) fn register(&self, stream: &TcpStream, side: Side) -> Option<u64> {
-        let mut connections = lock(&self.connections);
-        if connections.stopped {
-            return None;
-        }
-        let id = connections.accepted;
-        connections.open.insert(id, stream.try_clone().ok()?);
-        connections.accepted += 1;
-        self.requests(side).connections += 1;
-        Some(id)
-    }
-
-    pub(crate) fn unregister(&self, id: u64) {
-        lock(&self.connections).open.remove(&id);
-    }
-
-    pub(crate) fn has_stopped(&self) -> bool {
-        lock(&self.connections).stopped
-    }
-
-    /// Waits this long, or until the cluster stops.
-    pub(crate) fn wait(&self, time: Duration) {
-        let connections = lock(&self.connections);
-        let is_running = |connections: &mut Connections| !connections.stopped;
-        drop(
-            self.stopping
-                .wait_timeout_while(connections, time, is_running),
-        );
-    }
-}
-
-#[derive(Debug, Default)]
-struct Connections {
-    stopped: bool,
-    accepted: u64,
-    open: HashMap<u64, TcpStream>,
-}
-
-impl Connections {
-    fn close_all(&self) {
-        for stream in self.open.values() {
-            // It fails only for a connection that is closed already.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-
-    fn stop(&mut self) {
-        self.stopped = true;
-        self.close_all();
-    }
-}
-
-/// The lock, also after a thread panicked with it: what it guards is whole
-/// between any two statements, and the panic has its own report.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// An address to connect to, for one to listen on.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
@@ -436,13 +314,4 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
         _ => {}
     }
     address
-}
-
-/// Milliseconds since the epoch, negative before it.
-pub(crate) fn unix_ms(time: SystemTime) -> i64 {
-    let to_i64 = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => to_i64(since),
-        Err(before) => -to_i64(before.duration()),
-    }
 }

@@ -11,26 +11,20 @@ use std::time::{Duration, SystemTime};
 use rustls::{ServerConnection, StreamOwned};
 use socket2::SockRef;
 
-use crate::api::Route;
+use crate::cgroup::unix_ms;
 use crate::faults::{self, Asking, Effect};
 use crate::http::{Delivery, Request, Response};
 use crate::kubelet;
 use crate::replay::inflate;
 use crate::requests::Endpoint;
 use crate::rights::Review;
-use crate::running::{State, unix_ms};
+use crate::route::Route;
+use crate::state::{Side, State};
 use crate::status::Status;
 
 /// The API server compresses its own answers from this size up; a kubelet
 /// compresses its pages whatever their size.
 const COMPRESS_FROM_BYTES: usize = 128 * 1024;
-
-/// Whose port a client has connected to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    ApiServer,
-    Kubelets,
-}
 
 /// Serves until the cluster stops; then every connection's thread has ended.
 pub(crate) fn serve(listener: &TcpListener, state: &State, side: Side) {
@@ -120,7 +114,7 @@ fn respond(request: &Request, state: &State, peer: &Peer) -> Outcome {
         Peer::ApiServer => (Route::of(&request.target), Side::ApiServer),
         Peer::Kubelet(ip) => match state.backend.machine_at(*ip) {
             Some(machine) => {
-                let route = kubelet::route(&request.target, machine.node.name.clone());
+                let route = Route::of_kubelet(&request.target, machine.node.name.clone());
                 (Some(route), Side::Kubelets)
             }
             // The machine is gone, and whatever ran on it.
