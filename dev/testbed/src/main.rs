@@ -8,19 +8,35 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
 
+use argh::FromArgs as _;
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use testbed::Running;
+use testbed::{Builder, Running};
 
-use crate::args::{Command, Config};
+use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
-    let result = match args::resolve(std::env::args_os().skip(1)) {
-        Ok(Command::Serve(config)) => serve(*config),
-        Ok(Command::Print(text)) => io::stdout().write_all(text.as_bytes()),
-        Err(problem) => {
-            complain(&problem);
+    let typed: Vec<String> = std::env::args().skip(1).collect();
+    let typed: Vec<&str> = typed.iter().map(String::as_str).collect();
+    let result = match Args::from_args(&["testbed"], &typed) {
+        Ok(Args {
+            command: Command::Serve(serve),
+        }) => {
+            let until_stdin_closes = serve.until_stdin_closes;
+            match serve.cluster() {
+                Ok(cluster) => serve_until_stopped(cluster, until_stdin_closes),
+                Err(problem) => {
+                    complain(&problem);
+                    return ExitCode::from(2);
+                }
+            }
+        }
+        Err(exit) if exit.status.is_ok() => io::stdout().write_all(exit.output.as_bytes()),
+        Err(exit) => {
+            // argh's messages span lines; ours are one.
+            let words: Vec<&str> = exit.output.split_whitespace().collect();
+            complain(&words.join(" "));
             return ExitCode::from(2);
         }
     };
@@ -33,11 +49,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config) -> io::Result<()> {
+fn serve_until_stopped(cluster: Builder, until_stdin_closes: bool) -> io::Result<()> {
     // Before the line is printed: whoever reads it may stop us at once.
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let (stop, stopped) = mpsc::channel();
-    if config.until_stdin_closes {
+    if until_stdin_closes {
         let stop = stop.clone();
         thread::spawn(move || {
             // A standard input that fails is as good as closed.
@@ -49,7 +65,7 @@ fn serve(config: Config) -> io::Result<()> {
         signals.forever().next();
         let _ = stop.send(());
     });
-    let cluster = config.cluster.start()?;
+    let cluster = cluster.start()?;
     writeln!(io::stdout(), "{}", whereabouts(&cluster))?;
     // An error would mean that nobody is left who could stop us.
     let _ = stopped.recv();
