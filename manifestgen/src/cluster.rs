@@ -3,6 +3,7 @@
 //! Read-only. A check is a list of rows with a verdict each: a person reads the
 //! table, a pipeline the exit code.
 
+mod kubelets;
 pub mod preflight;
 
 use std::fmt;

@@ -68,7 +68,7 @@ struct Render {
     output: PathBuf,
 }
 
-/// before applying: version, permissions, CRDs, selectors, namespace, names
+/// before applying: version, permissions, CRDs, selectors, namespace, names, kubelets
 #[derive(FromArgs)]
 #[argh(subcommand, name = "preflight")]
 struct Preflight {

@@ -6,7 +6,7 @@ use http::Request;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::{Failure, Located, Report, Row, Verdict, ask, get, locate};
+use super::{Failure, Located, Report, Row, Verdict, ask, get, kubelets, locate};
 use crate::objects;
 use crate::values::Values;
 
@@ -15,7 +15,7 @@ const OLDEST_MINOR: u32 = 30;
 
 const MONITORING: &str = "/apis/monitoring.coreos.com/v1";
 
-/// Looks at version, permissions, CRDs, Prometheus, namespace and names.
+/// Looks at version, permissions, CRDs, Prometheus, namespace, names and kubelets.
 ///
 /// # Errors
 /// When the cluster does not answer.
@@ -39,6 +39,7 @@ pub async fn preflight(client: &Client, values: &Values) -> Result<Report, Failu
     if let Some(service) = trees.iter().find(|tree| tree["kind"] == "Service") {
         rows.push(service_clash(client, service).await?);
     }
+    rows.extend(kubelets::rows(client, values).await?);
     Ok(Report(rows))
 }
 

@@ -1,6 +1,8 @@
 //! `preflight` against an API server that is a table in this process.
 
 use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
 use http::{Request, Response};
@@ -96,6 +98,11 @@ fn row<'a>(report: &'a Report, subject: &str) -> (Verdict, &'a str) {
 const CRDS: &str = "/apis/monitoring.coreos.com/v1";
 const PROMETHEUSES: &str = "/apis/monitoring.coreos.com/v1/prometheuses";
 
+const NODES: &str = "/api/v1/nodes?limit=500";
+const CA: &str = "/api/v1/namespaces/monitoring/configmaps/kube-root-ca.crt";
+const REQUESTS: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests\
+                        ?fieldSelector=spec.signerName%3Dkubernetes.io%2Fkubelet-serving";
+
 /// A cluster with the kube-prometheus-stack, ready for us.
 fn ready() -> Cluster {
     let selector = json!({"matchLabels": {"release": "prometheus-stack"}});
@@ -125,6 +132,8 @@ fn ready() -> Cluster {
                 "status": {"phase": "Active"},
             }),
         )
+        .with(NODES, json!({"items": []}))
+        .with(CA, json!({"data": {"ca.crt": ""}}))
 }
 
 fn check(cluster: Cluster) -> Report {
@@ -144,7 +153,8 @@ fn a_cluster_that_is_ready_has_no_bad_row() {
          ok    Prometheus selects our ServiceMonitor  monitoring/k8s\n\
          ok    Prometheus selects our PrometheusRule  monitoring/k8s\n\
          ok    namespace monitoring                   exists\n\
-         ok    Service k8s-ai-exporter                name is free\n"
+         ok    Service k8s-ai-exporter                name is free\n\
+         note  exporter.via=kubelet                   cannot be examined: there is no node\n"
     );
 }
 
@@ -277,6 +287,122 @@ fn a_service_of_others_under_our_name_is_bad() {
             "{report}"
         );
     }
+}
+
+/// The cluster with one node, whose kubelet is at this address.
+fn with_kubelet(address: SocketAddr, ca: &Path, configuration: Option<Value>) -> Cluster {
+    let ca = std::fs::read_to_string(ca).expect("a CA file");
+    let cluster = ready().with(CA, json!({"data": {"ca.crt": ca}})).with(
+        NODES,
+        json!({"items": [{
+            "metadata": {"name": "node-a"},
+            "status": {
+                "addresses": [
+                    {"type": "Hostname", "address": "node-a"},
+                    {"type": "InternalIP", "address": address.ip().to_string()},
+                ],
+                "daemonEndpoints": {"kubeletEndpoint": {"Port": address.port()}},
+            },
+        }]}),
+    );
+    match configuration {
+        Some(own) => cluster.with(
+            "/api/v1/nodes/node-a/proxy/configz",
+            json!({"kubeletconfig": own}),
+        ),
+        None => cluster,
+    }
+}
+
+#[test]
+fn readable_kubelets_are_recommended_and_others_say_why() {
+    let simulated = testbed::Cluster::new().node(testbed::Node::new("node-a"));
+    let simulated = simulated.kubelets().start().expect("a cluster");
+    let url = simulated.kubelet_url("node-a");
+    let address = url.strip_prefix("https://").expect("TLS");
+    let there: SocketAddr = address.parse().expect("an address");
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nowhere = free.local_addr().expect("bound");
+    drop(free);
+    let (right, wrong) = (simulated.kubelet_ca_file(), simulated.ca_file());
+    let webhook = |on: bool| json!({"authentication": {"webhook": {"enabled": on}}});
+    for (address, ca, configuration, expected) in [
+        (there, right, None, "recommended: 1 of 1 kubelets"),
+        (there, right, Some(webhook(true)), "recommended: 1 of 1"),
+        (
+            there,
+            right,
+            Some(webhook(false)),
+            "node-a: accepts no tokens",
+        ),
+        (
+            there,
+            wrong,
+            None,
+            "the server's certificate was issued by CN=kubelet-ca",
+        ),
+        (
+            nowhere,
+            right,
+            None,
+            "cannot be decided from here: node-a: no connection",
+        ),
+        (
+            nowhere,
+            right,
+            Some(json!({})),
+            "node-a: its certificate is signed by itself",
+        ),
+        (
+            nowhere,
+            right,
+            Some(json!({"tlsCertFile": "/kubelet.crt"})),
+            "cannot be decided from here",
+        ),
+        (
+            nowhere,
+            right,
+            Some(json!({"serverTLSBootstrap": true})),
+            "of the signer kubernetes.io/kubelet-serving",
+        ),
+    ] {
+        let report = check(with_kubelet(address, ca, configuration));
+        let (verdict, found) = row(&report, "exporter.via=kubelet");
+        assert_eq!(verdict, Verdict::Note);
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+    simulated.show_kubelet_certificate(testbed::Certificate::OtherName);
+    let report = check(with_kubelet(there, right, None));
+    let (_, found) = row(&report, "exporter.via=kubelet");
+    assert!(found.contains("not for 127."), "{found}");
+    // What was asked, was asked without a token.
+    let asked = simulated.kubelet_requests();
+    let health = asked.get(testbed::Endpoint::OtherProxy);
+    assert!(!health.last_headers.contains_key("authorization"));
+    assert!(health.count > 0);
+}
+
+#[test]
+fn without_a_list_of_nodes_or_a_ca_nothing_is_concluded() {
+    for path in [NODES, CA] {
+        let report = check(ready().without(path));
+        let (verdict, found) = row(&report, "exporter.via=kubelet");
+        assert_eq!(verdict, Verdict::Note);
+        assert!(found.starts_with("cannot be examined: "), "{found}");
+    }
+}
+
+#[test]
+fn serving_certificates_that_wait_for_approval_are_counted() {
+    let requests = json!({"items": [
+        {"status": {}},
+        {"status": {"conditions": [{"type": "Approved"}]}},
+        {"status": {}},
+    ]});
+    let report = check(ready().with(REQUESTS, requests));
+    let (verdict, found) = row(&report, "kubelet certificates");
+    assert_eq!(verdict, Verdict::Note);
+    assert!(found.starts_with("2 requests wait"), "{found}");
 }
 
 #[test]

@@ -1,0 +1,246 @@
+//! Whether `exporter.via=kubelet` would work: a recommendation with what it rests on.
+//!
+//! Seen from the administrator's machine: node objects, the CA bundle that every pod
+//! gets, the kubelets' configuration through the API server, and, where the network
+//! lets this machine reach the nodes, the kubelets' certificates, verified by the
+//! exporter's own client. No token is sent to a kubelet. Not seen from here: whether
+//! pods reach the kubelets' port; `helm test` shows that after the switch.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use kube::Client;
+use serde_json::Value;
+use webclient::{Authorities, BaseUrl, Caps, Credentials, Settings};
+
+use super::{Failure, Row, Verdict, get};
+use crate::values::Values;
+
+/// Nodes that are probed, spread over the list.
+const SAMPLE: usize = 5;
+/// Time for one probe.
+const PROBE: Duration = Duration::from_secs(3);
+/// ConfigMap of every namespace with the CA bundle that pods find as `ca.crt`.
+const CA_CONFIG_MAP: &str = "kube-root-ca.crt";
+
+const SUBJECT: &str = "exporter.via=kubelet";
+const STAY: &str = "stay with exporter.via=proxy, and keep pods from port 10250 of the nodes";
+
+/// Returns the recommendation, after what stands in its way.
+///
+/// # Errors
+/// When the cluster does not answer.
+pub(super) async fn rows(client: &Client, values: &Values) -> Result<Vec<Row>, Failure> {
+    let unknown = |why: String| vec![note(format!("cannot be examined: {why}"))];
+    let nodes = match get(client, "/api/v1/nodes?limit=500").await? {
+        Ok(list) => list["items"].as_array().cloned().unwrap_or_default(),
+        Err(refusal) => return Ok(unknown(refusal.message)),
+    };
+    let ca = match ca_bundle(client, &values.namespace).await? {
+        Ok(ca) => ca,
+        Err(why) => return Ok(unknown(why)),
+    };
+    let mut probes = Vec::new();
+    let step = nodes.len().div_ceil(SAMPLE).max(1);
+    for node in nodes.iter().step_by(step) {
+        let name = node["metadata"]["name"].as_str().unwrap_or_default();
+        let configuration = Configuration::of(client, name).await?;
+        let address = address(node);
+        let ca = ca.clone();
+        let probe = tokio::task::spawn_blocking(move || probe(address, &ca));
+        probes.push((name.to_owned(), configuration, probe));
+    }
+    let mut examined = Vec::new();
+    for (node, configuration, probe) in probes {
+        let probed = probe
+            .await
+            .map_err(|error| Failure::Unreachable(error.to_string()))?;
+        examined.push((node, Finding::of(configuration, probed)));
+    }
+    let mut rows = Vec::new();
+    rows.extend(waiting_requests(client).await?);
+    rows.push(note(recommendation(&examined)));
+    Ok(rows)
+}
+
+fn note(found: String) -> Row {
+    Row::new(Verdict::Note, SUBJECT, found)
+}
+
+/// The CA bundle of the pods' service accounts, as PEM.
+async fn ca_bundle(client: &Client, namespace: &str) -> Result<Result<String, String>, Failure> {
+    let mut why = String::new();
+    // The namespace may be yet to be created: the bundle is the same in each.
+    for namespace in [namespace, "kube-system"] {
+        let path = format!("/api/v1/namespaces/{namespace}/configmaps/{CA_CONFIG_MAP}");
+        match get(client, &path).await? {
+            Ok(map) => {
+                let pem = map["data"]["ca.crt"].as_str().unwrap_or_default();
+                return Ok(Ok(pem.to_owned()));
+            }
+            Err(refusal) => why = refusal.message,
+        }
+    }
+    Ok(Err(why))
+}
+
+/// Where the exporter would read the node's kubelet.
+fn address(node: &Value) -> Option<SocketAddr> {
+    let status = &node["status"];
+    let addresses = status["addresses"].as_array()?;
+    let ip = addresses
+        .iter()
+        .filter(|address| address["type"] == "InternalIP")
+        .find_map(|address| address["address"].as_str()?.parse::<IpAddr>().ok())?;
+    let port = status["daemonEndpoints"]["kubeletEndpoint"]["Port"].as_u64();
+    let port = port.and_then(|port| u16::try_from(port).ok());
+    Some(SocketAddr::new(ip, port.unwrap_or(contract::kubelet::PORT)))
+}
+
+/// What a kubelet's configuration says of its serving certificate and of tokens.
+#[derive(Debug, Clone, Copy, Default)]
+struct Configuration {
+    /// Certificates come from the cluster's signer `kubernetes.io/kubelet-serving`.
+    bootstrap: Option<bool>,
+    /// Certificates come from a file of the installer's.
+    file: bool,
+    /// Service-account tokens are accepted.
+    webhook: Option<bool>,
+}
+
+impl Configuration {
+    /// Reads it through the API server's proxy, with the administrator's rights.
+    async fn of(client: &Client, node: &str) -> Result<Self, Failure> {
+        let path = format!("/api/v1/nodes/{node}/proxy/configz");
+        Ok(match get(client, &path).await? {
+            Err(_) => Self::default(),
+            Ok(answer) => {
+                let own = &answer["kubeletconfig"];
+                Self {
+                    bootstrap: Some(own["serverTLSBootstrap"] == true),
+                    file: own["tlsCertFile"]
+                        .as_str()
+                        .is_some_and(|file| !file.is_empty()),
+                    webhook: own["authentication"]["webhook"]["enabled"].as_bool(),
+                }
+            }
+        })
+    }
+}
+
+/// What a handshake with a kubelet came to.
+#[derive(Debug)]
+enum Probed {
+    /// The certificate verifies for the address, and the kubelet answers.
+    Verified,
+    /// The certificate does not verify: why.
+    Refused(String),
+    /// This machine does not get that far: why.
+    Unreached(String),
+}
+
+fn probe(address: Option<SocketAddr>, ca: &str) -> Probed {
+    let Some(address) = address else {
+        return Probed::Refused("the node object names no InternalIP".to_owned());
+    };
+    let authorities = Authorities::from_pem(ca.as_bytes(), Path::new(CA_CONFIG_MAP));
+    let base = BaseUrl::parse(&format!("https://{address}"));
+    let (Ok(authorities), Ok(base)) = (authorities, base) else {
+        return Probed::Unreached(format!("{CA_CONFIG_MAP} holds no certificate"));
+    };
+    let client = webclient::Client::new(Settings {
+        base,
+        authorities,
+        identity: None,
+        credentials: Credentials::None,
+        headers: Vec::new(),
+        user_agent: "manifestgen",
+        deadline: PROBE,
+        connect_deadline: PROBE,
+        keep_idle: PROBE,
+    });
+    let caps = Caps {
+        compressed: 64 * 1024,
+        inflated: 64 * 1024,
+    };
+    // Without a token the answer is 401: that it comes is what counts.
+    match client.get("/healthz", "*/*", &[], caps) {
+        Ok(_) => Probed::Verified,
+        Err(webclient::Failure::Tls { problem, .. }) => Probed::Refused(problem),
+        Err(failure) => Probed::Unreached(failure.to_string()),
+    }
+}
+
+/// What is known of a node.
+#[derive(Debug)]
+enum Finding {
+    Readable,
+    NotReadable(String),
+    Unknown(String),
+}
+
+impl Finding {
+    fn of(configuration: Configuration, probed: Probed) -> Self {
+        if configuration.webhook == Some(false) {
+            return Self::NotReadable(
+                "accepts no tokens (authentication.webhook is off)".to_owned(),
+            );
+        }
+        match (probed, configuration.bootstrap, configuration.file) {
+            (Probed::Verified, ..) => Self::Readable,
+            (Probed::Refused(why), ..) => Self::NotReadable(why),
+            (Probed::Unreached(_), Some(false), false) => Self::NotReadable(
+                "its certificate is signed by itself (serverTLSBootstrap is off)".to_owned(),
+            ),
+            (Probed::Unreached(why), Some(true), _) => Self::Unknown(format!(
+                "{why}; its certificate is of the signer kubernetes.io/kubelet-serving, by default \
+                 the authority that pods have"
+            )),
+            (Probed::Unreached(why), ..) => Self::Unknown(why),
+        }
+    }
+}
+
+/// In words: the worst that was found decides.
+fn recommendation(examined: &[(String, Finding)]) -> String {
+    const TRY: &str = "helm upgrade with --set exporter.via=kubelet, helm test, helm rollback if it \
+                       fails";
+    let count = examined.len();
+    let worst = examined.iter().find_map(|(node, finding)| match finding {
+        Finding::NotReadable(why) => Some(format!("not possible now: {node}: {why}; {STAY}")),
+        _ => None,
+    });
+    let uncertain = examined.iter().find_map(|(node, finding)| match finding {
+        Finding::Unknown(why) => Some(format!(
+            "cannot be decided from here: {node}: {why}; a pod decides it: {TRY}"
+        )),
+        _ => None,
+    });
+    match worst.or(uncertain) {
+        Some(words) => words,
+        None if examined.is_empty() => "cannot be examined: there is no node".to_owned(),
+        None => format!(
+            "recommended: {count} of {count} kubelets examined answer at their node's InternalIP, with \
+             certificates that verify against {CA_CONFIG_MAP}, which pods have as ca.crt; not seen from \
+             here: whether pods reach them. {TRY}"
+        ),
+    }
+}
+
+/// A row about requests for kubelets' serving certificates that nobody has decided on.
+async fn waiting_requests(client: &Client) -> Result<Option<Row>, Failure> {
+    const PATH: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests\
+                        ?fieldSelector=spec.signerName%3Dkubernetes.io%2Fkubelet-serving";
+    let list = get(client, PATH).await?.unwrap_or_default();
+    let is_waiting = |request: &&Value| request["status"]["conditions"].is_null();
+    let waiting = list["items"].as_array().into_iter().flatten();
+    let waiting = waiting.filter(is_waiting).count();
+    Ok((waiting > 0).then(|| {
+        Row::new(
+            Verdict::Note,
+            "kubelet certificates",
+            format!("{waiting} requests wait: kubectl get csr, kubectl certificate approve NAME"),
+        )
+    }))
+}
