@@ -13,6 +13,7 @@ use shard::Shard;
 use webclient::BaseUrl;
 
 use super::exporter::{self, Trouble};
+use super::subject::{Found, Subject};
 use crate::age::newest_samples;
 use crate::args::{Backend, Config, Login, USUAL_STEP_SECONDS};
 use crate::backend::ByNode;
@@ -67,29 +68,6 @@ pub struct Answers {
     pub shares: BTreeMap<String, f64>,
     /// Seconds over which samples were counted.
     pub counted_seconds: u64,
-}
-
-/// One query and what it finds now.
-#[derive(Debug)]
-pub struct Subject {
-    /// As checks name it.
-    pub name: &'static str,
-    /// PromQL.
-    pub query: String,
-    /// What is there, or why nobody knows.
-    pub found: Result<Found, String>,
-}
-
-/// The series behind a query at one moment.
-#[derive(Debug, Default, Clone, PartialEq)]
-pub struct Found {
-    /// How many each node has.
-    pub nodes: BTreeMap<String, u64>,
-    /// How many have no label `node`.
-    pub without_node: u64,
-    /// When the newest sample of each node was taken, in Unix seconds; no node whose
-    /// time is not known.
-    pub sampled: BTreeMap<String, f64>,
 }
 
 /// Several series of one node at the same time.

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use contract::{Reason, label, series};
 use promql::{QueryError, VectorSample};
-use quantity::Timestamp;
+use quantity::{Timestamp, age};
+use text::plural;
 
-use super::judge::{count, listed, note, ok, problem};
-use super::{Check, ask::Subject};
-use quantity::age;
+use super::check::{Check, listed, note, ok, problem};
+use super::subject::Subject;
 
 /// Name of the checks.
 pub(super) const NAME: &str = "exporter";
@@ -149,7 +149,7 @@ pub(super) fn checks(
         Err(error) => return vec![unanswered(&subject.query, error)],
     };
     if troubles.is_empty() {
-        let message = format!("it reads every endpoint of {}", count(nodes, "node"));
+        let message = format!("it reads every endpoint of {}", plural(nodes, "node"));
         return vec![ok(NAME, message)];
     }
     let mut alike: BTreeMap<(bool, &str, &str), Vec<&Trouble>> = BTreeMap::new();
@@ -166,7 +166,7 @@ pub(super) fn checks(
         let each = listed(&each);
         let of = match alike[0].node.is_empty() {
             true => "of the cluster".to_owned(),
-            false => format!("of {} of {}", alike.len(), count(nodes, "node")),
+            false => format!("of {} of {}", alike.len(), plural(nodes, "node")),
         };
         if is_read {
             let message =

@@ -6,15 +6,17 @@ use std::time::Duration;
 use contract::label;
 use forecast::{MIN_POINTS, MIN_POINTS_FOR_TREND};
 use promql::{QueryError, sampling};
-use quantity::{Interval, Timestamp};
+use quantity::{Interval, Timestamp, age, interval};
+use text::plural;
 use webclient::Failure;
 
-use super::ask::{Answers, CPU_USAGE, Duplicates, Facts, Found, Subject};
-use super::{Check, Diagnosis, Outcome, exporter};
+use super::ask::{Answers, CPU_USAGE, Duplicates, Facts};
+use super::check::{Check, Diagnosis, Outcome, listed, note, ok, problem};
+use super::exporter;
+use super::subject::{Found, Subject};
 use crate::age::current_for;
 use crate::exit::Exit;
 use crate::source::explain;
-use quantity::{age, interval};
 
 /// Judges from the outside in: the backend, its clock, its series, their samples.
 pub fn judge(facts: &Facts) -> Diagnosis {
@@ -67,33 +69,6 @@ pub fn judge(facts: &Facts) -> Diagnosis {
         at: facts.at,
         checks,
         exit,
-    }
-}
-
-pub(super) fn ok(name: &'static str, message: String) -> Check {
-    Check {
-        name,
-        result: Outcome::Ok,
-        message,
-        cure: None,
-    }
-}
-
-pub(super) fn note(name: &'static str, message: String, cure: impl Into<String>) -> Check {
-    Check {
-        name,
-        result: Outcome::Note,
-        message,
-        cure: Some(cure.into()),
-    }
-}
-
-pub(super) fn problem(name: &'static str, message: String, cure: impl Into<String>) -> Check {
-    Check {
-        name,
-        result: Outcome::Problem,
-        message,
-        cure: Some(cure.into()),
     }
 }
 
@@ -194,13 +169,6 @@ fn knows_no_usage(answers: &Answers) -> bool {
         .all(|subject| found(subject).is_some_and(|found| found.nodes.is_empty()))
 }
 
-pub(super) fn count(number: usize, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        many => format!("{many} {what}s"),
-    }
-}
-
 /// What a finding on one subject depends on beside its own answer.
 struct Context<'a> {
     at: Timestamp,
@@ -263,7 +231,7 @@ fn not_current(subject: &Subject, context: &Context<'_>) -> Option<Check> {
             format!(
                 "{:?} has samples of {}, of which {} have no current one: {}",
                 subject.query,
-                count(found.nodes.len(), "node"),
+                plural(found.nodes.len(), "node"),
                 old.len(),
                 aged(&old)
             ),
@@ -288,7 +256,7 @@ fn series(subject: &Subject, context: &Context<'_>) -> Check {
     if nodes > 0 && found.without_node == 0 {
         return ok(
             name,
-            format!("{query:?} has samples of {}", count(nodes, "node")),
+            format!("{query:?} has samples of {}", plural(nodes, "node")),
         );
     }
     let aggregate = format!(
@@ -298,8 +266,8 @@ fn series(subject: &Subject, context: &Context<'_>) -> Check {
     if nodes > 0 {
         let message = format!(
             "{query:?} has samples of {}, and {} without a label {:?}, which are left out",
-            count(nodes, "node"),
-            count(found.without_node as usize, "series").trim_end_matches('s'),
+            plural(nodes, "node"),
+            plural(found.without_node as usize, "series").trim_end_matches('s'),
             label::NODE
         );
         return note(name, message, aggregate);
@@ -372,7 +340,7 @@ fn nodes_agree(context: &Context<'_>) -> Option<Check> {
             "nodes",
             format!(
                 "{} without current samples: {}",
-                count(some.len(), "node"),
+                plural(some.len(), "node"),
                 listed(some)
             ),
             match context.has_trouble() {
@@ -382,18 +350,6 @@ fn nodes_agree(context: &Context<'_>) -> Option<Check> {
                 }
             },
         )),
-    }
-}
-
-/// Most of anything that a message lists.
-const LISTED: usize = 5;
-
-pub(super) fn listed(items: &[String]) -> String {
-    let more = items.len().saturating_sub(LISTED);
-    let shown = items[..items.len() - more].join(", ");
-    match more {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
     }
 }
 
@@ -633,7 +589,7 @@ fn kube_state(subject: &Subject, context: &Context<'_>) -> Check {
         Ok(found) if !found.nodes.is_empty() => {
             let message = format!(
                 "{query:?} has samples of {}",
-                count(found.nodes.len(), "node")
+                plural(found.nodes.len(), "node")
             );
             let old = context.old(found, KUBE_STATE_CURRENT_SECONDS);
             if old.is_empty() {

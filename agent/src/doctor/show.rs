@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::{Diagnosis, Outcome};
+use super::check::{Diagnosis, Outcome};
 use text::printable;
 
 /// For people: one check a line, its cure below it, a count at the end.

@@ -5,16 +5,8 @@ use std::io;
 use analysis::report::Report;
 pub use contract::ReportFormat as Format;
 
+use crate::style::Style;
 use crate::{csv, html, json, markdown, prometheus, text};
-
-/// Options of formats for people.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Style {
-    /// Whether plain text has colors.
-    pub color: bool,
-    /// Whether models that were not chosen are shown.
-    pub explain: bool,
-}
 
 /// Returns the file extension of a format.
 pub const fn extension(format: Format) -> &'static str {

@@ -11,7 +11,9 @@ pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod prometheus;
+mod style;
 pub mod summary;
 mod text;
 
-pub use format::{Format, Style, extension, media_type, render, write};
+pub use format::{Format, extension, media_type, render, write};
+pub use style::Style;

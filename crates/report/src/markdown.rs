@@ -8,7 +8,7 @@
 use std::fmt::{self, Write};
 
 use super::summary::{candidates, now, summary, time_to_limit};
-use crate::format::Style;
+use crate::style::Style;
 use ::text::printable;
 use analysis::action::Action;
 use analysis::recommend::Resource;

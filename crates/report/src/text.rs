@@ -5,7 +5,7 @@
 use std::fmt::{self, Write};
 
 use super::summary::{candidates, now, summary, time_to_limit};
-use crate::format::Style;
+use crate::style::Style;
 use ::text::printable;
 use analysis::action::{Action, Severity};
 use analysis::report::{NodeReport, Report, ResourceReport};
