@@ -61,7 +61,7 @@ pub(super) fn policy(b: &Builder<'_>) -> Result<ValidatingAdmissionPolicy, Probl
             "'{NODE_CLAIM}' in request.userInfo.extra && \
              request.userInfo.extra['{NODE_CLAIM}'][0] == request.name"
         ),
-        "an exporter pod may read the kubelet of its own node only",
+        "through the API server, an exporter pod reads its own node only",
     );
     let own_node_only = Condition::all([
         value!(values.admission_policy.own_node_only).is_set(),
