@@ -133,13 +133,15 @@ verify-prophet:
     dev/scripts/setup build
     CARGO_TARGET_DIR=target/verify-prophet cargo test --quiet --locked --manifest-path dev/verify-prophet/Cargo.toml
 
-# Write deploy/ and helm/ from their typed source.
+# Write deploy/, helm/ and docs/reference/ from their typed source.
 generate:
     cargo run --quiet --locked -p manifestgen -- generate
+    cargo run --quiet --locked -p packaging -- reference
 
-# Name each file of deploy/ and helm/ that differs from what `generate` would write.
+# Name each file of deploy/, helm/ and docs/reference/ that differs from what `generate` would write.
 check:
     cargo run --quiet --locked -p manifestgen -- check
+    cargo run --quiet --locked -p packaging -- reference --check
 
 # Apply deploy/ in order: REGISTRY=registry.example.org/team TAG=v0.3.0 just deploy.
 deploy:

@@ -12,7 +12,7 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 fn main() -> ExitCode {
     let exit = k8s_ai_agent::run(
         std::env::args_os().skip(1),
-        &commandline::process_environment,
+        &settings::process_environment,
         &mut std::io::stdout().lock(),
         // Not locked: with --serve, other threads have something to say, too.
         &mut std::io::stderr(),

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::time::SystemTime;
 
-use commandline::Environment;
 use quantity::Timestamp;
 use runtime::output;
 use runtime::signals::{self, Signals};
+use settings::Environment;
 
 use crate::args::{self, Command, Config};
 use crate::doctor;
@@ -28,9 +28,6 @@ pub fn run(
     let config = match args::parse(args, environment) {
         Ok(Command::Report(config)) => config,
         Ok(Command::Doctor(config)) => return examine(&config, out, err),
-        Ok(Command::PrintConfig(config)) => {
-            return print(&config.to_string(), Exit::Complete, out, err);
-        }
         Ok(Command::Print(text)) => return print(&text, Exit::Complete, out, err),
         Err(error) => return complain(&error, Exit::Usage, err),
     };

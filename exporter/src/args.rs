@@ -199,7 +199,7 @@ impl Syntax for NodeNames {
 }
 
 /// The exporter's command line.
-pub const PROGRAM: Program = Program {
+pub const COMMAND_LINE: Program = Program {
     name: "k8s-ai-exporter",
     version: runtime::VERSION,
     revision: runtime::REVISION,
@@ -240,11 +240,11 @@ pub const PROGRAM: Program = Program {
 }
 .checked();
 
-const ENABLE_CADVISOR: &Setting = PROGRAM.setting("--enable-cadvisor");
-const NODE_NAME: &Setting = PROGRAM.setting("--node-name");
-const API_SERVER: &Setting = PROGRAM.setting("--api-server");
-const TOKEN_FILE: &Setting = PROGRAM.setting("--token-file");
-const KUBELET_CA_FILE: &Setting = PROGRAM.setting("--kubelet-ca-file");
+const ENABLE_CADVISOR: &Setting = Flags::setting("--enable-cadvisor");
+const NODE_NAME: &Setting = Flags::setting("--node-name");
+const API_SERVER: &Setting = Flags::setting("--api-server");
+const TOKEN_FILE: &Setting = Flags::setting("--token-file");
+const KUBELET_CA_FILE: &Setting = Flags::setting("--kubelet-ca-file");
 
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -278,7 +278,7 @@ pub fn resolve(
     args: impl IntoIterator<Item = OsString>,
     environment: Environment<'_>,
 ) -> Result<Command, UsageError> {
-    let mut given = match PROGRAM.invocation(args, environment)? {
+    let mut given = match COMMAND_LINE.invocation(args, environment)? {
         Invocation::Print(text) => return Ok(Command::Print(text)),
         Invocation::Run(given) => given,
     };

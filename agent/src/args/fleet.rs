@@ -1,63 +1,57 @@
-//! Which part of the fleet the report is about.
+//! Which shard of the fleet the report is about.
 
-use commandline::{BadValue, Environment, setting};
-
-use super::flags::Args;
+use contract::limit;
+use settings::{Environment, Given, Origin, Parsed, UsageError, Within, settings};
 use shard::Shard;
 
-/// What Kubernetes sets in each pod of an Indexed Job: from 0 up.
-const INDEX: &str = "JOB_COMPLETION_INDEX";
+settings! {
+    /// The flags of shards.
+    pub struct Flags {
+        "Shards" => {
+            /// report on one of several shards of the nodes only, counted from 0
+            shard: Option<Parsed<Shard>>, value_name: "i/n", without: "0/1";
 
-pub(super) fn resolve(args: &Args, environment: Environment<'_>) -> Result<Shard, BadValue> {
-    let shard = setting(
-        environment,
-        "--shard",
-        args.shard.clone(),
-        &["SHARD"],
-        Shard::parse,
-    )?;
-    if let Some(shard) = shard {
-        return match &args.shards {
-            None => Ok(shard),
-            Some(shards) => Err(BadValue {
-                setting: "--shards".to_owned(),
-                value: shards.clone(),
-                expected: "of use beside --shard".to_owned(),
-            }),
-        };
+            /// number of shards, of which JOB_COMPLETION_INDEX, which an Indexed Job sets, is the one
+            /// to report on
+            shards: Option<u64>, within: Within::numbers(&limit::SHARDS),
+                conflicts: Some("--shard"), without: "1";
+        }
     }
-    let count = setting(
-        environment,
-        "--shards",
-        args.shards.clone(),
-        &["SHARDS"],
-        parse_count,
-    )?;
-    let Some(count) = count.filter(|count| *count > 1) else {
-        return Ok(Shard::WHOLE);
-    };
-    let below = |text: &str| {
-        text.parse()
-            .ok()
-            .and_then(|index| Shard::new(index, count))
-            .ok_or_else(|| {
-                format!(
-                    "the index of one of {count} shards, from 0 to {}",
-                    count - 1
-                )
-            })
-    };
-    let index = setting(environment, INDEX, None, &[INDEX], below)?;
-    index.ok_or_else(|| BadValue {
-        setting: "--shards".to_owned(),
-        value: count.to_string(),
-        expected: format!("of use without {INDEX}, which an Indexed Job sets: give --shard"),
-    })
 }
 
-fn parse_count(text: &str) -> Result<u32, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|count| Shard::new(0, *count).is_some())
-        .ok_or("a number of shards from 1 to 10000")
+/// Set by Kubernetes in each pod of an Indexed Job: from 0 up.
+const INDEX: &str = "JOB_COMPLETION_INDEX";
+
+pub(super) fn resolve(
+    flags: &mut Flags,
+    given: &Given<'_>,
+    environment: Environment<'_>,
+) -> Result<Shard, UsageError> {
+    let shard = match (flags.shard, flags.shards) {
+        (Some(shard), _) => shard,
+        (None, Some(count)) if count > 1 => of_job(count, given, environment)?,
+        _ => Shard::WHOLE,
+    };
+    flags.shard = (!shard.is_whole()).then_some(shard);
+    flags.shards = None;
+    Ok(shard)
+}
+
+/// The shard of this pod of an Indexed Job.
+fn of_job(
+    count: u64,
+    given: &Given<'_>,
+    environment: Environment<'_>,
+) -> Result<Shard, UsageError> {
+    let Some(index) = environment(INDEX).filter(|index| !index.is_empty()) else {
+        let setting = const { Flags::setting("--shards") };
+        return Err(given.requires(setting, "JOB_COMPLETION_INDEX, which an Indexed Job sets"));
+    };
+    let shard = || Shard::new(index.parse().ok()?, u32::try_from(count).ok()?);
+    shard().ok_or_else(|| UsageError::Invalid {
+        name: INDEX,
+        origin: Origin::Flag,
+        value: index.clone(),
+        expected: format!("an index from 0 to {}, below --shards", count - 1),
+    })
 }

@@ -1,11 +1,20 @@
-//! Which files are read instead of asking a backend.
+//! Saved answers that are read in place of a backend.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use commandline::BadValue;
+use settings::{Given, Syntax, UsageError, Within, settings};
 
-use super::flags::Args;
+settings! {
+    /// The flags of saved answers.
+    pub struct Flags {
+        "Saved answers" => {
+            /// file with saved answers to range queries, read instead of asking a backend; - is
+            /// standard input
+            input: Vec<InputFile>, variables: &[], conflicts: Some("--serve");
+        }
+    }
+}
 
 /// A file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,28 +34,36 @@ impl fmt::Display for InputFile {
     }
 }
 
-pub(super) fn resolve(args: &Args) -> Result<Vec<InputFile>, BadValue> {
-    let bad = |flag: &str, value: &str, expected: &str| BadValue {
-        setting: flag.to_owned(),
-        value: value.to_owned(),
-        expected: expected.to_owned(),
-    };
-    let mut files: Vec<InputFile> = Vec::new();
-    for text in &args.input {
-        let file = match text.as_str() {
-            "" => return Err(bad("--input", text, "a file, or - for standard input")),
-            "-" => InputFile::Standard,
-            path => InputFile::Path(path.into()),
-        };
-        if files.contains(&file) {
-            return Err(bad("--input", text, "of use twice"));
-        }
-        files.push(file);
+impl Syntax for InputFile {
+    type Value = Self;
+    const VALUE_NAME: &'static str = "file";
+    const IS_FILE: bool = true;
+
+    fn expected(_: &Within) -> String {
+        "a file, or - for standard input".to_owned()
     }
-    match &args.prometheus_url {
-        Some(url) if !files.is_empty() => {
-            Err(bad("--prometheus-url", url, "of use beside --input"))
+
+    fn parse(text: &str, within: &Within) -> Result<Self, String> {
+        match text {
+            "" => Err(Self::expected(within)),
+            "-" => Ok(Self::Standard),
+            path => Ok(Self::Path(path.into())),
         }
-        _ => Ok(files),
     }
+
+    fn print(value: &Self) -> String {
+        value.to_string()
+    }
+}
+
+/// Checks that each file is named once.
+pub(super) fn check(flags: &Flags, given: &Given<'_>) -> Result<(), UsageError> {
+    let files = &flags.input;
+    for (index, file) in files.iter().enumerate() {
+        if files[..index].contains(file) {
+            let setting = const { Flags::setting("--input") };
+            return Err(given.invalid(setting, file, "each file once"));
+        }
+    }
+    Ok(())
 }

@@ -1,20 +1,52 @@
 //! How a report judges: thresholds, the report before, the view of the fleet, what
 //! makes the exit code 10.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use commandline::{BadValue, Environment, parse_text, setting};
-use contract::limit;
-
-use super::flags::Args;
 use analysis::action::Severity;
 use analysis::hysteresis::Thresholds;
+use contract::{FleetView, limit};
 use quantity::percent;
+use settings::{Given, UsageError, Within, settings, words};
 
-const DEFAULT_HIGH: f64 = 0.8;
-const DEFAULT_LOW: f64 = 0.2;
-const DEFAULT_KEEP_NODES: usize = 1;
+use super::percent::Percent;
+
+settings! {
+    /// The flags of findings.
+    pub struct Flags {
+        "Findings" => {
+            /// percent of allocatable above which the upper end of a prediction interval is a finding
+            high: Percent = "80", variables: &["HIGH_PERCENT"];
+
+            /// percent of allocatable below which the mean of a forecast is a finding
+            low: Percent = "20", variables: &["LOW_PERCENT"];
+
+            /// JSON report of the previous run, so that severities do not flap; may not exist yet
+            previous: Option<PathBuf>, without: "the agent's own series in the backend, if any";
+
+            /// report which nodes could be removed, by pod requests where the backend has
+            /// kube-state-metrics
+            fleet: FleetWord = "auto";
+
+            /// minimum number of nodes to keep
+            keep_nodes: u64 = "1", within: Within::numbers(&limit::KEEP_NODES);
+
+            /// least severity of a node that makes the exit code 10
+            fail_on: Option<SeverityWord>, without: "never";
+        }
+    }
+}
+
+words! {
+    /// Whether to look at the fleet.
+    pub struct FleetWord(FleetView) = FleetView::ALL, FleetView::name;
+}
+
+words! {
+    /// Severities of findings.
+    pub struct SeverityWord(Severity) =
+        [Severity::Info, Severity::Warning, Severity::Critical], Severity::label;
+}
 
 /// What counts as a finding.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,115 +64,21 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    pub(super) fn resolve(args: &Args, environment: Environment<'_>) -> Result<Self, BadValue> {
-        let low = setting(
-            environment,
-            "--low",
-            args.low.clone(),
-            &["LOW_PERCENT"],
-            parse_percent,
-        )?;
-        let high = setting(
-            environment,
-            "--high",
-            args.high.clone(),
-            &["HIGH_PERCENT"],
-            parse_percent,
-        )?;
-        let previous = setting(
-            environment,
-            "--previous",
-            args.previous.clone(),
-            &["PREVIOUS"],
-            parse_text,
-        )?;
-        let fleet = setting(
-            environment,
-            "--fleet",
-            args.fleet.clone(),
-            &["FLEET"],
-            parse_fleet,
-        )?;
-        let keep_nodes = setting(
-            environment,
-            "--keep-nodes",
-            args.keep_nodes.clone(),
-            &["KEEP_NODES"],
-            parse_count,
-        )?;
-        let fail_on = setting(
-            environment,
-            "--fail-on",
-            args.fail_on.clone(),
-            &["FAIL_ON"],
-            parse_severity,
-        )?;
+    pub(super) fn resolve(flags: &Flags, given: &Given<'_>) -> Result<Self, UsageError> {
+        let thresholds = Thresholds::new(flags.low, flags.high).ok_or_else(|| {
+            let expected = format!("less than --high ({})", percent(flags.high));
+            given.invalid(
+                const { Flags::setting("--low") },
+                percent(flags.low),
+                expected,
+            )
+        })?;
         Ok(Self {
-            thresholds: order(low.unwrap_or(DEFAULT_LOW), high.unwrap_or(DEFAULT_HIGH))?,
-            previous: previous.map(PathBuf::from),
-            fleet: fleet.unwrap_or(true),
-            keep_nodes: keep_nodes.unwrap_or(DEFAULT_KEEP_NODES),
-            fail_on,
+            thresholds,
+            previous: flags.previous.clone(),
+            fleet: flags.fleet == FleetView::Auto,
+            keep_nodes: flags.keep_nodes as usize,
+            fail_on: flags.fail_on,
         })
     }
-}
-
-impl fmt::Display for Judgement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // To a millionth of a percent: the division by 100 leaves stray digits.
-        let exact = |share: f64| (share * 1e8).round() / 1e6;
-        writeln!(f, "--high={}%", exact(self.thresholds.high()))?;
-        writeln!(f, "--low={}%", exact(self.thresholds.low()))?;
-        if let Some(path) = &self.previous {
-            writeln!(f, "--previous={}", path.display())?;
-        }
-        writeln!(f, "--fleet={}", if self.fleet { "auto" } else { "off" })?;
-        writeln!(f, "--keep-nodes={}", self.keep_nodes)?;
-        if let Some(severity) = self.fail_on {
-            writeln!(f, "--fail-on={}", severity.label())?;
-        }
-        Ok(())
-    }
-}
-
-fn order(low: f64, high: f64) -> Result<Thresholds, BadValue> {
-    Thresholds::new(low, high).ok_or_else(|| BadValue {
-        setting: "--low".to_owned(),
-        value: percent(low),
-        expected: format!("below --high ({})", percent(high)),
-    })
-}
-
-/// `80` or `80%`, as a share.
-fn parse_percent(text: &str) -> Result<f64, &'static str> {
-    text.strip_suffix('%')
-        .unwrap_or(text)
-        .parse::<f64>()
-        .ok()
-        .filter(|percent| 0.0 < *percent && *percent <= 100.0)
-        .map(|percent| percent / 100.0)
-        .ok_or("a percentage such as 80 or 80%, above 0 and at most 100")
-}
-
-fn parse_severity(text: &str) -> Result<Severity, &'static str> {
-    [Severity::Info, Severity::Warning, Severity::Critical]
-        .into_iter()
-        .find(|severity| severity.label() == text)
-        .ok_or("info, warning or critical")
-}
-
-fn parse_fleet(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "auto" => Ok(true),
-        "off" => Ok(false),
-        _ => Err("auto or off"),
-    }
-}
-
-fn parse_count(text: &str) -> Result<usize, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|count| limit::KEEP_NODES.contains(count))
-        .map(|count| count as usize)
-        .ok_or("a number of nodes from 1 to 100000")
 }

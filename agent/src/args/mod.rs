@@ -1,16 +1,15 @@
-//! What the user typed, over the environment, over the defaults -> [`Config`].
+//! The flags of the agent, and the [`Config`] that they resolve to.
 //!
-//! A [`Config`] is proven: lengths fit each other, the URL is one, queries are
-//! not empty. Each group of flags is one module: it resolves them, and prints them
-//! again for `--print-config`. No file is read here, nor is anything printed.
+//! Each module defines the flags of one group, and makes of them what the rest of the
+//! program needs. No file is read here, nor is anything printed.
 
 mod backend;
-mod doctor;
-mod flags;
+mod command;
 mod fleet;
 mod forecast;
 mod input;
 mod judgement;
+mod percent;
 mod reports;
 mod service;
 mod sinks;
@@ -28,18 +27,106 @@ use std::ffi::OsString;
 use std::fmt;
 
 use ::forecast::Settings;
-use argh::{ArgsInfo as _, CommandInfoWithArgs, FromArgs as _};
-use commandline::{BadValue, Environment, normalise, parse_bool, setting};
-
-use flags::{Args, BOOLEANS};
+use contract::ReportFormat as Format;
+use settings::{
+    Environment, General, Given, Invocation, Program, UsageError, config_lines, flag_sets,
+};
 use shard::Shard;
 
 /// The program's name in messages.
 pub const PROGRAM: &str = "k8s-ai-agent";
 
+flag_sets! {
+    /// The flags of the agent, in the order of the help.
+    pub struct Flags {
+        input: input::Flags,
+        backend: backend::Flags,
+        time: time::Flags,
+        shards: fleet::Flags,
+        forecasts: forecast::Flags,
+        judgement: judgement::Flags,
+        reports: reports::Flags,
+        sinks: sinks::Flags,
+        service: service::Flags,
+        general: General,
+    }
+}
+
+/// The agent's command line.
+pub const COMMAND_LINE: Program = Program {
+    name: PROGRAM,
+    version: env!("CARGO_PKG_VERSION"),
+    revision: runtime::REVISION,
+    summary: "Forecasts CPU and memory of Kubernetes nodes and says what to do",
+    description: &[
+        "Forecasts CPU and memory of each node from what Prometheus, or the history of \
+         k8s-ai-exporter, holds, and says what to do: scale up, consolidate, or nothing. Reports \
+         once to standard output; changes nothing in the cluster.",
+        "What is missing from a report is also written to standard error. Once the report is \
+         printed, it goes to all sinks (Slack, webhook, Grafana, Pushgateway) at once; one that \
+         fails is named on standard error and does not affect the others. Without a report, exit \
+         codes 2 and 3, nothing is sent.",
+    ],
+    commands: &[settings::Command {
+        name: command::NAME,
+        help: "examine the backend instead of reporting: whether it answers, what it holds, and \
+               how to fix what is missing; the format is text or json; exits with 0 if all is \
+               well, 3 and 4 as below, 5 if there is a problem",
+    }],
+    groups: Flags::GROUPS,
+    examples: &[
+        (
+            "Ask the exporter of a small cluster that has no Prometheus:",
+            "--prometheus-url http://k8s-ai-exporter.monitoring.svc:9100",
+        ),
+        (
+            "Look back a day and ahead six hours, as JSON, and fail a pipeline on findings:",
+            "--lookback 24h --step 5m --forecast 6h --format json \\\n    --fail-on warning",
+        ),
+        (
+            "Report as of Monday morning from what curl saved of range queries:",
+            "--input cpu.json --input memory.json --at 2026-11-23T09:00:00Z",
+        ),
+        (
+            "Keep running, report every ten minutes, serve the newest report, tell Slack:",
+            "--serve :9101 --every 10m \\\n    --slack-webhook-url-file /etc/k8s-ai-agent/slack-url",
+        ),
+        (
+            "Ask why there is no report:",
+            "doctor --prometheus-url http://prometheus.example:9090",
+        ),
+    ],
+    exit_codes: &[
+        (
+            2,
+            "usage: a flag, a variable or a file that one names is invalid",
+        ),
+        (3, "the backend cannot be reached, or refuses the queries"),
+        (4, "the backend, or the input, has no data at all"),
+        (
+            5,
+            "partial: a node, a resource or a query is missing, the report was not written, or a \
+             sink did not receive it; of several codes the first of this list is used",
+        ),
+        (10, "with --fail-on: a node has at least that severity"),
+        (
+            0,
+            "the report is complete, even if every node has too few points yet",
+        ),
+        (
+            143,
+            "stopped by SIGTERM, or 130 by SIGINT: no report, or no sink received it; with \
+             --serve both are a success: 0",
+        ),
+    ],
+}
+.checked();
+
 /// Everything a run needs to know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// All flags, resolved.
+    pub flags: Flags,
     /// The files that the points come from; none if the backend is asked.
     pub inputs: Vec<InputFile>,
     /// The backend that is asked otherwise.
@@ -56,7 +143,7 @@ pub struct Config {
     pub reports: Reports,
     /// Whom it is sent to.
     pub sinks: Sinks,
-    /// Whether the program stays, and reports again and again.
+    /// Whether the program keeps running, and reports again and again.
     pub service: Option<Service>,
 }
 
@@ -64,139 +151,68 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Make a report.
-    Report(Config),
+    Report(Box<Config>),
     /// Examine the backend.
-    Doctor(Config),
-    /// Print the resolved configuration.
-    PrintConfig(Config),
-    /// Print this text: help or version.
+    Doctor(Box<Config>),
+    /// Print this text and exit.
     Print(String),
-}
-
-/// A command line that cannot be used. One line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UsageError {
-    /// A flag or variable has an unusable value.
-    BadValue(BadValue),
-    /// An argument is unknown, repeated or incomplete.
-    Arguments(String),
-}
-
-impl fmt::Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BadValue(bad) => bad.fmt(f),
-            Self::Arguments(problem) => write!(f, "{problem} (--help lists the flags)"),
-        }
-    }
-}
-
-impl std::error::Error for UsageError {}
-
-impl From<BadValue> for UsageError {
-    fn from(bad: BadValue) -> Self {
-        Self::BadValue(bad)
-    }
-}
-
-/// What `--help` says, in parts: for manual pages and shells.
-pub fn interface() -> CommandInfoWithArgs {
-    Args::get_args_info()
 }
 
 /// Reads the arguments, without the program's name.
 ///
 /// # Errors
-/// When an argument is unknown, or a value is not what its flag or variable takes.
+/// When a flag or a variable is invalid, or has no place beside the others.
 pub fn parse(
     args: impl IntoIterator<Item = OsString>,
     environment: Environment<'_>,
 ) -> Result<Command, UsageError> {
-    let args = normalise(args, BOOLEANS)?;
-    let words: Vec<&str> = args
-        .iter()
-        .map(|arg| commandline::canonical_name(arg))
-        .collect();
-    let args = match Args::from_args(&[PROGRAM], &words) {
-        Ok(args) => args,
-        Err(exit) if exit.status.is_ok() => return Ok(Command::Print(help(&exit.output))),
-        Err(exit) => {
-            let words: Vec<&str> = exit.output.split_whitespace().collect();
-            let problem = words.join(" ");
-            return Err(UsageError::Arguments(
-                problem.trim_end_matches('.').to_owned(),
-            ));
-        }
+    let mut given = match COMMAND_LINE.invocation(args, environment)? {
+        Invocation::Print(text) => return Ok(Command::Print(text)),
+        Invocation::Run(given) => given,
     };
-    let switch = |flag, typed| setting(environment, flag, typed, &[], parse_bool);
-    if switch("--version", args.version.clone())? == Some(true) {
-        let version = env!("CARGO_PKG_VERSION");
-        return Ok(Command::Print(format!("{PROGRAM} {version}\n")));
+    let flags = Flags::read(&mut given)?;
+    let print_config = flags.general.print_config;
+    let config = Box::new(Config::resolve(flags, &given, environment)?);
+    let doctor = given.command().is_some();
+    if doctor && !matches!(config.reports.format, Format::Text | Format::Json) {
+        let setting = const { reports::Flags::setting("--format") };
+        let format = config.reports.format.name();
+        return Err(given.invalid(setting, format, "text or json with doctor"));
     }
-    let print = switch("--print-config", args.print_config.clone())? == Some(true);
-    let is_doctor = match args.command.as_deref() {
-        None => false,
-        Some(doctor::WORD) => true,
-        Some(other) => {
-            let problem = format!("Unrecognized argument: {other}");
-            return Err(UsageError::Arguments(problem));
-        }
-    };
-    let config = Config::resolve(&args, environment)?;
-    if is_doctor {
-        doctor::check(&words, &config)?;
-    }
-    Ok(match (print, is_doctor) {
-        (true, _) => Command::PrintConfig(config),
+    Ok(match (print_config, doctor) {
+        (true, _) => Command::Print(config.to_string()),
         (false, true) => Command::Doctor(config),
         (false, false) => Command::Report(config),
     })
 }
 
-/// The help without the line that names every flag, which the list below it does better.
-fn help(full: &str) -> String {
-    let (_usage, rest) = full.split_once('\n').unwrap_or_default();
-    format!(
-        "Usage: {PROGRAM} [flags]\n       {PROGRAM} {} [flags]\n{rest}",
-        doctor::WORD
-    )
-}
-
 impl Config {
-    fn resolve(args: &Args, environment: Environment<'_>) -> Result<Self, BadValue> {
-        let inputs = input::resolve(args)?;
+    fn resolve(
+        mut flags: Flags,
+        given: &Given<'_>,
+        environment: Environment<'_>,
+    ) -> Result<Self, UsageError> {
+        input::check(&flags.input, given)?;
+        let from_files = !flags.input.input.is_empty();
         Ok(Self {
-            backend: Backend::resolve(args, environment)?,
-            time: Time::resolve(args, environment, !inputs.is_empty())?,
-            inputs,
-            shard: fleet::resolve(args, environment)?,
-            forecasts: forecast::resolve(args, environment)?,
-            judgement: Judgement::resolve(args, environment)?,
-            reports: Reports::resolve(args, environment)?,
-            sinks: Sinks::resolve(args, environment)?,
-            service: Service::resolve(args)?,
+            inputs: flags.input.input.clone(),
+            backend: Backend::resolve(&flags.backend, given)?,
+            time: Time::resolve(&mut flags.time, given, from_files)?,
+            shard: fleet::resolve(&mut flags.shards, given, environment)?,
+            forecasts: forecast::resolve(&flags.forecasts),
+            judgement: Judgement::resolve(&flags.judgement, given)?,
+            reports: Reports::resolve(&mut flags.reports, given, environment)?,
+            sinks: Sinks::resolve(&flags.sinks, given)?,
+            service: Service::resolve(&flags.service),
+            flags,
         })
     }
 }
 
+/// One flag a line, in the form that [`parse`] reads. Holds no secret: those are in files, and
+/// a URL with credentials is refused.
 impl fmt::Display for Config {
-    /// One flag a line, in the form that [`parse`] reads. Nothing in it is secret:
-    /// a URL with credentials is refused.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.inputs.is_empty() {
-            write!(f, "{}", self.backend)?;
-        } else {
-            for file in &self.inputs {
-                writeln!(f, "--input={file}")?;
-            }
-            write!(f, "{}", self.backend.queries)?;
-        }
-        write!(f, "{}", self.time)?;
-        if !self.shard.is_whole() {
-            writeln!(f, "--shard={}", self.shard)?;
-        }
-        forecast::print(&self.forecasts, f)?;
-        write!(f, "{}{}{}", self.judgement, self.reports, self.sinks)?;
-        self.service.iter().try_for_each(|service| service.fmt(f))
+        f.write_str(&config_lines(&self.flags.sets()))
     }
 }

@@ -1,12 +1,42 @@
-//! What becomes of a report: forms, files, colours.
+//! What becomes of a report: formats, files, colours.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use commandline::{BadValue, Environment, flag, parse_bool, setting};
-
-use super::flags::Args;
 use contract::ReportFormat as Format;
+use settings::{Environment, Given, Origin, Syntax, UsageError, Within, settings, words};
+
+use super::command::DOCTOR;
+
+settings! {
+    /// The flags of the report.
+    pub struct Flags {
+        "Report" => {
+            /// format on standard output
+            format: FormatWord = "text", commands: DOCTOR;
+
+            /// file to write the report to, and its format: html=report.html; written whole or not at
+            /// all
+            output: Vec<Output>, variables: &[];
+
+            /// colours of text on standard output; auto means on a terminal, unless NO_COLOR is set or
+            /// TERM is dumb
+            color: ColorWord = "auto", variables: &[];
+
+            /// list the models that were not selected too, with their errors
+            explain: bool = "false";
+        }
+    }
+}
+
+words! {
+    /// Formats of the report.
+    pub struct FormatWord(Format) = Format::ALL, Format::name;
+}
+
+words! {
+    /// When to use colours.
+    pub struct ColorWord(Color) = Color::ALL, Color::label;
+}
 
 /// Where the report goes, and in which forms.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +74,7 @@ pub enum Color {
 impl Color {
     const ALL: [Self; 3] = [Self::Auto, Self::Always, Self::Never];
 
+    /// As the flag names it.
     const fn label(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -63,93 +94,65 @@ impl Color {
 }
 
 impl Reports {
-    pub(super) fn resolve(args: &Args, environment: Environment<'_>) -> Result<Self, BadValue> {
-        let format = setting(
-            environment,
-            "--format",
-            args.format.clone(),
-            &["FORMAT"],
-            |text| parse_format(text).ok_or_else(list_formats),
-        )?;
-        let color = flag("--color", args.color.clone(), parse_color)?;
-        let explain = setting(
-            environment,
-            "--explain",
-            args.explain.clone(),
-            &["EXPLAIN"],
-            parse_bool,
-        )?;
+    pub(super) fn resolve(
+        flags: &mut Flags,
+        given: &Given<'_>,
+        environment: Environment<'_>,
+    ) -> Result<Self, UsageError> {
         // <https://no-color.org>; a dumb terminal shows the codes themselves.
         let is_set = |name| environment(name).is_some_and(|value| !value.is_empty());
         let plain = is_set("NO_COLOR") || environment("TERM").is_some_and(|term| term == "dumb");
+        if plain && given.origin(const { Flags::setting("--color") }) == Origin::Default {
+            flags.color = Color::Never;
+        }
+        let outputs = &flags.output;
+        for (index, output) in outputs.iter().enumerate() {
+            if outputs[..index]
+                .iter()
+                .any(|other| other.file == output.file)
+            {
+                let setting = const { Flags::setting("--output") };
+                let expected = "a file that no other --output names";
+                return Err(given.invalid(setting, Output::print(output), expected));
+            }
+        }
         Ok(Self {
-            format: format.unwrap_or(Format::Text),
-            outputs: outputs(&args.output)?,
-            color: color.unwrap_or(if plain { Color::Never } else { Color::Auto }),
-            explain: explain.unwrap_or(false),
+            format: flags.format,
+            outputs: outputs.clone(),
+            color: flags.color,
+            explain: flags.explain,
         })
     }
 }
 
-impl fmt::Display for Reports {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "--format={}", self.format.name())?;
-        for Output { format, file } in &self.outputs {
-            writeln!(f, "--output={}={}", format.name(), file.display())?;
-        }
-        writeln!(f, "--color={}", self.color.label())?;
-        writeln!(f, "--explain={}", self.explain)
+impl Syntax for Output {
+    type Value = Self;
+    const VALUE_NAME: &'static str = "format=file";
+
+    fn expected(within: &Within) -> String {
+        format!(
+            "FORMAT=FILE with the format {}",
+            FormatWord::expected(within)
+        )
     }
-}
 
-fn outputs(typed: &[String]) -> Result<Vec<Output>, BadValue> {
-    let mut outputs: Vec<Output> = Vec::with_capacity(typed.len());
-    for text in typed {
-        let bad = |expected| BadValue {
-            setting: "--output".to_owned(),
-            value: text.clone(),
-            expected,
-        };
-        let output = parse_output(text).ok_or_else(|| {
-            let formats = list_formats();
-            bad(format!("FORMAT=FILE, the format being {formats}"))
-        })?;
-        if outputs.iter().any(|other| other.file == output.file) {
-            return Err(bad(
-                "a file of its own: an earlier one names it too".to_owned()
-            ));
-        }
-        outputs.push(output);
+    fn parse(text: &str, within: &Within) -> Result<Self, String> {
+        // `-` is standard output elsewhere, and here that has a flag of its own. A
+        // line break could not be printed again by --print-config.
+        let is_file =
+            |file: &str| !file.is_empty() && file != "-" && !file.contains(char::is_control);
+        text.split_once('=')
+            .filter(|(_, file)| is_file(file))
+            .and_then(|(format, file)| {
+                Some(Self {
+                    format: FormatWord::parse(format, within).ok()?,
+                    file: PathBuf::from(file),
+                })
+            })
+            .ok_or_else(|| Self::expected(within))
     }
-    Ok(outputs)
-}
 
-fn parse_format(name: &str) -> Option<Format> {
-    let mut all = Format::ALL.iter().copied();
-    all.find(|format| format.name() == name)
-}
-
-/// All names, as a sentence lists them.
-fn list_formats() -> String {
-    let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
-    let (last, others) = names.split_last().expect("there are formats");
-    format!("{} or {last}", others.join(", "))
-}
-
-fn parse_output(text: &str) -> Option<Output> {
-    let (format, file) = text.split_once('=')?;
-    // `-` is standard output elsewhere, and here that has a flag of its own. A
-    // line break could not be printed again by --print-config.
-    let is_file = !file.is_empty() && file != "-" && !file.contains(char::is_control);
-    is_file.then_some(Output {
-        format: parse_format(format)?,
-        file: PathBuf::from(file),
-    })
-}
-
-fn parse_color(text: &str) -> Result<Color, &'static str> {
-    Color::ALL
-        .into_iter()
-        .find(|color| color.label() == text)
-        .ok_or("auto, always or never")
+    fn print(value: &Self) -> String {
+        format!("{}={}", value.format.name(), value.file.display())
+    }
 }

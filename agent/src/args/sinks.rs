@@ -1,17 +1,58 @@
 //! Whom a report is sent to, beside being printed.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use commandline::{BadValue, Environment, parse_text, setting};
-use quantity::{Interval, parse_duration};
+use analysis::action::Severity;
+use settings::{Given, Parsed, Syntax, UsageError, Within, settings, words};
 use webclient::BaseUrl;
 
-use super::flags::Args;
-use analysis::action::Severity;
+settings! {
+    /// The flags of sinks.
+    pub struct Flags {
+        "Sinks" => {
+            /// file with the URL of an incoming webhook of Slack to post findings to
+            slack_webhook_url_file: Option<PathBuf>, secret: true;
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+            /// when to post to Slack: always, when a recommendation changes, or when a node has at
+            /// least this severity
+            slack_on: OccasionWord = "warning", only_with: Some("--slack-webhook-url-file");
+
+            /// file with a URL to post each report to, as JSON
+            webhook_url_file: Option<PathBuf>, secret: true;
+
+            /// file with the key to sign what is posted there, with HMAC-SHA256
+            webhook_secret_file: Option<PathBuf>, secret: true,
+                requires: Some("--webhook-url-file");
+
+            /// URL of a Grafana to annotate changed recommendations in
+            grafana_url: Option<Parsed<BaseUrl>>, value_name: "url",
+                requires: Some("--grafana-token-file");
+
+            /// file with the token of a Grafana service account
+            grafana_token_file: Option<PathBuf>, secret: true, requires: Some("--grafana-url");
+
+            /// URL of a Pushgateway in which each report replaces the group job="k8s-ai-agent"
+            pushgateway_url: Option<Parsed<BaseUrl>>, value_name: "url";
+
+            /// additional label of that group, such as cluster=prod
+            pushgateway_label: Vec<LabelPair>, variables: &[],
+                requires: Some("--pushgateway-url");
+
+            /// deadline of each sink, retries included
+            sink_timeout: Duration = "30s",
+                within: Within::Durations(Duration::from_millis(1)..=Duration::from_secs(3600));
+
+            /// PEM file with CAs to trust for sinks over https, in addition to the public ones
+            sink_ca_file: Option<PathBuf>, without: "the public CAs";
+        }
+    }
+}
+
+words! {
+    /// When to post to Slack.
+    pub struct OccasionWord(Occasion) = Occasion::ALL, Occasion::label;
+}
 
 /// Everyone a report is sent to. Secrets are named by their files and not read here.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,185 +138,65 @@ impl Occasion {
 }
 
 impl Sinks {
-    pub(super) fn resolve(args: &Args, environment: Environment<'_>) -> Result<Self, BadValue> {
-        let file = |flag, typed: &Option<String>, variable: &str| {
-            setting(environment, flag, typed.clone(), &[variable], parse_text)
-                .map(|path| path.map(PathBuf::from))
-        };
-        let url = |flag, typed: &Option<String>, variable: &str| {
-            let parse = BaseUrl::parse;
-            setting(environment, flag, typed.clone(), &[variable], parse)
-        };
-        let slack_url = file(
-            "--slack-webhook-url-file",
-            &args.slack_webhook_url_file,
-            "SLACK_WEBHOOK_URL_FILE",
-        )?;
-        let on = setting(
-            environment,
-            "--slack-on",
-            args.slack_on.clone(),
-            &["SLACK_ON"],
-            parse_occasion,
-        )?;
-        let webhook_url = file(
-            "--webhook-url-file",
-            &args.webhook_url_file,
-            "WEBHOOK_URL_FILE",
-        )?;
-        let secret = file(
-            "--webhook-secret-file",
-            &args.webhook_secret_file,
-            "WEBHOOK_SECRET_FILE",
-        )?;
-        let grafana_url = url("--grafana-url", &args.grafana_url, "GRAFANA_URL")?;
-        let token = file(
-            "--grafana-token-file",
-            &args.grafana_token_file,
-            "GRAFANA_TOKEN_FILE",
-        )?;
-        let pushgateway_url = url(
-            "--pushgateway-url",
-            &args.pushgateway_url,
-            "PUSHGATEWAY_URL",
-        )?;
-        let timeout = setting(
-            environment,
-            "--sink-timeout",
-            args.sink_timeout.clone(),
-            &["SINK_TIMEOUT"],
-            parse_timeout,
-        )?;
+    pub(super) fn resolve(flags: &Flags, given: &Given<'_>) -> Result<Self, UsageError> {
+        let labels = &flags.pushgateway_label;
+        for (index, label) in labels.iter().enumerate() {
+            if labels[..index].iter().any(|other| other.0 == label.0) {
+                let setting = const { Flags::setting("--pushgateway-label") };
+                return Err(given.invalid(setting, LabelPair::print(label), "each label once"));
+            }
+        }
+        let grafana = flags
+            .grafana_url
+            .clone()
+            .zip(flags.grafana_token_file.clone());
         Ok(Self {
-            slack: slack_url.map(|url_file| Slack {
+            slack: (flags.slack_webhook_url_file.clone()).map(|url_file| Slack {
                 url_file,
-                on: on.unwrap_or(Occasion::Severity(Severity::Warning)),
+                on: flags.slack_on,
             }),
-            webhook: webhook(webhook_url, secret)?,
-            grafana: grafana(grafana_url, token)?,
-            pushgateway: pushgateway(pushgateway_url, &args.pushgateway_label)?,
-            timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
-            ca_file: file("--sink-ca-file", &args.sink_ca_file, "SINK_CA_FILE")?,
+            webhook: (flags.webhook_url_file.clone()).map(|url_file| Webhook {
+                url_file,
+                secret_file: flags.webhook_secret_file.clone(),
+            }),
+            grafana: grafana.map(|(url, token_file)| Grafana { url, token_file }),
+            pushgateway: (flags.pushgateway_url.clone()).map(|url| Pushgateway {
+                url,
+                labels: labels.clone(),
+            }),
+            timeout: flags.sink_timeout,
+            ca_file: flags.sink_ca_file.clone(),
         })
     }
 }
 
-/// Half of a pair is a mistake, and one that would only show when it is too late.
-fn lacks(setting: &str, value: impl fmt::Display, other: &str) -> BadValue {
-    BadValue {
-        setting: setting.to_owned(),
-        value: value.to_string(),
-        expected: format!("of use without {other}"),
-    }
-}
+/// A label name of Prometheus, and any value that is one line: `cluster=prod`.
+#[derive(Debug)]
+pub struct LabelPair;
 
-fn webhook(url: Option<PathBuf>, secret: Option<PathBuf>) -> Result<Option<Webhook>, BadValue> {
-    match (url, secret) {
-        (Some(url_file), secret_file) => Ok(Some(Webhook {
-            url_file,
-            secret_file,
-        })),
-        (None, Some(secret)) => Err(lacks(
-            "--webhook-secret-file",
-            secret.display(),
-            "--webhook-url-file",
-        )),
-        (None, None) => Ok(None),
-    }
-}
+impl Syntax for LabelPair {
+    type Value = (String, String);
+    const VALUE_NAME: &'static str = "name=value";
 
-fn grafana(url: Option<BaseUrl>, token: Option<PathBuf>) -> Result<Option<Grafana>, BadValue> {
-    match (url, token) {
-        (Some(url), Some(token_file)) => Ok(Some(Grafana { url, token_file })),
-        (Some(url), None) => Err(lacks("--grafana-url", url, "--grafana-token-file")),
-        (None, Some(token)) => Err(lacks(
-            "--grafana-token-file",
-            token.display(),
-            "--grafana-url",
-        )),
-        (None, None) => Ok(None),
+    fn expected(_: &Within) -> String {
+        "a label such as cluster=prod, not job, which is k8s-ai-agent".to_owned()
     }
-}
 
-fn pushgateway(url: Option<BaseUrl>, typed: &[String]) -> Result<Option<Pushgateway>, BadValue> {
-    const FLAG: &str = "--pushgateway-label";
-    let mut labels: Vec<(String, String)> = Vec::new();
-    for text in typed {
-        let bad = |expected: &str| BadValue {
-            setting: FLAG.to_owned(),
-            value: text.clone(),
-            expected: expected.to_owned(),
+    fn parse(text: &str, within: &Within) -> Result<(String, String), String> {
+        let is_label = |(name, value): &(&str, &str)| {
+            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                && !name.starts_with("__")
+                && *name != "job"
+                && !value.contains(char::is_control)
         };
-        let (name, value) = parse_label(text).map_err(bad)?;
-        if labels.iter().any(|(earlier, _)| *earlier == name) {
-            return Err(bad("a label that was not given before"));
-        }
-        labels.push((name, value));
+        text.split_once('=')
+            .filter(is_label)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .ok_or_else(|| Self::expected(within))
     }
-    match (url, labels.first()) {
-        (Some(url), _) => Ok(Some(Pushgateway { url, labels })),
-        (None, Some((name, value))) => Err(lacks(
-            FLAG,
-            format_args!("{name}={value}"),
-            "--pushgateway-url",
-        )),
-        (None, None) => Ok(None),
+
+    fn print((name, value): &(String, String)) -> String {
+        format!("{name}={value}")
     }
-}
-
-impl fmt::Display for Sinks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Slack { url_file, on }) = &self.slack {
-            writeln!(f, "--slack-webhook-url-file={}", url_file.display())?;
-            writeln!(f, "--slack-on={}", on.label())?;
-        }
-        if let Some(webhook) = &self.webhook {
-            writeln!(f, "--webhook-url-file={}", webhook.url_file.display())?;
-            if let Some(path) = &webhook.secret_file {
-                writeln!(f, "--webhook-secret-file={}", path.display())?;
-            }
-        }
-        if let Some(Grafana { url, token_file }) = &self.grafana {
-            writeln!(f, "--grafana-url={url}")?;
-            writeln!(f, "--grafana-token-file={}", token_file.display())?;
-        }
-        if let Some(Pushgateway { url, labels }) = &self.pushgateway {
-            writeln!(f, "--pushgateway-url={url}")?;
-            for (name, value) in labels {
-                writeln!(f, "--pushgateway-label={name}={value}")?;
-            }
-        }
-        writeln!(f, "--sink-timeout={}", Interval(self.timeout))?;
-        match &self.ca_file {
-            Some(path) => writeln!(f, "--sink-ca-file={}", path.display()),
-            None => Ok(()),
-        }
-    }
-}
-
-fn parse_occasion(text: &str) -> Result<Occasion, &'static str> {
-    Occasion::ALL
-        .into_iter()
-        .find(|occasion| occasion.label() == text)
-        .ok_or("always, change, info, warning or critical")
-}
-
-fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
-    parse_duration(text)
-        .ok()
-        .filter(|d| (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(d))
-        .ok_or("a duration such as 30s, from 1ms to 1h")
-}
-
-/// `cluster=prod`: a label name of Prometheus, and any value that is one line.
-fn parse_label(text: &str) -> Result<(String, String), &'static str> {
-    const EXPECTED: &str = "a label such as cluster=prod (not job, which is k8s-ai-agent)";
-    let (name, value) = text.split_once('=').ok_or(EXPECTED)?;
-    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let goes_on = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let reserved = name.starts_with("__") || name == "job";
-    if !starts || !goes_on || reserved || value.chars().any(char::is_control) {
-        return Err(EXPECTED);
-    }
-    Ok((name.to_owned(), value.to_owned()))
 }

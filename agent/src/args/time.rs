@@ -1,17 +1,37 @@
 //! Which time the report is about: lookback, step, horizon, and as of when.
 
-use std::fmt;
 use std::time::Duration;
 
-use commandline::{BadValue, Environment, flag, setting};
-use quantity::{Timestamp, parse_duration, parse_time};
+use analysis::window::{MAX_POINTS, Misfit, Spans};
+use contract::limit;
+use quantity::{Timestamp, interval, parse_duration, parse_time};
+use settings::{Given, Syntax, UsageError, Within, settings};
 
-use super::flags::Args;
-use analysis::window::{MAX_POINTS, MAX_SPAN_SECONDS, Misfit, Spans};
-use quantity::interval;
+use super::command::DOCTOR;
 
-const DEFAULT_LOOKBACK_SECONDS: u64 = 120 * 60;
-const DEFAULT_FORECAST_SECONDS: u64 = 30 * 60;
+const SPANS: Within = Within::Durations(limit::SPAN);
+
+settings! {
+    /// The flags of the time that a report is about.
+    pub struct Flags {
+        "Time", commands: DOCTOR => {
+            /// how far to look back: a duration, or minutes
+            lookback: Option<Span>, within: SPANS, variables: &["LOOKBACK", "LOOKBACK_MINUTES"],
+                without: "120; with --input all there is";
+
+            /// how far to look ahead: a duration, or minutes
+            forecast: Span = "30", within: SPANS, variables: &["FORECAST", "FORECAST_MINUTES"];
+
+            /// time between two points; auto is a multiple of the time between samples, at least 60s
+            /// and coarse enough for 11000 points; with --input auto is the step that was saved
+            step: Step = "auto", within: SPANS;
+
+            /// report as of this time: 2026-11-22T07:13:08Z, or Unix seconds
+            at: Option<UnixTime>, variables: &[], conflicts: Some("--serve"),
+                without: "now; with --input the newest sample";
+        }
+    }
+}
 
 /// The step where nothing is known of the time between samples; the least, unless
 /// another one is asked for.
@@ -30,40 +50,25 @@ pub struct Time {
     pub at: Option<Timestamp>,
 }
 
+const DEFAULT_LOOKBACK_SECONDS: u64 = 120 * 60;
+
 impl Time {
-    /// Reads the flags; `from_files` where no backend is asked.
+    /// Resolves the flags; `from_files` where no backend is asked.
     pub(super) fn resolve(
-        args: &Args,
-        environment: Environment<'_>,
+        flags: &mut Flags,
+        given: &Given<'_>,
         from_files: bool,
-    ) -> Result<Self, BadValue> {
-        let span = |flag, typed: &Option<String>, variables: &[&str]| {
-            setting(environment, flag, typed.clone(), variables, parse_span)
-        };
-        let lookback = span(
-            "--lookback",
-            &args.lookback,
-            &["LOOKBACK", "LOOKBACK_MINUTES"],
-        )?;
-        let forecast = span(
-            "--forecast",
-            &args.forecast,
-            &["FORECAST", "FORECAST_MINUTES"],
-        )?;
-        let step = setting(
-            environment,
-            "--step",
-            args.step.clone(),
-            &["STEP"],
-            parse_step,
-        )?;
+    ) -> Result<Self, UsageError> {
+        if !from_files {
+            flags.lookback.get_or_insert(DEFAULT_LOOKBACK_SECONDS);
+        }
         let time = Self {
-            lookback: lookback.or((!from_files).then_some(DEFAULT_LOOKBACK_SECONDS)),
-            step: step.flatten(),
-            horizon: forecast.unwrap_or(DEFAULT_FORECAST_SECONDS),
-            at: flag("--at", args.at.clone(), parse_moment)?,
+            lookback: flags.lookback,
+            step: flags.step,
+            horizon: flags.forecast,
+            at: flags.at,
         };
-        time.check()?;
+        time.check(given)?;
         Ok(time)
     }
 
@@ -78,8 +83,8 @@ impl Time {
         }
     }
 
-    /// Lengths that each are fine may still not fit each other.
-    fn check(&self) -> Result<(), BadValue> {
+    /// Checks that the lengths fit each other.
+    fn check(&self, given: &Given<'_>) -> Result<(), UsageError> {
         // All there is in files is at least one step.
         let Some(lookback) = self.lookback.or(self.step) else {
             return Ok(());
@@ -89,94 +94,117 @@ impl Time {
             Err(misfit) => misfit,
         };
         let step = self.step.unwrap_or(USUAL_STEP_SECONDS);
-        let bad = |flag: &str, seconds: u64, expected: String| BadValue {
-            setting: flag.to_owned(),
-            value: interval(seconds).to_string(),
-            expected,
+        let coarser = |flag: &str, length: u64, enough: u64| {
+            format!(
+                "at least {}: with {flag} {} it gives more than {MAX_POINTS} points",
+                interval(enough),
+                interval(length),
+            )
         };
-        Err(match misfit {
-            Misfit::LookbackUnderStep => bad(
-                "--lookback",
-                lookback,
-                format!("at least one --step ({})", interval(step)),
-            ),
+        let (flag, seconds, expected) = match misfit {
+            Misfit::LookbackUnderStep => {
+                let expected = format!("at least one --step ({})", interval(step));
+                (const { Flags::setting("--lookback") }, lookback, expected)
+            }
             Misfit::TooManyPoints {
-                points,
-                step_that_would_do,
-            } => bad(
-                "--step",
-                step,
-                format!(
-                    "coarse enough for --lookback {}: {points} points a series, of which {MAX_POINTS} are allowed (--step {} would do)",
-                    interval(lookback),
-                    interval(step_that_would_do)
-                ),
-            ),
-            Misfit::HorizonTooFine { step_that_would_do } => bad(
-                "--step",
-                step,
-                format!(
-                    "coarse enough for --forecast {}: at most {MAX_POINTS} steps are allowed (--step {} would do)",
-                    interval(self.horizon),
-                    interval(step_that_would_do)
-                ),
-            ),
-        })
+                step_that_would_do, ..
+            } => {
+                let expected = coarser("--lookback", lookback, step_that_would_do);
+                (const { Flags::setting("--step") }, step, expected)
+            }
+            Misfit::HorizonTooFine { step_that_would_do } => {
+                let expected = coarser("--forecast", self.horizon, step_that_would_do);
+                (const { Flags::setting("--step") }, step, expected)
+            }
+        };
+        Err(given.invalid(flag, interval(seconds), expected))
     }
 }
 
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(lookback) = self.lookback {
-            writeln!(f, "--lookback={}", interval(lookback))?;
-        }
-        writeln!(f, "--forecast={}", interval(self.horizon))?;
-        match self.step {
-            Some(step) => writeln!(f, "--step={}", interval(step))?,
-            None => writeln!(f, "--step={AUTO}")?,
-        }
-        match self.at {
-            Some(at) => writeln!(f, "--at={at}"),
-            None => Ok(()),
-        }
+/// Whole seconds within limits.
+fn whole_seconds(duration: Duration, within: &Within) -> Option<u64> {
+    let is_whole = duration.subsec_nanos() == 0;
+    (is_whole && within.has_duration(duration)).then_some(duration.as_secs())
+}
+
+/// A length of time in seconds, written `2h`, or in bare minutes.
+#[derive(Debug)]
+pub struct Span;
+
+impl Syntax for Span {
+    type Value = u64;
+    const VALUE_NAME: &'static str = "duration";
+
+    fn expected(within: &Within) -> String {
+        format!("a duration such as 2h, or a number of minutes, in whole seconds {within}")
+    }
+
+    fn parse(text: &str, within: &Within) -> Result<u64, String> {
+        let duration = match text.parse::<u64>() {
+            Ok(minutes) => minutes.checked_mul(60).map(Duration::from_secs),
+            Err(_) => parse_duration(text).ok(),
+        };
+        duration
+            .and_then(|duration| whole_seconds(duration, within))
+            .ok_or_else(|| Self::expected(within))
+    }
+
+    fn print(value: &u64) -> String {
+        interval(*value).to_string()
     }
 }
 
-/// The step that goes by the time between samples.
+/// The step that follows the time between samples.
 const AUTO: &str = "auto";
 
-/// Whole seconds above 0, at most ten years.
-fn whole_seconds(duration: Duration) -> Option<u64> {
-    let seconds = duration.as_secs();
-    (duration.subsec_nanos() == 0 && (1..=MAX_SPAN_SECONDS).contains(&seconds)).then_some(seconds)
-}
+/// A time between two points, in seconds, or none for [`AUTO`].
+#[derive(Debug)]
+pub struct Step;
 
-/// `2h`, or bare minutes; in seconds.
-fn parse_span(text: &str) -> Result<u64, &'static str> {
-    let minutes = text.parse::<u64>().ok();
-    match minutes {
-        Some(minutes) => minutes.checked_mul(60).map(Duration::from_secs),
-        None => parse_duration(text).ok(),
+impl Syntax for Step {
+    type Value = Option<u64>;
+    const VALUE_NAME: &'static str = "duration";
+
+    fn expected(within: &Within) -> String {
+        format!("auto, or a duration such as 60s or 5m, in whole seconds {within}")
     }
-    .and_then(whole_seconds)
-    .ok_or("a duration such as 2h, or a number of minutes, in whole seconds from 1s to 3653d")
-}
 
-fn parse_step(text: &str) -> Result<Option<u64>, &'static str> {
-    if text == AUTO {
-        return Ok(None);
+    fn parse(text: &str, within: &Within) -> Result<Option<u64>, String> {
+        if text == AUTO {
+            return Ok(None);
+        }
+        let duration = parse_duration(text).ok();
+        duration
+            .and_then(|duration| whole_seconds(duration, within))
+            .map(Some)
+            .ok_or_else(|| Self::expected(within))
     }
-    parse_duration(text)
-        .ok()
-        .and_then(whole_seconds)
-        .map(Some)
-        .ok_or("auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d")
+
+    fn print(value: &Option<u64>) -> String {
+        value.map_or_else(|| AUTO.to_owned(), |step| interval(step).to_string())
+    }
 }
 
-/// The whole second of a moment.
-fn parse_moment(text: &str) -> Result<Timestamp, &'static str> {
-    parse_time(text)
-        .filter(|unix| *unix >= 0.0)
-        .map(|unix| Timestamp::from_unix(unix as i64))
-        .ok_or("a moment such as 2026-11-22T07:13:08Z, or Unix seconds")
+/// A time, to the second.
+#[derive(Debug)]
+pub struct UnixTime;
+
+impl Syntax for UnixTime {
+    type Value = Timestamp;
+    const VALUE_NAME: &'static str = "time";
+
+    fn expected(_: &Within) -> String {
+        "a time such as 2026-11-22T07:13:08Z, or Unix seconds".to_owned()
+    }
+
+    fn parse(text: &str, within: &Within) -> Result<Timestamp, String> {
+        parse_time(text)
+            .filter(|unix| *unix >= 0.0)
+            .map(|unix| Timestamp::from_unix(unix as i64))
+            .ok_or_else(|| Self::expected(within))
+    }
+
+    fn print(value: &Timestamp) -> String {
+        value.to_string()
+    }
 }

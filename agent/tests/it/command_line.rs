@@ -15,7 +15,7 @@ fn config(args: &[&str], environment: &[(&str, &str)]) -> Result<Config, String>
             .map(|(_, value)| (*value).to_owned())
     };
     match parse(args.iter().map(OsString::from), &lookup) {
-        Ok(Command::Report(config)) => Ok(config),
+        Ok(Command::Report(config)) => Ok(*config),
         Ok(other) => Err(format!("{other:?}")),
         Err(error) => Err(error.to_string()),
     }
@@ -172,92 +172,92 @@ fn flags_win_over_the_environment_and_variables_have_their_order() {
 }
 
 #[test]
-fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
+fn usage_errors_name_flag_value_and_expectation() {
     for (args, environment, message) in [
         (
             &["--step", "banana"][..],
             &[][..],
-            "--step: \"banana\" is not auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+            "invalid --step \"banana\": expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
         ),
         (
             &["--model", "arima"],
             &[],
-            "--model: \"arima\" is not auto, prophet, ets, linear or last",
+            "invalid --model \"arima\": expected auto, prophet, ets, linear or last",
         ),
         (
             &["--interval", "100"],
             &[],
-            "--interval: \"100\" is not a percentage such as 80 or 80%, from 10 to 99",
+            "invalid --interval \"100\": expected a percentage such as 80 or 80%, from 10 to 99",
         ),
         (
             &["--step", "0s"],
             &[],
-            "--step: \"0s\" is not auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+            "invalid --step \"0s\": expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
         ),
         (
             &["--step", "1500ms"],
             &[],
-            "--step: \"1500ms\" is not auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+            "invalid --step \"1500ms\": expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
         ),
         (
             &[],
             &[("LOOKBACK_MINUTES", "-5")],
-            "LOOKBACK_MINUTES: \"-5\" is not a duration such as 2h, or a number of minutes, in whole seconds from 1s to 3653d",
+            "invalid --lookback \"-5\" (from LOOKBACK_MINUTES): expected a duration such as 2h, or a number of minutes, in whole seconds from 1s to 3653d",
         ),
         (
             &["--lookback", "99999999999999999999"],
             &[],
-            "--lookback: \"99999999999999999999\" is not a duration such as 2h, or a number of minutes, in whole seconds from 1s to 3653d",
+            "invalid --lookback \"99999999999999999999\": expected a duration such as 2h, or a number of minutes, in whole seconds from 1s to 3653d",
         ),
         (
             &["--lookback=30s"],
             &[],
-            "--lookback: \"30s\" is not at least one --step (1m)",
+            "invalid --lookback \"30s\": expected at least one --step (1m)",
         ),
         (
             &["--lookback=14d", "--step=1m"],
             &[],
-            "--step: \"1m\" is not coarse enough for --lookback 14d: 20161 points a series, of which 11000 are allowed (--step 1m50s would do)",
+            "invalid --step \"1m\": expected at least 1m50s: with --lookback 14d it gives more than 11000 points",
         ),
         (
             &["--step=1s", "--lookback=1h", "--forecast=1d"],
             &[],
-            "--step: \"1s\" is not coarse enough for --forecast 1d: at most 11000 steps are allowed (--step 8s would do)",
+            "invalid --step \"1s\": expected at least 8s: with --forecast 1d it gives more than 11000 points",
         ),
         (
             &["--at=yesterday"],
             &[],
-            "--at: \"yesterday\" is not a moment such as 2026-11-22T07:13:08Z, or Unix seconds",
+            "invalid --at \"yesterday\": expected a time such as 2026-11-22T07:13:08Z, or Unix seconds",
         ),
         (
             &["--header", "X-Scope-OrgID"],
             &[],
-            "--header: \"X-Scope-OrgID\" is not a header such as 'X-Scope-OrgID: team'",
+            "invalid --header \"X-Scope-OrgID\": expected a header such as 'X-Scope-OrgID: team'",
         ),
         (
             &["--header=Authorization: Bearer hunter2"],
             &[],
-            "--header: \"Authorization\" is not for a command line: it is a secret, and belongs into a --header-file",
+            "invalid --header \"Authorization\": expected no secret on a command line: use --header-file",
         ),
         (
             &[],
             &[("HEADERS", "X-A: b\nHost: hunter2")],
-            "HEADERS: \"Host\" is not a header that may be set: the client sets it itself",
+            "invalid --header \"Host\" (from HEADERS): expected a header that may be set: the client sets it itself",
         ),
         (
             &["--basic-auth-user=me"],
             &[],
-            "--basic-auth-user: \"me\" is not of use without --basic-auth-password-file",
+            "--basic-auth-user requires --basic-auth-password-file",
         ),
         (
             &["--basic-auth-user=me:hunter2"],
             &[],
-            "--basic-auth-user: \"me\" is not a user's name, without a colon",
+            "invalid --basic-auth-user \"me\": expected a user name without a colon",
         ),
         (
             &["--basic-auth-password-file=/p"],
             &[],
-            "--basic-auth-password-file: \"/p\" is not of use without --basic-auth-user",
+            "--basic-auth-password-file requires --basic-auth-user",
         ),
         (
             &[
@@ -266,142 +266,152 @@ fn a_usage_error_is_one_line_naming_the_flag_the_value_and_what_was_expected() {
                 "--basic-auth-password-file=/p",
             ],
             &[],
-            "--bearer-token-file: \"/t\" is not of use beside --basic-auth-user",
+            "--bearer-token-file cannot be used with --basic-auth-user",
         ),
         (
             &["--client-key-file=/k", "--prometheus-url=https://h"],
             &[],
-            "--client-key-file: \"/k\" is not of use without --client-cert-file",
+            "--client-key-file requires --client-cert-file",
         ),
         (
             &["--client-cert-file=/c", "--client-key-file=/k"],
             &[],
-            "--client-cert-file: \"/c\" is not of use with a --prometheus-url that is not https",
+            "--client-cert-file requires an https:// --prometheus-url",
         ),
         (
             &["--shard=8/8"],
             &[],
-            "--shard: \"8/8\" is not a part such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000",
+            "invalid --shard \"8/8\": expected a part such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000",
         ),
         (
             &["--shard=1/8", "--shards=8"],
             &[],
-            "--shards: \"8\" is not of use beside --shard",
+            "--shards cannot be used with --shard",
         ),
         (
             &[],
             &[("SHARDS", "8")],
-            "--shards: \"8\" is not of use without JOB_COMPLETION_INDEX, which an Indexed Job sets: give --shard",
+            "--shards (from SHARDS) requires JOB_COMPLETION_INDEX, which an Indexed Job sets",
         ),
         (
             &["--shards=8"],
             &[("JOB_COMPLETION_INDEX", "8")],
-            "JOB_COMPLETION_INDEX: \"8\" is not the index of one of 8 shards, from 0 to 7",
+            "invalid JOB_COMPLETION_INDEX \"8\": expected an index from 0 to 7, below --shards",
         ),
         (
             &["--input=a", "--prometheus-url=http://h"],
             &[],
-            "--prometheus-url: \"http://h\" is not of use beside --input",
+            "--prometheus-url cannot be used with --input",
         ),
         (
             &["--input=-", "--input=-"],
             &[],
-            "--input: \"-\" is not of use twice",
+            "invalid --input \"-\": expected each file once",
         ),
         (
             &["--input="],
             &[],
-            "--input: \"\" is not a file, or - for standard input",
+            "invalid --input \"\": expected a file, or - for standard input",
         ),
         (
             &["--format", "yaml"],
             &[],
-            "--format: \"yaml\" is not text, json, markdown, html, csv or prometheus",
+            "invalid --format \"yaml\": expected text, json, markdown, html, csv or prometheus",
         ),
         (
             &["--output=report.html"],
             &[],
-            "--output: \"report.html\" is not FORMAT=FILE, the format being text, json, markdown, html, csv or prometheus",
+            "invalid --output \"report.html\": expected FORMAT=FILE with the format text, json, markdown, html, csv or prometheus",
         ),
         (
             &["--output", "pdf=x"],
             &[],
-            "--output: \"pdf=x\" is not FORMAT=FILE, the format being text, json, markdown, html, csv or prometheus",
+            "invalid --output \"pdf=x\": expected FORMAT=FILE with the format text, json, markdown, html, csv or prometheus",
         ),
         (
             &["--output=json=-"],
             &[],
-            "--output: \"json=-\" is not FORMAT=FILE, the format being text, json, markdown, html, csv or prometheus",
+            "invalid --output \"json=-\": expected FORMAT=FILE with the format text, json, markdown, html, csv or prometheus",
         ),
         (
             &["--output=json=a", "--output=csv=a"],
             &[],
-            "--output: \"csv=a\" is not a file of its own: an earlier one names it too",
+            "invalid --output \"csv=a\": expected a file that no other --output names",
         ),
         (
             &["--color=red"],
             &[],
-            "--color: \"red\" is not auto, always or never",
+            "invalid --color \"red\": expected auto, always or never",
         ),
         (
             &[],
             &[("EXPLAIN", "yes")],
-            "EXPLAIN: \"yes\" is not true or false",
+            "invalid --explain \"yes\" (from EXPLAIN): expected true or false",
         ),
         (
             &["--fail-on=none"],
             &[],
-            "--fail-on: \"none\" is not info, warning or critical",
+            "invalid --fail-on \"none\": expected info, warning or critical",
         ),
         (
             &["--high=101"],
             &[],
-            "--high: \"101\" is not a percentage such as 80 or 80%, above 0 and at most 100",
+            "invalid --high \"101\": expected a percentage such as 80 or 80%, above 0 and at most 100",
         ),
         (
             &["--low=NaN"],
             &[],
-            "--low: \"NaN\" is not a percentage such as 80 or 80%, above 0 and at most 100",
+            "invalid --low \"NaN\": expected a percentage such as 80 or 80%, above 0 and at most 100",
         ),
         (
             &["--low=80"],
             &[],
-            "--low: \"80%\" is not below --high (80%)",
+            "invalid --low \"80%\": expected less than --high (80%)",
         ),
         (
             &["--cpu-query="],
             &[],
-            "--cpu-query: \"\" is not a text that is not empty",
+            "invalid --cpu-query \"\": expected a text that is not empty",
         ),
         (
             &["--timeout=0s"],
             &[],
-            "--timeout: \"0s\" is not a duration such as 30s, from 1ms to 1h",
+            "invalid --timeout \"0s\": expected a duration such as 30s or 1m30s, from 1ms to 1h",
         ),
         (
             &["--prometheus-url=prometheus:9090"],
             &[],
-            "--prometheus-url: \"prometheus:9090\" is not a URL such as https://host:port or http://host:port/prefix",
+            "invalid --prometheus-url \"prometheus:9090\": expected a URL such as https://host:port or http://host:port/prefix",
         ),
         (
             &["--print-config=maybe"],
             &[],
-            "--print-config: \"maybe\" is not true or false",
+            "invalid --print-config \"maybe\": expected true or false",
+        ),
+        (
+            &["--lokback=2h"],
+            &[],
+            "unknown flag --lokback; did you mean --lookback?",
+        ),
+        (
+            &["doktor"],
+            &[],
+            r#"unexpected argument "doktor"; did you mean doctor?"#,
         ),
         (
             &["--banana"],
             &[],
-            "Unrecognized argument: --banana (--help lists the flags)",
+            "unknown flag --banana (--help lists the flags)",
         ),
         (
             &["banana"],
             &[],
-            "Unrecognized argument: banana (--help lists the flags)",
+            "unexpected argument \"banana\" (--help lists the flags)",
         ),
         (
             &["--step"],
             &[],
-            "No value provided for option '--step' (--help lists the flags)",
+            "missing value of --step: expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
         ),
     ] {
         assert_eq!(config(args, environment), Err(message.to_owned()));
@@ -444,47 +454,47 @@ fn sinks_are_printed_as_they_are_read_and_half_of_one_is_refused() {
         let again: Vec<&str> = once.lines().collect();
         assert_eq!(printed(&again, &[]), once);
     }
-    const LABEL: &str = "is not a label such as cluster=prod (not job, which is k8s-ai-agent)";
+    const LABEL: &str = "expected a label such as cluster=prod, not job, which is k8s-ai-agent";
     for (args, message) in [
         (
             &["--webhook-secret-file=/key"][..],
-            r#"--webhook-secret-file: "/key" is not of use without --webhook-url-file"#.to_owned(),
+            "--webhook-secret-file requires --webhook-url-file".to_owned(),
         ),
         (
             &["--grafana-url=http://g"],
-            r#"--grafana-url: "http://g" is not of use without --grafana-token-file"#.to_owned(),
+            "--grafana-url requires --grafana-token-file".to_owned(),
         ),
         (
             &["--grafana-token-file=/t"],
-            r#"--grafana-token-file: "/t" is not of use without --grafana-url"#.to_owned(),
+            "--grafana-token-file requires --grafana-url".to_owned(),
         ),
         (
             &["--pushgateway-label=a=b"],
-            r#"--pushgateway-label: "a=b" is not of use without --pushgateway-url"#.to_owned(),
+            "--pushgateway-label requires --pushgateway-url".to_owned(),
         ),
         (
-            &["--pushgateway-label=a=b", "--pushgateway-label=a=c"],
-            r#"--pushgateway-label: "a=c" is not a label that was not given before"#.to_owned(),
+            &["--pushgateway-url=http://p", "--pushgateway-label=a=b", "--pushgateway-label=a=c"],
+            r#"invalid --pushgateway-label "a=c": expected each label once"#.to_owned(),
         ),
         (
             &["--pushgateway-label=job=x"],
-            format!(r#"--pushgateway-label: "job=x" {LABEL}"#),
+            format!(r#"invalid --pushgateway-label "job=x": {LABEL}"#),
         ),
         (
             &["--pushgateway-label=a-b=x"],
-            format!(r#"--pushgateway-label: "a-b=x" {LABEL}"#),
+            format!(r#"invalid --pushgateway-label "a-b=x": {LABEL}"#),
         ),
         (
             &["--pushgateway-label=a"],
-            format!(r#"--pushgateway-label: "a" {LABEL}"#),
+            format!(r#"invalid --pushgateway-label "a": {LABEL}"#),
         ),
         (
             &["--grafana-url=http://u:hunter2@g"],
-            r#"--grafana-url: "http://[hidden]@g" is not a URL without a user name or password (they would end up in logs)"#.to_owned(),
+            r#"invalid --grafana-url "http://[hidden]@g": expected a URL without a user name or password (they would end up in logs)"#.to_owned(),
         ),
         (
             &["--slack-on=none"],
-            r#"--slack-on: "none" is not always, change, info, warning or critical"#.to_owned(),
+            r#"invalid --slack-on "none": expected always, change, info, warning or critical"#.to_owned(),
         ),
     ] {
         assert_eq!(config(args, &[]), Err(message));
@@ -684,9 +694,8 @@ fn printed_configurations_are_the_golden_ones() {
             variables.find_map(|(n, value)| (*n == name).then(|| (*value).to_owned()))
         };
         match parse(args.iter().map(OsString::from), &lookup) {
-            Ok(
-                Command::Report(config) | Command::Doctor(config) | Command::PrintConfig(config),
-            ) => config.to_string(),
+            Ok(Command::Report(config) | Command::Doctor(config)) => config.to_string(),
+            Ok(Command::Print(text)) => text,
             other => panic!("{args:?} {variables:?}: {other:?}"),
         }
     };
@@ -739,11 +748,12 @@ fn usage_errors_exit_2_and_print_nothing_to_standard_output() {
 
 #[test]
 fn help_version_and_configuration_are_printed_without_asking_anybody() {
-    let version = concat!("k8s-ai-agent ", env!("CARGO_PKG_VERSION"), "\n");
-    assert_eq!(
-        program(&["--version"]),
-        (Some(0), version.to_owned(), String::new())
+    let version = format!(
+        "k8s-ai-agent {} ({})\n",
+        env!("CARGO_PKG_VERSION"),
+        runtime::REVISION
     );
+    assert_eq!(program(&["--version"]), (Some(0), version, String::new()));
     let (code, out, _) = program(&["--print-config", "--step=5m"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("--step=5m\n"), "{out}");

@@ -663,10 +663,10 @@ fn what_a_doctor_has_no_use_for_is_refused() {
         ),
         (
             &["doctor", "--format=csv"],
-            "--format: \"csv\" is not text or json, the forms of doctor",
+            "invalid --format \"csv\": expected text or json with doctor",
         ),
-        (&["doctor", "doctor"], "Unrecognized argument: doctor"),
-        (&["nurse"], "Unrecognized argument: nurse"),
+        (&["doctor", "doctor"], "unexpected argument \"doctor\""),
+        (&["nurse"], "unexpected argument \"nurse\""),
     ] {
         let ended = run(args);
         assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{args:?}");

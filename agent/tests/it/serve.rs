@@ -357,24 +357,24 @@ fn a_signal_ends_it_in_the_midst_of_a_run_and_of_connections_that_idle() {
 fn what_cannot_begin_is_one_line_and_a_usage_error() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let serve = format!("--serve={}", taken.local_addr().expect("bound"));
-    let expected = "is not an address such as :9100, 127.0.0.1:9100 or [::1]:9100";
+    let expected = "expected an address such as :9100, 127.0.0.1:9100 or [::1]:9100";
     for (flags, problem) in [
         (
             &[serve.as_str()][..],
             "cannot listen on 127.0.0.1:".to_owned(),
         ),
-        (&["--serve=9101"], format!("--serve: \"9101\" {expected}")),
         (
-            &["--every=1m"],
-            "--every: \"1m\" is not of use without --serve".to_owned(),
+            &["--serve=9101"],
+            format!("invalid --serve \"9101\": {expected}"),
         ),
+        (&["--every=1m"], "--every requires --serve".to_owned()),
         (
             &["--web.config.file=/x"],
-            "--web-config-file: \"/x\" is not of use without --serve".to_owned(),
+            "--web-config-file requires --serve".to_owned(),
         ),
         (
             &["--web-bearer-token-file=/x"],
-            "--web-bearer-token-file: \"/x\" is not of use without --serve".to_owned(),
+            "--web-bearer-token-file requires --serve".to_owned(),
         ),
         (
             &["--serve=127.0.0.1:0", "--web-config-file=/nonexistent"],
@@ -382,15 +382,16 @@ fn what_cannot_begin_is_one_line_and_a_usage_error() {
         ),
         (
             &["--serve=:0", "--every=999ms"],
-            "--every: \"999ms\" is not a duration such as 10m, from 1s to 1d".to_owned(),
+            "invalid --every \"999ms\": expected a duration such as 30s or 1m30s, from 1s to 1d"
+                .to_owned(),
         ),
         (
             &["--serve=:0", "--at=2026-11-23T09:00:00Z"],
-            "--at: \"2026-11-23T09:00:00Z\" is not of use with --serve".to_owned(),
+            "--at cannot be used with --serve".to_owned(),
         ),
         (
             &["--serve=:0", "--input=/x"],
-            "--input: \"/x\" is not of use with --serve".to_owned(),
+            "--input cannot be used with --serve".to_owned(),
         ),
     ] {
         let ended = run(flags);

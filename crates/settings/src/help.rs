@@ -37,7 +37,8 @@ pub fn text(program: &Program) -> String {
     out.push_str("\nExamples:\n");
     for (purpose, arguments) in program.examples {
         push_wrapped(&mut out, 2, purpose);
-        out.push_str(&["      ", name, " ", arguments, "\n"].concat());
+        let arguments = arguments.replace('\n', "\n      ");
+        out.push_str(&["      ", name, " ", &arguments, "\n"].concat());
     }
     out
 }

@@ -36,6 +36,8 @@ pub use error::{Origin, UsageError};
 pub use general::General;
 pub use given::{Environment, Given, Invocation, process_environment};
 pub use group::{Flags, config_lines};
+#[doc(hidden)]
+pub use setting::find;
 pub use setting::{Command, Group, Program, Setting};
 pub use syntax::{Bytes, Form, Parsed, Refused, Shape, Syntax, Within, one_of};
 

@@ -82,6 +82,15 @@ macro_rules! settings {
                 }
             ),+];
 
+            /// The flag spelt `flag`. In a constant, one that does not exist fails the build.
+            ///
+            /// # Panics
+            /// When there is no such flag.
+            #[allow(dead_code)]
+            $vis const fn setting(flag: &str) -> &'static $crate::Setting {
+                $crate::find(Self::GROUPS, flag)
+            }
+
             /// Reads the value of each flag.
             ///
             /// # Errors
@@ -114,6 +123,41 @@ macro_rules! settings {
 
             fn texts(&self) -> Vec<Vec<String>> {
                 vec![$($(<$shape as $crate::Shape>::print(&self.$field)),*),+]
+            }
+        }
+    };
+}
+
+/// Puts the structs that [`settings!`](crate::settings) makes together: a struct with a field
+/// for each, in the order of the help.
+#[macro_export]
+macro_rules! flag_sets {
+    (
+        $(#[doc = $about:tt])+
+        $vis:vis struct $name:ident { $($field:ident : $flags:ty,)+ }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Debug, Clone, PartialEq)]
+        #[allow(missing_docs)]
+        $vis struct $name { $($vis $field: $flags,)+ }
+
+        impl $name {
+            /// The groups of each set.
+            $vis const GROUPS: &'static [&'static [$crate::Group]] = &[$(<$flags>::GROUPS),+];
+
+            /// Reads the value of each flag, and checks the conditions between them.
+            ///
+            /// # Errors
+            /// When a value is refused, or a flag beside another.
+            $vis fn read(given: &mut $crate::Given<'_>) -> Result<Self, $crate::UsageError> {
+                let flags = Self { $($field: <$flags>::read(given)?,)+ };
+                given.check(&flags.sets())?;
+                Ok(flags)
+            }
+
+            /// Each set.
+            $vis fn sets(&self) -> Vec<&dyn $crate::Flags> {
+                vec![$(&self.$field),+]
             }
         }
     };

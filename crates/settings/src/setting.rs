@@ -173,7 +173,8 @@ pub struct Program {
     pub commands: &'static [Command],
     /// The flags, by group: those of each [`Flags`](crate::Flags) in turn.
     pub groups: &'static [&'static [Group]],
-    /// What a command line does, and the command line without the program's name.
+    /// What a command line does, and the command line without the program's name; may span
+    /// lines.
     pub examples: &'static [(&'static str, &'static str)],
     /// Exit codes with their meaning, the one that takes precedence first.
     pub exit_codes: &'static [(u8, &'static str)],
@@ -225,33 +226,13 @@ impl Program {
         }
     }
 
-    /// The flag spelt `flag`. In a constant, a flag that does not exist fails the build.
-    ///
-    /// # Panics
-    /// When there is no such flag.
-    pub const fn setting(&self, flag: &str) -> &'static Setting {
-        let mut index = 0;
-        while let Some(setting) = self.nth(index) {
-            if is_same(setting.flag, flag) {
-                return setting;
-            }
-            index += 1;
-        }
-        panic!("no such flag")
-    }
-
     /// The flag at this place among all.
     const fn nth(&self, mut index: usize) -> Option<&'static Setting> {
         let mut flags = 0;
         while flags < self.groups.len() {
-            let mut group = 0;
-            while group < self.groups[flags].len() {
-                let settings = self.groups[flags][group].settings;
-                if index < settings.len() {
-                    return Some(&settings[index]);
-                }
-                index -= settings.len();
-                group += 1;
+            match nth(self.groups[flags], index) {
+                Ok(setting) => return Some(setting),
+                Err(rest) => index = rest,
             }
             flags += 1;
         }
@@ -307,9 +288,46 @@ impl Program {
                 end += 1;
             }
             let (flag, _) = condition.split_at(end);
-            self.setting(flag);
+            let mut index = 0;
+            while let Some(setting) = self.nth(index) {
+                if is_same(setting.flag, flag) {
+                    return;
+                }
+                index += 1;
+            }
+            panic!("a condition names a flag that does not exist");
         }
     }
+}
+
+/// The flag spelt `flag` in some groups.
+///
+/// # Panics
+/// When there is no such flag.
+#[doc(hidden)]
+pub const fn find(groups: &'static [Group], flag: &str) -> &'static Setting {
+    let mut index = 0;
+    while let Ok(setting) = nth(groups, index) {
+        if is_same(setting.flag, flag) {
+            return setting;
+        }
+        index += 1;
+    }
+    panic!("no such flag")
+}
+
+/// The flag at this place in some groups, or its place behind them.
+const fn nth(groups: &'static [Group], mut index: usize) -> Result<&'static Setting, usize> {
+    let mut group = 0;
+    while group < groups.len() {
+        let settings = groups[group].settings;
+        if index < settings.len() {
+            return Ok(&settings[index]);
+        }
+        index -= settings.len();
+        group += 1;
+    }
+    Err(index)
 }
 
 /// A text up to its first detail.

@@ -49,7 +49,13 @@ fn limited(expected: &str, within: &Within) -> String {
 }
 
 impl Within {
-    fn has_duration(&self, duration: Duration) -> bool {
+    /// These numbers.
+    pub const fn numbers(range: &RangeInclusive<u32>) -> Self {
+        Self::Numbers(*range.start() as u64..=*range.end() as u64)
+    }
+
+    /// Whether a duration is within the limits.
+    pub fn has_duration(&self, duration: Duration) -> bool {
         match self {
             Self::Durations(range) => range.contains(&duration),
             _ => true,

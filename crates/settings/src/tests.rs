@@ -85,7 +85,7 @@ const PROGRAM: Program = Program {
 }
 .checked();
 
-const TIMEOUT: &Setting = PROGRAM.setting("--timeout");
+const TIMEOUT: &Setting = Flags::setting("--timeout");
 
 fn read(args: &[&str], variables: &[(&str, &str)]) -> Result<Flags, UsageError> {
     let environment = |name: &str| {
@@ -112,9 +112,9 @@ fn lines(args: &[&str], variables: &[(&str, &str)]) -> String {
 
 #[test]
 fn names_derive_from_fields() {
-    let setting = PROGRAM.setting("--token-file");
+    let setting = Flags::setting("--token-file");
     assert_eq!(setting.variables, ["TOKEN_FILE"]);
-    assert_eq!(PROGRAM.setting("--url").default, Some("http://localhost"));
+    assert_eq!(Flags::setting("--url").default, Some("http://localhost"));
 }
 
 #[test]
@@ -279,13 +279,16 @@ fn errors_name_flag_variable_and_expectation() {
 
 #[test]
 fn missing_values_name_flag_and_variables() {
-    let missing = UsageError::missing(PROGRAM.setting("--user"), "");
+    let missing = UsageError::missing(Flags::setting("--user"), "");
     assert_eq!(
         missing.to_string(),
         "missing --user (or USER_NAME or LOGIN)"
     );
-    let missing = UsageError::missing(PROGRAM.setting("--version"), "it is needed");
-    assert_eq!(missing.to_string(), "missing --version: it is needed");
+    let missing = UsageError::missing(
+        General::GROUPS[0].settings.last().expect("--help"),
+        "it is needed",
+    );
+    assert_eq!(missing.to_string(), "missing --help: it is needed");
 }
 
 #[test]

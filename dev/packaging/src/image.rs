@@ -163,7 +163,7 @@ fn config(program: Program, of: Platform, files: &str, origin: &Origin) -> Value
 fn labels(program: Program, origin: &Origin) -> Value {
     let mut labels = json!({
         "org.opencontainers.image.title": program.name,
-        "org.opencontainers.image.description": program.description,
+        "org.opencontainers.image.description": program.command_line.summary,
         "org.opencontainers.image.licenses": "Apache-2.0",
         "org.opencontainers.image.version": origin.version,
         "org.opencontainers.image.revision": origin.revision,

@@ -5,8 +5,8 @@
 //! 2. [`layout`] keeps images on disk: an OCI layout with every platform, and an
 //!    archive for each.
 //! 3. [`dist`] gathers a release: [`dependencies`] reads what a program is made of,
-//!    [`bill`] and [`licences`] write it down, [`manual`] and [`completion`] come from
-//!    what `--help` is made of, [`release`] packs all of it (pure).
+//!    [`bill`] and [`licences`] write it down, manual pages and completions come from
+//!    the tables of flags, [`release`] packs all of it (pure).
 //! 4. [`agreement`] and [`changelog`]: whether everything names the same version.
 //!
 //! In scope: no container engine, no daemon, no root. Out of scope: building the
@@ -17,13 +17,12 @@ pub mod agreement;
 pub mod archive;
 pub mod bill;
 pub mod changelog;
-pub mod completion;
 pub mod dependencies;
 pub mod dist;
 pub mod image;
 pub mod layout;
 pub mod licences;
-pub mod manual;
 pub mod platform;
 pub mod program;
+pub mod reference;
 pub mod release;

@@ -12,6 +12,7 @@ use packaging::image::{self, Image, Origin};
 use packaging::layout;
 use packaging::platform::Platform;
 use packaging::program;
+use packaging::reference;
 use quantity::Timestamp;
 
 /// Makes what is downloaded: images of the programs from their static binaries, with no
@@ -33,6 +34,7 @@ enum Command {
     Image(MakeImages),
     Dist(Dist),
     ReleaseCheck(ReleaseCheck),
+    Reference(Reference),
 }
 
 /// put both programs into images: one OCI layout each, and an archive for each platform
@@ -104,6 +106,15 @@ struct ReleaseCheck {
     root: PathBuf,
 }
 
+/// write the reference pages of the programs, in docs/reference
+#[derive(FromArgs)]
+#[argh(subcommand, name = "reference")]
+struct Reference {
+    /// write nothing, name the pages that differ
+    #[argh(switch)]
+    check: bool,
+}
+
 fn main() -> ExitCode {
     let typed: Vec<String> = std::env::args().skip(1).collect();
     let typed: Vec<&str> = typed.iter().map(String::as_str).collect();
@@ -123,6 +134,7 @@ fn main() -> ExitCode {
         Command::Image(command) => make_images(&command),
         Command::Dist(command) => make_release(&command),
         Command::ReleaseCheck(command) => check_release(&command),
+        Command::Reference(command) => write_reference(&command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -130,6 +142,20 @@ fn main() -> ExitCode {
             complain(&problem);
             ExitCode::FAILURE
         }
+    }
+}
+
+fn write_reference(command: &Reference) -> Result<(), String> {
+    let root = Path::new(".");
+    if !command.check {
+        return reference::write(root);
+    }
+    match reference::outdated(root).as_slice() {
+        [] => Ok(()),
+        pages => Err(format!(
+            "not as `just generate` writes them: {}",
+            pages.join(", ")
+        )),
     }
 }
 

@@ -4,12 +4,12 @@
 //! the ingredients come from.
 
 use quantity::Timestamp;
+use settings::{completion, manual};
 
 use crate::archive::{File, gzip, tar};
 use crate::image::sha256;
 use crate::platform::Platform;
 use crate::program::Program;
-use crate::{completion, manual};
 
 /// What every archive of a release holds beside its program.
 #[derive(Debug, Clone)]
@@ -38,21 +38,26 @@ impl Release {
 
     /// The program with its manual page, completions and licences, in one folder.
     pub fn archive(&self, program: Program, platform: Platform, executable: &[u8]) -> Vec<u8> {
-        let name = program.name;
+        let (name, command_line) = (program.name, program.command_line);
+        let date = self.date.to_string();
+        let day = date.split('T').next().unwrap_or(&date);
         let mut files = vec![
             File::executable(name, executable),
             File::new(
                 format!("man/man1/{name}.1"),
-                manual::page(program, &self.version, self.date),
+                manual::page(command_line, &self.version, day),
             ),
             File::new(
                 format!("completions/{name}.bash"),
-                completion::bash(program),
+                completion::bash(command_line),
             ),
-            File::new(format!("completions/_{name}"), completion::zsh(program)),
+            File::new(
+                format!("completions/_{name}"),
+                completion::zsh(command_line),
+            ),
             File::new(
                 format!("completions/{name}.fish"),
-                completion::fish(program),
+                completion::fish(command_line),
             ),
             File::new("LICENSE", self.license.clone()),
             File::new("THIRD-PARTY-LICENSES.txt", self.third_party.clone()),

@@ -246,7 +246,7 @@ fn fish_completes_flags_and_words() {
                 .env("HOME", release()),
         )
     };
-    assert!(complete("k8s-ai-exporter --scrape-").contains("time between two rounds of scrapes"));
+    assert!(complete("k8s-ai-exporter --scrape-").contains("time between two scrapes"));
     // A word, a tab, what the flag is for.
     let shown = complete("k8s-ai-exporter --enable-kubelet ");
     let words: Vec<&str> = shown
@@ -276,7 +276,7 @@ fn zsh_reads_one_specification_for_each_flag() {
         let expected = match program {
             "k8s-ai-agent" => "::doctor:(doctor)",
             _ => {
-                "--enable-kubelet=[read the kubelet's /metrics/resource, the cheap source of CPU and memory]:value:(true false)"
+                "--enable-kubelet=[scrape the kubelet's /metrics/resource, the cheap source of CPU and memory]:value:(true false)"
             }
         };
         assert!(

@@ -1,0 +1,7 @@
+//! The command beside a report.
+
+/// Examines the backend instead of reporting.
+pub(super) const NAME: &str = "doctor";
+
+/// The commands that take a flag, where `doctor` does.
+pub(super) const DOCTOR: &[&str] = &[NAME];
