@@ -35,7 +35,7 @@ pub struct Trouble {
     pub is_down: bool,
     /// The last scrape that did not fail; `None` if there was none.
     pub last_success: Option<Timestamp>,
-    /// Failures over [`ERRORS_OVER`] by reason, the most frequent first; of an endpoint
+    /// Failures over the last 15 minutes by reason, the most frequent first; of an endpoint
     /// that is down without any in that time, all since the exporter started.
     pub reasons: Vec<(String, f64)>,
 }

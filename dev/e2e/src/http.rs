@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::process::PATIENCE;
 
@@ -71,8 +72,19 @@ pub fn request(address: &str, method: &str, path: &str, headers: &[&str], body: 
     }
 }
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on, different at each call.
+///
+/// It lies below the range that the kernel assigns to connections and to listeners on
+/// port 0, so that nothing takes it before the program it is meant for.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("bound").port()
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let call = CALLS.fetch_add(1, Ordering::Relaxed);
+        // Test programs that run at the same time begin at different ports.
+        let offset = std::process::id().wrapping_mul(64).wrapping_add(call) % 16_384;
+        let port = u16::try_from(16_384 + offset).expect("below 32768");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
