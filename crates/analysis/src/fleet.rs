@@ -1,6 +1,6 @@
 //! The view of the fleet: which nodes could be removed, and why the others not.
 //!
-//! [`survey`] finds how busy each node is at forecast peak, what room it has and what is
+//! `survey` finds how busy each node is at forecast peak, what room it has and what is
 //! in its way; [`packing`] finds which can be emptied onto the others. The pods of the
 //! least busy nodes only are needed in between ([`Survey::candidates`]). Where requests
 //! are unknown, use at peak alone decides, and the report says so.

@@ -3,7 +3,7 @@
 //! [`settings!`] makes of the definitions of flags a struct of resolved values and a table of
 //! [`Setting`]s; a [`Program`] has one or several of them. All else reads the table: parsing and environment lookup ([`Given`]),
 //! `--print-config`, `--help` ([`help`]), the manual page ([`manual`]), shell completions
-//! ([`completion`]) and the reference page ([`reference`]).
+//! ([`completion`]) and the reference page ([`mod@reference`]).
 //!
 //! [`argh`] sorts the arguments into the fields of a group. Before it sees them they are
 //! brought into its form: it has no `--flag=value`, no boolean with an optional value and no

@@ -28,7 +28,7 @@ pub fn write(root: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The pages of the project at `root` that are not as [`write`] would write them.
+/// The pages of the project at `root` that are not as [`write()`] would write them.
 pub fn outdated(root: &Path) -> Vec<String> {
     pages()
         .filter(|(path, text)| fs::read_to_string(root.join(path)).ok().as_ref() != Some(text))
