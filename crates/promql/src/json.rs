@@ -151,7 +151,7 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// Reads a value of any kind and forgets it.
+    /// Reads a value of any kind and forgets it. Its strings need not be UTF-8.
     pub(crate) fn skip(&mut self) -> Result<(), Error> {
         match self.peek()? {
             b'"' => self.string_of(0, Overlong::Cut, false).map(drop),

@@ -52,8 +52,10 @@ pub fn page(program: &Program, version: &str, date: &str) -> String {
         page.text(meaning);
     }
     page.section("EXAMPLES");
-    for (purpose, arguments) in program.examples {
-        page.line(".PP");
+    for (number, (purpose, arguments)) in program.examples.iter().enumerate() {
+        if number > 0 {
+            page.line(".PP");
+        }
         page.text(purpose);
         page.verbatim(&format!("{} {arguments}", program.name));
     }
