@@ -97,6 +97,12 @@ impl Credentials {
         })
     }
 
+    /// Whether the CA file has changed since this client was made of it.
+    pub fn replaced(&self, client: &Arc<Client>) -> bool {
+        let current = self.current_client();
+        current.is_ok_and(|current| !Arc::ptr_eq(&current, client))
+    }
+
     fn current_client(&self) -> Result<Arc<Client>, Missing> {
         let (name, pem) = match &self.ca_file {
             Some(path) => {

@@ -7,7 +7,7 @@ use contract::Reason;
 use exposition::read::{Consumer, Reader};
 use log::debug;
 use serde::de::DeserializeSeed;
-use webclient::{BaseUrl, Caps, Header, Response};
+use webclient::{BaseUrl, Caps, Failure, Header, Response};
 
 use super::error::{ScrapeError, read_error};
 use super::refusal;
@@ -131,8 +131,8 @@ pub(super) fn json<'de, S: DeserializeSeed<'de>>(
 }
 
 /// Sends a GET to the API server, or to the kubelet at `origin`; once more after
-/// a 401: the token may have rotated since it was read. Returns a response with
-/// status 200.
+/// a 401, since the token may have rotated since it was read, and after a TLS failure
+/// if the CA has. Returns a response with status 200.
 fn get(
     credentials: &Credentials,
     origin: Option<BaseUrl>,
@@ -160,9 +160,14 @@ fn get(
         };
         debug!("GET {}", client.base().join(url));
         let bearer = current.token.as_ref().map(Header::bearer);
-        let mut response = client
-            .get(url, accept, bearer.as_slice(), caps)
-            .map_err(|failure| refusal::failed(failure, asked))?;
+        let mut response = match client.get(url, accept, bearer.as_slice(), caps) {
+            Ok(response) => response,
+            Err(Failure::Tls { .. }) if again && credentials.replaced(&current.client) => {
+                again = false;
+                continue;
+            }
+            Err(failure) => return Err(refusal::failed(failure, asked)),
+        };
         if response.status == 200 {
             return Ok(response);
         }

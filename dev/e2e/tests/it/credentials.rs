@@ -1,7 +1,7 @@
 //! The exporter's token, authority and origin, over real TLS.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -88,6 +88,47 @@ fn a_new_authority_is_taken_over_without_a_failed_round() {
     cluster.close_connections();
     two_rounds(&cluster);
     assert!(!exporter.get("/metrics").text().contains("reason=\"tls\""));
+}
+
+#[test]
+fn a_ca_that_rotates_during_a_request_is_used() {
+    let cluster = Arc::new(one_node());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let server = Arc::clone(&cluster);
+    thread::spawn(move || {
+        let upstream = server.url().replace("https://", "");
+        for (number, client) in listener.incoming().flatten().enumerate() {
+            // The exporter has read the CA file before it connects.
+            if number == 0 {
+                server.rotate_authority().expect("rotated");
+            }
+            let server = TcpStream::connect(&upstream).expect("connected");
+            forward(
+                client.try_clone().expect("a socket"),
+                server.try_clone().expect("a socket"),
+            );
+            forward(server, client);
+        }
+    });
+    let exporter = Exporter::run(
+        Command::new(program("k8s-ai-exporter"))
+            .env_clear()
+            .args(["--node-name=node-a", "--scrape-interval=1s"])
+            .arg(format!("--api-server=https://{address}"))
+            .arg(format!("--ca-file={}", cluster.ca_file().display()))
+            .arg(format!("--token-file={}", cluster.token_file().display())),
+    );
+    exporter.value_of(CORES);
+    assert!(!exporter.get("/metrics").text().contains("reason=\"tls\""));
+}
+
+/// Forwards what arrives at one socket to the other, until either ends.
+fn forward(mut from: TcpStream, mut to: TcpStream) {
+    thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
+    });
 }
 
 #[test]
