@@ -205,7 +205,7 @@ pub fn note_remarks(
     }
     for (samples, reason) in [
         (rejected.implausible, "not a finite number from 0 to 2^53"),
-        (rejected.off_grid, "not at a moment asked for"),
+        (rejected.off_grid, "not at a requested timestamp"),
         (
             rejected.out_of_order,
             "not later than the one before it (the backend sends samples twice or out of order)",

@@ -75,18 +75,13 @@ macro_rules! models {
                     },)+
                 }
             }
-
-            /// The prediction in a line of documentation.
-            pub const fn about(self) -> &'static str {
-                match self { $(Self::$model => $about,)+ }
-            }
         }
     };
 }
 
 models! {
     LastValue: last_value::predict, "last_value", Some("last"), Level,
-        "the newest value, carried forward";
+        "naive forecast: the newest value";
     Mean: mean::predict, "mean", None, Level,
         "the mean of all values";
     TheilSen: theil_sen::predict, "theil_sen", Some("linear"), Simpler,
@@ -169,25 +164,6 @@ impl Choice {
             },
         }
     }
-
-    /// A line of documentation.
-    pub const fn about(self) -> &'static str {
-        match self {
-            Self::Auto => "the model selected for each series by rolling-origin backtest",
-            Self::Only(model) => model.about(),
-        }
-    }
-
-    /// Reads a word of `--model`.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|choice| choice.label() == word)
-    }
-
-    /// Every word of `--model`, as a sentence lists them.
-    pub fn list() -> String {
-        let [others @ .., last] = Self::ALL.map(Self::label);
-        format!("{} or {last}", others.join(", "))
-    }
 }
 
 const fn count_words() -> usize {
@@ -217,11 +193,8 @@ mod tests {
 
     #[test]
     fn promised_words_stay_in_the_order_of_help() {
-        assert_eq!(Choice::list(), "auto, prophet, ets, linear or last");
-        for choice in Choice::ALL {
-            assert_eq!(Choice::parse(choice.label()), Some(choice));
-        }
-        assert_eq!(Choice::parse("arima"), None);
+        let words = Choice::ALL.map(Choice::label);
+        assert_eq!(words, ["auto", "prophet", "ets", "linear", "last"]);
     }
 
     #[test]
