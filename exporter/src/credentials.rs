@@ -97,7 +97,7 @@ impl Credentials {
         })
     }
 
-    /// Whether the CA file has changed since this client was made of it.
+    /// Returns whether the CA file has changed since this client was made from it.
     pub fn replaced(&self, client: &Arc<Client>) -> bool {
         let current = self.current_client();
         current.is_ok_and(|current| !Arc::ptr_eq(&current, client))

@@ -1,6 +1,4 @@
 //! Completions for bash, zsh and fish: flags, commands, words of closed sets and files.
-//!
-//! `argh_complete` was tried: it knows neither words nor files, and neither `--flag=value`.
 
 use std::fmt::Write as _;
 
