@@ -5,11 +5,11 @@
 //! so that a fleet that starts together does not ask together. A failing
 //! endpoint backs off with full jitter, until its server is known to be back.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
 use contract::Endpoint;
+use runtime::random;
+use runtime::schedule::{BackOff, Grid};
 
 use crate::apiserver::ScrapeError;
 use crate::outage::Outage;
@@ -53,8 +53,8 @@ pub struct Schedule {
     failed: Option<Instant>,
     /// Until when the server wants not to be asked, after a failure.
     not_before: Option<Instant>,
-    /// Any instant of the grid `origin + n * interval`.
-    origin: Instant,
+    /// The times of the rounds.
+    grid: Grid,
 }
 
 impl Schedule {
@@ -78,25 +78,11 @@ impl Schedule {
             failures: 0,
             failed: None,
             not_before: None,
-            origin: start + phase(hash, interval) + interval - into,
+            grid: Grid {
+                origin: start + phase(hash, interval) + interval - into,
+                interval,
+            },
         }
-    }
-
-    /// The first instant of the grid at least half an interval after `after`.
-    fn next_on_grid(&self, after: Instant) -> Instant {
-        let earliest = after + self.interval / 2;
-        let mut at = self.origin;
-        if at < earliest {
-            let behind = (earliest - at)
-                .as_nanos()
-                .div_ceil(self.interval.as_nanos().max(1));
-            at += self.interval * u32::try_from(behind).unwrap_or(u32::MAX);
-        }
-        // The origin may lie up to two intervals ahead.
-        while at >= earliest + self.interval {
-            at -= self.interval;
-        }
-        at
     }
 
     /// When it is asked next, after these outages of the servers that it is read through:
@@ -147,7 +133,8 @@ impl Schedule {
         } else if failure.is_some() {
             now + self.retry()
         } else {
-            self.next_on_grid(now)
+            // Not twice within half an interval.
+            self.grid.next(now + self.interval / 2)
         };
         self.failed = failure.map(|_| now);
         self.not_before = failure.and_then(|error| Some(now + error.retry_after?));
@@ -157,21 +144,16 @@ impl Schedule {
         };
         // One failure does not change the pace.
         if self.failures > 1 {
-            let longest = self
-                .retry()
-                .saturating_mul(2_u32.saturating_pow(self.failures - 1))
-                .min(MAX_BACK_OFF);
-            self.due = self.due.max(now + full_jitter(longest));
+            let back_off = BackOff {
+                first: self.retry(),
+                longest: MAX_BACK_OFF,
+                jitter: BackOff::FULL_JITTER,
+            };
+            let wait = back_off.wait(self.failures, random::unit());
+            self.due = self.due.max(now + wait);
         }
         self.due = self.no_sooner(self.due);
     }
-}
-
-/// A random time from 0 to `longest`.
-fn full_jitter(longest: Duration) -> Duration {
-    // The standard library seeds each RandomState at random: enough for jitter.
-    let random = RandomState::new().hash_one(0_u8);
-    longest.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64)
 }
 
 #[cfg(test)]

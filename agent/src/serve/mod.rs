@@ -51,14 +51,13 @@ pub(crate) fn serve(config: &Config, service: &Service, sinks: Sinks, err: &mut 
         sinks,
         previous: None,
     };
-    let start = Instant::now();
-    let mut schedule = Schedule::new(service.every, random::unit());
+    let mut schedule = Schedule::new(Instant::now(), service.every, random::unit());
     let mut is_first = true;
     loop {
         let began = Instant::now();
         let outcome = rounds.next(err);
         board.end(began.elapsed());
-        let now = start.elapsed();
+        let now = Instant::now();
         let due = match outcome {
             Outcome::Reported => schedule.after_success(now),
             // Who has just typed it wants to know at once.
@@ -75,7 +74,7 @@ pub(crate) fn serve(config: &Config, service: &Service, sinks: Sinks, err: &mut 
             }
         };
         is_first = false;
-        thread::sleep(due.saturating_sub(start.elapsed()));
+        thread::sleep(due.saturating_duration_since(Instant::now()));
     }
 }
 

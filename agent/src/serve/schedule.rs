@@ -1,57 +1,54 @@
-//! When the next report is due. Pure: moments are spans since the start.
+//! When the next report is due. Pure: times and random numbers are parameters.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Wait after a first failure, half of it to one and a half: each further failure
-/// in a row doubles it, until it is the interval.
+use runtime::schedule::{BackOff, Grid};
+
+/// The wait after a first failure, before jitter.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 
-/// Doublings after which a wait is longer than any interval.
-const MAX_DOUBLINGS: u32 = 20;
-
-/// Moments at one distance. The first report is due at once, since somebody waits
-/// for it; all others lie on a grid that begins half an interval later or more, by
-/// chance, so that agents that are started together do not ask together for ever.
+/// Times of reports. The first report is due at once. All others lie on a grid that begins
+/// at a random time from half an interval to a whole one later, so that agents that start
+/// together do not query together.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    every: Duration,
-    phase: Duration,
+    grid: Grid,
+    back_off: BackOff,
     failures: u32,
 }
 
 impl Schedule {
-    /// Reports at a distance of `every`, above 0; `chance` is from 0 to below 1.
-    pub(super) fn new(every: Duration, chance: f64) -> Self {
+    /// Makes a schedule of reports at a distance of `every`, above 0; `random` is from 0 to
+    /// below 1.
+    pub(super) fn new(start: Instant, every: Duration, random: f64) -> Self {
         Self {
-            every,
-            phase: every.mul_f64(0.5 + chance / 2.0),
+            grid: Grid {
+                origin: start + every.mul_f64(0.5 + random / 2.0),
+                interval: every,
+            },
+            back_off: BackOff {
+                first: FIRST_RETRY,
+                // Halved by jitter, it still reaches the next time of the grid.
+                longest: every * 2,
+                jitter: BackOff::HALF_JITTER,
+            },
             failures: 0,
         }
     }
 
-    /// When the next report is due after one that succeeded: moments that it took
-    /// itself are left out.
-    pub(super) fn after_success(&mut self, now: Duration) -> Duration {
+    /// Returns the time of the next report after one that succeeded. Times that passed
+    /// meanwhile are left out.
+    pub(super) fn after_success(&mut self, now: Instant) -> Instant {
         self.failures = 0;
-        self.on_the_grid(now)
+        self.grid.next(now)
     }
 
-    /// When to try again: soon, and then ever later, but no later than usual.
-    pub(super) fn after_failure(&mut self, now: Duration, chance: f64) -> Duration {
-        let doubled = 1_u32 << self.failures;
-        self.failures = (self.failures + 1).min(MAX_DOUBLINGS);
-        let retry = now + FIRST_RETRY.mul_f64(f64::from(doubled) * (0.5 + chance));
-        retry.min(self.on_the_grid(now))
-    }
-
-    fn on_the_grid(&self, now: Duration) -> Duration {
-        let Some(since) = now.checked_sub(self.phase) else {
-            return self.phase;
-        };
-        let begun = since.as_nanos() / self.every.as_nanos() + 1;
-        // 2^32 intervals of a second are 136 years.
-        let begun = u32::try_from(begun).unwrap_or(u32::MAX);
-        self.phase + self.every * begun
+    /// Returns the time of the next attempt after a failure: after a back-off, but no later
+    /// than after a success.
+    pub(super) fn after_failure(&mut self, now: Instant, random: f64) -> Instant {
+        self.failures = self.failures.saturating_add(1);
+        let retry = now + self.back_off.wait(self.failures, random);
+        retry.min(self.grid.next(now))
     }
 }
 
@@ -64,8 +61,9 @@ mod tests {
     }
 
     #[test]
-    fn reports_lie_on_a_grid_and_one_that_takes_long_leaves_moments_out() {
-        let mut schedule = Schedule::new(seconds(600), 0.5);
+    fn reports_lie_on_a_grid_without_catching_up() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start, seconds(600), 0.5);
         for (ended, due) in [
             (1, 450),
             (449, 450),
@@ -75,37 +73,40 @@ mod tests {
             // Ten minutes late: not two reports in a row.
             (1700, 2250),
         ] {
-            assert_eq!(schedule.after_success(seconds(ended)), seconds(due));
+            let due = start + seconds(due);
+            assert_eq!(schedule.after_success(start + seconds(ended)), due);
         }
     }
 
     #[test]
-    fn a_fleet_that_starts_at_once_is_spread_over_half_an_interval() {
-        for (chance, due) in [(0.0, 300), (0.5, 450), (0.999_999_999_999, 600)] {
-            let due_first = Schedule::new(seconds(600), chance).after_success(seconds(1));
+    fn a_fleet_is_spread_over_half_an_interval() {
+        let start = Instant::now();
+        for (random, due) in [(0.0, 300), (0.5, 450), (0.999_999_999_999, 600)] {
+            let mut schedule = Schedule::new(start, seconds(600), random);
+            let due_first = schedule.after_success(start + seconds(1)) - start;
             assert!(due_first.abs_diff(seconds(due)) < Duration::from_millis(1));
         }
     }
 
     #[test]
-    fn failures_are_tried_again_ever_later_but_no_later_than_usual() {
-        let mut schedule = Schedule::new(seconds(600), 0.0);
-        let mut now = seconds(1000);
+    fn retries_back_off_up_to_the_grid() {
+        let start = Instant::now();
+        let at = |after| start + seconds(after);
+        let mut schedule = Schedule::new(start, seconds(600), 0.0);
+        let mut now = at(1000);
         for wait in [5, 10, 20, 40, 80] {
             let due = schedule.after_failure(now, 0.5);
             assert_eq!(due - now, seconds(wait));
             now = due;
         }
-        assert_eq!(now, seconds(1155));
-        assert_eq!(schedule.after_failure(now, 0.5), seconds(1315));
+        assert_eq!(now, at(1155));
+        assert_eq!(schedule.after_failure(now, 0.5), at(1315));
         for _ in 0..100 {
-            assert!(schedule.after_failure(seconds(1600), 0.999) <= seconds(2100));
+            assert!(schedule.after_failure(at(1600), 0.999) <= at(2100));
         }
-        assert_eq!(schedule.after_failure(seconds(1600), 0.0), seconds(2100));
-        schedule.after_success(seconds(2100));
-        assert_eq!(
-            schedule.after_failure(seconds(2200), 0.0),
-            Duration::from_millis(2_202_500)
-        );
+        assert_eq!(schedule.after_failure(at(1600), 0.0), at(2100));
+        schedule.after_success(at(2100));
+        let due = schedule.after_failure(at(2200), 0.0);
+        assert_eq!(due - start, Duration::from_millis(2_202_500));
     }
 }

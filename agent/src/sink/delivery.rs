@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use runtime::random;
+use runtime::schedule::BackOff;
 use webclient::{
     Authorities, BadUrl, BaseUrl, Caps, Client, Content, Credentials, Failure, Header, Secret,
     SecretError, Settings,
@@ -18,9 +19,12 @@ use text::printable;
 /// Attempts at one message.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Pause before the second attempt, half of it to one and a half: each further one
-/// is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Pauses between attempts.
+const BACK_OFF: BackOff = BackOff {
+    first: Duration::from_millis(500),
+    longest: Duration::from_secs(4),
+    jitter: BackOff::HALF_JITTER,
+};
 
 /// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -182,7 +186,7 @@ impl From<SecretError> for Undelivered {
 impl Undelivered {
     /// How long to wait before the next attempt, if it is worth one. A deadline that
     /// passed is not: the receiver may be at it still.
-    fn pause(&self, jitter: f64) -> Option<Duration> {
+    fn pause(&self, random: f64) -> Option<Duration> {
         let (attempts, asked) = match self {
             Self::Failure { failure, attempts } => match failure {
                 Failure::Connect { .. } | Failure::NameNotFound { .. } | Failure::Truncated => {
@@ -198,8 +202,8 @@ impl Undelivered {
             } if *status == 429 || *status >= 500 => (*attempts, *retry_after),
             Self::Refused { .. } | Self::Secret(_) | Self::Url { .. } => return None,
         };
-        let usual = FIRST_PAUSE.mul_f64(f64::from(1_u32 << (attempts - 1)) * (0.5 + jitter));
-        (attempts < MAX_ATTEMPTS).then(|| asked.map_or(usual, |asked| asked.max(usual)))
+        let usual = BACK_OFF.wait(attempts, random);
+        (attempts < MAX_ATTEMPTS).then(|| usual.max(asked.unwrap_or_default()))
     }
 }
 
@@ -320,7 +324,7 @@ mod tests {
     fn only_what_may_pass_is_tried_again_ever_later_and_never_sooner_than_asked() {
         let millis = Duration::from_millis;
         let seconds = Duration::from_secs;
-        for (problem, jitter, pause) in [
+        for (problem, random, pause) in [
             (refused(503, None, 1), 0.5, Some(millis(500))),
             (refused(500, None, 2), 0.5, Some(seconds(1))),
             (refused(429, None, 3), 0.0, Some(seconds(1))),
@@ -332,7 +336,7 @@ mod tests {
             (refused(404, Some(seconds(1)), 1), 0.5, None),
             (refused(302, None, 1), 0.5, None),
         ] {
-            assert_eq!(problem.pause(jitter), pause, "{problem:?}");
+            assert_eq!(problem.pause(random), pause, "{problem:?}");
         }
         let failed = |failure| Undelivered::Failure {
             failure,

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use contract::path;
 use quantity::{Interval, TimeGrid, Timestamp};
+use runtime::random;
+use runtime::schedule::BackOff;
 use text::one_line;
 use webclient::{Caps, Client, Failure, Response};
 
@@ -23,8 +25,15 @@ const CAPS: Caps = Caps {
 /// The most bytes of a refusal's body that are read for its message.
 const REFUSAL_BYTES: u64 = 16 * 1024;
 
-/// Pauses before the second and the third attempt, if the backend names none.
-const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+/// Attempts at one query.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// Pauses between attempts.
+const BACK_OFF: BackOff = BackOff {
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(2),
+    jitter: BackOff::HALF_JITTER,
+};
 
 /// The longest pause that a backend can ask for: a report has somebody waiting.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
@@ -124,14 +133,14 @@ impl QueryError {
         }
     }
 
-    /// The pause before the next attempt, if it is worth one.
-    fn pause(&self, usual: Duration) -> Option<Duration> {
+    /// Returns the pause after as many attempts, if another one is worth it.
+    fn pause(&self, attempts: u32, random: f64) -> Option<Duration> {
         let asked = match self {
-            Self::Status { retry_after, .. } => *retry_after,
-            _ => None,
+            Self::Status { retry_after, .. } => retry_after.unwrap_or_default(),
+            _ => Duration::ZERO,
         };
-        self.is_passing()
-            .then(|| asked.map_or(usual, |asked| asked.clamp(usual, MAX_PAUSE)))
+        let usual = BACK_OFF.wait(attempts, random);
+        (attempts < MAX_ATTEMPTS && self.is_passing()).then(|| usual.max(asked.min(MAX_PAUSE)))
     }
 }
 
@@ -255,14 +264,15 @@ impl Prometheus {
         expected: &[ResultType],
         consumer: impl Fn() -> C,
     ) -> Result<(C, Remarks), QueryError> {
-        let mut pauses = PAUSES.into_iter();
+        let mut attempts = 0;
         loop {
+            attempts += 1;
             let mut consumer = consumer();
             let error = match self.attempt(path, form, expected, &mut consumer) {
                 Ok(remarks) => return Ok((consumer, remarks)),
                 Err(error) => error,
             };
-            match pauses.next().and_then(|usual| error.pause(usual)) {
+            match error.pause(attempts, random::unit()) {
                 Some(pause) if self.started.elapsed() + pause < self.deadline => {
                     thread::sleep(pause);
                 }
@@ -343,7 +353,7 @@ mod tests {
 
     #[test]
     fn passing_errors_are_retried_after_a_bounded_pause() {
-        let usual = Duration::from_millis(500);
+        let usual = Duration::from_secs(1);
         let status = |status, retry_after| QueryError::Status {
             status,
             message: String::new(),
@@ -376,7 +386,10 @@ mod tests {
                 None,
             ),
         ] {
-            assert_eq!(error.pause(usual), pause, "{error:?}");
+            assert_eq!(error.pause(1, 0.5), pause, "{error:?}");
         }
+        let down = status(503, None);
+        assert_eq!(down.pause(2, 0.0), Some(usual));
+        assert_eq!(down.pause(MAX_ATTEMPTS, 0.5), None);
     }
 }

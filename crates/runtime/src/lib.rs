@@ -9,6 +9,7 @@ pub mod output;
 pub mod process;
 pub mod random;
 pub mod reload;
+pub mod schedule;
 pub mod secret;
 pub mod signals;
 
