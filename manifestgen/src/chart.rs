@@ -22,8 +22,9 @@ pub const KUBE_VERSION: &str = ">=1.30.0-0";
 /// The project's page. Like `your-registry`, to be replaced by whoever publishes.
 pub const HOME: &str = "https://github.com/your-org/binbots-k8s";
 
-/// Page with the runbooks; alerts add their anchor.
-pub const RUNBOOKS: &str = "https://github.com/your-org/binbots-k8s/blob/main/README.md";
+/// Folder of the runbooks, one page for each alert.
+pub const RUNBOOKS: &str =
+    "https://github.com/your-org/binbots-k8s/blob/main/docs/operations/runbooks";
 
 /// Tag of the images of this version.
 pub fn image_tag() -> String {

@@ -506,7 +506,7 @@ values! {
         /// Percent of allocatable above which a predicted usage makes BinbotsNodeRunsOut fire.
         #[schemars(range(min = 1, max = 1000))]
         predict_threshold_percent: i64 = 100,
-        /// Page that explains the alerts; each alert adds its own anchor.
+        /// Folder of the runbooks; the link of an alert is its page there, `NAME.md`.
         #[schemars(regex(pattern = URL))]
         runbook_url: String = chart::RUNBOOKS.to_owned(),
         /// Which alerts to create.

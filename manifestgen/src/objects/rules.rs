@@ -1,5 +1,5 @@
 //! Recording rules and alerts. Thresholds come from the values, names from
-//! `contract`; each alert's runbook is the anchor of its name in lower case.
+//! `contract`; each alert's runbook is the page of its name.
 
 use contract::{Endpoint, Reason, label, report, series};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -37,9 +37,8 @@ struct Alert {
 impl Alert {
     fn entry(self, b: &Builder<'_>) -> PrometheusRuleEntry {
         let values = b.values;
-        let anchor = self.name.to_ascii_lowercase();
         let runbook = text(
-            &format!("{{}}#{anchor}"),
+            &format!("{{}}/{}.md", self.name),
             [value!(values.prometheus_rule.runbook_url)],
         );
         PrometheusRuleEntry {

@@ -7,8 +7,28 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Pages with commands for people.
-const PAGES: [&str; 2] = ["README.md", "helm/README.md"];
+/// Pages with commands for people: those at the top, the chart's and the book's.
+pub(crate) fn with_commands(root: &Path) -> Vec<String> {
+    let mut pages: Vec<String> = ["README.md", "CONTRIBUTING.md", "helm/README.md"]
+        .into_iter()
+        .filter(|page| root.join(page).exists())
+        .map(str::to_owned)
+        .collect();
+    let mut folders = vec!["docs".to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(root.join(&folder)).expect("a folder") {
+            let entry = entry.expect("an entry");
+            let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                folders.push(path);
+            } else if path.ends_with(".md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
 
 /// What a command about our objects starts with.
 const PROGRAMS: [&str; 6] = [
@@ -56,7 +76,7 @@ apply) exec "$REAL/kubectl" label --local -f "$3" read=yes -o name ;;
 label) exec "$REAL/kubectl" label --local -f "$(file "$@")" "$5" --overwrite -o name ;;
 set) exec "$REAL/kubectl" set env --local -f "$(file "$@")" "$6" -o name ;;
 patch) exec "$REAL/kubectl" patch --local -f "$(file "$@")" -p "$6" -o name ;;
-diff | rollout | get | port-forward | create | logs | describe | proxy | config) ;;
+diff | rollout | get | port-forward | create | logs | describe | proxy | config | top) ;;
 *) echo "what is kubectl $1?" >&2; exit 1 ;;
 esac
 "#;
@@ -96,7 +116,9 @@ fn blocks(page: &str) -> Vec<String> {
         .filter(|block| {
             block.lines().any(|line| {
                 line.contains("-p manifestgen")
-                    || PROGRAMS.iter().any(|program| line.starts_with(program))
+                    || PROGRAMS
+                        .iter()
+                        .any(|program| line.trim_start().starts_with(program))
             })
         })
         .map(str::to_owned)
@@ -141,10 +163,8 @@ fn every_command_of_the_pages_does_what_it_says() {
         std::env::var("PATH").unwrap_or_default()
     );
     let mut run = 0;
-    for page in PAGES {
-        let Ok(text) = fs::read_to_string(root().join(page)) else {
-            continue;
-        };
+    for page in with_commands(&root()) {
+        let text = fs::read_to_string(root().join(&page)).expect("a page");
         // The chart's own page is read inside the chart.
         let folder = if page.starts_with("helm/") {
             "helm"

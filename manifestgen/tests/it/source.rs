@@ -972,40 +972,42 @@ fn no_object_carries_null_or_an_empty_map() {
     }
 }
 
-/// An alert without a page that explains it wakes people for nothing.
 #[test]
-fn every_alert_has_a_runbook_where_its_link_points() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let pages: String = ["README.md"]
-        .iter()
-        .filter_map(|page| std::fs::read_to_string(root.join(page)).ok())
-        .collect();
-    let anchors: HashSet<String> = pages
-        .lines()
-        .filter_map(|line| line.strip_prefix("### "))
-        .map(|title| title.trim().to_lowercase().replace(' ', "-"))
+fn each_alert_has_one_runbook_and_each_runbook_an_alert() {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations/runbooks");
+    let pages: BTreeSet<String> = std::fs::read_dir(&folder)
+        .expect("the runbooks are there")
+        .map(|entry| entry.expect("a page").file_name())
+        .map(|name| name.to_string_lossy().into_owned())
         .collect();
     let rule = find("PrometheusRule", "binbots-k8s-alerts");
-    let mut alerts = 0;
+    let mut linked = BTreeSet::new();
     for group in rule["spec"]["groups"].as_array().expect("groups") {
         for rule in group["rules"].as_array().expect("rules") {
-            if let Some(url) = rule["annotations"]["runbook_url"].as_str() {
-                let (_, anchor) = url.split_once('#').expect("it has an anchor");
-                assert!(anchors.contains(anchor), "{url}");
-                alerts += 1;
-            }
+            let Some(alert) = rule["alert"].as_str() else {
+                continue;
+            };
+            let page = format!("{alert}.md");
+            assert_eq!(
+                rule["annotations"]["runbook_url"],
+                format!("{}/{page}", manifestgen::chart::RUNBOOKS)
+            );
+            let text = std::fs::read_to_string(folder.join(&page)).expect("a runbook");
+            assert!(text.starts_with(&format!("# {alert}\n")), "{page}");
+            linked.insert(page);
         }
     }
-    assert_eq!(alerts, 4);
+    assert_eq!(linked, pages);
 }
 
 /// Files that the pages name are there.
 #[test]
 fn the_pages_apply_files_that_exist_and_forget_none() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let pages: String = ["README.md"]
+    let pages: String = crate::pages::with_commands(&root)
         .iter()
-        .filter_map(|page| std::fs::read_to_string(root.join(page)).ok())
+        .map(|page| std::fs::read_to_string(root.join(page)).expect("a page"))
         .collect();
     let applied: BTreeSet<String> = pages
         .lines()
