@@ -2,8 +2,8 @@
 //!
 //! What is printed beside a code is not decided here.
 
-use analysis::action::Severity;
 use analysis::report::Report;
+use contract::Severity;
 
 /// How a run ended. Where several apply, the first of this list counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,13 +9,13 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use analysis::action::Severity;
 use analysis::hysteresis::Verdict;
 use analysis::measurements::Measurements;
 use analysis::previous::Previous;
 use analysis::recommend::Resource;
 use analysis::report::{Origin, Report};
 use analysis::window::Window;
+use contract::Severity;
 use contract::{label, report};
 use promql::QueryError;
 use quantity::{TimeGrid, Timestamp};

@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
-use analysis::action::Severity;
 use analysis::hysteresis::Thresholds;
+use contract::Severity;
 use contract::{FleetView, limit};
 use quantity::percent;
 use settings::{Given, UsageError, Within, settings, words};
@@ -45,7 +45,7 @@ words! {
 words! {
     /// Severities of findings.
     pub struct SeverityWord(Severity) =
-        [Severity::Info, Severity::Warning, Severity::Critical], Severity::label;
+        [Severity::Info, Severity::Warning, Severity::Critical], Severity::name;
 }
 
 /// What counts as a finding.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use analysis::action::Severity;
+use contract::Severity;
 use settings::{Given, Parsed, Syntax, UsageError, Within, settings, words};
 use webclient::BaseUrl;
 
@@ -132,7 +132,7 @@ impl Occasion {
         match self {
             Self::Always => "always",
             Self::Change => "change",
-            Self::Severity(severity) => severity.label(),
+            Self::Severity(severity) => severity.name(),
         }
     }
 }

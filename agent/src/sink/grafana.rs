@@ -114,7 +114,7 @@ fn annotation(change: &Change<'_>, time: i64) -> Value {
             tag("node", node),
             tag("resource", resource.label()),
             tag("action", to.action.name()),
-            tag("severity", to.severity.label()),
+            tag("severity", to.severity.name()),
         ],
         "text": escaped(&printable(&text)),
     })

@@ -276,23 +276,23 @@ fn people_read_who_could_go_and_what_stands_in_the_way_of_the_other_idle_ones() 
     let ended = run(&["--prometheus-url", &backend.url]);
     let (_, view) = ended.out.split_once("\nFleet: ").expect("a view");
     insta::assert_snapshot!(view, @r"
-    1 of 11 nodes could be removed, one after the other, by what pods request
-      and by the forecast peak of the next 30m.
-      idle: 2 pods would fit on busy (1), calm (1), not counting 1 of DaemonSets or
-        static ones
-      cordoned stays: it is cordoned: somebody is at it already
-      foreign stays: kube-state-metrics does not know it (if that is so of all
-        nodes, its scrape lacks honor_labels)
-      master stays: it is of the control plane
+    1 of 11 nodes could be drained, one after the other: the rest has room
+      for their pods, by requests and the forecast peak of the next 30m.
+      idle: 2 pods would fit on busy (1), calm (1), not counting 1 DaemonSet or
+        static pods
+      cordoned stays: it is cordoned
+      foreign stays: kube-state-metrics has no series of it (if that holds for all
+        nodes, its scrape lacks honor_labels: true)
+      master stays: it runs the control plane
       tainted stays: it is tainted (gpu=yes:NoSchedule): its pods may need a node
         like it
       unready stays: it is not ready
-      bare stays: no controller would create again: ops/debug
+      bare stays: pods without a controller: ops/debug
       guarded stays: PodDisruptionBudget db in namespace db allows no eviction now,
         and may cover db/db-0
       large stays: no room elsewhere for ml/train (requests 3.85 cores and 8.00 GiB;
         0.51 cores and 0.97 GiB at peak)
-      Not told by the series, so look before you drain: affinity, node selectors,
+      Check before draining, as the series do not show it: affinity, node selectors,
         tolerations and topology spread; local and zonal volumes; host ports,
         extended resources and pod overhead; which pods a PodDisruptionBudget
         covers.

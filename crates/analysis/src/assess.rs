@@ -1,4 +1,7 @@
-//! From what was measured to the report: forecasts, verdicts, what is missing.
+//! From measurements to the report: forecasts, verdicts, and the data that is missing.
+//!
+//! Invariant: the number of worker threads does not change the report (held by
+//! `parallel_results_keep_their_order`).
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -18,34 +21,33 @@ use crate::report::{NodeReport, Report, ResourceForecast, ResourceReport, Window
 use crate::series::fewest_samples;
 use crate::window::Window;
 
-/// A newest point older than this, and older than three steps, is no base for a
-/// forecast. Prometheus itself looks back five minutes for a sample.
+/// The age in seconds above which the newest point is stale, if it is also older than three steps.
+/// Prometheus itself looks back five minutes for a sample.
 const STALE_SECONDS: u64 = 300;
 const STALE_STEPS: u64 = 3;
 
-/// The age of the newest point, in seconds, up to which it is a base for a forecast.
+/// Returns the age of the newest point, in seconds, up to which a forecast is made from it.
 pub fn stale_after(step: u64) -> u64 {
     STALE_SECONDS.max(STALE_STEPS * step)
 }
 
-/// What nodes are judged by, beside what was measured of them.
+/// The parameters of an assessment.
 #[derive(Debug, Clone, Copy)]
 pub struct Basis<'a> {
-    /// The release that makes the report.
+    /// The version of the program that makes the report.
     pub program_version: &'static str,
-    /// What time it is about.
+    /// The time range of the report.
     pub window: &'a Window,
-    /// How forecasts are made.
+    /// The model and interval of forecasts.
     pub forecasts: Settings,
-    /// What counts as high and low.
+    /// The thresholds for high and low.
     pub thresholds: Thresholds,
-    /// The verdicts of the report before, if there was one.
+    /// The verdicts of the previous report, if there was one.
     pub previous: Option<&'a Previous>,
 }
 
-/// Judges every node that any query knows, worst first, then by name, on as many
-/// threads as `workers`; their number changes nothing. How long all of it took, and
-/// of which shard the measurements are, is for the caller to fill in, who knows.
+/// Judges every node that any query returned, worst first, then by name, on as many threads as
+/// `workers`; their number changes nothing. The caller fills in how long it took and the shard.
 pub fn assess(
     mut measurements: Measurements,
     basis: Basis<'_>,
@@ -85,15 +87,15 @@ pub fn assess(
         shard: None,
         thresholds: basis.thresholds.into(),
         previous: basis.previous.map(|p| p.origin),
-        fleet: FleetReport::none(reports.len(), "nobody looked"),
+        fleet: FleetReport::none(reports.len(), "not assessed"),
         nodes: reports,
         errors,
         warnings: measurements.warnings,
     }
 }
 
-/// Does the same with each item on several threads; the results in the order of the
-/// items. Each thread takes every so many, since neighbours are often alike.
+/// Processes each item on several threads and returns the results in the order of the items. The
+/// items are dealt out in turn, since neighbours often cost the same.
 fn side_by_side<T: Send, R: Send>(
     items: Vec<T>,
     workers: NonZeroUsize,
@@ -124,13 +126,13 @@ fn side_by_side<T: Send, R: Send>(
         .collect()
 }
 
-/// A node, and what is known of its resources.
+/// A node and the data on its resources.
 struct Node {
     name: String,
     resources: [Known; 2],
 }
 
-/// What is known of one resource of a node.
+/// The data on one resource of a node.
 struct Known {
     history: Vec<Point>,
     sample_age_seconds: Option<u64>,
@@ -154,8 +156,8 @@ impl Known {
 }
 
 impl Node {
-    /// The verdict on the node, and what is missing of it; `unknown` says of which
-    /// resources nothing is known of any node.
+    /// Returns the verdict on the node, and errors for missing data; `unknown` marks the resources
+    /// without data for any node.
     fn assess(self, unknown: [bool; 2], basis: Basis<'_>) -> (NodeReport, Vec<String>) {
         let name = self.name;
         let mut errors = Vec::new();
@@ -272,9 +274,9 @@ fn assess_resource(
     (report, presence)
 }
 
-/// Whether enough points may stand for too few samples, since the backend shows
-/// each sample again until it looks back no further. A window no longer than that
-/// could never tell, and is taken at its word.
+/// Returns `true` if the points may repeat too few samples, since the backend returns each sample
+/// again for the whole look-back. A window no longer than that cannot tell, so its points count as
+/// samples.
 fn may_repeat_few(points: &[Point], window: &Window) -> bool {
     points.len() >= MIN_POINTS
         && window.past.seconds() > LOOK_BACK_SECONDS
@@ -310,7 +312,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_on_several_threads_comes_back_in_order() {
+    fn parallel_results_keep_their_order() {
         let expected: Vec<i32> = (0..23).map(|n| n * n).collect();
         for workers in [1, 2, 3, 22, 23, 24, 1000] {
             let workers = NonZeroUsize::new(workers).expect("above 0");

@@ -1,14 +1,16 @@
-//! Why a recommendation says what it says: each number behind it, in words.
+//! The evidence for a recommendation: each number behind it, in words.
 //!
-//! Every form of a report shows these lines as they are. In scope: words for what
-//! a [`ResourceReport`] holds. Out of scope: judging.
+//! Every format of a report shows these lines as they are. In scope: sentences about a
+//! [`ResourceReport`]. Out of scope: judging.
 
-use crate::hysteresis::{Decision, Measure, Verdict};
+use contract::Measure;
+
+use crate::hysteresis::{Decision, Verdict};
 use crate::report::{ResourceForecast, ResourceReport};
 use crate::window::Window;
 use quantity::{interval, percent};
 
-/// The evidence, one fact a line, the decisive one first.
+/// Returns the evidence, one fact a line, the decisive one first.
 pub fn evidence(report: &ResourceReport, window: &Window) -> Vec<String> {
     let mut lines = Vec::new();
     if let (Some(decision), Some(forecast), Some(allocatable)) = (
@@ -23,7 +25,7 @@ pub fn evidence(report: &ResourceReport, window: &Window) -> Vec<String> {
     lines.extend(report.old_sample());
     lines.extend(report.recommendation.changed_from.map(change));
     lines.push(format!(
-        "{} of {} points expected, one every {} over {}",
+        "{} of {} expected points, one every {} over {}",
         report.points,
         report.points_expected,
         interval(window.past.step),
@@ -43,7 +45,7 @@ fn decisive(
         Measure::Expected => ("the highest expected value".to_owned(), forecast.max),
         Measure::Upper => (
             format!(
-                "the upper end of the {} interval",
+                "the upper end of the {} prediction interval",
                 percent(forecast.coverage)
             ),
             forecast.upper,
@@ -58,7 +60,7 @@ fn decisive(
         _ => format!("not above {line}: not high"),
     };
     let held = match decision.held {
-        true => ", since it was so before and the number has not left the line by enough",
+        true => ", held by hysteresis",
         false => "",
     };
     format!(
@@ -78,7 +80,7 @@ fn expected(report: &ResourceReport, forecast: &ResourceForecast) -> String {
     )
 }
 
-/// `3.20 cores (80%)`.
+/// Formats `3.20 cores (80%)`.
 fn share(report: &ResourceReport, amount: f64) -> String {
     let text = report.resource.display(amount);
     match report.allocatable {
@@ -97,50 +99,51 @@ fn time_to_limit(forecast: &ResourceForecast) -> String {
         (Some(expected), earliest) => {
             let mut line = format!("limit: reached in {}", interval(expected));
             if let Some(earliest) = earliest.filter(|earliest| *earliest < expected) {
-                line.push_str(&format!(", as early as in {}", interval(earliest)));
+                line.push_str(&format!(", earliest in {}", interval(earliest)));
             }
             match latest {
-                None => line.push_str(&format!(", at the latest after more than {horizon}")),
+                None => line.push_str(&format!(", latest in more than {horizon}")),
                 Some(latest) if latest > expected => {
-                    line.push_str(&format!(", at the latest in {}", interval(latest)));
+                    line.push_str(&format!(", latest in {}", interval(latest)));
                 }
                 Some(_) => {}
             }
             line
         }
         (None, Some(earliest)) => format!(
-            "limit: not expected to be reached within {horizon}, but may be in {}",
+            "limit: not expected within {horizon}, earliest in {}",
             interval(earliest)
         ),
-        (None, None) => format!("limit: not reached within {horizon}, not even by the upper end"),
+        (None, None) => {
+            format!("limit: not reached within {horizon}, even by the upper end of the interval")
+        }
     }
 }
 
 fn change(before: Verdict) -> String {
     format!(
-        "the report before said: {}, severity {}",
+        "previous report: {}, severity {}",
         before.action.label(),
-        before.severity.label()
+        before.severity.name()
     )
 }
 
 fn model(report: &ResourceReport) -> Option<String> {
     let model = report.model?;
     let Some(backtest) = report.backtest else {
-        return Some(format!("model {model}, not tried at earlier moments"));
+        return Some(format!("model {model}, no backtest"));
     };
-    // That its errors are those of this horizon goes without saying.
     let over = match &report.forecast {
         Some(forecast) if backtest.horizon_seconds < forecast.horizon_seconds => {
             format!(
-                ", over the {} that the window allows",
+                ", horizon {} as the window allows",
                 interval(backtest.horizon_seconds)
             )
         }
         _ => String::new(),
     };
     Some(format!(
-        "model {model}; tried at {} earlier moments{over}: error {:.2}, that of the newest value carried forward {:.2} (MASE); {} of what came lay within its interval",
+        "model {model}; backtest from {} origins{over}: MASE {:.2}, naive forecast {:.2}; empirical coverage {}",
         backtest.folds,
         backtest.mase,
         backtest.naive_mase,
@@ -215,19 +218,19 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_shows_its_numbers_with_units_lines_and_their_origin() {
+    fn evidence_of_a_warning() {
         insta::assert_snapshot!(lines(&report(3.4, 4.1, 3.2, Some(Verdict::HEALTHY))), @r"
-        decided by the upper end of the 80% interval: 4.10 cores, 102.5% of 4.00 cores allocatable, above 80%: high
+        decided by the upper end of the 80% prediction interval: 4.10 cores, 102.5% of 4.00 cores allocatable, above 80%: high
         expected: up to 3.40 cores (85%), 3.20 cores (80%) on average over the next 30m
-        limit: not expected to be reached within 30m, but may be in 12m
-        the report before said: healthy, severity none
-        119 of 121 points expected, one every 1m over 2h
-        model theil_sen; tried at 4 earlier moments: error 0.82, that of the newest value carried forward 1.10 (MASE); 79% of what came lay within its interval
+        limit: not expected within 30m, earliest in 12m
+        previous report: healthy, severity none
+        119 of 121 expected points, one every 1m over 2h
+        model theil_sen; backtest from 4 origins: MASE 0.82, naive forecast 1.10; empirical coverage 79%
         ");
     }
 
     #[test]
-    fn each_verdict_names_the_number_that_decided() {
+    fn evidence_names_the_deciding_number() {
         for (report, line) in [
             (
                 report(4.2, 4.4, 3.0, None),
@@ -235,7 +238,7 @@ mod tests {
             ),
             (
                 report(3.9, 4.1, 3.0, Some(Verdict::CRITICAL)),
-                "decided by the highest expected value: 3.90 cores, 97.5% of 4.00 cores allocatable, at least 95%: critical, since it was so before and the number has not left the line by enough",
+                "decided by the highest expected value: 3.90 cores, 97.5% of 4.00 cores allocatable, at least 95%: critical, held by hysteresis",
             ),
             (
                 report(0.5, 0.9, 0.4, None),
@@ -243,7 +246,7 @@ mod tests {
             ),
             (
                 report(2.0, 2.5, 2.0, None),
-                "decided by the upper end of the 80% interval: 2.50 cores, 62.5% of 4.00 cores allocatable, not above 80%: not high",
+                "decided by the upper end of the 80% prediction interval: 2.50 cores, 62.5% of 4.00 cores allocatable, not above 80%: not high",
             ),
         ] {
             assert_eq!(lines(&report).lines().next(), Some(line));
@@ -251,15 +254,15 @@ mod tests {
     }
 
     #[test]
-    fn the_time_to_the_limit_comes_with_its_interval() {
+    fn time_to_limit_has_an_interval() {
         for (report, line) in [
             (
                 report(4.2, 4.4, 3.0, None),
-                "limit: reached in 24m, as early as in 12m, at the latest after more than 30m",
+                "limit: reached in 24m, earliest in 12m, latest in more than 30m",
             ),
             (
                 report(3.0, 3.5, 2.0, None),
-                "limit: not reached within 30m, not even by the upper end",
+                "limit: not reached within 30m, even by the upper end of the interval",
             ),
         ] {
             assert_eq!(lines(&report).lines().nth(2), Some(line));
@@ -267,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_sample_is_told() {
+    fn evidence_names_an_old_sample() {
         let old = ResourceReport {
             sample_age_seconds: Some(97),
             ..report(2.0, 2.5, 2.0, None)
@@ -276,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_forecast_the_points_are_still_told() {
+    fn evidence_without_a_forecast() {
         let unknown = ResourceReport {
             points: 3,
             model: None,
@@ -290,7 +293,7 @@ mod tests {
         };
         assert_eq!(
             lines(&unknown),
-            "3 of 121 points expected, one every 1m over 2h"
+            "3 of 121 expected points, one every 1m over 2h"
         );
     }
 }

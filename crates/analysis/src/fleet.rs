@@ -1,11 +1,11 @@
-//! The view of the fleet: which nodes could be removed, and why the others not.
+//! The nodes that could be removed, and the obstacles to removing others.
 //!
-//! `survey` finds how busy each node is at forecast peak, what room it has and what is
-//! in its way; [`packing`] finds which can be emptied onto the others. The pods of the
-//! least busy nodes only are needed in between ([`Survey::candidates`]). Where requests
-//! are unknown, use at peak alone decides, and the report says so.
+//! `survey` finds each node's load at forecast peak, its room and its obstacles; [`packing`] finds
+//! the nodes that can be emptied onto the others. In between, only the pods of the least busy nodes
+//! are needed ([`Survey::candidates`]). Where requests are unknown, usage at forecast peak alone
+//! decides, and the report says so.
 //!
-//! Out of scope: draining anything; what the series do not tell ([`UNSEEN`]).
+//! Out of scope: draining; obstacles that the series do not show ([`UNSEEN`]).
 
 pub mod cluster;
 pub mod packing;
@@ -13,20 +13,21 @@ mod survey;
 
 use std::collections::BTreeMap;
 
+use contract::FleetBasis;
 use quantity::BYTES_PER_GIB;
 
 use crate::hysteresis::Thresholds;
 use crate::report::NodeReport;
-use crate::report::fleet::{Basis, FleetReport, Move, Obstacle, ObstacleKind, Removable, Staying};
+use crate::report::fleet::{FleetReport, Move, Obstacle, ObstacleKind, Removable, Staying};
 use cluster::{Controller, NodeStates, Pod, Pods};
 use packing::{Amounts, Item, Place, Plan, Refusal, Removal};
 use survey::{Surveyed, cut, divisible, items, obstacle, obstacles_of_pods, some_of};
 
-/// The most nodes whose pods are asked for, the least busy ones. With 110 pods each they
-/// take some ten megabytes.
+/// The maximum number of nodes whose pods are queried, the least busy ones. With 110 pods each they
+/// take about ten megabytes.
 pub const MAX_CANDIDATES: usize = 100;
 
-/// What a drain may meet that the series do not tell.
+/// Obstacles to a drain that the series do not show.
 pub const UNSEEN: [&str; 4] = [
     "affinity, node selectors, tolerations and topology spread",
     "local and zonal volumes",
@@ -34,20 +35,19 @@ pub const UNSEEN: [&str; 4] = [
     "which pods a PodDisruptionBudget covers",
 ];
 
-/// No PodDisruptionBudget is told of.
-const NO_BUDGETS: &str = "PodDisruptionBudgets: the backend has no series of any";
+/// The obstacle to add where the backend has no series of PodDisruptionBudgets.
+const NO_BUDGETS: &str = "PodDisruptionBudgets, of which the backend has no series";
 
-/// The nodes of a report as places and as candidates, the least busy first.
+/// The nodes of a report as targets and as candidates for removal, the least busy first.
 pub struct Survey {
     nodes: Vec<Surveyed>,
-    /// How many nodes are looked at, from the least busy one on, so that
-    /// [`MAX_CANDIDATES`] of them have nothing in their way.
+    /// The number of nodes examined, from the least busy one on, so that at most [`MAX_CANDIDATES`]
+    /// of them have no obstacle.
     considered: usize,
 }
 
 impl Survey {
-    /// Surveys the nodes of a report. Without `states` nothing is known of them but
-    /// their use.
+    /// Surveys the nodes of a report. Without `states` only their usage is known.
     pub fn new(nodes: &[NodeReport], states: Option<&NodeStates>, thresholds: Thresholds) -> Self {
         let nodes = survey::survey(nodes, states, thresholds);
         let mut free = nodes.iter().enumerate().filter(|(_, node)| is_free(node));
@@ -58,7 +58,7 @@ impl Survey {
         }
     }
 
-    /// The nodes that could be removed as far as is known without their pods, at most
+    /// Returns the nodes without an obstacle before their pods are known, at most
     /// [`MAX_CANDIDATES`].
     pub fn candidates(&self) -> Vec<&str> {
         let considered = self.nodes[..self.considered].iter();
@@ -66,32 +66,111 @@ impl Survey {
         free.map(|node| node.name.as_str()).collect()
     }
 
-    /// Draws the view from what the pods of the candidates request and from use at
-    /// forecast peak, leaving at least `keep_nodes`.
+    /// Makes the report from the requests of the candidates' pods and from usage at forecast peak,
+    /// keeping at least `keep_nodes`.
     pub fn by_requests(self, pods: &Pods, keep_nodes: usize) -> FleetReport {
         let mut unseen = UNSEEN.to_vec();
         if !pods.budgets_known {
             unseen.push(NO_BUDGETS);
         }
-        FleetReport {
-            basis: Basis::Requests,
-            unseen,
-            ..draw(self.nodes, self.considered, Some(pods), keep_nodes)
-        }
+        self.report(Some(pods), keep_nodes, unseen)
     }
 
-    /// Draws the view from use at forecast peak alone, leaving at least `keep_nodes`.
+    /// Makes the report from usage at forecast peak alone, keeping at least `keep_nodes`.
     pub fn by_usage(self, keep_nodes: usize) -> FleetReport {
+        let unseen = vec![
+            "pods and their requests",
+            "cordons, taints and readiness of nodes",
+            "PodDisruptionBudgets",
+            UNSEEN[0],
+            UNSEEN[1],
+        ];
+        self.report(None, keep_nodes, unseen)
+    }
+
+    /// Packs the pods and describes the outcome. Without `pods` a node's usage is divisible.
+    fn report(
+        self,
+        pods: Option<&Pods>,
+        keep_nodes: usize,
+        unseen: Vec<&'static str>,
+    ) -> FleetReport {
+        let Self {
+            mut nodes,
+            considered,
+        } = self;
+        let none = Vec::new();
+        let of = |node: &str| pods.map(|pods| pods.of.get(node).unwrap_or(&none));
+        if let Some(known) = pods {
+            for node in nodes[..considered]
+                .iter_mut()
+                .filter(|n| n.obstacles.is_empty())
+            {
+                let here = known.of.get(&node.name).unwrap_or(&none);
+                node.obstacles = obstacles_of_pods(here, node.pods.unwrap_or(0), known);
+            }
+        }
+        let places: Vec<Place> = nodes
+            .iter()
+            .enumerate()
+            .map(|(index, node)| {
+                let candidate = index < considered && node.obstacles.is_empty();
+                let peak = node.peak.filter(|_| candidate);
+                Place {
+                    name: node.name.clone(),
+                    busy: node.busy,
+                    room: node.room,
+                    items: peak.map(|peak| match of(&node.name) {
+                        Some(pods) => items(pods, peak),
+                        None => divisible(peak),
+                    }),
+                }
+            })
+            .collect();
+        let Plan { removed, refused } = packing::plan(&places, keep_nodes);
+        for (place, refusal) in refused {
+            let obstacle =
+                refused_because(&places[place], &refusal, nodes[place].peak, pods.is_some());
+            nodes[place].obstacles.push(obstacle);
+        }
+        let removable = removed.iter().map(|removal| {
+            let node = &places[removal.place].name;
+            let here = of(node);
+            let of_the_node = |pods: &Vec<Pod>| {
+                let goes = pods
+                    .iter()
+                    .filter(|pod| pod.controller == Controller::OfTheNode);
+                goes.count() as u64
+            };
+            Removable {
+                node: node.clone(),
+                moves: here.map_or_else(Vec::new, |_| moves(removal, &places)),
+                pods: here.map(|_| removal.moves.iter().map(|step| step.count).sum()),
+                pods_of_the_node: here.map(of_the_node),
+            }
+        });
+        let removable = removable.collect();
+        let staying = nodes[..considered]
+            .iter()
+            .filter(|node| !node.obstacles.is_empty());
         FleetReport {
-            basis: Basis::Usage,
-            unseen: vec![
-                "pods and what they request",
-                "cordons, taints and readiness of nodes",
-                "PodDisruptionBudgets",
-                UNSEEN[0],
-                UNSEEN[1],
-            ],
-            ..draw(self.nodes, self.considered, None, keep_nodes)
+            basis: match pods {
+                Some(_) => FleetBasis::Requests,
+                None => FleetBasis::Usage,
+            },
+            note: None,
+            nodes: nodes.len(),
+            considered,
+            keep_nodes,
+            horizon_seconds: 0,
+            removable,
+            unseen,
+            staying: staying
+                .map(|node| Staying {
+                    node: node.name.clone(),
+                    obstacles: node.obstacles.clone(),
+                })
+                .collect(),
         }
     }
 }
@@ -100,82 +179,7 @@ fn is_free(node: &Surveyed) -> bool {
     node.obstacles.is_empty()
 }
 
-/// Packs and puts the outcome into words; what it was drawn from is left to the
-/// caller. Without `pods` a node's use is divisible.
-fn draw(
-    mut nodes: Vec<Surveyed>,
-    considered: usize,
-    pods: Option<&Pods>,
-    keep_nodes: usize,
-) -> FleetReport {
-    let none = Vec::new();
-    let of = |node: &str| pods.map(|pods| pods.of.get(node).unwrap_or(&none));
-    if let Some(known) = pods {
-        for node in nodes[..considered]
-            .iter_mut()
-            .filter(|n| n.obstacles.is_empty())
-        {
-            let here = known.of.get(&node.name).unwrap_or(&none);
-            node.obstacles = obstacles_of_pods(here, node.pods.unwrap_or(0), known);
-        }
-    }
-    let places: Vec<Place> = nodes
-        .iter()
-        .enumerate()
-        .map(|(index, node)| {
-            let candidate = index < considered && node.obstacles.is_empty();
-            let peak = node.peak.filter(|_| candidate);
-            Place {
-                name: node.name.clone(),
-                busy: node.busy,
-                room: node.room,
-                items: peak.map(|peak| match of(&node.name) {
-                    Some(pods) => items(pods, peak),
-                    None => divisible(peak),
-                }),
-            }
-        })
-        .collect();
-    let Plan { removed, refused } = packing::plan(&places, keep_nodes);
-    for (place, refusal) in refused {
-        let obstacle = refused_because(&places[place], &refusal, nodes[place].peak, pods.is_some());
-        nodes[place].obstacles.push(obstacle);
-    }
-    let removable = removed.iter().map(|removal| {
-        let node = &places[removal.place].name;
-        let here = of(node);
-        let of_the_node = |pods: &Vec<Pod>| {
-            let goes = pods
-                .iter()
-                .filter(|pod| pod.controller == Controller::OfTheNode);
-            goes.count() as u64
-        };
-        Removable {
-            node: node.clone(),
-            moves: here.map_or_else(Vec::new, |_| moves(removal, &places)),
-            pods: here.map(|_| removal.moves.iter().map(|step| step.count).sum()),
-            pods_of_the_node: here.map(of_the_node),
-        }
-    });
-    let removable = removable.collect();
-    let staying = nodes[..considered]
-        .iter()
-        .filter(|node| !node.obstacles.is_empty());
-    FleetReport {
-        nodes: nodes.len(),
-        considered,
-        removable,
-        staying: staying
-            .map(|node| Staying {
-                node: node.name.clone(),
-                obstacles: node.obstacles.clone(),
-            })
-            .collect(),
-        ..FleetReport::default()
-    }
-}
-
-/// Pods by target, most pods first, then by name.
+/// Returns the number of pods by target, most pods first, then by name.
 fn moves(removal: &Removal, places: &[Place]) -> Vec<Move> {
     let mut targets: BTreeMap<&str, u64> = BTreeMap::new();
     for step in &removal.moves {
@@ -201,16 +205,16 @@ fn refused_because(
     match refusal {
         Refusal::Takes => obstacle(
             ObstacleKind::TakesPods,
-            "it takes what comes from nodes that go".to_owned(),
+            "it takes the load of nodes drained before it".to_owned(),
         ),
         Refusal::Kept => obstacle(
             ObstacleKind::KeepNodes,
-            "so few nodes would be left".to_owned(),
+            "too few nodes would be left (--keep-nodes)".to_owned(),
         ),
         Refusal::DoesNotFit(_) if !pods_known => obstacle(
             ObstacleKind::DoesNotFit,
             format!(
-                "no room elsewhere for its {} at peak",
+                "no room elsewhere for its {} at forecast peak",
                 in_words(peak.unwrap_or_default())
             ),
         ),
@@ -237,7 +241,7 @@ fn refused_because(
     }
 }
 
-/// `0.30 cores and 1.20 GiB`.
+/// Formats `0.30 cores and 1.20 GiB`.
 fn in_words(amounts: Amounts) -> String {
     format!(
         "{:.2} cores and {:.2} GiB",

@@ -1,18 +1,24 @@
-//! The verdict on one resource by its shares of allocatable, with a memory of the
-//! verdict before: a value that dances on a line does not flap.
+//! The verdict on one resource, from its shares of allocatable and the previous verdict: a value
+//! that oscillates around a threshold does not make the verdict flap.
 //!
-//! In scope: lines, and on which side of them a forecast lies. Out of scope: words,
-//! and where the memory comes from.
+//! In scope: thresholds, and on which side of them a forecast lies. Out of scope: messages, and the
+//! source of the previous verdict.
+//!
+//! Invariant: a value that oscillates around a threshold changes the verdict once (held by
+//! `oscillation_changes_the_verdict_once`).
+//!
+//! Invariant: the same numbers twice give the same verdict, however close the thresholds are (held
+//! by `the_same_numbers_keep_the_verdict`).
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Severity};
+use contract::{Action, Measure, Severity};
 
-/// A severity once reached is left only when its number has come this share of
-/// allocatable beyond the line: 5 points of percent.
+/// The distance from a threshold, as a share of allocatable, that a number must reach before a
+/// severity ends: 5 percentage points.
 pub const BAND: f64 = 0.05;
 
-/// Share of allocatable at which pods are short: all of it.
+/// The share of allocatable at which a resource is exhausted.
 const LIMIT: f64 = 1.0;
 
 /// Shares of allocatable between which a node is healthy: 0 < low < high <= 1.
@@ -23,54 +29,54 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// `None` unless 0 < low < high <= 1.
+    /// Makes thresholds; `None` unless 0 < low < high <= 1.
     pub fn new(low: f64, high: f64) -> Option<Self> {
         (0.0 < low && low < high && high <= 1.0).then_some(Self { low, high })
     }
 
-    /// Under this share on average, a resource is low.
+    /// Returns the share of allocatable below which the mean of a forecast is low.
     pub fn low(&self) -> f64 {
         self.low
     }
 
-    /// Above this share at any time, a resource is short.
+    /// Returns the share of allocatable above which the upper end of a forecast is high.
     pub fn high(&self) -> f64 {
         self.high
     }
 
-    /// How far beyond a line a severity is left: [`BAND`], or less where the two
-    /// thresholds are so close that their bands would meet.
+    /// Returns the width of the hysteresis band: [`BAND`], or less where the two thresholds are so
+    /// close that their bands would meet.
     pub fn band(&self) -> f64 {
         BAND.min((self.high - self.low) / 2.0)
     }
 }
 
-/// What to do, and how urgent it is.
+/// An action and its severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// What to do.
+    /// The recommended action.
     pub action: Action,
-    /// How urgent it is.
+    /// The urgency of the action.
     pub severity: Severity,
 }
 
 impl Verdict {
-    /// Expected to reach allocatable.
+    /// The expected value reaches allocatable.
     pub const CRITICAL: Self = Self::new(Action::ScaleUp, Severity::Critical);
-    /// May pass `high`.
+    /// The upper end passes `high`.
     pub const HIGH: Self = Self::new(Action::ScaleUp, Severity::Warning);
-    /// Under `low` on average.
+    /// The mean is below `low`.
     pub const LOW: Self = Self::new(Action::Consolidate, Severity::Info);
-    /// Neither.
+    /// None of these.
     pub const HEALTHY: Self = Self::new(Action::None, Severity::None);
-    /// Nothing can be said.
+    /// There is too little data.
     pub const UNKNOWN: Self = Self::new(Action::InsufficientData, Severity::None);
 
     const fn new(action: Action, severity: Severity) -> Self {
         Self { action, severity }
     }
 
-    /// In one word, as people write it.
+    /// Returns the verdict in one word.
     pub const fn state(self) -> &'static str {
         match self {
             Self {
@@ -81,36 +87,12 @@ impl Verdict {
                 severity: Severity::None,
                 ..
             } => "healthy",
-            Self { severity, .. } => severity.label(),
+            Self { severity, .. } => severity.name(),
         }
     }
 }
 
-/// Which number of a forecast decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Measure {
-    /// The highest expected value over the horizon.
-    Expected,
-    /// The highest upper end of the interval over the horizon.
-    Upper,
-    /// The mean expected value over the horizon.
-    Mean,
-}
-
-impl Measure {
-    /// As programs write it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Expected => "expected",
-            Self::Upper => "upper",
-            Self::Mean => "mean",
-        }
-    }
-}
-
-/// A forecast as shares of allocatable; above 1 where the machine has more than
-/// pods may use.
+/// A forecast as shares of allocatable; above 1 where a node uses more than pods may.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shares {
     /// Highest expected value.
@@ -121,80 +103,71 @@ pub struct Shares {
     pub mean: f64,
 }
 
-/// A verdict with what decided it.
+/// A verdict and the comparison that decided it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Decision {
-    /// What to do; a recommendation has it as fields of its own.
+    /// The verdict; not serialised, as a recommendation has the same fields.
     #[serde(skip)]
     pub verdict: Verdict,
     /// The number that decided.
     pub measure: Measure,
     /// That number, as a share of allocatable.
     pub share: f64,
-    /// The share it was held against.
+    /// The threshold that it was compared with, hysteresis included.
     pub line: f64,
-    /// Whether the verdict stands only because it stood before: without that
-    /// memory the number lies on the other side.
+    /// Set if the verdict holds only by hysteresis: the number lies on the other side of the
+    /// threshold itself.
     pub held: bool,
 }
 
-/// Judges a forecast, knowing the verdict before.
+/// Judges a forecast, given the previous verdict.
 ///
 /// - Critical: the *expected* value reaches allocatable. The upper end of an 80%
-///   interval is passed one time in ten even at a single moment, so a limit that
-///   only it reaches is a warning, not a page in the night.
-/// - Warning: the *upper* end passes `high`: who adds capacity wants to be safe.
-/// - Info: the *mean* is under `low`, and nothing above applies: what a node does
-///   on average says whether it is needed.
+///   interval is exceeded one time in ten even at a single timestamp, so a limit that
+///   only the upper end reaches is a warning.
+/// - Warning: the *upper* end passes `high`, since capacity is added with a margin.
+/// - Info: the *mean* is below `low`, and nothing above applies: the average load
+///   decides whether a node is needed.
 pub fn judge(shares: Shares, thresholds: Thresholds, before: Option<Verdict>) -> Decision {
     let Thresholds { low, high } = thresholds;
-    let band = thresholds.band();
-    // The line for a number that must come down to leave, and for one that must rise.
-    let (was_critical, was_high, was_low) = match before.map(|verdict| verdict.severity) {
-        Some(Severity::Critical) => (true, true, false),
-        Some(Severity::Warning) => (false, true, false),
-        Some(Severity::Info) => (false, false, true),
-        Some(Severity::None) | None => (false, false, false),
+    let band_if = |was: bool| if was { thresholds.band() } else { 0.0 };
+    // A number has to pass the threshold by the band before a severity ends.
+    let before = before.map_or(Severity::None, |verdict| verdict.severity);
+    let limit_line = LIMIT - band_if(before == Severity::Critical);
+    let high_line = high - band_if(before >= Severity::Warning);
+    let low_line = low + band_if(before == Severity::Info);
+    let Shares {
+        expected,
+        upper,
+        mean,
+    } = shares;
+    let (verdict, measure, share, line, held) = if expected >= limit_line {
+        (
+            Verdict::CRITICAL,
+            Measure::Expected,
+            expected,
+            limit_line,
+            expected < LIMIT,
+        )
+    } else if upper > high_line {
+        (
+            Verdict::HIGH,
+            Measure::Upper,
+            upper,
+            high_line,
+            upper <= high,
+        )
+    } else if mean < low_line {
+        (Verdict::LOW, Measure::Mean, mean, low_line, mean >= low)
+    } else {
+        (Verdict::HEALTHY, Measure::Upper, upper, high_line, false)
     };
-    let down = |line: f64, was: bool| if was { line - band } else { line };
-    let up = |line: f64, was: bool| if was { line + band } else { line };
-
-    let limit_line = down(LIMIT, was_critical);
-    if shares.expected >= limit_line {
-        return Decision {
-            verdict: Verdict::CRITICAL,
-            measure: Measure::Expected,
-            share: shares.expected,
-            line: limit_line,
-            held: shares.expected < LIMIT,
-        };
-    }
-    let high_line = down(high, was_high);
-    if shares.upper > high_line {
-        return Decision {
-            verdict: Verdict::HIGH,
-            measure: Measure::Upper,
-            share: shares.upper,
-            line: high_line,
-            held: shares.upper <= high,
-        };
-    }
-    let low_line = up(low, was_low);
-    if shares.mean < low_line {
-        return Decision {
-            verdict: Verdict::LOW,
-            measure: Measure::Mean,
-            share: shares.mean,
-            line: low_line,
-            held: shares.mean >= low,
-        };
-    }
     Decision {
-        verdict: Verdict::HEALTHY,
-        measure: Measure::Upper,
-        share: shares.upper,
-        line: high_line,
-        held: false,
+        verdict,
+        measure,
+        share,
+        line,
+        held,
     }
 }
 
@@ -215,7 +188,7 @@ mod tests {
         }
     }
 
-    /// The verdicts of runs one after the other, each knowing the one before.
+    /// Returns the verdicts of successive runs, each given the one before.
     fn run(shares: impl IntoIterator<Item = Shares>) -> Vec<Verdict> {
         let mut before = None;
         let judged = |shares| {
@@ -226,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_dances_on_a_line_changes_the_verdict_once() {
+    fn oscillation_changes_the_verdict_once() {
         use Verdict as V;
         for (shares, verdicts) in [
             (
@@ -288,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upper_end_warns_the_expected_value_alarms_and_the_mean_lets_go() {
+    fn each_severity_has_its_measure() {
         let shares = |expected, upper, mean| Shares {
             expected,
             upper,
@@ -325,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_that_stands_by_memory_alone_says_so_and_by_which_line() {
+    fn held_decisions_name_their_threshold() {
         for (share, before, line, held) in [
             (0.97, Some(Verdict::CRITICAL), 0.95, true),
             (1.0, Some(Verdict::CRITICAL), 0.95, false),
@@ -344,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn thresholds_are_in_order_and_within_the_machine() {
+    fn thresholds_are_ordered_and_at_most_one() {
         assert!(Thresholds::new(0.2, 0.8).is_some());
         for (low, high) in [
             (0.8, 0.2),
@@ -369,9 +342,9 @@ mod tests {
     }
 
     proptest! {
-        /// However close the thresholds, two runs over the same numbers agree.
+        /// Two runs over the same numbers agree, however close the thresholds are.
         #[test]
-        fn the_same_numbers_again_never_change_a_verdict(
+        fn the_same_numbers_keep_the_verdict(
             low in 0.01..0.99f64,
             gap in 0.001..0.5f64,
             mean in 0.0..1.2f64,
@@ -386,9 +359,9 @@ mod tests {
             prop_assert_eq!(first, second);
         }
 
-        /// Memory only ever holds a verdict back; it makes none of its own.
+        /// The previous verdict can only delay a change.
         #[test]
-        fn memory_gives_the_verdict_before_or_the_one_without_memory(
+        fn hysteresis_only_delays_a_change(
             share in 0.0..1.3f64,
             before in any_before(),
         ) {

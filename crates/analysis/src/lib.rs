@@ -1,14 +1,13 @@
-//! From measurements of nodes to a report: forecasts held against allocatable, with
-//! hysteresis, evidence and a view of the fleet.
+//! From measurements of nodes to a report: forecasts compared with allocatable, with hysteresis,
+//! evidence and the nodes that could be removed.
 //!
-//! [`assess::assess`] judges every node: [`recommend`] holds the forecast of a resource
-//! against its size, by the lines of [`hysteresis`]; [`evidence`] puts the numbers into
-//! words. [`fleet`] finds nodes that could be removed. [`report`] is the data of the
-//! result, which renderers and sinks only show.
+//! [`assess::assess`] judges every node: [`recommend`] compares the forecast of a resource with the
+//! node's allocatable, by the thresholds of [`hysteresis`]; [`evidence`] explains the numbers.
+//! [`fleet`] finds nodes that could be removed. [`report`] is the data of the result, which
+//! renderers and sinks only show.
 //!
-//! Nothing here asks a server, reads a file or knows the time: all that is passed in.
+//! Nothing here opens a socket, reads a file or asks a clock: the caller passes all of it in.
 
-pub mod action;
 pub mod assess;
 pub mod evidence;
 pub mod fleet;

@@ -1,4 +1,4 @@
-//! The verdicts of the report before: the memory behind hysteresis, as data.
+//! The verdicts of the previous report, on which hysteresis depends.
 
 use std::collections::BTreeMap;
 
@@ -6,24 +6,24 @@ use crate::hysteresis::Verdict;
 use crate::recommend::Resource;
 use crate::report::{NodeReport, Origin, Report};
 
-/// The verdicts of an earlier report.
+/// The verdicts of the previous report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Previous {
-    /// Where they come from.
+    /// The source of the verdicts.
     pub origin: Origin,
-    /// By node.
+    /// The verdict on each resource, by node.
     pub nodes: BTreeMap<String, Vec<(Resource, Verdict)>>,
 }
 
 impl Previous {
-    /// The verdict on one resource, if there was any.
+    /// Returns the verdict on one resource, if there was one.
     pub fn verdict(&self, node: &str, resource: Resource) -> Option<Verdict> {
         let verdicts = self.nodes.get(node)?;
         let found = verdicts.iter().find(|(known, _)| *known == resource)?;
         Some(found.1)
     }
 
-    /// The verdicts of a report of this process.
+    /// Takes the verdicts of a report that this process made.
     pub fn of(report: &Report) -> Self {
         let verdicts = |node: &NodeReport| {
             let resources = node.resources.iter();

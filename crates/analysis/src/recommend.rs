@@ -1,32 +1,32 @@
-//! A forecast held against a node's allocatable: what to do, how urgent, why.
+//! Recommendations: the forecast of a resource compared with the node's allocatable.
 //!
-//! In scope: the verdict on one resource and on a node, and its words. Out of
-//! scope: the lines and their hysteresis ([`crate::hysteresis`]), where forecasts
-//! and earlier verdicts come from.
+//! In scope: the verdict on one resource and on a node, and its message. Out of scope: the
+//! thresholds and their hysteresis ([`crate::hysteresis`]), and the source of forecasts and earlier
+//! verdicts.
 
 use forecast::{Forecast, MIN_POINTS, Prediction, TooFewPoints};
 use quantity::{Bytes, Cores, Timestamp, interval, percent};
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Severity};
 use crate::hysteresis::{Decision, Shares, Thresholds, Verdict, judge};
 use crate::window::Window;
+use contract::{Action, MissingData, Severity};
 
-/// What a node can run short of.
+/// A resource of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resource {
-    /// In cores.
+    /// CPU, in cores.
     Cpu,
-    /// In bytes; people read it in GiB.
+    /// Memory, in bytes; shown in GiB.
     Memory,
 }
 
 impl Resource {
-    /// Both, in the order of reports.
+    /// Both resources, in the order of reports.
     pub const ALL: [Self; 2] = [Self::Cpu, Self::Memory];
 
-    /// As people write it.
+    /// The name in reports, series and messages.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -42,7 +42,7 @@ impl Resource {
         }
     }
 
-    /// The amount with the unit people read it in: `1.50 cores`, `3.25 GiB`.
+    /// Formats an amount with its unit: `1.50 cores`, `3.25 GiB`.
     pub fn display(self, amount: f64) -> String {
         match self {
             Self::Cpu => Cores::new(amount).map(|cores| cores.to_string()),
@@ -52,52 +52,27 @@ impl Resource {
     }
 }
 
-/// Why nothing can be said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// No sample in the window.
-    NoData,
-    /// No recent sample: the node has gone, or nobody measures it any more.
-    Stale,
-    /// Too few samples for a forecast.
-    NotEnoughPoints,
-    /// The node's allocatable is unknown.
-    NoAllocatable,
-}
-
-impl Reason {
-    /// As programs write it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NoData => "no_data",
-            Self::Stale => "stale",
-            Self::NotEnoughPoints => "not_enough_points",
-            Self::NoAllocatable => "no_allocatable",
-        }
-    }
-}
-
-/// The verdict on one resource of one node.
+/// The recommendation for one resource of one node.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recommendation {
-    /// What to do.
+    /// The recommended action.
     pub action: Action,
-    /// How urgent it is.
+    /// The urgency of the action.
     pub severity: Severity,
-    /// One sentence for people, with units, window and horizon.
+    /// The recommendation in one sentence, with units, window and horizon.
     pub message: String,
-    /// Why nothing can be said, if so.
+    /// The reason why there is no recommendation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
-    /// Which number decided, and against which line; `None` where nothing can be said.
+    pub reason: Option<MissingData>,
+    /// The number that decided, and the threshold that it was compared with; `None` without a
+    /// recommendation.
     pub decision: Option<Decision>,
-    /// The verdict of the report before, if its severity was another one.
+    /// The verdict of the previous report, if its severity differs.
     pub changed_from: Option<Verdict>,
 }
 
 impl Recommendation {
-    /// What to do and how urgent it is, without the words.
+    /// Returns action and severity.
     pub fn verdict(&self) -> Verdict {
         Verdict {
             action: self.action,
@@ -106,32 +81,31 @@ impl Recommendation {
     }
 }
 
-/// What is known about one resource of one node.
+/// The data on one resource of one node.
 #[derive(Debug)]
 pub enum Outlook<'a> {
     /// No sample in the window.
     NoData,
-    /// The newest sample, too old to forecast from.
+    /// The newest sample, at this time, is too old to forecast from.
     Stale(Timestamp),
-    /// Samples, but too few.
+    /// Fewer points than a forecast needs.
     TooFew(TooFewPoints),
-    /// So many points, but perhaps only a few samples behind them, repeated.
+    /// As many points, which may repeat too few samples.
     Repeated(usize),
     /// A forecast.
     Forecast(&'a Forecast),
 }
 
-/// What a node has of a resource and what pods may use of it, in its unit; above 0.
+/// Sizes of a node in the unit of a resource; above 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sizes {
-    /// What pods may use.
+    /// The amount that pods may use.
     pub allocatable: Option<f64>,
-    /// What the machine has.
+    /// The amount that the machine has.
     pub capacity: Option<f64>,
 }
 
-/// Judges one resource, knowing the verdict of the report before; by
-/// [`crate::hysteresis::judge`].
+/// Judges one resource by [`crate::hysteresis::judge`], given the verdict of the previous report.
 pub fn recommend(
     resource: Resource,
     outlook: &Outlook<'_>,
@@ -154,25 +128,28 @@ pub fn recommend(
         |reason, message| recommendation(Verdict::UNKNOWN, message, Some(reason), None);
     let forecast = match outlook {
         Outlook::NoData => {
-            return insufficient(Reason::NoData, format!("no samples in the last {lookback}"));
+            return insufficient(
+                MissingData::NoData,
+                format!("no samples in the last {lookback}"),
+            );
         }
         Outlook::Stale(newest) => {
             return insufficient(
-                Reason::Stale,
-                format!("no sample since {newest}: the node has gone, or is no longer measured"),
+                MissingData::Stale,
+                format!("no sample since {newest}: the node is gone or no longer measured"),
             );
         }
         Outlook::TooFew(TooFewPoints(points)) => {
             return insufficient(
-                Reason::NotEnoughPoints,
+                MissingData::NotEnoughPoints,
                 format!("not enough points ({points})"),
             );
         }
         Outlook::Repeated(points) => {
             return insufficient(
-                Reason::NotEnoughPoints,
+                MissingData::NotEnoughPoints,
                 format!(
-                    "not enough samples: the {points} points may repeat fewer than {MIN_POINTS}"
+                    "not enough samples: the {points} points may repeat fewer than {MIN_POINTS} samples"
                 ),
             );
         }
@@ -181,9 +158,9 @@ pub fn recommend(
     let (max, mean) = (forecast.max(), forecast.mean());
     let Some(allocatable) = sizes.allocatable else {
         return insufficient(
-            Reason::NoAllocatable,
+            MissingData::NoAllocatable,
             format!(
-                "allocatable is unknown, so no advice; up to {} and {} on average in the next {horizon}, from the last {lookback}",
+                "no recommendation, since allocatable is unknown; up to {} and {} on average in the next {horizon}, from the last {lookback}",
                 resource.display(max),
                 resource.display(mean),
             ),
@@ -216,7 +193,7 @@ pub fn recommend(
     )
 }
 
-/// The numbers of a sentence, in words.
+/// The formatted numbers of a message.
 struct Numbers {
     resource: Resource,
     sizes: Sizes,
@@ -227,19 +204,15 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// What was found: first the number that decided, then one that is worth knowing.
+    /// Returns the finding: first the number that decided, then one for context.
     fn finding(&self, decision: &Decision, thresholds: Thresholds) -> String {
         let Self {
             max, upper, mean, ..
         } = self;
         let share = self.of_allocatable(decision.share);
-        let line = |name, threshold, until| match decision.held {
+        let line = |name, threshold, until: String| match decision.held {
             false => format!("{name}: {}", percent(threshold)),
-            true => format!(
-                "{name}: {}, held until {until} {}",
-                percent(threshold),
-                percent(decision.line)
-            ),
+            true => format!("{name}: {}, held until {until}", percent(threshold)),
         };
         match (decision.verdict, self.reached) {
             (Verdict::CRITICAL, Some(seconds)) => format!(
@@ -248,22 +221,30 @@ impl Numbers {
             ),
             (Verdict::CRITICAL, None) => format!(
                 "still close to the limit: up to {max}, {share} ({}); {mean} on average",
-                line("limit", 1.0, "under")
+                line("limit", 1.0, format!("below {}", percent(decision.line)))
             ),
             (Verdict::HIGH, _) => format!(
                 "may reach {upper}, {share} ({}); up to {max} expected, {mean} on average",
-                line("high", thresholds.high(), "not above")
+                line(
+                    "high",
+                    thresholds.high(),
+                    format!("{} or less", percent(decision.line))
+                )
             ),
             (Verdict::LOW, _) => format!(
                 "{mean} on average, {share} ({}); may reach {upper}",
-                line("low", thresholds.low(), "at least")
+                line(
+                    "low",
+                    thresholds.low(),
+                    format!("{} or more", percent(decision.line))
+                )
             ),
             _ => format!("may reach {upper}, {share}; {mean} on average"),
         }
     }
 
-    /// `85% of 4.00 cores allocatable`. A machine has more than pods may use of it,
-    /// so more than 100% is possible, and then its size is worth knowing.
+    /// Formats `85% of 4.00 cores allocatable`. A machine has more than pods may use of it, so a
+    /// share above 100% is possible; then its capacity is named too.
     fn of_allocatable(&self, share: f64) -> String {
         let size = |amount: Option<f64>| self.resource.display(amount.unwrap_or_default());
         let text = format!(
@@ -273,18 +254,15 @@ impl Numbers {
         );
         match self.sizes.capacity {
             Some(_) if share > 1.0 => {
-                format!(
-                    "{text}, more than pods may use of the machine's {}",
-                    size(self.sizes.capacity)
-                )
+                format!("{text}, capacity {}", size(self.sizes.capacity))
             }
             _ => text,
         }
     }
 }
 
-/// Seconds from the end of the window to the first moment at which `bound` of the
-/// forecast reaches `limit`, if it does within the horizon.
+/// Returns the seconds from the end of the window until `bound` of the forecast reaches `limit`, if
+/// it does within the horizon.
 pub fn seconds_to_limit(
     forecast: &Forecast,
     bound: impl Fn(&Prediction) -> f64,
@@ -295,8 +273,8 @@ pub fn seconds_to_limit(
     Some(reached.at.since(window.past.end) as u64)
 }
 
-/// The verdict on a node: the worst of its resources. It can be consolidated only
-/// if all of them say so, and is called healthy only if all of them are known.
+/// Returns the verdict on a node: the worst of its resources. It can be consolidated only if all of
+/// them can, and is healthy only if all of them are known.
 pub fn node_verdict(resources: &[Verdict]) -> Verdict {
     let any = |action| resources.iter().any(|r| r.action == action);
     let all = |action| resources.iter().all(|r| r.action == action);
@@ -332,7 +310,7 @@ mod tests {
             .ending_at(Timestamp::from_unix(1_795_331_580))
     }
 
-    /// A forecast that runs evenly from one value to another over the horizon.
+    /// Returns a forecast that runs evenly from one value to another over the horizon.
     fn between(from: f64, to: f64) -> Forecast {
         let times = window().ahead();
         let rise = (to - from) / (times.len() - 1) as f64;
@@ -369,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn the_share_of_allocatable_decides_action_and_severity() {
+    fn share_decides_action_and_severity() {
         for (from, to, action, severity) in [
             (2.0, 2.0, Action::None, Severity::None),
             (3.2, 3.2, Action::None, Severity::None), // on the line is not past it
@@ -394,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn every_message_has_numbers_with_units_window_and_horizon() {
+    fn messages_name_units_window_and_horizon() {
         for (forecast, allocatable, message) in [
             (
                 between(3.0, 3.4),
@@ -404,7 +382,7 @@ mod tests {
             (
                 between(3.0, 4.3),
                 Some(4.0),
-                "scale up or move pods: reaches the limit within 24m: up to 4.30 cores, 107.5% of 4.00 cores allocatable, more than pods may use of the machine's 4.50 cores; 3.65 cores on average in the next 30m, from the last 2h",
+                "scale up or move pods: reaches the limit within 24m: up to 4.30 cores, 107.5% of 4.00 cores allocatable, capacity 4.50 cores; 3.65 cores on average in the next 30m, from the last 2h",
             ),
             (
                 between(0.2, 0.4),
@@ -419,7 +397,7 @@ mod tests {
             (
                 between(1.0, 2.0),
                 None,
-                "allocatable is unknown, so no advice; up to 2.00 cores and 1.50 cores on average in the next 30m, from the last 2h",
+                "no recommendation, since allocatable is unknown; up to 2.00 cores and 1.50 cores on average in the next 30m, from the last 2h",
             ),
         ] {
             assert_eq!(judged(&forecast, allocatable).message, message);
@@ -427,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_held_by_the_report_before_says_until_when_and_a_change_says_from_what() {
+    fn held_verdicts_name_their_end() {
         let said = |share: f64, before| {
             recommend(
                 Resource::Cpu,
@@ -445,14 +423,10 @@ mod tests {
             (
                 0.97,
                 Verdict::CRITICAL,
-                "still close to the limit: up to 3.88 cores, 97% of 4.00 cores allocatable (limit: 100%, held until under 95%);",
+                "still close to the limit: up to 3.88 cores, 97% of 4.00 cores allocatable (limit: 100%, held until below 95%);",
             ),
-            (
-                0.78,
-                Verdict::HIGH,
-                "(high: 80%, held until not above 75%);",
-            ),
-            (0.22, Verdict::LOW, "(low: 20%, held until at least 25%);"),
+            (0.78, Verdict::HIGH, "(high: 80%, held until 75% or less);"),
+            (0.22, Verdict::LOW, "(low: 20%, held until 25% or more);"),
         ] {
             let held = said(share, before);
             assert!(held.message.contains(part), "{}", held.message);
@@ -464,39 +438,39 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_said_and_recommends_nothing() {
+    fn missing_data_recommends_nothing() {
         let forecast = between(9.0, 9.0);
         let newest = Timestamp::from_unix(1_795_325_000);
         for (outlook, allocatable, reason, message) in [
             (
                 Outlook::NoData,
                 Some(4.0),
-                Reason::NoData,
+                MissingData::NoData,
                 "no samples in the last 2h",
             ),
             (
                 Outlook::Stale(newest),
                 Some(4.0),
-                Reason::Stale,
-                "no sample since 2026-11-22T05:23:20Z: the node has gone, or is no longer measured",
+                MissingData::Stale,
+                "no sample since 2026-11-22T05:23:20Z: the node is gone or no longer measured",
             ),
             (
                 Outlook::TooFew(TooFewPoints(3)),
                 Some(4.0),
-                Reason::NotEnoughPoints,
+                MissingData::NotEnoughPoints,
                 "not enough points (3)",
             ),
             (
                 Outlook::Repeated(6),
                 Some(4.0),
-                Reason::NotEnoughPoints,
-                "not enough samples: the 6 points may repeat fewer than 5",
+                MissingData::NotEnoughPoints,
+                "not enough samples: the 6 points may repeat fewer than 5 samples",
             ),
             (
                 Outlook::Forecast(&forecast),
                 None,
-                Reason::NoAllocatable,
-                "allocatable is unknown, so no advice; up to 9.00 cores and 9.00 cores on average in the next 30m, from the last 2h",
+                MissingData::NoAllocatable,
+                "no recommendation, since allocatable is unknown; up to 9.00 cores and 9.00 cores on average in the next 30m, from the last 2h",
             ),
         ] {
             let thresholds = Thresholds::new(0.2, 0.8).expect("in order");
@@ -520,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_as_bad_as_its_worst_resource_and_goes_only_if_both_are_low() {
+    fn node_verdict_is_the_worst_resource() {
         use Action::{Consolidate, InsufficientData, None, ScaleUp};
         use Severity::{Critical, Info, Warning};
         const NO: Severity = Severity::None;
@@ -562,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_read_in_gib_and_shares_without_idle_digits() {
+    fn memory_is_shown_in_gib() {
         assert_eq!(Resource::Memory.display(3.5 * 1_073_741_824.0), "3.50 GiB");
         assert_eq!(Resource::Cpu.display(0.5), "0.50 cores");
         for (share, text) in [(0.8, "80%"), (0.123, "12.3%"), (1.0, "100%"), (0.0, "0%")] {

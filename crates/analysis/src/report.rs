@@ -1,4 +1,4 @@
-//! The data of a report. How it looks in text, JSON or HTML is decided elsewhere.
+//! The data of a report, without its presentation in text, JSON or HTML.
 //!
 //! The field names are those of the JSON format.
 
@@ -12,43 +12,44 @@ use serde::{Serialize, Serializer};
 use shard::Shard;
 
 use self::fleet::FleetReport;
-use crate::action::{Action, Severity};
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::recommend::{Recommendation, Resource};
 use crate::window::Window;
+use contract::{Action, Severity};
 
-/// Everything a report says.
+/// A report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// Rises when a field changes its meaning or goes; not when one is added.
+    /// The version of the JSON format: incremented when a field changes its meaning or is removed,
+    /// not when one is added.
     pub schema_version: u32,
-    /// Release of the agent.
+    /// The version of the agent.
     pub program_version: &'static str,
-    /// When the report was made.
+    /// The time at which the report was made.
     pub generated_at: Timestamp,
-    /// How long asking for the points and judging them took; not part of the
-    /// JSON form, which is the same for the same points.
+    /// The time that queries and forecasts took; not part of the JSON format, which is the same for
+    /// the same points.
     #[serde(skip)]
     pub took: Duration,
-    /// What time it is about.
+    /// The time range of the report.
     pub window: WindowReport,
-    /// Which part of the fleet it is about, if not the whole.
+    /// The shard of the nodes, if not all of them are reported on.
     pub shard: Option<ShardReport>,
-    /// What it judged by.
+    /// The thresholds of the verdicts.
     pub thresholds: ThresholdsReport,
-    /// Where the verdicts of the report before came from; `None` if there was none.
+    /// The source of the previous verdicts; `None` if there are none.
     pub previous: Option<Origin>,
-    /// Worst first, then by name.
+    /// The nodes, worst first, then by name.
     pub nodes: Vec<NodeReport>,
-    /// Which of them could be removed.
+    /// The nodes that could be removed.
     pub fleet: FleetReport,
-    /// What is missing from the report, one sentence each; empty if it is complete.
+    /// The data that is missing from the report, one sentence each; empty if it is complete.
     pub errors: Vec<String>,
-    /// What else is worth knowing, one sentence each.
+    /// Other problems, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// Where a memory came from.
+/// The source of the previous verdicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
@@ -56,20 +57,20 @@ pub enum Origin {
     File,
     /// The agent's own series in the backend.
     Prometheus,
-    /// The same process, which reports again and again.
+    /// The previous report of the same process.
     Process,
 }
 
-/// The window looked back on and the horizon ahead.
+/// The lookback window and the forecast horizon.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WindowReport {
-    /// First moment asked for.
+    /// The first timestamp of the queries.
     pub start: Timestamp,
-    /// Last moment asked for.
+    /// The last timestamp of the queries.
     pub end: Timestamp,
     /// Seconds between two points.
     pub step_seconds: u64,
-    /// Seconds looked ahead from `end`.
+    /// Seconds forecast from `end` on.
     pub horizon_seconds: u64,
 }
 
@@ -84,13 +85,13 @@ impl From<&Window> for WindowReport {
     }
 }
 
-/// A part of the fleet.
+/// A shard of the nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ShardReport {
-    /// Which.
+    /// The shard.
     #[serde(flatten)]
     pub shard: Shard,
-    /// Whether there are nodes in other parts; then none in this one is no failure.
+    /// Set if other shards have nodes: then none in this one is not a failure.
     #[serde(skip)]
     pub others_have_data: bool,
 }
@@ -98,9 +99,9 @@ pub struct ShardReport {
 /// Shares of allocatable, 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ThresholdsReport {
-    /// Above it a resource is short.
+    /// Above it, the upper end of a forecast is a finding.
     pub high: f64,
-    /// Under it a resource is low.
+    /// Below it, the mean of a forecast is a finding.
     pub low: f64,
 }
 
@@ -113,23 +114,23 @@ impl From<Thresholds> for ThresholdsReport {
     }
 }
 
-/// One node.
+/// The verdict on one node.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NodeReport {
-    /// Its name.
+    /// The node's name.
     pub node: String,
-    /// What to do with it.
+    /// The recommended action.
     pub action: Action,
-    /// How urgent that is.
+    /// The urgency of the action.
     pub severity: Severity,
-    /// The verdict of the report before, if its severity was another one.
+    /// The verdict of the previous report, if its severity differs.
     pub changed_from: Option<Verdict>,
-    /// CPU and memory.
+    /// The reports on CPU and memory.
     pub resources: Vec<ResourceReport>,
 }
 
 impl NodeReport {
-    /// What to do with it and how urgent that is.
+    /// Returns action and severity.
     pub fn verdict(&self) -> Verdict {
         Verdict {
             action: self.action,
@@ -138,84 +139,84 @@ impl NodeReport {
     }
 }
 
-/// One resource of one node.
+/// The report on one resource of one node.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResourceReport {
-    /// Which.
+    /// The resource.
     pub resource: Resource,
-    /// Unit of all its numbers: `cores` or `bytes`.
+    /// The unit of all its numbers: `cores` or `bytes`.
     pub unit: &'static str,
-    /// Points that the window held.
+    /// The number of points in the window.
     pub points: usize,
-    /// Points that a series without gaps would have.
+    /// The number of points in a window without gaps.
     pub points_expected: usize,
     /// The points of the window, for drawing; not part of the JSON form.
     #[serde(skip)]
     pub history: Vec<Point>,
-    /// Age of the newest sample, where it is older than two sampling intervals; `None`
-    /// where it is current, or where there is none.
+    /// The age of the newest sample, where it is older than two sampling intervals; `None` where it
+    /// is current, or where there is none.
     pub sample_age_seconds: Option<u64>,
     /// Model behind the forecast.
     #[serde(serialize_with = "name_or_null")]
     pub model: Option<Model>,
-    /// How the model would have done so far, if that can be said.
+    /// The backtest of the model; `None` with too few points.
     pub backtest: Option<BacktestReport>,
-    /// Every model that was considered.
+    /// Every model that was considered, with its error.
     pub candidates: Vec<CandidateReport>,
-    /// What is ahead, if that can be said.
+    /// The forecast; `None` with too few points.
     pub forecast: Option<ResourceForecast>,
-    /// What pods may use of the node, if known.
+    /// The amount that pods may use, if known.
     pub allocatable: Option<f64>,
-    /// What the node has, if known.
+    /// The amount that the node has, if known.
     pub capacity: Option<f64>,
-    /// What to do.
+    /// The recommendation.
     pub recommendation: Recommendation,
-    /// Why, one fact a line, the decisive one first.
+    /// The evidence for it, one fact a line, the decisive one first.
     pub evidence: Vec<String>,
 }
 
 impl ResourceReport {
-    /// `last sample 97s old`, where the newest sample is not current.
+    /// Returns `last sample 97s old`, where the newest sample is not current.
     pub fn old_sample(&self) -> Option<String> {
         let seconds = self.sample_age_seconds?;
         Some(format!("last sample {} old", age(seconds)))
     }
 }
 
-/// What is ahead of one resource.
+/// The forecast of one resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResourceForecast {
-    /// Highest value over the horizon.
+    /// The highest expected value over the horizon.
     pub max: f64,
-    /// Mean value over the horizon.
+    /// The mean expected value over the horizon.
     pub mean: f64,
-    /// Highest upper end of the interval over the horizon.
+    /// The highest upper end of the prediction interval over the horizon.
     pub upper: f64,
-    /// Share of what comes that the interval is meant to hold.
+    /// The nominal coverage of the prediction interval, from 0 to 1.
     pub coverage: f64,
-    /// Seconds looked ahead.
+    /// The horizon, in seconds.
     pub horizon_seconds: u64,
-    /// Seconds until the forecast reaches allocatable; `None` if it does not, or
-    /// if allocatable is unknown.
+    /// Seconds until the expected value reaches allocatable; `None` if it does not, or if
+    /// allocatable is unknown.
     pub seconds_to_limit: Option<u64>,
-    /// The same for the upper end of the interval: as early as that.
+    /// The same for the upper end of the interval: the earliest time.
     pub seconds_to_limit_earliest: Option<u64>,
-    /// The same for the lower end: by then at the latest.
+    /// The same for the lower end: the latest time.
     pub seconds_to_limit_latest: Option<u64>,
-    /// One prediction for each moment of the horizon, in order of time.
+    /// One prediction for each timestamp of the horizon, in order of time.
     pub path: Vec<PredictionReport>,
 }
 
-/// What is expected at one moment, in the unit of the resource.
+/// The prediction for one timestamp, in the unit of the resource.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct PredictionReport {
-    /// When.
+    /// The timestamp.
     pub at: Timestamp,
     /// The expected value.
     pub value: f64,
-    /// Lower end of the interval.
+    /// The lower end of the interval.
     pub lower: f64,
-    /// Upper end of the interval.
+    /// The upper end of the interval.
     pub upper: f64,
 }
 
@@ -236,19 +237,19 @@ impl From<Prediction> for PredictionReport {
     }
 }
 
-/// How a model would have done on the series itself.
+/// The backtest of a model on the series itself.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BacktestReport {
-    /// Moments of the past at which it was tried.
+    /// The number of forecast origins.
     pub folds: usize,
-    /// How far ahead it was tried: the horizon, or a third of the time that the
-    /// points span where that is shorter.
+    /// The backtest's horizon: that of the forecast, or a third of the time span of the points
+    /// where that is shorter.
     pub horizon_seconds: u64,
     /// Its mean absolute scaled error at that horizon.
     pub mase: f64,
-    /// The same error of the newest value carried forward.
+    /// The same error of the naive forecast.
     pub naive_mase: f64,
-    /// Share of what came after that lay within the intervals.
+    /// The empirical coverage: the share of actual values within the intervals, from 0 to 1.
     pub coverage: f64,
 }
 
@@ -271,7 +272,7 @@ impl From<Backtest> for BacktestReport {
     }
 }
 
-/// A model that was considered: its error, or why it was left out.
+/// A model that was considered: its error, or the reason why it was left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CandidateReport {
     /// The model.
@@ -279,7 +280,7 @@ pub struct CandidateReport {
     pub model: Model,
     /// Its mean absolute scaled error in the backtest.
     pub mase: Option<f64>,
-    /// Why it was left out.
+    /// The reason why it was left out.
     pub left_out: Option<String>,
 }
 
@@ -306,10 +307,10 @@ fn name_or_null<S: Serializer>(model: &Option<Model>, serializer: S) -> Result<S
 }
 
 impl Report {
-    /// The version of the JSON form.
+    /// The version of the JSON format.
     pub const SCHEMA_VERSION: u32 = 1;
 
-    /// Whether any node has a sample at all.
+    /// Returns `true` if any node has a sample.
     pub fn has_data(&self) -> bool {
         self.nodes
             .iter()

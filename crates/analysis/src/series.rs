@@ -1,7 +1,11 @@
-//! The points of one node and resource: in order of time, gaps left open.
+//! The points of one node and resource: in order of time, with gaps left open.
 //!
-//! A gap is the absence of points; nothing here fills it, and nothing stands
-//! for it. Units are those of the query (cores or bytes).
+//! A gap is the absence of points: nothing fills it, and no value stands for it. Units are those of
+//! the query (cores or bytes).
+//!
+//! Invariant: the order of the parts of a series in an answer never changes the result (held by
+//! `order_of_parts_does_not_matter`).
+
 use forecast::Point;
 use quantity::Timestamp;
 
@@ -12,8 +16,7 @@ pub struct Series {
 }
 
 impl Series {
-    /// Appends a point. Returns `false`, and leaves it out, unless it is later
-    /// than the last one.
+    /// Appends a point if it is later than the last one. Returns `false` if it is not.
     pub fn push(&mut self, point: Point) -> bool {
         let later = self.last().is_none_or(|last| last.at < point.at);
         if later {
@@ -22,25 +25,25 @@ impl Series {
         later
     }
 
-    /// The points, oldest first.
+    /// Returns the points, oldest first.
     pub fn points(&self) -> &[Point] {
         &self.points
     }
 
-    /// The same, taken over.
+    /// Returns the points, oldest first, without copying them.
     pub fn into_points(self) -> Vec<Point> {
         self.points
     }
 
-    /// The newest point.
+    /// Returns the newest point.
     pub fn last(&self) -> Option<Point> {
         self.points.last().copied()
     }
 }
 
-/// How many samples there are behind `points` at the least, if a backend shows each
-/// sample again for `look_back` seconds: equal values in a row within that time may
-/// be one sample. Memory and CPU that are measured anew hardly ever are equal.
+/// Returns the least number of samples behind `points`, if a backend repeats each sample for
+/// `look_back` seconds: successive equal values within that time may be one sample. Separate
+/// measurements of CPU and memory are hardly ever equal.
 pub fn fewest_samples(points: &[Point], look_back: u64) -> usize {
     points
         .chunk_by(|a, b| a.value == b.value)
@@ -51,7 +54,7 @@ pub fn fewest_samples(points: &[Point], look_back: u64) -> usize {
         .sum()
 }
 
-/// At how many moments more than one of the series has a point.
+/// Returns the number of timestamps at which more than one of the series has a point.
 pub fn simultaneous(parts: &[Series]) -> usize {
     let mut moments: Vec<Timestamp> = parts
         .iter()
@@ -64,12 +67,11 @@ pub fn simultaneous(parts: &[Series]) -> usize {
         .count()
 }
 
-/// Makes one series of those that replaced exporter pods have left for one node.
+/// Merges the series that successive exporter pods produced for one node.
 ///
-/// Where several have a point at the same moment, that of the series with the
-/// newest last point wins: the other pod had gone by then, and what Prometheus
-/// still showed of it was an older sample. If their last points are equally new,
-/// the series that began later wins; if that is equal too, the one with the
+/// Where several have a point at the same time, that of the series with the newest last point wins:
+/// the other pod was gone by then, and Prometheus repeated an older sample of it. If their last
+/// points are equally new, the series that began later wins; if that is equal too, the one with the
 /// greater values, so that the order of the answer never decides.
 pub fn merge(mut parts: Vec<Series>) -> Series {
     if parts.len() == 1 {
@@ -114,7 +116,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_point_that_is_not_later_is_left_out() {
+    fn points_out_of_order_are_dropped() {
         let mut one = series(&[(60, 1.0)]);
         for at in [60, 0] {
             let at = Timestamp::from_unix(at);
@@ -124,7 +126,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn series_of_replaced_pods_become_one_with_the_newest_sample_winning() {
+    fn newest_series_wins_an_overlap() {
         let old = series(&[(0, 1.0), (60, 1.0), (120, 1.0)]);
         let new = series(&[(120, 2.0), (180, 2.0)]);
         let newest = series(&[(180, 3.0), (300, 3.0)]);
@@ -139,7 +141,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn series_side_by_side_are_told_from_those_that_follow_one_another() {
+    fn overlapping_series_are_counted() {
         let first = series(&[(0, 1.0), (60, 1.0), (120, 1.0)]);
         let beside = series(&[(0, 2.0), (60, 2.0), (120, 2.0)]);
         let after = series(&[(120, 2.0), (180, 2.0)]);
@@ -149,7 +151,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn of_two_series_that_end_together_the_one_that_began_later_wins() {
+    fn later_start_wins_a_tie() {
         let old = series(&[(0, 1.0), (60, 1.0), (120, 1.0)]);
         let new = series(&[(60, 2.0), (120, 2.0)]);
         let expected = series(&[(0, 1.0), (60, 2.0), (120, 2.0)]);
@@ -158,7 +160,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn equal_points_within_the_look_back_count_as_one_sample() {
+    fn repeated_values_count_as_one_sample() {
         for (points, samples) in [
             (&[][..], 0),
             (&[(0, 1.0)], 1),
@@ -181,7 +183,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn nothing_merges_to_nothing() {
+    fn merge_of_empty_series_is_empty() {
         assert_eq!(merge(Vec::new()), Series::default());
         assert_eq!(
             merge(vec![Series::default(), Series::default()]),
@@ -202,7 +204,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn the_order_of_the_parts_never_matters(
+        fn order_of_parts_does_not_matter(
             parts in proptest::collection::vec(any_series(), 0..5),
             turn in 0..5usize,
         ) {

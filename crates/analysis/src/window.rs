@@ -1,11 +1,11 @@
-//! The time a report is about: the window looked back on, and the horizon ahead.
+//! The time range of a report: the lookback window and the forecast horizon.
 //!
 //! Everything is in whole seconds. No clock is read here.
 
 use contract::limit;
 use quantity::{TimeGrid, Timestamp};
 
-/// Lengths of a window, in whole seconds: proven to fit each other.
+/// The lengths of a window in whole seconds, checked to fit each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spans {
     lookback: u64,
@@ -13,28 +13,27 @@ pub struct Spans {
     horizon: u64,
 }
 
-/// Most points a series may have in one query: Prometheus refuses more.
+/// The maximum number of points of a series in one query: Prometheus refuses more.
 pub const MAX_POINTS: u64 = 11_000;
 
-/// The longest span accepted: no store keeps finer series for longer, and every sum of
-/// times stays far from overflow.
+/// The longest span accepted, in seconds: every sum of times stays far from overflow.
 pub const MAX_SPAN_SECONDS: u64 = limit::SPAN.end().as_secs();
 
-/// Which lengths do not fit each other.
+/// A conflict between the lengths of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misfit {
     /// The lookback is shorter than one step.
     LookbackUnderStep,
     /// The lookback has more than [`MAX_POINTS`] points at this step.
     TooManyPoints {
-        /// How many.
+        /// The number of points.
         points: u64,
-        /// The finest step, in seconds, that would do.
+        /// The finest step, in seconds, that is coarse enough.
         step_that_would_do: u64,
     },
     /// The horizon has more than [`MAX_POINTS`] steps.
     HorizonTooFine {
-        /// The finest step, in seconds, that would do.
+        /// The finest step, in seconds, that is coarse enough.
         step_that_would_do: u64,
     },
 }
@@ -67,9 +66,9 @@ impl Spans {
         })
     }
 
-    /// The same lengths at the finest step that is a multiple of `interval`, the
-    /// time between two samples, at least `least`, and coarse enough for both.
-    /// Where the lookback is shorter than that, the multiple is given up.
+    /// Chooses the finest step that is a multiple of `interval`, the time between two samples, at
+    /// least `least`, and coarse enough for both lengths. Where the lookback is shorter than that
+    /// multiple, the step is the finest one that is coarse enough.
     ///
     /// # Errors
     /// When the lookback is shorter than any step that would do.
@@ -91,30 +90,30 @@ impl Spans {
         Self::new(lookback, step, horizon)
     }
 
-    /// How far to look back, in seconds.
+    /// Returns the lookback, in seconds.
     pub fn lookback(&self) -> u64 {
         self.lookback
     }
 
-    /// Time between two points, in seconds.
+    /// Returns the time between two points, in seconds.
     pub fn step(&self) -> u64 {
         self.step
     }
 
-    /// How far to look ahead, in seconds.
+    /// Returns the horizon, in seconds.
     pub fn horizon(&self) -> u64 {
         self.horizon
     }
 
-    /// The window that ends now: both ends on whole multiples of the step, so
-    /// that two runs, and two backends, evaluate at the same moments.
+    /// Returns the window that ends at the last multiple of the step up to `now`, so that two runs,
+    /// and two backends, evaluate at the same timestamps.
     pub fn ending_at(&self, now: Timestamp) -> Window {
         let step = self.step as i64;
         let end = now.unix().div_euclid(step) * step;
         self.ending_exactly_at(Timestamp::from_unix(end))
     }
 
-    /// The window that ends at a moment and begins whole steps before it.
+    /// Returns the window that ends exactly at `end` and begins whole steps before it.
     pub fn ending_exactly_at(&self, end: Timestamp) -> Window {
         let start = end.unix() - (self.lookback / self.step * self.step) as i64;
         Window {
@@ -128,24 +127,24 @@ impl Spans {
     }
 }
 
-/// The finest whole step at which `lookback` has at most `points` points.
+/// Returns the finest whole step at which `lookback` has at most `points` points.
 fn finest_step(lookback: u64, points: u64) -> u64 {
     // lookback / step + 1 <= points, with the division rounding down.
     lookback / points + 1
 }
 
-/// The past that a report looks at, and the horizon after it.
+/// The timestamps of the past that a report evaluates, and the horizon after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// The times at which points are expected; the horizon begins at the last of them.
+    /// The timestamps of the points; the horizon begins at the last of them.
     pub past: TimeGrid,
-    /// Seconds to look ahead.
+    /// The horizon, in seconds.
     pub horizon: u64,
 }
 
 impl Window {
-    /// The moments to forecast: a step after the end, and so on to the end of the
-    /// horizon, which is always the last of them.
+    /// Returns the timestamps to forecast: one a step after the end, and so on; the last is always
+    /// the end of the horizon.
     pub fn ahead(&self) -> Vec<Timestamp> {
         let end = self.past.end.unix();
         let whole = (1..).map(|k| k * self.past.step);
@@ -162,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_lies_on_the_step_and_its_points_are_counted_with_both_ends() {
+    fn windows_align_to_the_step() {
         let window = Spans::new(7200, 60, 1800)
             .expect("fits")
             .ending_at(Timestamp::from_unix(1_795_331_588));
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_that_do_not_fit_are_refused_with_a_step_that_does() {
+    fn refused_spans_suggest_a_step() {
         assert_eq!(Spans::new(59, 60, 60), Err(Misfit::LookbackUnderStep));
         for lookback in [11_000, 11_001, 86_400, 604_800, MAX_SPAN_SECONDS] {
             let Err(Misfit::TooManyPoints {
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_step_is_a_multiple_of_the_interval_and_coarse_enough() {
+    fn step_is_a_multiple_of_the_interval() {
         const HOUR: u64 = 3600;
         for (lookback, horizon, interval, step) in [
             (2 * HOUR, HOUR, 15, 60),

@@ -3,7 +3,8 @@
 //!
 //! A series name, a label, a port, a path, a word of a closed vocabulary or the limit
 //! of a flag is written here and nowhere else.
-//! Data only: no I/O, no logic beyond lookups, no dependency.
+//! Data only: no I/O, no logic beyond lookups, no dependency but, with the feature `serde`, the
+//! words in JSON.
 
 pub mod kube_state;
 pub mod kubelet;
@@ -15,7 +16,8 @@ mod vocabulary;
 
 pub use series::{Kind, Series};
 pub use vocabulary::{
-    AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, PullPolicy, ReportFormat, Via,
+    Action, AgentMode, ExporterMode, FleetBasis, FleetView, LogLevel, Measure, MissingData,
+    PodPhase, PullPolicy, ReportFormat, Severity, Via,
 };
 
 macro_rules! exporter_port {

@@ -1,11 +1,14 @@
-//! Closed sets of words that flags, chart values and Kubernetes share.
+//! Closed sets of words that flags, chart values, reports and Kubernetes share.
 
 /// Declares a set of words: an enum, each variant with its word.
 macro_rules! vocabulary {
     ($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $about:literal])+ $word:ident = $text:literal,)+ }) => {
         $(#[doc = $doc])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $($(#[doc = $about])+ $word,)+ }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        pub enum $name {
+            $($(#[doc = $about])+ #[cfg_attr(feature = "serde", serde(rename = $text))] $word,)+
+        }
 
         impl $name {
             /// Every word, in the order of help texts.
@@ -118,5 +121,90 @@ vocabulary! {
         Auto = "auto",
         /// Never.
         Off = "off",
+    }
+}
+
+vocabulary! {
+    /// The action that a report recommends.
+    Action {
+        /// Add capacity, or move pods away.
+        ScaleUp = "scale_up",
+        /// Remove the node, or use a smaller one.
+        Consolidate = "consolidate",
+        /// Nothing to do.
+        None = "none",
+        /// No recommendation; [`MissingData`] names the reason.
+        InsufficientData = "insufficient_data",
+    }
+}
+
+impl Action {
+    /// The action in words for people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::ScaleUp => "scale up or move pods",
+            Self::Consolidate => "consolidate or scale down",
+            Self::None => "healthy",
+            Self::InsufficientData => "insufficient data",
+        }
+    }
+}
+
+vocabulary! {
+    /// The urgency of an action, in rising order.
+    Severity {
+        /// Nothing to do.
+        None = "none",
+        /// Worth knowing.
+        Info = "info",
+        /// Act within days.
+        Warning = "warning",
+        /// Act now: the limit is reached within the horizon.
+        Critical = "critical",
+    }
+}
+
+impl Severity {
+    /// The value of the series for severities, from 0 (none) to 3 (critical).
+    pub fn level(self) -> f64 {
+        f64::from(self as u8)
+    }
+}
+
+vocabulary! {
+    /// The reason why a report makes no recommendation.
+    MissingData {
+        /// No sample in the window.
+        NoData = "no_data",
+        /// No recent sample: the node is gone, or no longer measured.
+        Stale = "stale",
+        /// Too few samples for a forecast.
+        NotEnoughPoints = "not_enough_points",
+        /// The node's allocatable is unknown.
+        NoAllocatable = "no_allocatable",
+    }
+}
+
+vocabulary! {
+    /// The number of a forecast that decides a recommendation.
+    Measure {
+        /// The highest expected value over the horizon.
+        Expected = "expected",
+        /// The highest upper end of the prediction interval over the horizon.
+        Upper = "upper",
+        /// The mean expected value over the horizon.
+        Mean = "mean",
+    }
+}
+
+vocabulary! {
+    /// The data that the report on removable nodes is based on.
+    FleetBasis {
+        /// The requests of pods, and usage at forecast peak.
+        Requests = "requests",
+        /// Usage at forecast peak alone.
+        Usage = "usage",
+        /// None: there is no such report.
+        None = "none",
     }
 }

@@ -33,10 +33,10 @@ fn row(report: &Report, node: &NodeReport, resource: &ResourceReport) -> Row {
     let mut row = Row::default();
     row.text(&node.node);
     row.text(node.action.name());
-    row.text(node.severity.label());
+    row.text(node.severity.name());
     row.text(resource.resource.label());
     row.text(recommendation.action.name());
-    row.text(recommendation.severity.label());
+    row.text(recommendation.severity.name());
     row.text(recommendation.reason.map_or("", |reason| reason.name()));
     row.text(&recommendation.message);
     row.text(resource.unit);

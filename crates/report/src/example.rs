@@ -5,16 +5,14 @@ use std::time::Duration;
 use forecast::{Model, Point};
 use quantity::{BYTES_PER_GIB, Timestamp};
 
-use analysis::action::{Action, Severity};
 use analysis::hysteresis::{Shares, Thresholds, Verdict, judge};
-use analysis::recommend::{Reason, Recommendation, Resource};
-use analysis::report::fleet::{
-    Basis, FleetReport, Move, Obstacle, ObstacleKind, Removable, Staying,
-};
+use analysis::recommend::{Recommendation, Resource};
+use analysis::report::fleet::{FleetReport, Move, Obstacle, ObstacleKind, Removable, Staying};
 use analysis::report::{
     BacktestReport, CandidateReport, NodeReport, Origin, PredictionReport, Report,
     ResourceForecast, ResourceReport, ThresholdsReport, WindowReport,
 };
+use contract::{Action, FleetBasis, MissingData, Severity};
 
 const END: i64 = 1_795_331_580;
 const STEP: i64 = 300;
@@ -44,13 +42,13 @@ pub fn report() -> Report {
                 unknown(
                     Resource::Cpu,
                     4,
-                    Reason::Stale,
+                    MissingData::Stale,
                     "no sample since 2026-11-22T05:23:20Z: the node has gone, or is no longer measured",
                 ),
                 unknown(
                     Resource::Memory,
                     0,
-                    Reason::NoData,
+                    MissingData::NoData,
                     "no samples in the last 2h",
                 ),
             ],
@@ -65,7 +63,7 @@ pub fn report() -> Report {
         node(
             "young",
             [Resource::Cpu, Resource::Memory]
-                .map(|r| unknown(r, 4, Reason::NotEnoughPoints, "not enough points (4)")),
+                .map(|r| unknown(r, 4, MissingData::NotEnoughPoints, "not enough points (4)")),
         ),
     ];
     Report {
@@ -95,7 +93,7 @@ pub fn report() -> Report {
 /// One node that could go, and one that could not.
 fn fleet(nodes: usize) -> FleetReport {
     FleetReport {
-        basis: Basis::Requests,
+        basis: FleetBasis::Requests,
         nodes,
         considered: nodes,
         keep_nodes: 1,
@@ -119,12 +117,12 @@ fn fleet(nodes: usize) -> FleetReport {
             node: "calm".to_owned(),
             obstacles: vec![Obstacle {
                 kind: ObstacleKind::BarePods,
-                message: format!("nothing would create again web/{HOSTILE}"),
+                message: format!("pods without a controller: web/{HOSTILE}"),
                 pods: vec![format!("web/{HOSTILE}")],
             }],
         }],
         unseen: vec!["local and zonal volumes"],
-        ..FleetReport::default()
+        note: None,
     }
 }
 
@@ -238,7 +236,7 @@ fn busy(resource: Resource, from: f64, to: f64, size: f64) -> ResourceReport {
         },
         evidence: vec![
             format!("decided by {}", resource.display(max)),
-            "25 of 25 points expected".to_owned(),
+            "25 of 25 expected points".to_owned(),
         ],
     }
 }
@@ -257,8 +255,8 @@ fn without_size(report: ResourceReport) -> ResourceReport {
         recommendation: Recommendation {
             action: Action::InsufficientData,
             severity: Severity::None,
-            message: "allocatable is unknown, so no advice".to_owned(),
-            reason: Some(Reason::NoAllocatable),
+            message: "no recommendation, since allocatable is unknown".to_owned(),
+            reason: Some(MissingData::NoAllocatable),
             decision: None,
             changed_from: None,
         },
@@ -266,7 +264,12 @@ fn without_size(report: ResourceReport) -> ResourceReport {
     }
 }
 
-fn unknown(resource: Resource, points: usize, reason: Reason, message: &str) -> ResourceReport {
+fn unknown(
+    resource: Resource,
+    points: usize,
+    reason: MissingData,
+    message: &str,
+) -> ResourceReport {
     let known = busy(resource, 1.0, 1.0, 4.0);
     ResourceReport {
         points,
@@ -283,7 +286,7 @@ fn unknown(resource: Resource, points: usize, reason: Reason, message: &str) -> 
             decision: None,
             changed_from: None,
         },
-        evidence: vec![format!("{points} of 25 points expected")],
+        evidence: vec![format!("{points} of 25 expected points")],
         ..known
     }
 }

@@ -19,10 +19,10 @@ use askama::Template;
 
 use super::summary::counts;
 use ::text::printable;
-use analysis::action::Severity;
 use analysis::recommend::Resource;
 use analysis::report::Report;
 use axis::moment;
+use contract::Severity;
 use node::{Details, Row, label};
 use plan::Plan;
 use quantity::{interval, percent};

@@ -10,10 +10,9 @@ use std::fmt::{self, Write};
 use super::summary::{candidates, now, summary, time_to_limit};
 use crate::style::Style;
 use ::text::printable;
-use analysis::action::Action;
 use analysis::recommend::Resource;
-use analysis::report::fleet::Basis;
 use analysis::report::{NodeReport, Report, ResourceReport};
+use contract::{Action, FleetBasis};
 use quantity::{interval, percent};
 
 /// The report as Markdown with a final newline.
@@ -37,7 +36,7 @@ fn write(report: &Report, style: Style, out: &mut String) -> fmt::Result {
     if !report.nodes.is_empty() {
         write_table(report, out)?;
     }
-    if report.fleet.basis != Basis::None {
+    if report.fleet.basis != FleetBasis::None {
         write_fleet(report, out)?;
     }
     for node in &report.nodes {
@@ -231,35 +230,35 @@ mod tests {
         | healthy | <code>calm</code> | – | 50% → 50% of 4.00 cores | 50% → 50% of 8.00 GiB | – |
         | unknown | <code>young</code> | insufficient data | – | – | – |
 
-        **Fleet: 1 of 7 nodes could be removed, one after the other, by what pods request and by the forecast peak of the next 30m.**
+        **Fleet: 1 of 7 nodes could be drained, one after the other: the rest has room for their pods, by requests and the forecast peak of the next 30m.**
 
-        1. <code>idle</code>: 10 pods would fit on calm (9), =1&#124;&#60;b onclick=&#34;x&#34;&#62;&#38;&#96;&#92;n&#91;31m,&#39;&#42;&#95;{} (1), not counting 3 of DaemonSets or static ones
+        1. <code>idle</code>: 10 pods would fit on calm (9), =1&#124;&#60;b onclick=&#34;x&#34;&#62;&#38;&#96;&#92;n&#91;31m,&#39;&#42;&#95;{} (1), not counting 3 DaemonSet or static pods
 
         <details><summary>What is in the way of the others</summary>
 
-        - <code>calm</code>: nothing would create again web/=1&#124;&#60;b onclick=&#34;x&#34;&#62;&#38;&#96;&#92;n&#91;31m,&#39;&#42;&#95;{}
+        - <code>calm</code>: pods without a controller: web/=1&#124;&#60;b onclick=&#34;x&#34;&#62;&#38;&#96;&#92;n&#91;31m,&#39;&#42;&#95;{}
 
         </details>
 
-        Not told by the series, so look before you drain: local and zonal volumes.
+        Check before draining, as the series do not show it: local and zonal volumes.
 
         <details><summary><code>busy</code>: critical</summary>
 
         - **cpu**: healthy: up to 2.40 cores
           - decided by 2.40 cores
-          - 25 of 25 points expected
+          - 25 of 25 expected points
         - **memory**: scale up or move pods: up to 8.20 GiB
           - decided by 8.20 GiB
-          - 25 of 25 points expected
+          - 25 of 25 expected points
 
         </details>
 
         <details><summary><code>young</code>: unknown</summary>
 
         - **cpu**: not enough points (4)
-          - 4 of 25 points expected
+          - 4 of 25 expected points
         - **memory**: not enough points (4)
-          - 4 of 25 points expected
+          - 4 of 25 expected points
 
         </details>
 

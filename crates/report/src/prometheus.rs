@@ -7,10 +7,10 @@
 use contract::{Bound, Series, report as series};
 use exposition::write::{self, Format, Sample};
 
-use analysis::action::Action;
 use analysis::recommend::Resource;
 use analysis::report::fleet::FleetReport;
 use analysis::report::{NodeReport, PredictionReport, Report, ResourceForecast, ResourceReport};
+use contract::Action;
 
 /// The report in text format 0.0.4.
 pub fn render(report: &Report) -> String {
@@ -63,7 +63,7 @@ impl<'a> Samples<'a> {
             self.put(&series::BACKTEST_COVERAGE, &labels, backtest.coverage);
         }
         for action in Action::ALL {
-            let is_it = report.recommendation.action == action;
+            let is_it = report.recommendation.action == *action;
             let labels = [node, resource, action.name()];
             self.put(
                 &series::RESOURCE_ACTION,
@@ -104,7 +104,7 @@ impl<'a> Samples<'a> {
     fn of_node(&mut self, report: &'a NodeReport) {
         let node = report.node.as_str();
         for action in Action::ALL {
-            let is_it = f64::from(u8::from(report.action == action));
+            let is_it = f64::from(u8::from(report.action == *action));
             self.put(&series::NODE_ACTION, &[node, action.name()], is_it);
         }
         self.put(&series::NODE_SEVERITY, &[node], report.severity.level());

@@ -1,7 +1,7 @@
 //! What every form for people says in the same words.
 
-use analysis::action::{Action, Severity};
 use analysis::report::{CandidateReport, NodeReport, Report, ResourceReport};
+use contract::{Action, Severity};
 use quantity::{age, interval};
 
 /// The report in one line: `3 nodes: 1 critical, 2 healthy`, and whether anything

@@ -7,8 +7,8 @@ use std::fmt::{self, Write};
 use super::summary::{candidates, now, summary, time_to_limit};
 use crate::style::Style;
 use ::text::printable;
-use analysis::action::{Action, Severity};
 use analysis::report::{NodeReport, Report, ResourceReport};
+use contract::{Action, Severity};
 use quantity::{interval, percent};
 
 /// Where lines are broken.
@@ -294,12 +294,12 @@ mod tests {
           cpu                 50%  55.8%     60%     66%   4.00 cores         -   25/25
           memory  75.9% (97s ago)  92.2%  103.8%  114.2%     7.90 GiB       30m   25/25
             decided by 8.20 GiB
-            25 of 25 points expected
+            25 of 25 expected points
 
         warning   =1|<b onclick="x">&`\n[31m,'*_{}: scale up or move pods
           cpu                 75%  82.3%   87.5%   96.3%   4.00 cores         -   25/25
             decided by 3.50 cores
-            25 of 25 points expected
+            25 of 25 expected points
           memory              50%  50.7%   51.3%   56.4%     8.00 GiB         -   25/25
 
         info      idle: consolidate or scale down
@@ -318,18 +318,18 @@ mod tests {
           memory  no samples in the last 2h; 0 of 25 points
 
         unknown   sizeless
-          cpu     allocatable is unknown, so no advice; 25 of 25 points
-          memory  allocatable is unknown, so no advice; 25 of 25 points
+          cpu     no recommendation, since allocatable is unknown; 25 of 25 points
+          memory  no recommendation, since allocatable is unknown; 25 of 25 points
 
         unknown   young
           cpu     not enough points (4); 4 of 25 points
           memory  not enough points (4); 4 of 25 points
 
-        Fleet: 1 of 7 nodes could be removed, one after the other, by what pods request
-          and by the forecast peak of the next 30m.
+        Fleet: 1 of 7 nodes could be drained, one after the other: the rest has room for
+          their pods, by requests and the forecast peak of the next 30m.
           idle: 10 pods would fit on calm (9), =1|<b onclick="x">&`\n[31m,'*_{} (1), not
-            counting 3 of DaemonSets or static ones
-          Not told by the series, so look before you drain: local and zonal volumes.
+            counting 3 DaemonSet or static pods
+          Check before draining, as the series do not show it: local and zonal volumes.
 
         Missing from this report:
           node gone: no memory samples
@@ -357,20 +357,20 @@ mod tests {
         healthy   calm
           cpu     50%   50%  50%    55%   4.00 cores         -   25/25
             decided by 2.00 cores
-            25 of 25 points expected
+            25 of 25 expected points
             considered: theil_sen (MASE 0.50, chosen), last_value (MASE 1.25), mean
               (left out: only for fewer than 20 points)
           memory  50%   50%  50%    55%     8.00 GiB         -   25/25
             decided by 4.00 GiB
-            25 of 25 points expected
+            25 of 25 expected points
             considered: theil_sen (MASE 0.50, chosen), last_value (MASE 1.25), mean
               (left out: only for fewer than 20 points)
 
-        Fleet: 1 of 7 nodes could be removed, one after the other, by what pods request
-          and by the forecast peak of the next 30m.
+        Fleet: 1 of 7 nodes could be drained, one after the other: the rest has room for
+          their pods, by requests and the forecast peak of the next 30m.
           idle: 10 pods would fit on calm (9), =1|<b onclick="x">&`\n[31m,'*_{} (1), not
-            counting 3 of DaemonSets or static ones
-          Not told by the series, so look before you drain: local and zonal volumes.
+            counting 3 DaemonSet or static pods
+          Check before draining, as the series do not show it: local and zonal volumes.
 
         Missing from this report:
           node gone: no memory samples

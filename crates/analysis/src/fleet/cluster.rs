@@ -1,62 +1,63 @@
-//! Nodes, pods and PodDisruptionBudgets of a cluster, as far as they are known.
+//! Nodes, pods and PodDisruptionBudgets of a cluster, as kube-state-metrics reports them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::packing::Amounts;
 
-/// One node, as far as the series tell.
+/// The state of one node.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct NodeState {
-    /// `kubectl cordon` was here.
+    /// Set if the node is cordoned.
     pub cordoned: bool,
-    /// Whether it is ready; `None` if that is not told.
+    /// The condition `Ready`; `None` if unknown.
     pub ready: Option<bool>,
-    /// Whether it has the role of a control plane.
+    /// Set if it has the role of a control plane.
     pub control_plane: bool,
     /// Taints that keep pods away, as kubectl writes them.
     pub taints: BTreeSet<String>,
-    /// How many pods it takes; `None` if that is not told.
+    /// The maximum number of pods; `None` if unknown.
     pub most_pods: Option<u64>,
-    /// How many it has that have not ended.
+    /// The number of pods that have not ended.
     pub pods: u64,
-    /// What they request.
+    /// The sum of their requests.
     pub requested: Amounts,
 }
 
-/// Every node that the series know.
+/// The state of every node, by name.
 pub type NodeStates = BTreeMap<String, NodeState>;
 
 /// A pod that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pod {
-    /// Its namespace.
+    /// The pod's namespace.
     pub namespace: String,
-    /// Its name.
+    /// The pod's name.
     pub name: String,
-    /// What created it.
+    /// The kind of its controller.
     pub controller: Controller,
-    /// What it requests; 0 if it requests nothing.
+    /// Its requests; 0 if it has none.
     pub requested: Amounts,
 }
 
-/// What created a pod, as far as it matters when its node goes.
+/// The kind of a pod's controller, as far as it matters when the node is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Controller {
-    /// It goes with the node and is not missed: of a DaemonSet, or static.
+    /// The pod belongs to the node: of a DaemonSet, or static.
     OfTheNode,
-    /// Nothing would create it again.
+    /// No controller would recreate it.
     None,
-    /// Something that creates it elsewhere.
+    /// A controller recreates it elsewhere.
     Other,
 }
 
-/// The pods of some nodes, and which PodDisruptionBudgets allow no eviction.
+/// The pods of some nodes, and the PodDisruptionBudgets that allow no eviction.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Pods {
-    /// By node.
+    /// The pods by node.
     pub of: BTreeMap<String, Vec<Pod>>,
-    /// Names by namespace. Which pods they cover is not told.
+    /// Names of budgets that allow no eviction, by namespace. The series do not say which pods they
+    /// cover.
     pub exhausted_budgets: BTreeMap<String, BTreeSet<String>>,
-    /// Whether any PodDisruptionBudget is told of.
+    /// Set if the backend has series of any PodDisruptionBudget.
     pub budgets_known: bool,
 }

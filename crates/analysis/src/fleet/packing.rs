@@ -1,33 +1,38 @@
-//! Which nodes can be emptied, one after the other, onto those that stay.
+//! Bin packing: the nodes that can be emptied, one after the other, onto those that stay.
 //!
-//! In scope: whole numbers, and whether they fit. Out of scope: what they mean, who
-//! may be emptied, who may take anything.
+//! In scope: whole numbers, and whether they fit. Out of scope: their meaning, and which nodes may
+//! be emptied or take pods.
 //!
-//! The method is first-fit decreasing (Johnson 1973): the items of a node are placed
-//! from the largest to the smallest, each on the first node that has room for it.
-//! The least busy node is tried first, and the fullest takes first, so that those in
-//! between stay free to go as well. A node that took something stays: nothing moves
-//! twice. It finds a good plan, not the best one, which is a hard problem.
+//! The method is first-fit decreasing (Johnson 1973): the items of a node are placed from the
+//! largest to the smallest, each on the first node that has room for it. The least busy node is
+//! tried first, and the fullest target is filled first, so that those in between can still be
+//! removed. A node that took an item stays: nothing moves twice. The plan is good, not optimal,
+//! since an optimal one is a hard problem.
+//!
+//! Invariant: a plan overfills no node (held by `no_node_is_overfilled`), moves nothing to a node
+//! that is removed (held by `moved_items_stay_where_they_went`), places every piece once (held by
+//! `every_piece_is_placed_once`), and does not depend on the order of its input (held by
+//! `order_does_not_matter`).
 
 use std::cmp::Reverse;
 
-/// Amounts of both resources, whole.
+/// Whole amounts of both resources.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Amounts {
-    /// CPU in thousandths of a core.
+    /// CPU, in thousandths of a core.
     pub millicores: u64,
-    /// Memory in bytes.
+    /// Memory, in bytes.
     pub bytes: u64,
 }
 
-/// What an item needs of a node, or what a node has left.
+/// The needs of an item, or the room left on a node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Load {
-    /// What the scheduler counts.
+    /// The requests.
     pub requested: Amounts,
-    /// What is used.
+    /// The usage.
     pub used: Amounts,
-    /// Places for pods.
+    /// The number of pods.
     pub pods: u64,
 }
 
@@ -63,19 +68,19 @@ impl Load {
         self.zip(other, u64::max)
     }
 
-    /// What is left after `count` times `item` went in; the caller knows that they fit.
+    /// Returns the room left after `count` times `item`; the caller has checked that they fit.
     fn without(self, item: Self, count: u64) -> Self {
         self.zip(item, |room, needed| room - needed * count)
     }
 
-    /// How many times `item` fits, up to `most`.
+    /// Returns the number of times that `item` fits, up to `most`.
     fn holds(self, item: Self, most: u64) -> u64 {
         let each = self.parts().into_iter().zip(item.parts());
         let times = each.filter_map(|(room, needed)| room.checked_div(needed));
         times.fold(most, u64::min)
     }
 
-    /// The largest share of `whole` in any dimension, in millionths: how hard it is to place.
+    /// Returns the largest share of `whole` in any dimension, in millionths.
     fn dominant_share(self, whole: Self) -> u128 {
         let each = self.parts().into_iter().zip(whole.parts());
         each.map(|(part, whole)| u128::from(part) * 1_000_000 / u128::from(whole.max(1)))
@@ -84,72 +89,71 @@ impl Load {
     }
 }
 
-/// Something that leaves a node: `count` equal pieces.
+/// An item to move: `count` equal pieces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// What it is called; decides between equals.
+    /// The name; decides between equals.
     pub name: String,
-    /// What one piece needs.
+    /// The needs of one piece.
     pub load: Load,
-    /// How many there are, above 0.
+    /// The number of pieces, above 0.
     pub count: u64,
 }
 
-/// A node as a place and as a candidate.
+/// A node as a target and as a candidate for removal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Its name; no two are equal.
+    /// The node's name; unique.
     pub name: String,
-    /// How busy it is, in any unit that all places share.
+    /// The load, in any unit that all places share.
     pub busy: u64,
-    /// What it can take; `None` if it takes nothing.
+    /// The room for items; `None` if it takes none.
     pub room: Option<Load>,
-    /// What would have to go elsewhere for it to go; `None` if it has to stay.
+    /// The items to move before it can be removed; `None` if it has to stay.
     pub items: Option<Vec<Item>>,
 }
 
-/// Which nodes can go, in order, and why the other candidates cannot.
+/// The nodes that can be removed, in order, and the reasons why other candidates cannot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// The first to go first.
+    /// The removals, in order.
     pub removed: Vec<Removal>,
     /// The other candidates, in the order in which they were tried.
     pub refused: Vec<(usize, Refusal)>,
 }
 
-/// A node that can go. Numbers are those of the slice that was given.
+/// A removable node. Places are indices into the slice that was passed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removal {
-    /// Which place.
+    /// The node.
     pub place: usize,
-    /// Where its items go.
+    /// The moves of its items.
     pub moves: Vec<Move>,
 }
 
-/// Some pieces of one item that go to one place.
+/// Pieces of one item that move to one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Move {
-    /// Which item of the place that goes.
+    /// The index of the item among those of its node.
     pub item: usize,
-    /// Where to.
+    /// The target.
     pub to: usize,
-    /// How many of its pieces.
+    /// The number of pieces.
     pub count: u64,
 }
 
-/// Why a candidate cannot go.
+/// The reason why a candidate cannot be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// These of its items fit nowhere, largest first.
+    /// These of its items, by index, fit nowhere; the largest first.
     DoesNotFit(Vec<usize>),
-    /// It takes what comes from others.
+    /// It takes items of nodes removed before it.
     Takes,
-    /// So few would be left.
+    /// Too few nodes would be left.
     Kept,
 }
 
-/// Makes the plan. At least `keep` places that can take something are left, and
-/// always one.
+/// Makes the plan. At least `keep` places that can take items are left, and always one.
 pub fn plan(places: &[Place], keep: usize) -> Plan {
     let mut rooms: Vec<Option<Load>> = places.iter().map(|place| place.room).collect();
     let whole = rooms
@@ -196,8 +200,7 @@ pub fn plan(places: &[Place], keep: usize) -> Plan {
     plan
 }
 
-/// Places every piece of every item and takes the room for it, or leaves the rooms
-/// as they were.
+/// Places every piece of every item and takes the room for it, or leaves the rooms unchanged.
 ///
 /// # Errors
 /// The items of which a piece fits nowhere, largest first.

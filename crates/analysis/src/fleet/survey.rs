@@ -1,34 +1,33 @@
-//! Each node of a report as a place and as a candidate: how busy, what room, what is
-//! in the way.
+//! The survey of each node: its load, its room for the pods of others, and the obstacles to
+//! removing it.
 
 use super::cluster::{Controller, NodeState, NodeStates, Pod, Pods};
 use super::packing::{Amounts, Item, Load};
-use crate::action::Action;
 use crate::hysteresis::Thresholds;
 use crate::recommend::Resource;
 use crate::report::NodeReport;
 use crate::report::fleet::{Obstacle, ObstacleKind};
+use contract::Action;
 
-/// One node.
+/// The survey of one node.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Surveyed {
-    /// Its name.
+    /// The node's name.
     pub name: String,
-    /// Largest share of allocatable that it uses at forecast peak or that its pods
-    /// request, in ten-thousandths; the largest number if unknown.
+    /// The largest share of allocatable that it uses at forecast peak or that its pods request, in
+    /// ten-thousandths; the largest number if unknown.
     pub busy: u64,
-    /// What it uses at forecast peak, its system included; `None` if unknown.
+    /// The usage at forecast peak, system included; `None` if unknown.
     pub peak: Option<Amounts>,
-    /// How many pods it has that have not ended; `None` if unknown.
+    /// The number of pods that have not ended; `None` if unknown.
     pub pods: Option<u64>,
-    /// What it can take; `None` if it takes nothing.
+    /// The room for pods; `None` if it takes none.
     pub room: Option<Load>,
-    /// What is in the way of removing it.
+    /// The obstacles to removing it.
     pub obstacles: Vec<Obstacle>,
 }
 
-/// Surveys every node, the least busy first, then by name. Without `states` what
-/// Kubernetes knows of the nodes stays out of it.
+/// Surveys every node, the least busy first, then by name. Without `states` only usage counts.
 pub(super) fn survey(
     nodes: &[NodeReport],
     states: Option<&NodeStates>,
@@ -45,8 +44,8 @@ pub(super) fn survey(
     surveyed
 }
 
-/// `state` is `None` where nothing is known of any node, `Some(None)` where others
-/// are known and this one is not.
+/// Surveys one node. `state` is `None` where no node's state is known, `Some(None)` where that of
+/// others is.
 fn survey_node(
     node: &NodeReport,
     state: Option<Option<&NodeState>>,
@@ -61,7 +60,7 @@ fn survey_node(
             takes_pods = false;
             block(
                 ObstacleKind::Unknown,
-                "kube-state-metrics does not know it (if that is so of all nodes, its scrape lacks honor_labels)".to_owned(),
+                "kube-state-metrics has no series of it (if that holds for all nodes, its scrape lacks honor_labels: true)".to_owned(),
             );
         }
         Some(Some(state)) => {
@@ -70,11 +69,11 @@ fn survey_node(
                 block(ObstacleKind::NotReady, "it is not ready".to_owned());
             }
             if state.cordoned {
-                let text = "it is cordoned: somebody is at it already";
+                let text = "it is cordoned";
                 block(ObstacleKind::Cordoned, text.to_owned());
             }
             if state.control_plane {
-                let text = "it is of the control plane";
+                let text = "it runs the control plane";
                 block(ObstacleKind::ControlPlane, text.to_owned());
             }
             // Those that the node controller sets with the two above say no more.
@@ -96,14 +95,14 @@ fn survey_node(
     }
     let measured = measure(node);
     if measured.is_none() || node.action == Action::InsufficientData {
-        let text = "its forecast or its size is not known";
+        let text = "its forecast or allocatable is unknown";
         block(ObstacleKind::InsufficientData, text.to_owned());
     } else if node.action == Action::ScaleUp {
-        let text = "it is short of something itself";
+        let text = "it needs to be scaled up itself";
         block(ObstacleKind::ScaleUp, text.to_owned());
     }
     let state = state.flatten();
-    // Who is short of something is given no more of anything.
+    // A node that needs to be scaled up takes no pods.
     takes_pods &= !matches!(node.action, Action::InsufficientData | Action::ScaleUp);
     let room = measured
         .filter(|_| takes_pods)
@@ -118,7 +117,7 @@ fn survey_node(
     }
 }
 
-/// What a node uses at forecast peak and what pods may use of it.
+/// A node's usage at forecast peak and its allocatable.
 #[derive(Clone, Copy)]
 struct Measured {
     peak: Amounts,
@@ -152,12 +151,12 @@ impl Measured {
             of(amounts.millicores, self.allocatable.millicores)
                 .max(of(amounts.bytes, self.allocatable.bytes))
         };
-        // Saturated: a share that large is as good as unknown.
+        // Saturated: such a share counts as unknown.
         u64::try_from(share(self.peak).max(share(requested))).unwrap_or(u64::MAX)
     }
 
-    /// What may be added: requests up to allocatable, as the scheduler allows, use at
-    /// peak up to `high`, and so many pods.
+    /// Returns the room: for requests up to allocatable, as the scheduler allows, for usage at
+    /// forecast peak up to `high`, and for pods.
     fn room(self, state: Option<&NodeState>, thresholds: Thresholds) -> Load {
         let Self { peak, allocatable } = self;
         let high = |size: u64| (size as f64 * thresholds.high()).floor() as u64;
@@ -181,14 +180,15 @@ impl Measured {
     }
 }
 
-/// What is in the way of moving these pods, beside room. The node has so many.
+/// Returns the obstacles to moving these pods, apart from room. `count` is the number of pods that
+/// the node has.
 pub(super) fn obstacles_of_pods(pods: &[Pod], count: u64, known: &Pods) -> Vec<Obstacle> {
     let mut obstacles = Vec::new();
-    // Both counts are of one moment: a difference is a part of an answer missing.
+    // Both counts are of one timestamp: a difference means that part of an answer is missing.
     if pods.len() as u64 != count {
         obstacles.push(obstacle(
             ObstacleKind::Unknown,
-            format!("of its {count} pods the series tell of {}", pods.len()),
+            format!("the series show {} of its {count} pods", pods.len()),
         ));
     }
     let bare: Vec<String> = pods
@@ -199,7 +199,7 @@ pub(super) fn obstacles_of_pods(pods: &[Pod], count: u64, known: &Pods) -> Vec<O
     if !bare.is_empty() {
         obstacles.push(Obstacle {
             kind: ObstacleKind::BarePods,
-            message: format!("no controller would create again: {}", some_of(&bare)),
+            message: format!("pods without a controller: {}", some_of(&bare)),
             pods: cut(bare),
         });
     }
@@ -225,13 +225,12 @@ pub(super) fn obstacles_of_pods(pods: &[Pod], count: u64, known: &Pods) -> Vec<O
     obstacles
 }
 
-/// What would have to go elsewhere: each pod with its requests and its part of the
-/// node's use at peak.
+/// Returns the pods that would have to move, each with its requests and its part of the node's
+/// usage at forecast peak.
 ///
-/// What a pod uses is not told, so it is taken to be in proportion to its request,
-/// with the mean request of the node's pods for one that has none. Pods that go with
-/// the node have their part as well, and the system's use is moved with the others':
-/// that errs to the safe side.
+/// The usage of a pod is unknown, so it is assumed to be in proportion to its request, and to the
+/// mean request of the node's pods for one without. Pods that belong to the node have their part
+/// too, and the system's usage moves with the others: that errs on the safe side.
 pub(super) fn items(pods: &[Pod], peak: Amounts) -> Vec<Item> {
     let millicores = parts(pods, |pod| pod.requested.millicores, peak.millicores);
     let bytes = parts(pods, |pod| pod.requested.bytes, peak.bytes);
@@ -250,7 +249,7 @@ pub(super) fn items(pods: &[Pod], peak: Amounts) -> Vec<Item> {
         .collect()
 }
 
-/// `whole` in parts by the requests of pods, each rounded up.
+/// Divides `whole` in proportion to the requests of pods, each part rounded up.
 fn parts(pods: &[Pod], request: impl Fn(&Pod) -> u64, whole: u64) -> Vec<u64> {
     let known: Vec<u64> = pods.iter().map(&request).filter(|r| *r > 0).collect();
     let mean = match known.len() {
@@ -270,10 +269,10 @@ fn parts(pods: &[Pod], request: impl Fn(&Pod) -> u64, whole: u64) -> Vec<u64> {
         .collect()
 }
 
-/// How finely a node's use is taken to be divisible where its pods are not known.
+/// The number of pieces that a node's usage is divided into where its pods are unknown.
 pub(super) const PIECES: u64 = 100;
 
-/// All that a node uses, as if it could be divided at will.
+/// Returns a node's usage as one item of many pieces.
 pub(super) fn divisible(peak: Amounts) -> Vec<Item> {
     vec![Item {
         name: String::new(),
@@ -288,12 +287,12 @@ pub(super) fn divisible(peak: Amounts) -> Vec<Item> {
     }]
 }
 
-/// `namespace/name`.
+/// Formats `namespace/name`.
 fn full_name(pod: &Pod) -> String {
     format!("{}/{}", pod.namespace, pod.name)
 }
 
-/// An obstacle that is about no pods in particular.
+/// Makes an obstacle that names no pods.
 pub(super) fn obstacle(kind: ObstacleKind, message: String) -> Obstacle {
     Obstacle {
         kind,
@@ -302,7 +301,7 @@ pub(super) fn obstacle(kind: ObstacleKind, message: String) -> Obstacle {
     }
 }
 
-/// The first names of a list, and how many more there are.
+/// Formats the first names of a list and the number of the rest.
 pub(super) fn some_of(names: &[String]) -> String {
     const SHOWN: usize = 3;
     let (shown, rest) = names.split_at(names.len().min(SHOWN));
@@ -312,7 +311,7 @@ pub(super) fn some_of(names: &[String]) -> String {
     }
 }
 
-/// No more names than a report holds.
+/// Cuts a list of names to the number that a report holds.
 pub(super) fn cut(mut names: Vec<String>) -> Vec<String> {
     names.truncate(Obstacle::MAX_PODS);
     names
@@ -341,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_node_uses_is_shared_out_by_requests_and_its_own_pods_keep_their_part() {
+    fn usage_is_divided_by_requests() {
         let pods = [
             pod("a", Controller::Other, 300, 0),
             pod("b", Controller::Other, 0, 0),
@@ -360,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn every_pod_that_moves_keeps_its_request_and_takes_one_place() {
+    fn pods_keep_their_requests() {
         let items = items(&[pod("a", Controller::None, 300, 7)], Amounts::default());
         assert_eq!(items[0].count, 1);
         assert_eq!(items[0].load.pods, 1);
@@ -374,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_is_in_the_way_of_pods_of_its_namespace_that_a_controller_moves() {
+    fn budgets_block_pods_of_their_namespace() {
         let mut known = Pods::default();
         let budgets = ["x".to_owned(), "y".to_owned()];
         known
@@ -398,14 +397,14 @@ mod tests {
     }
 
     #[test]
-    fn a_node_whose_pods_are_not_all_told_of_stays() {
+    fn node_with_unknown_pods_stays() {
         let obstacles = obstacles_of_pods(&[], 3, &Pods::default());
         assert_eq!(obstacles.len(), 1);
-        assert_eq!(obstacles[0].message, "of its 3 pods the series tell of 0");
+        assert_eq!(obstacles[0].message, "the series show 0 of its 3 pods");
     }
 
     #[test]
-    fn a_node_takes_requests_up_to_its_size_and_use_up_to_high() {
+    fn room_is_bounded_by_size_and_high() {
         let measured = Measured {
             peak: Amounts {
                 millicores: 1000,
@@ -446,7 +445,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_parts_cover_the_whole_and_hardly_more(
+        fn parts_add_up_to_the_whole(
             requests in proptest::collection::vec(0..5000u64, 1..40),
             whole in 0..1_000_000_000_000u64,
         ) {

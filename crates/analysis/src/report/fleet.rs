@@ -1,145 +1,128 @@
-//! The view of the fleet: which nodes could be removed, and why the others not.
+//! The nodes that could be removed, and the obstacles to removing others.
 
+use contract::FleetBasis;
 use quantity::interval;
 use serde::Serialize;
 use text::plural;
 
-/// What the view is drawn from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Basis {
-    /// The requests of pods, and use at forecast peak.
-    Requests,
-    /// Use at forecast peak alone.
-    Usage,
-    /// Nothing: there is no view.
-    #[default]
-    None,
-}
-
-impl Basis {
-    /// As programs write it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Requests => "requests",
-            Self::Usage => "usage",
-            Self::None => "none",
-        }
-    }
-}
-
-/// Which nodes could be removed, one after the other, and why the others not.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+/// The nodes that could be removed, one after the other, and the obstacles to removing others.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FleetReport {
-    /// What it is drawn from.
-    pub basis: Basis,
-    /// Why it is not drawn from requests, if so.
+    /// The data that it is based on.
+    pub basis: FleetBasis,
+    /// The reason why it is not based on requests, if so.
     pub note: Option<String>,
-    /// Nodes of the report.
+    /// The number of nodes in the report.
     pub nodes: usize,
-    /// Nodes that were looked at: the least busy ones.
+    /// The number of nodes examined: the least busy ones.
     pub considered: usize,
-    /// So many are to be left.
+    /// The minimum number of nodes to keep.
     pub keep_nodes: usize,
-    /// Seconds ahead of which the peak counts: nobody looked further.
+    /// The horizon of the forecast peak, in seconds.
     pub horizon_seconds: u64,
-    /// The first to go first.
+    /// The removable nodes, in the order of removal.
     pub removable: Vec<Removable>,
-    /// The others that were looked at, the least busy first.
+    /// The other nodes examined, the least busy first.
     pub staying: Vec<Staying>,
-    /// What the series do not tell and a drain may meet.
+    /// Obstacles to a drain that the series do not show.
     pub unseen: Vec<&'static str>,
 }
 
 /// A node that could be removed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Removable {
-    /// Its name.
+    /// The node's name.
     pub node: String,
-    /// Where its pods would fit, most pods first; empty if pods are not known.
+    /// The nodes that its pods would fit on, most pods first; empty if pods are unknown.
     pub moves: Vec<Move>,
-    /// Pods that would have to move; `None` if pods are not known.
+    /// The number of pods that would have to move; `None` if pods are unknown.
     pub pods: Option<u64>,
-    /// Pods that go with it: of DaemonSets, and static; `None` if pods are not known.
+    /// The number of DaemonSet pods and static pods, which are removed with the node; `None` if
+    /// pods are unknown.
     pub pods_of_the_node: Option<u64>,
 }
 
-/// Some pods of a node that goes would fit here.
+/// Pods of a removable node that would fit on another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Move {
-    /// Where to.
+    /// The other node.
     pub to: String,
-    /// How many.
+    /// The number of pods.
     pub pods: u64,
 }
 
-/// A node that was looked at and could not be removed.
+/// A node that was examined and could not be removed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Staying {
-    /// Its name.
+    /// The node's name.
     pub node: String,
-    /// What is in the way; at least one.
+    /// The obstacles; at least one.
     pub obstacles: Vec<Obstacle>,
 }
 
-/// One thing in the way of removing a node.
+/// An obstacle to removing a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Obstacle {
-    /// Which kind of thing.
+    /// The kind of obstacle.
     pub kind: ObstacleKind,
-    /// The same in words.
+    /// The obstacle in words.
     pub message: String,
-    /// `namespace/name` of pods it is about, at most [`Obstacle::MAX_PODS`], the
-    /// largest first.
+    /// `namespace/name` of the pods concerned, at most [`Obstacle::MAX_PODS`], the largest first.
     pub pods: Vec<String>,
 }
 
 impl Obstacle {
-    /// Most pods that are named.
+    /// The maximum number of pods named.
     pub const MAX_PODS: usize = 20;
 }
 
-/// What is in the way of removing a node.
+/// The kind of an obstacle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObstacleKind {
     /// kube-state-metrics does not know the node, or not all of its pods.
     Unknown,
-    /// It is not ready.
+    /// The node is not ready.
     NotReady,
-    /// Somebody cordoned it.
+    /// The node is cordoned.
     Cordoned,
-    /// It runs the control plane.
+    /// The node runs the control plane.
     ControlPlane,
-    /// It is tainted, so it may be there for a purpose.
+    /// The node is tainted, so it may serve a purpose.
     Tainted,
-    /// Its own forecast or size is not known.
+    /// The node's forecast or allocatable is unknown.
     InsufficientData,
-    /// It is short of something itself.
+    /// The node needs to be scaled up itself.
     ScaleUp,
-    /// Pods that nothing would create again.
+    /// Pods without a controller that would recreate them.
     BarePods,
     /// A PodDisruptionBudget that allows no eviction now.
     DisruptionBudget,
     /// Pods that fit nowhere else.
     DoesNotFit,
-    /// It takes the pods of others that go.
+    /// The node takes the pods of nodes removed before it.
     TakesPods,
-    /// So few nodes would be left.
+    /// Fewer nodes than the minimum would be left.
     KeepNodes,
 }
 
 impl FleetReport {
-    /// No view of so many nodes, and why.
+    /// Makes a report without an assessment, for `nodes` nodes and this reason.
     pub fn none(nodes: usize, why: impl Into<String>) -> Self {
         Self {
+            basis: FleetBasis::None,
             note: Some(why.into()),
             nodes,
-            ..Self::default()
+            considered: 0,
+            keep_nodes: 0,
+            horizon_seconds: 0,
+            removable: Vec::new(),
+            staying: Vec::new(),
+            unseen: Vec::new(),
         }
     }
 
-    /// The outcome in one sentence.
+    /// Returns the outcome in one sentence.
     pub fn headline(&self) -> String {
         let note = self.note.as_deref().unwrap_or_default();
         let (found, nodes) = (self.removable.len(), plural(self.nodes, "node"));
@@ -149,40 +132,39 @@ impl FleetReport {
             interval(self.horizon_seconds)
         );
         match (self.basis, found) {
-            (Basis::None, _) => format!("Fleet: not looked at: {note}"),
-            (Basis::Requests, 0) => format!(
-                "Fleet: none of {nodes}{some} could be removed, by what pods request and by the {peak}"
+            (FleetBasis::None, _) => format!("Fleet: not assessed: {note}"),
+            (FleetBasis::Requests, 0) => format!(
+                "Fleet: none of {nodes}{some} could be drained, by pod requests and the {peak}"
             ),
-            (Basis::Requests, _) => format!(
-                "Fleet: {found} of {nodes}{some} could be removed, one after the other, by what pods request and by the {peak}"
+            (FleetBasis::Requests, _) => format!(
+                "Fleet: {found} of {nodes}{some} could be drained, one after the other: the rest has room for their pods, by requests and the {peak}"
             ),
-            (Basis::Usage, 0) => format!(
-                "Fleet: by the {peak} alone none of {nodes}{some} could be emptied onto the others; what pods request is unknown: {note}"
+            (FleetBasis::Usage, 0) => format!(
+                "Fleet: none of {nodes}{some} could be drained, by the {peak} alone; pod requests are unknown: {note}"
             ),
-            (Basis::Usage, _) => format!(
-                "Fleet: by the {peak} alone {found} of {nodes}{some} could be emptied onto the others; whether their pods would fit is unknown: {note}"
+            (FleetBasis::Usage, _) => format!(
+                "Fleet: {found} of {nodes}{some} could be drained: the rest has room at the {peak}; pod requests are unknown: {note}"
             ),
         }
     }
 
-    /// What to look at before a node is drained, in one sentence; `None` if none is
-    /// to be.
+    /// Returns the checks before a drain, in one sentence; `None` if no node is removable.
     pub fn caution(&self) -> Option<String> {
         let unseen = self.unseen.join("; ");
         (!self.removable.is_empty() && !unseen.is_empty())
-            .then(|| format!("Not told by the series, so look before you drain: {unseen}."))
+            .then(|| format!("Check before draining, as the series do not show it: {unseen}."))
     }
 
     fn of_some(&self) -> String {
         match self.considered < self.nodes {
-            true => format!(" (the {} least busy were looked at)", self.considered),
+            true => format!(" (the {} least busy examined)", self.considered),
             false => String::new(),
         }
     }
 }
 
 impl Staying {
-    /// What is in the way, in one line.
+    /// Returns the obstacles in one line.
     pub fn message(&self) -> String {
         let messages: Vec<&str> = self.obstacles.iter().map(|o| o.message.as_str()).collect();
         messages.join("; ")
@@ -190,14 +172,14 @@ impl Staying {
 }
 
 impl Removable {
-    /// Where its pods go, in one line.
+    /// Returns the moves of its pods in one line.
     pub fn message(&self) -> String {
         let (Some(pods), Some(of_the_node)) = (self.pods, self.pods_of_the_node) else {
-            return "what it uses would fit on the others".to_owned();
+            return "its usage would fit on the other nodes".to_owned();
         };
         let with_it = match of_the_node {
             0 => String::new(),
-            some => format!(", not counting {some} of DaemonSets or static ones"),
+            some => format!(", not counting {some} DaemonSet or static pods"),
         };
         if pods == 0 {
             return format!("no pod would have to move{with_it}");
@@ -218,5 +200,5 @@ impl Removable {
     }
 }
 
-/// Most targets of a node's pods that a line names.
+/// The maximum number of targets that a line names.
 const MAX_TARGETS_SHOWN: usize = 5;

@@ -4,10 +4,9 @@ use super::super::summary::time_to_limit;
 use super::bar::Bar;
 use super::chart::{self, Chart, chart};
 use ::text::printable;
-use analysis::action::{Action, Severity};
 use analysis::hysteresis::Verdict;
-use analysis::recommend::Reason;
 use analysis::report::{CandidateReport, NodeReport, Report, ResourceReport};
+use contract::{Action, MissingData, Severity};
 
 /// Nodes whose details are open from the start, if they are in trouble.
 const MOST_OPEN: usize = 12;
@@ -81,10 +80,10 @@ impl Row {
             bar: Bar::new(resource, extent),
             old: resource.old_sample(),
             short: match resource.recommendation.reason {
-                Some(Reason::NoData) => "no data",
-                Some(Reason::Stale) => "no recent data",
-                Some(Reason::NotEnoughPoints) => "too few points",
-                Some(Reason::NoAllocatable) => "allocatable unknown",
+                Some(MissingData::NoData) => "no data",
+                Some(MissingData::Stale) => "no recent data",
+                Some(MissingData::NotEnoughPoints) => "too few points",
+                Some(MissingData::NoAllocatable) => "allocatable unknown",
                 None => "unknown",
             },
         };

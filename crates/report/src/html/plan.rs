@@ -2,7 +2,7 @@
 
 use ::text::printable;
 use analysis::report::Report;
-use analysis::report::fleet::Basis;
+use contract::FleetBasis;
 
 /// The view of the fleet, in words.
 pub(super) struct Plan {
@@ -35,7 +35,7 @@ impl Plan {
             message: printable(&step.message()),
         });
         Self {
-            headline: (fleet.basis != Basis::None).then(|| sentence(headline)),
+            headline: (fleet.basis != FleetBasis::None).then(|| sentence(headline)),
             removable: removable.collect(),
             staying: staying.collect(),
             caution: fleet.caution(),

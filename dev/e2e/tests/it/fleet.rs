@@ -266,9 +266,9 @@ fn a_real_prometheus_gives_the_facts_that_the_view_needs() {
                 "guarded",
                 "PodDisruptionBudget tight in namespace db allows no eviction now, and may cover db/db-0"
             ),
-            ("host", "it takes what comes from nodes that go"),
+            ("host", "it takes the load of nodes drained before it"),
             ("control", "it is of the control plane"),
-            ("bare", "no controller would create again: ops/new, ops/old"),
+            ("bare", "pods without a controller: ops/new, ops/old"),
         ]
     );
     let unseen = fleet["unseen"].as_array().expect("a list");

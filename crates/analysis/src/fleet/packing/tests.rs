@@ -73,7 +73,7 @@ fn told(places: &[Place], keep: usize) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn the_least_busy_goes_first_and_the_fullest_takes_first() {
+fn least_busy_node_is_drained_first() {
     let places = [
         place("full", 80, room(500), None),
         place("half", 50, room(2000), Some(items(&[900, 900]))),
@@ -90,7 +90,7 @@ fn the_least_busy_goes_first_and_the_fullest_takes_first() {
 }
 
 #[test]
-fn nothing_moves_to_a_node_that_has_gone_or_may_not_take_it() {
+fn removed_nodes_take_nothing() {
     let places = [
         place("a", 1, room(4000), Some(items(&[100]))),
         place("b", 2, room(4000), Some(items(&[100]))),
@@ -107,7 +107,7 @@ fn nothing_moves_to_a_node_that_has_gone_or_may_not_take_it() {
 }
 
 #[test]
-fn what_does_not_fit_is_named_largest_first_and_leaves_no_trace() {
+fn unplaced_items_are_named_largest_first() {
     let places = [
         place("big", 1, room(100), Some(items(&[800, 3000, 5000]))),
         place("small", 2, room(100), Some(items(&[900]))),
@@ -124,7 +124,7 @@ fn what_does_not_fit_is_named_largest_first_and_leaves_no_trace() {
 }
 
 #[test]
-fn a_dimension_that_is_short_is_enough_to_refuse() {
+fn one_short_dimension_refuses() {
     let needed = Load {
         requested: Amounts {
             millicores: 10,
@@ -173,7 +173,7 @@ fn a_dimension_that_is_short_is_enough_to_refuse() {
 }
 
 #[test]
-fn so_many_are_kept_and_always_one() {
+fn minimum_of_nodes_is_kept() {
     let empty = |name, busy| place(name, busy, room(1000), Some(Vec::new()));
     let places = [empty("a", 1), empty("b", 2), empty("c", 3)];
     for (keep, removed) in [(0, 2), (1, 2), (2, 1), (3, 0), (9, 0)] {
@@ -185,7 +185,7 @@ fn so_many_are_kept_and_always_one() {
 }
 
 #[test]
-fn pieces_of_one_item_are_spread_over_several_nodes() {
+fn pieces_spread_over_several_nodes() {
     let divisible = vec![Item {
         name: "all".to_owned(),
         load: cpu(10),
@@ -248,7 +248,7 @@ fn any_places() -> impl Strategy<Value = Vec<Place>> {
 
 proptest! {
     #[test]
-    fn no_node_is_ever_overfilled(places in any_places(), keep in 0..4usize) {
+    fn no_node_is_overfilled(places in any_places(), keep in 0..4usize) {
         let mut rooms: Vec<_> = places.iter().map(|p| p.room.map(Load::parts)).collect();
         for removal in plan(&places, keep).removed {
             let items = places[removal.place].items.as_ref().expect("a candidate");
@@ -264,7 +264,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_moves_stays_where_it_went(places in any_places(), keep in 0..4usize) {
+    fn moved_items_stay_where_they_went(places in any_places(), keep in 0..4usize) {
         let plan = plan(&places, keep);
         let removed: Vec<usize> = plan.removed.iter().map(|r| r.place).collect();
         for step in plan.removed.iter().flat_map(|r| &r.moves) {
@@ -274,7 +274,7 @@ proptest! {
     }
 
     #[test]
-    fn every_piece_of_a_node_that_goes_is_placed_exactly_once(places in any_places(), keep in 0..4usize) {
+    fn every_piece_is_placed_once(places in any_places(), keep in 0..4usize) {
         for removal in plan(&places, keep).removed {
             let items = places[removal.place].items.as_ref().expect("a candidate");
             let mut placed: BTreeMap<usize, u64> = BTreeMap::new();
@@ -288,7 +288,7 @@ proptest! {
     }
 
     #[test]
-    fn every_candidate_gets_one_answer_and_nobody_else_does(places in any_places(), keep in 0..4usize) {
+    fn every_candidate_gets_one_answer(places in any_places(), keep in 0..4usize) {
         let plan = plan(&places, keep);
         let mut answered: Vec<usize> = plan.removed.iter().map(|r| r.place).collect();
         answered.extend(plan.refused.iter().map(|(place, _)| *place));
@@ -299,7 +299,7 @@ proptest! {
     }
 
     #[test]
-    fn enough_nodes_are_left(places in any_places(), keep in 0..4usize) {
+    fn enough_nodes_are_kept(places in any_places(), keep in 0..4usize) {
         let plan = plan(&places, keep);
         let takers = places.iter().filter(|p| p.room.is_some()).count();
         let gone = plan.removed.iter().filter(|r| places[r.place].room.is_some()).count();
@@ -307,7 +307,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_the_nodes_and_of_their_items_never_matters(
+    fn order_does_not_matter(
         places in any_places(),
         keep in 0..4usize,
         turn in 0..9usize,
