@@ -1,7 +1,7 @@
 //! What the values' types say to people and to Helm: values.yaml with its
-//! comments, values.schema.json, the table of the README.
+//! comments, and values.schema.json.
 //!
-//! All three walk the schema that the types yield, so a value without a type,
+//! Both walk the schema that the types yield, so a value without a type,
 //! a default or a comment cannot be: [`described`] refuses it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,8 @@ pub struct Entry {
     pub path: String,
     /// Its comment.
     pub comment: String,
+    /// Its limits in words; empty where the schema says them plainly.
+    pub limits: String,
     /// Its default; for a group of values, all of theirs.
     pub default: Value,
     /// Its type in JSON Schema.
@@ -81,6 +83,7 @@ fn entries(schema: &Value, values: &Value, parent: &str) -> Result<Vec<Entry>, S
                     .to_owned(),
                 path,
                 comment,
+                limits: schema["$comment"].as_str().unwrap_or_default().to_owned(),
                 default: values[key].clone(),
                 children,
             })
@@ -114,7 +117,14 @@ fn write_entries(entries: &[Entry], indent: usize, out: &mut String) {
         if indent == 0 {
             out.push('\n');
         }
-        write_comment(&entry.comment, indent, out);
+        match entry.limits.as_str() {
+            "" => write_comment(&entry.comment, indent, out),
+            limits => write_comment(
+                &format!("{} Accepted: {limits}.", entry.comment),
+                indent,
+                out,
+            ),
+        }
         write_entry(entry, indent, out);
     }
 }
@@ -250,26 +260,4 @@ fn tidy(schema: &mut Value, entries: &[Entry], reserved: &BTreeMap<String, BTree
             tidy(own, &entry.children, reserved);
         }
     }
-}
-
-/// A row of the README's table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Path.
-    pub path: String,
-    /// Default, as JSON.
-    pub default: String,
-    /// Comment.
-    pub comment: String,
-}
-
-/// Returns the table of the README: every value once.
-pub fn table(entries: &[Entry]) -> Vec<Row> {
-    let cell = |text: &str| text.replace('|', "\\|");
-    let row = |entry: &Entry| Row {
-        path: entry.path.clone(),
-        default: cell(&entry.default.to_string()),
-        comment: cell(&entry.comment),
-    };
-    leaves(entries).into_iter().map(row).collect()
 }

@@ -6,7 +6,7 @@
 //! expressions over them, each a value and a template → [`builder`] evaluates them
 //! for the typed Kubernetes structs of [`objects`] → [`object`] finds out which field
 //! follows which expression → [`yaml`] and [`helm`] write manifests and templates →
-//! [`documents`] writes values.yaml, the schema and the README's table → [`output`]
+//! [`documents`] writes values.yaml and the schema → [`output`]
 //! puts it all into files, or says which differ. Beside it, [`cluster`] asks a live
 //! cluster about the same objects.
 //!

@@ -1,4 +1,5 @@
-//! All files of deploy/ and helm/: made in memory, then written or compared.
+//! All files of deploy/ and helm/, and the reference page of the alerts: made in memory, then
+//! written or compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,13 +9,14 @@ use std::path::{Path, PathBuf};
 use askama::Template;
 
 use crate::builder::Problem;
-use crate::documents::{self, Entry, Row};
+use crate::documents::{self, Entry};
+use crate::objects::monitoring::{PrometheusRule, PrometheusRuleEntry};
 use crate::objects::{self, dashboard};
 use crate::term::Sources;
 use crate::values::Values;
 use crate::{MARK, helm, yaml};
 
-/// The generated folders.
+/// The folders in which every file is generated.
 pub const FOLDERS: [&str; 2] = ["deploy", "helm"];
 
 /// Files by their path from the project's root.
@@ -30,8 +32,12 @@ struct Notes;
 
 #[derive(Template)]
 #[template(path = "README.md", escape = "none", syntax = "go")]
-struct Readme {
-    rows: Vec<Row>,
+struct Readme;
+
+#[derive(Template)]
+#[template(path = "alerts.md", escape = "none", syntax = "go")]
+struct Alerts {
+    rules: Vec<PrometheusRuleEntry>,
 }
 
 /// Makes all files.
@@ -49,8 +55,7 @@ pub fn files() -> Result<Files, Vec<String>> {
     put("templates/_helpers.tpl", helpers(&sources));
     put("Chart.yaml", render(Chart.render())?);
     put("templates/NOTES.txt", render(Notes.render())?);
-    let rows = documents::table(&entries);
-    put("README.md", render(Readme { rows }.render())?);
+    put("README.md", render(Readme.render())?);
     put(".helmignore", format!("# {MARK}\n/ci/\n*.orig\n*.swp\n"));
     put("values.yaml", documents::values_yaml(&entries));
     put(
@@ -88,7 +93,23 @@ pub fn files() -> Result<Files, Vec<String>> {
         dashboard::CHART_PATH,
         dashboard::json().map_err(|error| one(error.to_string()))?,
     );
+    let rules = rules(&Values::default()).map_err(|problem| one(problem.to_string()))?;
+    let alerts = render(Alerts { rules }.render())?;
+    files.insert("docs/reference/alerts.md".to_owned(), alerts);
     Ok(files)
+}
+
+/// The recording rules and alerts, in their order.
+fn rules(values: &Values) -> Result<Vec<PrometheusRuleEntry>, Problem> {
+    let mut rules = Vec::new();
+    for manifest in objects::deploy(values)? {
+        if manifest.tree["kind"] == "PrometheusRule" {
+            let rule: PrometheusRule = serde_json::from_value(manifest.tree)
+                .map_err(|error| Problem::new(manifest.file, error))?;
+            rules.extend(rule.spec.groups.into_iter().flat_map(|group| group.rules));
+        }
+    }
+    Ok(rules)
 }
 
 /// Makes deploy/ with these values.

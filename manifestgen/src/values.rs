@@ -1,8 +1,7 @@
 //! The chart's values: each with its type, bounds, comment and default in one place.
 //!
-//! From these types come values.yaml with its comments, values.schema.json and
-//! the table in the chart's README (all in [`crate::documents`]); the objects
-//! in [`crate::objects`] follow them.
+//! From these types come values.yaml with its comments and values.schema.json (both in
+//! [`crate::documents`]); the objects in [`crate::objects`] follow them.
 
 use std::collections::BTreeMap;
 
@@ -142,7 +141,7 @@ values! {
         kubelet_ca_file: String = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt".to_owned(),
         /// What differs where the pods are not on the nodes that they read.
         all_nodes: AllNodes = AllNodes::default(),
-        /// Time between two rounds of scrapes, 100ms to 1d.
+        /// Time between two rounds of scrapes.
         #[schemars(transform = bounds::within(&limit::SCRAPE_INTERVAL))]
         scrape_interval: String = "30s".to_owned(),
         /// Read the kubelet's /metrics/resource, the cheap source of CPU and memory.
@@ -150,14 +149,14 @@ values! {
         /// Read cAdvisor's metrics: throttling, OOM kills, pressure. They are a hundred times as
         /// large: turn it off where a pod reads many nodes.
         enable_cadvisor: bool = true,
-        /// Time between two readings of cAdvisor, 100ms to 1d.
+        /// Time between two readings of cAdvisor.
         #[schemars(transform = bounds::within(&limit::SCRAPE_INTERVAL))]
         cadvisor_interval: String = "60s".to_owned(),
         /// Add CPU and memory by namespace.
         enable_namespace_metrics: bool = false,
         /// Pods in these phases do not count as active.
         exclude_phases: Vec<Word<PodPhase>> = vec![PodPhase::Succeeded.into(), PodPhase::Failed.into()],
-        /// Series kept in memory for range queries, at most 7d; 0s is off. Mode standalone has its
+        /// Series kept in memory for range queries; 0s is off. Mode standalone has its
         /// own, `allNodes.history`.
         #[schemars(transform = bounds::within(&limit::HISTORY))]
         history: String = "0s".to_owned(),
@@ -202,12 +201,12 @@ values! {
         /// With mode statefulset: let a drain take no more than one of the pods at a time, by a
         /// PodDisruptionBudget.
         disruption_budget: bool = true,
-        /// With mode standalone: how much of the series is kept for the agent, at most 7d; no less
-        /// than it looks back.
+        /// With mode standalone: how much of the series is kept for the agent; no less than it
+        /// looks back.
         #[schemars(transform = bounds::within(&limit::HISTORY))]
         history: String = "6h".to_owned(),
-        /// With mode standalone: memory that the history may take, 1Mi to 64Gi; 64Mi are six hours
-        /// of 2,600 nodes. It comes on top of some MiB for 5,000 nodes.
+        /// With mode standalone: memory that the history may take; 64Mi are six hours of 2,600
+        /// nodes. It comes on top of some MiB for 5,000 nodes.
         #[schemars(transform = bounds::memory(&limit::HISTORY_MEMORY))]
         history_memory: String = "64Mi".to_owned(),
         /// Used in place of the exporter's.
@@ -283,7 +282,7 @@ values! {
         /// cronjob: a report on a schedule, in the job's log. deployment: one pod that stays,
         /// reports every `every`, and serves the newest report to Prometheus and to browsers.
         mode: Word<AgentMode> = AgentMode::Cronjob.into(),
-        /// With mode deployment: time from one report to the next, 1s to 1d.
+        /// With mode deployment: time from one report to the next.
         #[schemars(transform = bounds::within(&limit::EVERY))]
         every: String = "10m".to_owned(),
         /// With mode cronjob: pods among which the nodes are divided, for fleets larger than
@@ -309,7 +308,7 @@ values! {
         /// Minutes to look ahead.
         #[schemars(range(min = 1, max = SPAN_MINUTES))]
         forecast_minutes: i64 = 30,
-        /// Time between two points, in whole seconds up to ten years; auto: the time between samples.
+        /// Time between two points, in whole seconds; auto: the time between samples.
         #[schemars(transform = bounds::whole_seconds_or_auto(&limit::SPAN))]
         step: String = "60s".to_owned(),
         /// PromQL for the cores used, with a label node.

@@ -70,8 +70,13 @@ pub const COMMAND_LINE: Program = Program {
     commands: &[settings::Command {
         name: command::NAME,
         help: "examine the backend instead of reporting: whether it answers, what it holds, and \
-               how to fix what is missing; the format is text or json; exits with 0 if all is \
-               well, 3 and 4 as below, 5 if there is a problem",
+               how to fix what is missing; the format is text or json",
+        exit_codes: &[
+            (0, "if there is no problem (notes do not count)"),
+            (3, "if the backend does not answer as a Prometheus does"),
+            (4, "if it has no usage at all"),
+            (5, "if there is another problem"),
+        ],
     }],
     groups: Flags::GROUPS,
     examples: &[

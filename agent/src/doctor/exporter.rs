@@ -206,52 +206,11 @@ impl Trouble {
 }
 
 /// The fix for a reason, one of [`Reason::ALL`] or of a later release.
-fn fix(reason: &str) -> &'static str {
+fn fix(reason: &str) -> String {
     match Reason::ALL.iter().find(|known| known.label() == reason) {
-        Some(Reason::Credentials) => {
-            "the service-account token or CA file cannot be read: check the mount, --token-file and --ca-file of the exporter"
+        Some(known) => format!("{}: {}", known.meaning(), known.next_step()),
+        None => {
+            "the exporter's log names the reason: `kubectl logs -l app=k8s-ai-exporter`".to_owned()
         }
-        Some(Reason::Connect) => {
-            "no connection to the API server or kubelet: check that it runs, --api-server, and NetworkPolicies between it and the exporter"
-        }
-        Some(Reason::Tls) => {
-            "the certificate was refused: the exporter's log names the certificate authority or host name that did not match; check --ca-file and --kubelet-ca-file"
-        }
-        Some(Reason::Timeout) => {
-            "the API server or kubelet answers too slowly or not at all: check its load and the network, then --request-timeout"
-        }
-        Some(Reason::Unauthorized) => {
-            "the token is not accepted: check that the exporter's service account exists and that its token is mounted"
-        }
-        Some(Reason::Forbidden) => {
-            "RBAC refuses it: check that the ClusterRole is the one of this version and bound to the exporter's service account"
-        }
-        Some(Reason::NotFound) => {
-            "the API server knows no such node: check --node-name, or whether the node was removed"
-        }
-        Some(Reason::AdmissionDenied) => {
-            "an admission policy refuses it: check that it is the one of this version, and that the token is bound to the pod"
-        }
-        Some(Reason::RateLimited) => {
-            "the API server limits requests: check its load and its priority and fairness settings"
-        }
-        Some(Reason::Unavailable) => {
-            "the API server is not ready or cannot reach the kubelet: `kubectl get nodes`, `kubectl get --raw /readyz`"
-        }
-        Some(Reason::NoAddress) => "the node's status.addresses has no InternalIP",
-        Some(Reason::NoSamples | Reason::KubeletError) => {
-            "the kubelet answers without usable samples: check the kubelet's log on that node"
-        }
-        Some(
-            Reason::Protocol
-            | Reason::ContentType
-            | Reason::Encoding
-            | Reason::Truncated
-            | Reason::TooLarge
-            | Reason::Json,
-        ) => {
-            "the answer is not that of a kubelet or API server: check proxies on the path; the exporter's log says more"
-        }
-        _ => "the exporter's log names the reason: `kubectl logs -l app=k8s-ai-exporter`",
     }
 }

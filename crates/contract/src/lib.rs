@@ -60,34 +60,35 @@ pub mod path {
 
 /// Label names of our series.
 pub mod label {
-    /// Name of the Kubernetes node; empty for what is asked once for all nodes.
-    pub const NODE: &str = "node";
-    /// What was asked: one of [`super::Endpoint::ALL`].
-    pub const ENDPOINT: &str = "endpoint";
-    /// Why something went wrong: one of [`super::Reason::ALL`].
-    pub const REASON: &str = "reason";
-    /// Kubernetes namespace.
-    pub const NAMESPACE: &str = "namespace";
-    /// `cpu`, `memory` or `io`.
-    pub const RESOURCE: &str = "resource";
-    /// `waiting` (some tasks stall) or `stalled` (all of them do).
-    pub const KIND: &str = "kind";
-    /// Which end of an interval: one of [`super::Bound::ALL`].
-    pub const BOUND: &str = "bound";
-    /// Name of a forecasting model.
-    pub const MODEL: &str = "model";
-    /// What to do: one of the actions of a report.
-    pub const ACTION: &str = "action";
-    /// Whom reports are sent to: `slack`, `webhook`, `grafana` or `pushgateway`.
-    pub const SINK: &str = "sink";
-    /// What something is drawn from.
-    pub const BASIS: &str = "basis";
-    /// `high` or `low`.
-    pub const THRESHOLD: &str = "threshold";
-    /// Release of the program.
-    pub const VERSION: &str = "version";
-    /// Source revision the program was built from.
-    pub const REVISION: &str = "revision";
+    /// Declares labels and the list of them all in one table.
+    macro_rules! table {
+        ($($const:ident = $name:literal $meaning:literal;)+) => {
+            $(
+                #[doc = $meaning]
+                pub const $const: &str = $name;
+            )+
+
+            /// Every label with its meaning.
+            pub const ALL: &[(&str, &str)] = &[$(($const, $meaning)),+];
+        };
+    }
+
+    table! {
+        NODE = "node" "name of the Kubernetes node; empty for a list that is requested once for all nodes";
+        ENDPOINT = "endpoint" "source of the scrape";
+        REASON = "reason" "cause of a failed scrape, or of a line or sample that was left out";
+        NAMESPACE = "namespace" "Kubernetes namespace";
+        RESOURCE = "resource" "`cpu`, `memory` or, for pressure, `io`";
+        KIND = "kind" "`waiting`: some tasks stall; `stalled`: all of them do";
+        BOUND = "bound" "the expected value, or an end of its prediction interval";
+        MODEL = "model" "name of the forecast model";
+        ACTION = "action" "recommended action";
+        SINK = "sink" "receiver of reports: `slack`, `webhook`, `grafana` or `pushgateway`";
+        BASIS = "basis" "data that the report on removable nodes is based on";
+        THRESHOLD = "threshold" "`high` or `low`";
+        VERSION = "version" "release of the program";
+        REVISION = "revision" "source revision that the program was built from";
+    }
 }
 
 /// What the exporter asks for, as the label `endpoint` says it.
@@ -152,16 +153,12 @@ impl Bound {
     }
 }
 
-/// Declares [`Reason`] with its label values in one table.
+/// Declares [`Reason`] in one table: variant, label value, meaning, next step.
 macro_rules! reasons {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $label:literal,)+) => {
+    ($($variant:ident = $label:literal $meaning:literal => $next_step:expr;)+) => {
         /// Why a scrape, or part of one, was discarded, as the label `reason` says it.
-        ///
-        /// The first group fails the whole scrape and counts once; the reasons that
-        /// end in `_line` or `_sample` count each line or sample that was left out
-        /// of a scrape that otherwise went on.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Reason { $($(#[doc = $doc])+ $variant,)+ }
+        pub enum Reason { $(#[doc = $meaning] $variant,)+ }
 
         impl Reason {
             /// Every reason.
@@ -171,69 +168,118 @@ macro_rules! reasons {
             pub const fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label),+ }
             }
+
+            /// What happened, as the beginning of a sentence that [`Self::next_step`] ends.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning),+ }
+            }
+
+            /// What to do about it.
+            pub const fn next_step(self) -> &'static str {
+                match self { $(Self::$variant => $next_step),+ }
+            }
         }
     };
 }
 
+const CHECK_PATH: &str = "check proxies on the path; the exporter's log says more";
+
 reasons! {
-    /// The service-account token or CA file could not be read.
-    Credentials = "credentials",
-    /// No connection: refused, unreachable, name not found, or reset.
-    Connect = "connect",
-    /// The TLS handshake failed: wrong authority, wrong name, expired.
-    Tls = "tls",
-    /// The overall deadline of the request passed.
-    Timeout = "timeout",
-    /// 401: the token was not accepted, also not after reading it again.
-    Unauthorized = "unauthorized",
-    /// 403: RBAC does not allow it.
-    Forbidden = "forbidden",
-    /// 404: no such node.
-    NotFound = "not_found",
-    /// 422: an admission policy refused it.
-    AdmissionDenied = "admission_denied",
-    /// 429: the API server asks for fewer requests.
-    RateLimited = "rate_limited",
-    /// 503: the API server cannot reach the kubelet, or is not ready.
-    Unavailable = "unavailable",
-    /// Any other status than 200.
-    HttpStatus = "http_status",
-    /// The answer broke HTTP's own rules.
-    Protocol = "protocol",
-    /// 200 with a body of another type than asked for.
-    ContentType = "content_type",
-    /// A content encoding that was not asked for, or gzip data that is broken.
-    Encoding = "encoding",
-    /// The body ended early.
-    Truncated = "truncated",
-    /// The body is larger than any real one.
-    TooLarge = "too_large",
-    /// JSON that is not the object that was asked for.
-    Json = "json",
-    /// The node's object names no address to reach its kubelet at.
-    NoAddress = "no_address",
-    /// A complete body without any of the samples looked for.
-    NoSamples = "no_samples",
-    /// The kubelet said itself that it could not collect (`*_scrape_error 1`).
-    KubeletError = "kubelet_error",
-    /// A line that does not follow the exposition grammar.
-    MalformedLine = "malformed_line",
-    /// A line longer than 64 KiB.
-    OverlongLine = "overlong_line",
-    /// NaN, infinite, negative, or above 2^53.
-    ValueSample = "value_sample",
-    /// A timestamp that is missing, zero, negative, or far in the future.
-    TimestampSample = "timestamp_sample",
-    /// An older sample than the one before it.
-    BackwardSample = "backward_sample",
-    /// A second sample of a series that must be single.
-    DuplicateSample = "duplicate_sample",
-    /// A container's sample in an answer of cAdvisor that names no container at all.
-    UnlabelledSample = "unlabelled_sample",
-    /// A rate above what the machine has.
-    ImplausibleSample = "implausible_sample",
-    /// A counter that fell: restart or reboot. The next interval counts again.
-    ResetSample = "reset_sample",
+    Credentials = "credentials"
+        "the service-account token or CA file cannot be read"
+        => "check the mount, --token-file and --ca-file of the exporter";
+    Connect = "connect"
+        "no connection to the API server or kubelet (refused, unreachable, reset, name not found)"
+        => "check that it runs, --api-server, and NetworkPolicies between it and the exporter";
+    Tls = "tls"
+        "the TLS handshake failed (wrong CA, wrong name, or expired)"
+        => "the exporter's log names the CA or host name that did not match; check --ca-file and --kubelet-ca-file";
+    Timeout = "timeout"
+        "the API server or kubelet answers too slowly or not at all"
+        => "check its load and the network, then --request-timeout";
+    Unauthorized = "unauthorized"
+        "the token is not accepted, even after reading it again (401)"
+        => "check that the exporter's service account exists and that its token is mounted";
+    Forbidden = "forbidden"
+        "RBAC refuses the request (403)"
+        => "check that the ClusterRole is the one of this version and bound to the exporter's service account";
+    NotFound = "not_found"
+        "the API server knows no such node (404)"
+        => "check --node-name, or whether the node was removed";
+    AdmissionDenied = "admission_denied"
+        "an admission policy refuses the request (422)"
+        => "check that the policy is the one of this version, and that the token is bound to the pod";
+    RateLimited = "rate_limited"
+        "the API server limits requests (429)"
+        => "check its load and its priority and fairness settings";
+    Unavailable = "unavailable"
+        "the API server is not ready, or cannot reach the kubelet (503)"
+        => "run `kubectl get nodes` and `kubectl get --raw /readyz`";
+    HttpStatus = "http_status"
+        "the answer has another status than 200"
+        => "the exporter's log names the status: `kubectl logs -l app=k8s-ai-exporter`";
+    Protocol = "protocol"
+        "the answer violates HTTP"
+        => CHECK_PATH;
+    ContentType = "content_type"
+        "the body has another type than requested"
+        => CHECK_PATH;
+    Encoding = "encoding"
+        "the body has an encoding that was not requested, or its gzip data is corrupt"
+        => CHECK_PATH;
+    Truncated = "truncated"
+        "the body ended early"
+        => CHECK_PATH;
+    TooLarge = "too_large"
+        "the body is larger than any real one"
+        => CHECK_PATH;
+    Json = "json"
+        "the body is not the JSON object that was requested"
+        => CHECK_PATH;
+    NoAddress = "no_address"
+        "the node object names no InternalIP to reach its kubelet at"
+        => "check the node's status.addresses: `kubectl get node NODE -o wide`";
+    NoSamples = "no_samples"
+        "the body is complete and has no sample of the node"
+        => "check the kubelet's log on that node";
+    KubeletError = "kubelet_error"
+        "the kubelet reports that it could not collect (scrape_error 1)"
+        => "check the kubelet's log on that node";
+    MalformedLine = "malformed_line"
+        "a line violates the text format, in a family that is read"
+        => CHECK_PATH;
+    OverlongLine = "overlong_line"
+        "a line is longer than 64 KiB"
+        => CHECK_PATH;
+    ValueSample = "value_sample"
+        "a value is NaN, infinite, negative or above 2^53, or a node uses no CPU or memory at all"
+        => "check the kubelet's log on that node";
+    TimestampSample = "timestamp_sample"
+        "a timestamp is missing where others have one, zero, negative, or more than an hour ahead"
+        => "compare the clocks of the node and of the exporter's node";
+    BackwardSample = "backward_sample"
+        "a sample is older than the one before it"
+        => "if the count keeps rising, check the node's clock";
+    DuplicateSample = "duplicate_sample"
+        "a series that must be single has a second sample; the newer one counts, of equals the first"
+        => "if the count keeps rising, check the kubelet's log on that node";
+    UnlabelledSample = "unlabelled_sample"
+        "cAdvisor answers without container labels, so a container's sample has no owner"
+        => "check that the kubelet reaches the container runtime";
+    ImplausibleSample = "implausible_sample"
+        "a rate is above what the machine has"
+        => "if the count keeps rising, check the node's clock";
+    ResetSample = "reset_sample"
+        "a counter fell after a restart or reboot; the next interval counts again"
+        => "nothing to do";
+}
+
+impl Reason {
+    /// Returns whether only a line or sample was left out, of a scrape that went on. Every
+    /// other reason fails the whole scrape and counts once.
+    pub fn is_partial(self) -> bool {
+        self.label().ends_with("_line") || self.label().ends_with("_sample")
+    }
 }
 
 #[cfg(test)]

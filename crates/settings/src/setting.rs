@@ -154,6 +154,8 @@ pub struct Command {
     pub name: &'static str,
     /// What it does; may span lines.
     pub help: &'static str,
+    /// Its exit codes and their meaning.
+    pub exit_codes: &'static [(u8, &'static str)],
 }
 
 /// A program: its flags, and what its help says beside them.
@@ -208,7 +210,7 @@ impl Program {
             })
     }
 
-    /// What a command does, and the flags that it takes.
+    /// What a command does, its exit codes, and the flags that it takes.
     pub(crate) fn about(&self, command: &Command) -> String {
         let groups = self
             .groups()
@@ -218,12 +220,18 @@ impl Program {
             .settings()
             .filter(|own| own.commands.contains(&command.name));
         let flags = flags.map(|setting| setting.flag);
-        let taken: Vec<&str> = groups.chain(flags).collect();
-        let help = one_line(command.help);
-        match taken.as_slice() {
-            [] => help,
-            taken => format!("{help}; takes the flags of {}", taken.join(", ")),
-        }
+        let taken = groups.chain(flags).map(str::to_owned).collect();
+        let codes = command.exit_codes.iter();
+        let codes = codes.map(|(code, meaning)| format!("{code} {}", one_line(meaning)));
+        let mut parts = vec![one_line(command.help)];
+        let mut add = |text: &str, items: Vec<String>| {
+            if !items.is_empty() {
+                parts.push(format!("{text} {}", items.join(", ")));
+            }
+        };
+        add("exits with", codes.collect());
+        add("takes the flags of", taken);
+        parts.join("; ")
     }
 
     /// The flag at this place among all.

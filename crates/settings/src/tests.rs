@@ -78,6 +78,7 @@ const PROGRAM: Program = Program {
     commands: &[Command {
         name: "check",
         help: "look at the backend; prints what is wrong",
+        exit_codes: &[(0, "if nothing is"), (10, "if something is")],
     }],
     groups: &[Flags::GROUPS, General::GROUPS],
     examples: &[("Ask somebody else:", "--url http://other")],

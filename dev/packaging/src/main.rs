@@ -150,7 +150,7 @@ fn write_reference(command: &Reference) -> Result<(), String> {
     if !command.check {
         return reference::write(root);
     }
-    match reference::outdated(root).as_slice() {
+    match reference::outdated(root)?.as_slice() {
         [] => Ok(()),
         pages => Err(format!(
             "not as `just generate` writes them: {}",

@@ -215,3 +215,19 @@ pub struct PrometheusRuleEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annotations: Option<Strings>,
 }
+
+impl PrometheusRuleEntry {
+    /// The value of a label; empty without it.
+    pub fn label(&self, name: &str) -> &str {
+        text_of(self.labels.as_ref(), name)
+    }
+
+    /// The text of an annotation; empty without it.
+    pub fn annotation(&self, name: &str) -> &str {
+        text_of(self.annotations.as_ref(), name)
+    }
+}
+
+fn text_of<'a>(map: Option<&'a Strings>, key: &str) -> &'a str {
+    map.and_then(|map| map.get(key)).map_or("", String::as_str)
+}

@@ -168,11 +168,8 @@ fn scrape_errors(b: &Builder<'_>) -> PrometheusRuleEntry {
 
 /// Reasons that leave out a line or a sample of a scrape that went on.
 fn partial_reasons() -> String {
-    let partial: Vec<&str> = Reason::ALL
-        .iter()
-        .map(|reason| reason.label())
-        .filter(|label| label.ends_with("_line") || label.ends_with("_sample"))
-        .collect();
+    let partial = Reason::ALL.iter().filter(|reason| reason.is_partial());
+    let partial: Vec<&str> = partial.map(|reason| reason.label()).collect();
     partial.join("|")
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use contract::limit;
 use schemars::Schema;
 use serde_json::Value;
+use settings::Within;
 
 /// A duration of Prometheus.
 pub(super) const DURATION: &str = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
@@ -75,12 +76,15 @@ pub(super) fn backend_url_or_empty() -> String {
 
 /// Accepts durations within limits.
 pub(super) fn within(limits: &RangeInclusive<Duration>) -> impl Fn(&mut Schema) {
-    pattern(format!("^({})$", durations(limits, &UNITS)))
+    let pattern = format!("^({})$", durations(limits, &UNITS));
+    limited(pattern, Within::Durations(limits.clone()).to_string())
 }
 
 /// Accepts whole seconds within limits, or `auto`.
 pub(super) fn whole_seconds_or_auto(limits: &RangeInclusive<Duration>) -> impl Fn(&mut Schema) {
-    pattern(format!("^(auto|{})$", durations(limits, &UNITS[..4])))
+    let pattern = format!("^(auto|{})$", durations(limits, &UNITS[..4]));
+    let words = format!("auto, or {}", Within::Durations(limits.clone()));
+    limited(pattern, words)
 }
 
 /// Accepts amounts of memory within limits, in bytes.
@@ -89,7 +93,8 @@ pub(super) fn memory(limits: &RangeInclusive<u64>) -> impl Fn(&mut Schema) {
         let (least, most) = (limits.start().div_ceil(*bytes), limits.end() / bytes);
         (least <= most).then(|| format!("({}){unit}", numbers(least, most)))
     });
-    pattern(format!("^({})$", units.collect::<Vec<_>>().join("|")))
+    let pattern = format!("^({})$", units.collect::<Vec<_>>().join("|"));
+    limited(pattern, Within::Bytes(limits.clone()).to_string())
 }
 
 /// Accepts numbers within limits.
@@ -101,9 +106,11 @@ pub(super) fn range<T: Copy + Into<Value>>(limits: &RangeInclusive<T>) -> impl F
     }
 }
 
-fn pattern(pattern: String) -> impl Fn(&mut Schema) {
+/// Accepts what fits a pattern, and says so in words where nobody can read the pattern.
+fn limited(pattern: String, words: String) -> impl Fn(&mut Schema) {
     move |schema| {
         schema.insert("pattern".to_owned(), pattern.clone().into());
+        schema.insert("$comment".to_owned(), words.clone().into());
     }
 }
 
