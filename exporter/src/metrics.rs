@@ -92,7 +92,7 @@ fn health<'a>(health: &Health, node: &'a str, out: &mut Vec<Sample<'a>>) {
     for (endpoint, scrapes) in health.iter() {
         // Nothing is known of an endpoint before its first scrape.
         let Some(up) = scrapes.up else { continue };
-        let labels = [node, endpoint.label()];
+        let labels = [node, endpoint.name()];
         let mut put = |series, value| out.push(Sample::new(series, &labels, value));
         put(&series::UP, f64::from(u8::from(up)));
         put(&series::SCRAPE_DURATION, scrapes.duration.as_secs_f64());
@@ -101,7 +101,7 @@ fn health<'a>(health: &Health, node: &'a str, out: &mut Vec<Sample<'a>>) {
         }
         put(&series::RESPONSE_BYTES, scrapes.bytes as f64);
         for (reason, count) in scrapes.errors.iter() {
-            let labels = [labels[0], labels[1], reason.label()];
+            let labels = [labels[0], labels[1], reason.name()];
             out.push(Sample::new(&series::SCRAPE_ERRORS, &labels, count as f64));
         }
     }

@@ -37,7 +37,8 @@ pub enum Scope {
 /// two rounds.
 pub fn endpoints(config: &Config, scope: Scope) -> impl Iterator<Item = (Endpoint, Duration)> {
     Endpoint::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter_map(move |endpoint| Some((endpoint, interval(config, scope, endpoint)?)))
 }
 

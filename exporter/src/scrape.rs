@@ -387,23 +387,23 @@ impl Outcome {
             "" => "all nodes".to_owned(),
             node => format!("node {node}"),
         };
-        let name = endpoint.label();
+        let name = endpoint.name();
         match (failure, was_up) {
             (Some(error), Some(false)) => {
                 debug!(
                     "{who}: {name} still fails ({}): {error}",
-                    error.reason.label()
+                    error.reason.name()
                 );
             }
             (Some(error), _) => {
-                warn!("{who}: {name} fails ({}): {error}", error.reason.label());
+                warn!("{who}: {name} fails ({}): {error}", error.reason.name());
             }
             (None, Some(true)) => debug!("{who}: {name} scraped in {took:.0?}"),
             (None, Some(false)) => info!("{who}: {name} answers again"),
             (None, None) => info!("{who}: {name} answers, first in {took:.0?}"),
         }
         for (reason, count) in self.left_out.iter() {
-            debug!("{who}: {name} left out {count} ({})", reason.label());
+            debug!("{who}: {name} left out {count} ({})", reason.name());
         }
     }
 }

@@ -207,7 +207,7 @@ impl Trouble {
 
 /// The fix for a reason, one of [`Reason::ALL`] or of a later release.
 fn fix(reason: &str) -> String {
-    match Reason::ALL.iter().find(|known| known.label() == reason) {
+    match Reason::ALL.iter().find(|known| known.name() == reason) {
         Some(known) => format!("{}: {}", known.meaning(), known.next_step()),
         None => {
             "the exporter's log names the reason: `kubectl logs -l app=k8s-ai-exporter`".to_owned()

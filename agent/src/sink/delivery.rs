@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use runtime::random;
 use runtime::schedule::BackOff;
 use webclient::{
-    Authorities, BadUrl, BaseUrl, Caps, Client, Content, Credentials, Failure, Header, Secret,
-    SecretError, Settings,
+    Authorities, BadUrl, BaseUrl, Caps, Client, Content, Credentials, Failure, Header, Method,
+    Secret, SecretError, Settings,
 };
 
 use text::printable;
@@ -51,13 +51,6 @@ pub(super) struct Receiver {
     /// Whether the path of its URL is a secret. Servers like to repeat paths in
     /// their refusals.
     pub(super) has_secret_path: bool,
-}
-
-/// How a message is sent.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Method {
-    Post,
-    Put,
 }
 
 /// Until when a report has to be delivered, all attempts included.
@@ -256,10 +249,7 @@ impl Receiver {
             bytes: message.body,
         };
         let headers = (message.headers)();
-        let answer = match message.method {
-            Method::Post => client.post(message.path, content, &headers, CAPS),
-            Method::Put => client.put(message.path, content, &headers, CAPS),
-        };
+        let answer = client.send(message.method, message.path, content, &headers, CAPS);
         let mut answer = answer.map_err(|failure| Undelivered::Failure {
             failure: match failure {
                 // People know the whole time, not what earlier attempts left of it.

@@ -8,10 +8,11 @@ use webclient::{Authorities, Credentials, SecretFile};
 
 use super::Sink;
 use super::change::{Change, changes};
-use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
+use super::delivery::{Deadline, Message, Receiver, Undelivered};
 use crate::args::{self, PROGRAM};
 use analysis::report::Report;
 use text::printable;
+use webclient::Method;
 
 /// Annotations of one report. Where a whole fleet changes at once, one more says how
 /// many are left out: as many lines in a graph would hide it, and Grafana limits rates.

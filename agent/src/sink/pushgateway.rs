@@ -9,10 +9,11 @@ use base64::engine::general_purpose::URL_SAFE;
 use webclient::{Authorities, Credentials};
 
 use super::Sink;
-use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
+use super::delivery::{Deadline, Message, Receiver, Undelivered};
 use crate::args::{self, PROGRAM};
 use analysis::report::Report;
 use report::prometheus;
+use webclient::Method;
 
 /// Label that tells parts of a fleet apart, if none of that name was given.
 const SHARD: &str = "shard";

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use webclient::{Authorities, Credentials, SecretFile};
 
-use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
+use super::delivery::{Deadline, Message, Receiver, Undelivered};
 use super::{Sink, webhook_url};
 use crate::args::{self, Occasion};
 use analysis::hysteresis::Verdict;
@@ -16,6 +16,7 @@ use contract::Severity;
 use quantity::interval;
 use report::summary::summary;
 use text::printable;
+use webclient::Method;
 
 /// Most characters of a section's text, and of a header's.
 const MAX_SECTION_CHARS: usize = 3_000;

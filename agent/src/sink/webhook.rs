@@ -17,9 +17,10 @@ use ring::hmac;
 use runtime::random;
 use webclient::{Authorities, Credentials, Header, Secret, SecretFile};
 
-use super::delivery::{Deadline, Message, Method, Receiver, Undelivered};
+use super::delivery::{Deadline, Message, Receiver, Undelivered};
 use super::{Sink, webhook_url};
 use analysis::report::Report;
+use webclient::Method;
 
 /// A receiver of JSON reports.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ mod vocabulary;
 
 pub use series::{Kind, Series};
 pub use vocabulary::{
-    Action, AgentMode, ExporterMode, FleetBasis, FleetView, LogLevel, Measure, MissingData,
-    PodPhase, PullPolicy, ReportFormat, Severity, Via,
+    Action, AgentMode, Bound, Endpoint, ExporterMode, FleetBasis, FleetView, LogLevel, Measure,
+    MissingData, PodPhase, PullPolicy, ReportFormat, Severity, Via,
 };
 
 macro_rules! exporter_port {
@@ -91,72 +91,10 @@ pub mod label {
     }
 }
 
-/// What the exporter asks for, as the label `endpoint` says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Endpoint {
-    /// The kubelet's `/metrics/resource`.
-    Resource,
-    /// The kubelet's `/metrics/cadvisor`.
-    Cadvisor,
-    /// The list of active pods: those of the node, or of all nodes at once.
-    Pods,
-    /// The node object: allocatable, capacity, the kubelet's address and the boot ID.
-    Node,
-    /// The list of the cluster's nodes.
-    Nodes,
-}
-
-impl Endpoint {
-    /// Every endpoint, in the order of a round.
-    pub const ALL: [Self; 5] = [
-        Self::Nodes,
-        Self::Node,
-        Self::Resource,
-        Self::Pods,
-        Self::Cadvisor,
-    ];
-
-    /// The label value.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Resource => "resource",
-            Self::Cadvisor => "cadvisor",
-            Self::Pods => "pods",
-            Self::Node => "node",
-            Self::Nodes => "nodes",
-        }
-    }
-}
-
-/// Which end of a forecast's interval, as the label `bound` says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Bound {
-    /// The lower end.
-    Lower,
-    /// What is expected: between the two ends.
-    Expected,
-    /// The upper end.
-    Upper,
-}
-
-impl Bound {
-    /// All of them, in rising order.
-    pub const ALL: [Self; 3] = [Self::Lower, Self::Expected, Self::Upper];
-
-    /// The label value.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Lower => "lower",
-            Self::Expected => "expected",
-            Self::Upper => "upper",
-        }
-    }
-}
-
 /// Declares [`Reason`] in one table: variant, label value, meaning, next step.
 macro_rules! reasons {
     ($($variant:ident = $label:literal $meaning:literal => $next_step:expr;)+) => {
-        /// Why a scrape, or part of one, was discarded, as the label `reason` says it.
+        /// The reason why a scrape, or part of one, was discarded: the label `reason`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Reason { $(#[doc = $meaning] $variant,)+ }
 
@@ -165,16 +103,16 @@ macro_rules! reasons {
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// The label value.
-            pub const fn label(self) -> &'static str {
+            pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $label),+ }
             }
 
-            /// What happened, as the beginning of a sentence that [`Self::next_step`] ends.
+            /// Returns what happened, as the beginning of a sentence that [`Self::next_step`] ends.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning),+ }
             }
 
-            /// What to do about it.
+            /// Returns what to do about it.
             pub const fn next_step(self) -> &'static str {
                 match self { $(Self::$variant => $next_step),+ }
             }
@@ -278,7 +216,7 @@ impl Reason {
     /// Returns whether only a line or sample was left out, of a scrape that went on. Every
     /// other reason fails the whole scrape and counts once.
     pub fn is_partial(self) -> bool {
-        self.label().ends_with("_line") || self.label().ends_with("_sample")
+        self.name().ends_with("_line") || self.name().ends_with("_sample")
     }
 }
 
@@ -292,8 +230,8 @@ mod tests {
         let mut seen = HashSet::new();
         let all = Reason::ALL
             .iter()
-            .map(|r| r.label())
-            .chain(Endpoint::ALL.iter().map(|e| e.label()));
+            .map(|r| r.name())
+            .chain(Endpoint::ALL.iter().map(|e| e.name()));
         for label in all {
             assert!(seen.insert(label), "{label} twice");
             assert!(label.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));

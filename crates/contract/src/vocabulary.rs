@@ -1,4 +1,5 @@
-//! Closed sets of words that flags, chart values, reports and Kubernetes share.
+//! Closed sets of words: values of flags, of the chart, of reports, of labels and of
+//! Kubernetes.
 
 /// Declares a set of words: an enum, each variant with its word.
 macro_rules! vocabulary {
@@ -11,7 +12,7 @@ macro_rules! vocabulary {
         }
 
         impl $name {
-            /// Every word, in the order of help texts.
+            /// Every word, in the order of the help.
             pub const ALL: &[Self] = &[$(Self::$word),+];
 
             /// The word.
@@ -206,5 +207,33 @@ vocabulary! {
         Usage = "usage",
         /// None: there is no such report.
         None = "none",
+    }
+}
+
+vocabulary! {
+    /// An endpoint that the exporter reads: the label `endpoint`. In the order of a round.
+    Endpoint {
+        /// The list of the cluster's nodes.
+        Nodes = "nodes",
+        /// The node object: allocatable, capacity, the kubelet's address and the boot ID.
+        Node = "node",
+        /// The kubelet's `/metrics/resource`.
+        Resource = "resource",
+        /// The list of active pods: those of the node, or of all nodes at once.
+        Pods = "pods",
+        /// The kubelet's `/metrics/cadvisor`.
+        Cadvisor = "cadvisor",
+    }
+}
+
+vocabulary! {
+    /// A value of a forecast's prediction interval: the label `bound`. In rising order.
+    Bound {
+        /// The lower end.
+        Lower = "lower",
+        /// The expected value, between the two ends.
+        Expected = "expected",
+        /// The upper end.
+        Upper = "upper",
     }
 }

@@ -80,9 +80,9 @@ impl<'a> Samples<'a> {
             Resource::Cpu => (&series::CPU_MAX, &series::CPU_MEAN),
             Resource::Memory => (&series::MEMORY_MAX, &series::MEMORY_MEAN),
         };
-        for bound in Bound::ALL {
+        for &bound in Bound::ALL {
             let values = || forecast.path.iter().map(|prediction| at(prediction, bound));
-            let labels = [node, bound.label()];
+            let labels = [node, bound.name()];
             self.put(max, &labels, values().fold(0.0, f64::max));
             // A path is not empty.
             let count = forecast.path.len() as f64;
@@ -93,7 +93,7 @@ impl<'a> Samples<'a> {
                 Bound::Upper => forecast.seconds_to_limit_earliest,
             };
             if let Some(seconds) = seconds {
-                let labels = [node, resource.label(), bound.label()];
+                let labels = [node, resource.label(), bound.name()];
                 self.put(&series::TIME_TO_LIMIT, &labels, seconds as f64);
             }
         }

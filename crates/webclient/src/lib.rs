@@ -65,6 +65,15 @@ pub struct Client {
     deadline: Duration,
 }
 
+/// Methods of requests with a body of any kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// POST.
+    Post,
+    /// PUT.
+    Put,
+}
+
 /// A request body.
 #[derive(Debug, Clone, Copy)]
 pub struct Content<'a> {
@@ -182,38 +191,24 @@ impl Client {
         })
     }
 
-    /// Sends a POST of `content` to `path_and_query`, which starts with `/`.
+    /// Sends `content` to `path_and_query`, which starts with `/`.
     ///
     /// # Errors
     /// When no response arrives. A response of any status is not an error here.
-    pub fn post(
+    pub fn send(
         &self,
+        method: Method,
         path_and_query: &str,
         content: Content<'_>,
         headers: &[Header],
         caps: Caps,
     ) -> Result<Response, Failure> {
         self.exchange(caps, |authorization| {
-            let request = self.agent.post(self.base.join(path_and_query));
-            let request = request.header("content-type", content.media_type);
-            self.with_headers(request, headers, authorization)
-                .send(content.bytes)
-        })
-    }
-
-    /// Sends a PUT of `content` to `path_and_query`, which starts with `/`.
-    ///
-    /// # Errors
-    /// When no response arrives. A response of any status is not an error here.
-    pub fn put(
-        &self,
-        path_and_query: &str,
-        content: Content<'_>,
-        headers: &[Header],
-        caps: Caps,
-    ) -> Result<Response, Failure> {
-        self.exchange(caps, |authorization| {
-            let request = self.agent.put(self.base.join(path_and_query));
+            let url = self.base.join(path_and_query);
+            let request = match method {
+                Method::Post => self.agent.post(url),
+                Method::Put => self.agent.put(url),
+            };
             let request = request.header("content-type", content.media_type);
             self.with_headers(request, headers, authorization)
                 .send(content.bytes)

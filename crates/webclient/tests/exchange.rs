@@ -14,8 +14,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use webclient::{
-    Authorities, BaseUrl, Caps, Client, Content, Credentials, Failure, Header, Identity, Response,
-    Secret, SecretFile, Settings,
+    Authorities, BaseUrl, Caps, Client, Content, Credentials, Failure, Header, Identity, Method,
+    Response, Secret, SecretFile, Settings,
 };
 
 const CAPS: Caps = Caps {
@@ -278,7 +278,10 @@ fn a_server_that_turns_us_away_while_we_write_is_understood() {
         // More than both systems take off our hands.
         bytes: &vec![b'x'; 32 << 20],
     };
-    match client.post("/", content, &[], CAPS).expect_err("closed") {
+    match client
+        .send(Method::Post, "/", content, &[], CAPS)
+        .expect_err("closed")
+    {
         Failure::Tls { problem, .. } => assert_eq!(
             problem,
             "the server asks for a client certificate, and none was given"
@@ -361,9 +364,11 @@ fn credentials_and_headers_go_with_each_request_over_tls() {
         .expect("an answer");
     fs::write(&password, "changed").expect("a writable file");
     client
-        .post("/hook", content, &hmac, CAPS)
+        .send(Method::Post, "/hook", content, &hmac, CAPS)
         .expect("an answer");
-    client.put("/put", content, &hmac, CAPS).expect("an answer");
+    client
+        .send(Method::Put, "/put", content, &hmac, CAPS)
+        .expect("an answer");
 
     let requests = server.requests();
     let lines: Vec<_> = requests.iter().map(|r| r.line.as_str()).collect();
@@ -466,7 +471,9 @@ fn no_secret_shows_in_what_is_printed_of_a_client_or_its_failures() {
         bytes: b"",
     };
     for path in [path.reveal(), "/white space/hunter2"] {
-        let failure = client.post(path, content, &[], CAPS).expect_err("nobody");
+        let failure = client
+            .send(Method::Post, path, content, &[], CAPS)
+            .expect_err("nobody");
         let shown = format!(
             "{client:?} {failure} {failure:?} {path:?}",
             path = Secret::new(path.into())

@@ -125,7 +125,7 @@ fn drafts() -> Vec<Draft> {
             "max by ({n}) ({}{{{n}=~\"$node\",{}=\"{}\"}}) / {}",
             upper.name,
             label::BOUND,
-            Bound::Upper.label(),
+            Bound::Upper.name(),
             by_node(allocatable),
             n = label::NODE
         )

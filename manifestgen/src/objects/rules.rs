@@ -144,8 +144,8 @@ fn scrape_errors(b: &Builder<'_>) -> PrometheusRuleEntry {
                  sum by ({pair}) (increase({errors}[5m] offset 5m)) > 0",
                 pair = format_args!("{}, {}", label::NODE, label::ENDPOINT),
                 endpoint = label::ENDPOINT,
-                resource = Endpoint::Resource.label(),
-                cadvisor = Endpoint::Cadvisor.label(),
+                resource = Endpoint::Resource.name(),
+                cadvisor = Endpoint::Cadvisor.name(),
                 up = series::UP.name,
                 errors = format_args!(
                     "{}{{{}!~\"{}\"}}",
@@ -169,7 +169,7 @@ fn scrape_errors(b: &Builder<'_>) -> PrometheusRuleEntry {
 /// Reasons that leave out a line or a sample of a scrape that went on.
 fn partial_reasons() -> String {
     let partial = Reason::ALL.iter().filter(|reason| reason.is_partial());
-    let partial: Vec<&str> = partial.map(|reason| reason.label()).collect();
+    let partial: Vec<&str> = partial.map(|reason| reason.name()).collect();
     partial.join("|")
 }
 
