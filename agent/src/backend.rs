@@ -10,7 +10,7 @@ use quantity::{TimeGrid, Timestamp};
 use shard::Shard;
 
 use crate::age::newest_samples;
-use crate::source::{Answer, Collector, LabelNames, Row, Source, Table};
+use crate::source::{Collector, LabelNames, Selected, Selection, Source};
 
 /// A backend of which the nodes of one shard are of interest.
 pub struct Backend {
@@ -26,29 +26,13 @@ impl Backend {
 }
 
 impl Source for Backend {
-    fn query_range(&self, query: &str, grid: &TimeGrid) -> Result<Answer, QueryError> {
-        let (by_node, remarks) = self
-            .prometheus
-            .range(query, grid, || ByNode::new(grid, self.shard))?;
-        Ok(Answer {
-            remarks,
-            ..by_node.answer
-        })
-    }
-
-    fn query_rows(
+    fn select(
         &self,
         query: &str,
         grid: &TimeGrid,
         names: LabelNames,
-    ) -> Result<Table, QueryError> {
-        let (rows, remarks) = self
-            .prometheus
-            .range(query, grid, || Rows::new(grid, self.shard, names))?;
-        Ok(Table {
-            remarks,
-            ..rows.table
-        })
+    ) -> Result<Selection, QueryError> {
+        select(&self.prometheus, self.shard, query, grid, names)
     }
 
     fn sampled_at(&self, query: &str, at: Timestamp, back: u64) -> Option<BTreeMap<String, f64>> {
@@ -56,90 +40,48 @@ impl Source for Backend {
     }
 }
 
-/// Whether a series is of a shard, or of no node at all.
-fn is_of(shard: Shard, labels: &Labels) -> bool {
-    labels.get(label::NODE).is_none_or(|node| shard.has(node))
-}
-
-/// Collects points by node.
-pub struct ByNode<'a> {
-    grid: &'a TimeGrid,
+/// Asks for the series behind `query`; of nodes in other shards not for the points.
+///
+/// # Errors
+/// When there is no complete answer.
+pub fn select(
+    prometheus: &Prometheus,
     shard: Shard,
-    series: Collector,
-    /// The answer so far, without remarks.
-    pub answer: Answer,
+    query: &str,
+    grid: &TimeGrid,
+    names: LabelNames,
+) -> Result<Selection, QueryError> {
+    let collector = || SelectionCollector {
+        grid,
+        shard,
+        names,
+        series: Collector::default(),
+        selection: Selection::default(),
+    };
+    let (collector, remarks) = prometheus.range(query, grid, collector)?;
+    Ok(Selection {
+        remarks,
+        ..collector.selection
+    })
 }
 
-impl<'a> ByNode<'a> {
-    /// Keeps the points at times of `grid` of the nodes of `shard`.
-    pub fn new(grid: &'a TimeGrid, shard: Shard) -> Self {
-        Self {
-            grid,
-            shard,
-            series: Collector::default(),
-            answer: Answer::default(),
-        }
-    }
-}
-
-impl Consumer for ByNode<'_> {
-    fn keeps_label(&self, name: &str) -> bool {
-        name == label::NODE
-    }
-
-    fn wants_samples(&mut self, labels: &Labels) -> bool {
-        is_of(self.shard, labels)
-    }
-
-    fn sample(&mut self, sample: Sample<'_>) {
-        self.series.take(sample, |unix| self.grid.nearest(unix));
-    }
-
-    fn end_series(&mut self, labels: &Labels) {
-        let series = take(&mut self.series);
-        self.answer.rejected += series.rejected;
-        match labels.get(label::NODE) {
-            Some(node) if self.shard.has(node) => {
-                let parts = self.answer.nodes.entry(node.to_owned()).or_default();
-                parts.push(series.points);
-            }
-            Some(_) => self.answer.of_other_shards += 1,
-            None => self.answer.without_node += 1,
-        }
-    }
-}
-
-/// Collects some labels and the newest sample of each series.
-pub struct Rows<'a> {
+/// Collects a selection, without remarks.
+struct SelectionCollector<'a> {
     grid: &'a TimeGrid,
     shard: Shard,
     names: LabelNames,
     series: Collector,
-    /// The answer so far, without remarks.
-    pub table: Table,
+    selection: Selection,
 }
 
-impl<'a> Rows<'a> {
-    /// Keeps the labels `names` and the newest sample at a time of `grid`; of the nodes
-    /// of `shard` where the label `node` is among them.
-    pub fn new(grid: &'a TimeGrid, shard: Shard, names: LabelNames) -> Self {
-        Self {
-            grid,
-            shard,
-            names,
-            series: Collector::default(),
-            table: Table::default(),
-        }
-    }
-}
-
-impl Consumer for Rows<'_> {
+impl Consumer for SelectionCollector<'_> {
     fn keeps_label(&self, name: &str) -> bool {
         self.names.contains(&name)
     }
 
     fn wants_samples(&mut self, labels: &Labels) -> bool {
-        is_of(self.shard, labels)
+        let node = labels.get(label::NODE);
+        node.is_none_or(|node| self.shard.has(node))
     }
 
     fn sample(&mut self, sample: Sample<'_>) {
@@ -147,11 +89,15 @@ impl Consumer for Rows<'_> {
     }
 
     fn end_series(&mut self, labels: &Labels) {
-        let series = take(&mut self.series);
-        self.table.rejected += series.rejected;
-        if let Some(newest) = series.points.last().filter(|_| is_of(self.shard, labels)) {
-            let row = Row::new(self.names, |name| labels.get(name), newest.value);
-            self.table.rows.push(row);
+        let Collector {
+            points, rejected, ..
+        } = take(&mut self.series);
+        self.selection.rejected += rejected;
+        if self.wants_samples(labels) {
+            let series = Selected::new(self.names, |name| labels.get(name), points);
+            self.selection.series.push(series);
+        } else {
+            self.selection.of_other_shards += 1;
         }
     }
 }
@@ -159,7 +105,7 @@ impl Consumer for Rows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Rejected;
+    use crate::source::{ByNode, Rejected};
     use analysis::series::Series;
     use forecast::Point;
     use promql::{Remarks, ResultType, answer::read};
@@ -185,20 +131,22 @@ mod tests {
         format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[{series}]}}}}"#)
     }
 
-    fn answer_of(series: &str, shard: Shard) -> Answer {
-        let mut by_node = ByNode::new(&GRID, shard);
+    fn selection_of(series: &str, shard: Shard, names: LabelNames) -> Selection {
+        let mut collector = SelectionCollector {
+            grid: &GRID,
+            shard,
+            names,
+            series: Collector::default(),
+            selection: Selection::default(),
+        };
         let body = matrix(series);
-        let remarks = read(body.as_bytes(), &[ResultType::Matrix], &mut by_node).expect(&body);
+        let remarks = read(body.as_bytes(), &[ResultType::Matrix], &mut collector).expect(&body);
         assert_eq!(remarks, Remarks::default());
-        by_node.answer
+        collector.selection
     }
 
-    /// The rows of an answer by these labels.
-    fn rows_of(series: &str, shard: Shard, names: LabelNames) -> Vec<Row> {
-        let mut rows = Rows::new(&GRID, shard, names);
-        let body = matrix(series);
-        read(body.as_bytes(), &[ResultType::Matrix], &mut rows).expect(&body);
-        rows.table.rows
+    fn by_node(series: &str, shard: Shard) -> ByNode {
+        ByNode::of(selection_of(series, shard, &[label::NODE]).series)
     }
 
     const REPLACED: &str = r#"
@@ -210,7 +158,7 @@ mod tests {
 
     #[test]
     fn points_are_collected_by_node() {
-        let answer = answer_of(REPLACED, Shard::WHOLE);
+        let answer = by_node(REPLACED, Shard::WHOLE);
         assert_eq!(answer.without_node, 1);
         assert_eq!(
             answer.nodes["a"],
@@ -224,23 +172,24 @@ mod tests {
 
     #[test]
     fn rows_have_the_labels_asked_for_and_the_newest_value() {
-        let rows = rows_of(REPLACED, Shard::WHOLE, &["pod", "node"]);
+        let rows = selection_of(REPLACED, Shard::WHOLE, &["pod", "node"]).series;
         let cells: Vec<_> = rows
             .iter()
-            .map(|row| (row.label("node"), row.label("pod"), row.value))
+            .map(|row| (row.label("node"), row.label("pod"), row.newest()))
             .collect();
         assert_eq!(
             cells,
             [
-                (Some("a"), Some("x-1"), 0.61),
-                (Some("a"), Some("x-2"), 0.71),
-                (Some("b"), None, 1.0),
-                (None, None, 1.0),
+                (Some("a"), Some("x-1"), Some(0.61)),
+                (Some("a"), Some("x-2"), Some(0.71)),
+                (Some("b"), None, Some(1.0)),
+                (None, None, Some(1.0)),
             ]
         );
         assert_eq!(rows[0].label("instance"), None, "it was not asked for");
         let empty = r#"{"metric":{"node":"a"},"values":[]}"#;
-        assert_eq!(rows_of(empty, Shard::WHOLE, &["node"]), []);
+        let rows = selection_of(empty, Shard::WHOLE, &["node"]).series;
+        assert_eq!(rows[0].newest(), None);
     }
 
     #[test]
@@ -261,21 +210,23 @@ mod tests {
             (r#"[1795331340,"2"]"#, rejected(0, 0, 1)), // repeated
             (r#"[1795331340.5,"2"]"#, rejected(0, 1, 0)), // between two times
         ] {
-            let answer = answer_of(
+            let selection = selection_of(
                 &format!(
                     r#"{{"metric":{{"node":"a"}},"values":[[1795331340,"1"],{bad},[1795331580,"3"]]}}"#
                 ),
                 Shard::WHOLE,
+                &["node"],
             );
-            assert_eq!(answer.rejected, reason, "{bad}");
+            assert_eq!(selection.rejected, reason, "{bad}");
             assert_eq!(
-                answer.nodes["a"],
-                [series(&[(START, 1.0), (START + 240, 3.0)])]
+                selection.series[0].points,
+                series(&[(START, 1.0), (START + 240, 3.0)])
             );
         }
         let outside =
             r#"{"metric":{"node":"a"},"values":[[1795331280,"1"],[1795331640,"1"],[1e300,"1"]]}"#;
-        assert_eq!(answer_of(outside, Shard::WHOLE).rejected, rejected(0, 3, 0));
+        let selection = selection_of(outside, Shard::WHOLE, &["node"]);
+        assert_eq!(selection.rejected, rejected(0, 3, 0));
     }
 
     #[test]
@@ -297,12 +248,14 @@ mod tests {
             r#"{{"values":[[1795331340,"1"]],"metric":{{"node":"{own}"}}}},{{"values":[[1795331340,"1"]],"metric":{{"node":"{other}"}}}}"#
         );
         for body in [first, last] {
-            let answer = answer_of(&body, shard);
-            assert_eq!(answer.nodes.keys().collect::<Vec<_>>(), [own], "{body}");
-            assert_eq!(answer.of_other_shards, 1);
-            let rows = rows_of(&body, shard, &["node"]);
-            let nodes: Vec<_> = rows.iter().map(|row| row.label("node")).collect();
-            assert_eq!(nodes, [Some(own)]);
+            let selection = selection_of(&body, shard, &["node"]);
+            let nodes: Vec<_> = selection
+                .series
+                .iter()
+                .map(|one| one.label("node"))
+                .collect();
+            assert_eq!(nodes, [Some(own)], "{body}");
+            assert_eq!(selection.of_other_shards, 1);
         }
     }
 
@@ -315,7 +268,7 @@ mod tests {
             r#"{{"metric":{{"node":"a"}},"values":[{}]}}"#,
             samples.join(",")
         );
-        let answer = answer_of(&body, Shard::WHOLE);
+        let answer = by_node(&body, Shard::WHOLE);
         assert_eq!(answer.nodes["a"][0].points().len(), GRID.count());
     }
 }

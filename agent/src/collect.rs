@@ -8,10 +8,9 @@ use analysis::recommend::Resource;
 use analysis::series::{Series, merge, simultaneous};
 use analysis::window::Window;
 use contract::{label, series};
-use promql::Remarks;
 use quantity::TimeGrid;
 
-use crate::source::{Answer, Rejected, Source, explain};
+use crate::source::{ByNode, Selection, Source, explain};
 
 /// The queries for usage, as the user may set them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,13 +63,21 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
             Quantity::Allocatable | Quantity::Capacity => &sizes,
         };
         let subject = format!("{} {}", resource.label(), quantity.label());
-        match source.query_range(query, asked) {
-            Ok(answer) => {
-                note(&mut measurements, &subject, query, &answer);
+        match source.select(query, asked, &[label::NODE]) {
+            Ok(selection) => {
+                note_remarks(
+                    &subject,
+                    query,
+                    &selection,
+                    &mut measurements.errors,
+                    &mut measurements.warnings,
+                );
+                let answer = ByNode::of(selection.series);
+                note_without_node(&mut measurements, &subject, query, &answer);
                 if quantity == Quantity::Usage {
                     note_overlaps(&mut measurements, &subject, query, &answer, asked);
                 }
-                let of_others = answer.of_other_shards > 0;
+                let of_others = selection.of_other_shards > 0;
                 measurements.others_have_data |= of_others;
                 if keep(&mut measurements, resource, quantity, answer) == 0 && !of_others {
                     note_nothing(&mut measurements, &subject, query, quantity);
@@ -96,7 +103,7 @@ fn keep(
     measurements: &mut Measurements,
     resource: Resource,
     quantity: Quantity,
-    answer: Answer,
+    answer: ByNode,
 ) -> usize {
     let measured = measurements.of_mut(resource);
     let merged = answer
@@ -138,7 +145,7 @@ fn note_overlaps(
     measurements: &mut Measurements,
     subject: &str,
     query: &str,
-    answer: &Answer,
+    answer: &ByNode,
     grid: &TimeGrid,
 ) {
     let follows = LOOK_BACK_SECONDS / grid.step + 1;
@@ -156,16 +163,8 @@ fn note_overlaps(
     }
 }
 
-/// Notes what is odd about an answer.
-fn note(measurements: &mut Measurements, subject: &str, query: &str, answer: &Answer) {
-    note_remarks(
-        subject,
-        query,
-        &answer.remarks,
-        answer.rejected,
-        &mut measurements.errors,
-        &mut measurements.warnings,
-    );
+/// Notes series without a node.
+fn note_without_node(measurements: &mut Measurements, subject: &str, query: &str, answer: &ByNode) {
     if answer.without_node > 0 {
         measurements.warnings.push(format!(
             "{subject}: {} series of {query:?} left out: they have no label {:?} (aggregate with `by ({})`)",
@@ -180,11 +179,13 @@ fn note(measurements: &mut Measurements, subject: &str, query: &str, answer: &An
 pub fn note_remarks(
     subject: &str,
     query: &str,
-    remarks: &Remarks,
-    rejected: Rejected,
+    selection: &Selection,
     errors: &mut Vec<String>,
     warnings: &mut Vec<String>,
 ) {
+    let Selection {
+        remarks, rejected, ..
+    } = selection;
     for warning in &remarks.warnings {
         let text = format!("{subject}: the backend warns: {warning}");
         // Remarks on the expression start like this; all others are about

@@ -1,32 +1,59 @@
 //! From the settings of a backend to a client for it: the files are read here.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runtime::secret::{SecretFile, read_file};
-use webclient::{Authorities, Client, Credentials, Header, Identity, Settings};
+use webclient::{Authorities, BaseUrl, Client, Credentials, Header, Identity, Settings};
 
-use crate::args::{Backend, Login};
+use crate::invalid_file::InvalidFile;
 
-/// A file named by a flag or a variable is of no use. One line, without its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnusableFile(String);
-
-impl UnusableFile {
-    /// Says what the file is for, and what is wrong with it.
-    pub fn new(what: &str, problem: &dyn fmt::Display) -> Self {
-        Self(format!("{what} {problem}"))
-    }
+/// The configuration of the backend. Its files are read later.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Backend {
+    /// The URL, with its path prefix.
+    pub url: BaseUrl,
+    /// The CAs to trust over TLS, if not the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// The client certificate to present over TLS.
+    pub identity: Option<IdentityFiles>,
+    /// The authentication.
+    pub login: Login,
+    /// Headers without secrets, such as a tenant's.
+    pub headers: Vec<Header>,
+    /// A file with more headers, which may be secret.
+    pub header_file: Option<PathBuf>,
+    /// The deadline of a request.
+    pub timeout: Duration,
+    /// The time after its start until which a report may begin a request.
+    pub deadline: Duration,
 }
 
-impl fmt::Display for UnusableFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// The files of a client certificate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IdentityFiles {
+    /// The certificate chain.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
 }
 
-impl std::error::Error for UnusableFile {}
+/// The authentication of requests.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Login {
+    /// None.
+    None,
+    /// The bearer token in this file.
+    BearerTokenFile(PathBuf),
+    /// Basic authentication.
+    Basic {
+        /// The user's name.
+        user: String,
+        /// The file with the password.
+        password_file: PathBuf,
+    },
+}
 
 /// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -38,11 +65,9 @@ const KEEP_IDLE: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// When a file cannot be read or does not hold what it should.
-pub fn client(backend: &Backend) -> Result<Client, UnusableFile> {
+pub fn client(backend: &Backend) -> Result<Client, InvalidFile> {
     let authorities = match &backend.ca_file {
-        Some(path) => Authorities::from_file(path)
-            // It says itself that it is about the CA file.
-            .map_err(|error| UnusableFile(error.to_string()))?,
+        Some(path) => Authorities::from_file(path)?,
         None => Authorities::public(),
     };
     let identity = backend
@@ -50,8 +75,8 @@ pub fn client(backend: &Backend) -> Result<Client, UnusableFile> {
         .as_ref()
         .map(|files| Identity::from_files(&files.certificate, &files.key))
         .transpose()
-        .map_err(|error| UnusableFile::new("client certificate", &error))?;
-    let mut headers: Vec<Header> = backend.headers.iter().map(|h| h.header.clone()).collect();
+        .map_err(|error| InvalidFile::new("client certificate", &error))?;
+    let mut headers = backend.headers.clone();
     if let Some(path) = &backend.header_file {
         headers.extend(read_headers(path)?);
     }
@@ -59,7 +84,7 @@ pub fn client(backend: &Backend) -> Result<Client, UnusableFile> {
     let own = headers.iter().any(|h| h.name() == "authorization");
     if own && !matches!(credentials, Credentials::None) {
         let problem = "expected no authorization beside that of a flag";
-        return Err(UnusableFile::new("header file:", &problem));
+        return Err(InvalidFile::new("header file:", &problem));
     }
     Ok(Client::new(Settings {
         base: backend.url.clone(),
@@ -76,7 +101,7 @@ pub fn client(backend: &Backend) -> Result<Client, UnusableFile> {
 
 /// The credentials, whose file is read again for each request: here to see early
 /// that it is of use.
-fn credentials(login: &Login) -> Result<Credentials, UnusableFile> {
+fn credentials(login: &Login) -> Result<Credentials, InvalidFile> {
     let (what, file, credentials) = match login {
         Login::None => return Ok(Credentials::None),
         Login::BearerTokenFile(path) => {
@@ -97,23 +122,23 @@ fn credentials(login: &Login) -> Result<Credentials, UnusableFile> {
     };
     match file.current() {
         Ok(_) => Ok(credentials),
-        Err(error) => Err(UnusableFile::new(what, &error)),
+        Err(error) => Err(InvalidFile::new(what, &error)),
     }
 }
 
 /// Reads headers, one a line; lines that are blank or begin with `#` are none.
-fn read_headers(path: &Path) -> Result<Vec<Header>, UnusableFile> {
-    let unusable = |problem: &dyn fmt::Display| {
-        UnusableFile(format!("header file {}: {problem}", path.display()))
+fn read_headers(path: &Path) -> Result<Vec<Header>, InvalidFile> {
+    let invalid = |problem: &dyn fmt::Display| {
+        InvalidFile::new(&format!("header file {}:", path.display()), problem)
     };
-    let bytes = read_file(path).map_err(|error| unusable(&error))?;
-    let text = String::from_utf8(bytes).map_err(|_| unusable(&"expected text"))?;
+    let bytes = read_file(path).map_err(|error| invalid(&error))?;
+    let text = String::from_utf8(bytes).map_err(|_| invalid(&"expected text"))?;
     text.lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
         .map(|(index, line)| {
             Header::parse(line)
-                .map_err(|bad| unusable(&format!("line {}: expected {bad}", index + 1)))
+                .map_err(|bad| invalid(&format!("line {}: expected {bad}", index + 1)))
         })
         .collect()
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::PathBuf;
 
 use contract::label;
 use exposition::Selector;
@@ -16,12 +17,30 @@ use promql::{Consumer, Defect, Labels, QueryError, Remarks, Sample, answer};
 use quantity::{TimeGrid, Timestamp};
 use shard::Shard;
 
-use crate::args::{InputFile, Time};
 use crate::collect::UsageQueries;
-use crate::connection::UnusableFile;
-use crate::source::{Answer, Collector, LabelNames, Rejected, Row, Source, Table};
+use crate::invalid_file::InvalidFile;
+use crate::source::{Collector, LabelNames, Rejected, Selected, Selection, Source};
+use crate::time::{Time, USUAL_STEP_SECONDS};
 use analysis::series::Series;
 use analysis::window::{MAX_POINTS, MAX_SPAN_SECONDS, Misfit, Window};
+
+/// A file to read points from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputFile {
+    /// Standard input.
+    Standard,
+    /// A file, or a pipe.
+    Path(PathBuf),
+}
+
+impl fmt::Display for InputFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Standard => f.write_str("-"),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
 
 /// Everything that the files hold.
 #[derive(Debug, Default)]
@@ -69,11 +88,11 @@ impl Recording {
     ///
     /// # Errors
     /// When one cannot be read, or holds anything but complete answers.
-    pub fn read(files: &[InputFile], shard: Shard) -> Result<Self, UnusableFile> {
+    pub fn read(files: &[InputFile], shard: Shard) -> Result<Self, InvalidFile> {
         let mut recording = Self::default();
         for file in files {
             let unusable =
-                |problem: &dyn fmt::Display| UnusableFile::new(&format!("input {file}:"), problem);
+                |problem: &dyn fmt::Display| InvalidFile::new(&format!("input {file}:"), problem);
             let bytes = open(file).map_err(|error| unusable(&error))?;
             recording
                 .append(bytes, shard)
@@ -113,12 +132,12 @@ impl Recording {
         time: &Time,
         queries: &UsageQueries,
         now: Timestamp,
-    ) -> Result<Window, UnusableFile> {
+    ) -> Result<Window, InvalidFile> {
         let mut selectors = Vec::new();
         for query in [&queries.cpu, &queries.memory] {
             selectors.push(Selector::parse(query).ok_or_else(|| {
                 let expected = "expected the name of a series, with labels at most: files hold no answers to other PromQL";
-                UnusableFile::new(&format!("input: query {query:?}:"), &expected)
+                InvalidFile::new(&format!("input: query {query:?}:"), &expected)
             })?);
         }
         let usage: Vec<&[Point]> = self
@@ -139,7 +158,7 @@ impl Recording {
                     names.join(", ")
                 }
             );
-            return Err(UnusableFile::new("input:", &expected));
+            return Err(InvalidFile::new("input:", &expected));
         }
         let is_past = |point: &&Point| time.at.is_none_or(|at| point.at <= at);
         let times = || {
@@ -165,7 +184,7 @@ impl Recording {
         let lookback = time.lookback.unwrap_or(held.clamp(step, most.max(step)));
         let spans = time
             .spans(lookback, spacing, spacing)
-            .map_err(|misfit| UnusableFile::new("input:", &too_short(misfit)))?;
+            .map_err(|misfit| InvalidFile::new("input:", &too_short(misfit)))?;
         let step = spans.step() as i64;
         let steps_after = (asked.unix() - newest.unix()).div_euclid(step);
         let end = Timestamp::from_unix(newest.unix() + steps_after * step);
@@ -195,9 +214,7 @@ fn spacing(usage: &[&[Point]]) -> u64 {
     }
     // Of equals the first, which is the shortest.
     let most = counts.iter().rev().max_by_key(|(_, count)| **count);
-    most.map_or(crate::args::USUAL_STEP_SECONDS, |(seconds, _)| {
-        seconds.unsigned_abs()
-    })
+    most.map_or(USUAL_STEP_SECONDS, |(seconds, _)| seconds.unsigned_abs())
 }
 
 /// What is wrong with a file that is no answer, in words for people who saved it.
@@ -254,63 +271,38 @@ impl Consumer for Recorder<'_> {
 }
 
 impl Source for Recording {
-    fn query_range(&self, query: &str, grid: &TimeGrid) -> Result<Answer, QueryError> {
-        let mut answer = Answer::default();
-        (answer.remarks, answer.rejected) =
-            self.select(query, |series| match series.label(label::NODE) {
-                Some(_) if !series.is_of_shard => answer.of_other_shards += 1,
-                Some(node) => {
-                    let points = evaluate(series.points.points(), grid);
-                    answer
-                        .nodes
-                        .entry(node.to_owned())
-                        .or_default()
-                        .push(points);
-                }
-                None => answer.without_node += 1,
-            });
-        Ok(answer)
-    }
-
-    fn query_rows(
+    fn select(
         &self,
         query: &str,
         grid: &TimeGrid,
         names: LabelNames,
-    ) -> Result<Table, QueryError> {
-        let mut table = Table::default();
-        (table.remarks, table.rejected) = self.select(query, |series| {
-            let points = evaluate(series.points.points(), grid);
-            let row = |newest: Point| Row::new(names, |name| series.label(name), newest.value);
-            table.rows.extend(points.last().map(row));
-        });
-        Ok(table)
+    ) -> Result<Selection, QueryError> {
+        let mut selection = Selection::default();
+        // A query that is more than a selector selects none.
+        let Some(selector) = Selector::parse(query) else {
+            return Ok(selection);
+        };
+        let mut files = BTreeSet::new();
+        for one in self.series.iter().filter(|one| one.is_selected(&selector)) {
+            files.insert(one.file);
+            selection.rejected += one.rejected;
+            if one.is_of_shard || !names.contains(&label::NODE) {
+                let points = evaluate(one.points.points(), grid);
+                let series = Selected::new(names, |name| one.label(name), points);
+                selection.series.push(series);
+            } else {
+                selection.of_other_shards += 1;
+            }
+        }
+        for file in files {
+            selection.remarks.append(&self.remarks[file]);
+        }
+        Ok(selection)
     }
 
     /// Saved answers to range queries hold points only.
     fn sampled_at(&self, _: &str, _: Timestamp, _: u64) -> Option<BTreeMap<String, f64>> {
         None
-    }
-}
-
-impl Recording {
-    /// Hands each series that `query` selects to `take`; returns the remarks and the
-    /// rejected samples. A query that is more than a selector selects none.
-    fn select(&self, query: &str, mut take: impl FnMut(&Recorded)) -> (Remarks, Rejected) {
-        let (mut remarks, mut rejected) = (Remarks::default(), Rejected::default());
-        let Some(selector) = Selector::parse(query) else {
-            return (remarks, rejected);
-        };
-        let mut files = BTreeSet::new();
-        for series in self.series.iter().filter(|one| one.is_selected(&selector)) {
-            files.insert(series.file);
-            rejected += series.rejected;
-            take(series);
-        }
-        for file in files {
-            remarks.append(&self.remarks[file]);
-        }
-        (remarks, rejected)
     }
 }
 
@@ -336,6 +328,7 @@ fn evaluate(points: &[Point], grid: &TimeGrid) -> Series {
     }
     series
 }
+
 fn open(file: &InputFile) -> io::Result<Box<dyn Read>> {
     Ok(match file {
         InputFile::Standard => Box::new(io::stdin()),

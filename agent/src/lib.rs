@@ -2,7 +2,7 @@
 //!
 //! One run, in the order of the data:
 //!
-//! 1. [`args`]: flags over environment become a checked [`args::Config`].
+//! 1. [`args`]: flags over environment become a checked [`config::Config`].
 //! 2. [`collect`] asks six range queries, whatever the number of nodes, of a [`source`],
 //!    and keeps one series a node and resource.
 //! 3. Crate `analysis` forecasts each series, holds it against the node's allocatable
@@ -20,16 +20,22 @@ pub mod age;
 pub mod args;
 pub mod backend;
 pub mod collect;
+pub mod config;
 pub mod connection;
 pub mod doctor;
 pub mod exit;
 pub mod fleet;
 pub mod input;
+pub mod invalid_file;
 pub mod previous;
 mod round;
 mod run;
 mod serve;
 pub mod sink;
 pub mod source;
+pub mod time;
 
 pub use run::run;
+
+/// The name of the program in messages.
+pub const PROGRAM: &str = "k8s-ai-agent";

@@ -22,7 +22,7 @@ use quantity::{TimeGrid, Timestamp};
 use serde::Deserialize;
 
 use crate::collect::note_remarks;
-use crate::source::{Row, Source, explain};
+use crate::source::{Selected, Source, explain};
 
 /// Finds the verdicts of the run before: in the JSON report at `path`, or else in
 /// the backend. What is wrong with them goes to the notes of `measurements`, for a
@@ -135,17 +135,16 @@ fn from_prometheus(
         step: MEMORY_STEP_SECONDS,
     };
     let query = report::RESOURCE_SEVERITY.name;
-    let table = source.query_rows(query, &hour, &[label::NODE, label::RESOURCE])?;
+    let selection = source.select(query, &hour, &[label::NODE, label::RESOURCE])?;
     note_remarks(
         "severities of the report before",
         query,
-        &table.remarks,
-        table.rejected,
+        &selection,
         &mut measurements.errors,
         &mut measurements.warnings,
     );
     let mut nodes: BTreeMap<String, Vec<(Resource, Verdict)>> = BTreeMap::new();
-    for row in &table.rows {
+    for row in &selection.series {
         if let Some((node, resource, verdict)) = published(row) {
             nodes
                 .entry(node.to_owned())
@@ -160,8 +159,8 @@ fn from_prometheus(
 }
 
 /// A verdict as the series of a report tell it: the severity implies the action.
-fn published(row: &Row) -> Option<(&str, Resource, Verdict)> {
-    let resource = row.label(label::RESOURCE)?;
+fn published(row: &Selected) -> Option<(&str, Resource, Verdict)> {
+    let (resource, value) = (row.label(label::RESOURCE)?, row.newest()?);
     let resource = Resource::ALL.into_iter().find(|r| r.label() == resource)?;
     let verdict = [
         (Severity::None, Verdict::HEALTHY),
@@ -170,7 +169,7 @@ fn published(row: &Row) -> Option<(&str, Resource, Verdict)> {
         (Severity::Critical, Verdict::CRITICAL),
     ]
     .into_iter()
-    .find_map(|(severity, verdict)| (severity.level() == row.value).then_some(verdict))?;
+    .find_map(|(severity, verdict)| (severity.level() == value).then_some(verdict))?;
     Some((row.label(label::NODE)?, resource, verdict))
 }
 

@@ -7,18 +7,21 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::{Instant, SystemTime};
 
+use contract::FleetView;
 use promql::{Prometheus, sampling};
 use quantity::Timestamp;
 use runtime::output;
 
+use crate::PROGRAM;
 use crate::age;
-use crate::args::{Config, PROGRAM, Reports, USUAL_STEP_SECONDS};
 use crate::backend::Backend;
 use crate::collect::collect;
-use crate::connection::{UnusableFile, client};
+use crate::config::Config;
+use crate::connection::client;
 use crate::exit::Exit;
 use crate::fleet::{self, Scope};
 use crate::input::Recording;
+use crate::invalid_file::InvalidFile;
 use crate::previous;
 use crate::sink::Delivery;
 use crate::source::Source;
@@ -37,7 +40,7 @@ use text::printable;
 pub(crate) fn report(
     config: &Config,
     memory: Option<&Previous>,
-) -> Result<(Report, Exit), UnusableFile> {
+) -> Result<(Report, Exit), InvalidFile> {
     let started = Instant::now();
     let Opened {
         source,
@@ -45,7 +48,7 @@ pub(crate) fn report(
         at,
         interval,
     } = open(config, Timestamp::from(SystemTime::now()))?;
-    let queries = &config.backend.queries;
+    let queries = &config.queries;
     let mut measurements = collect(source.as_ref(), queries, &window);
     age::measure(
         source.as_ref(),
@@ -58,7 +61,7 @@ pub(crate) fn report(
     let recalled = match memory {
         Some(_) => None,
         None => {
-            let file = config.judgement.previous.as_deref();
+            let file = config.previous.as_deref();
             previous::recall(file, source.as_ref(), &window, &mut measurements)
         }
     };
@@ -70,22 +73,21 @@ pub(crate) fn report(
             program_version: env!("CARGO_PKG_VERSION"),
             window: &window,
             forecasts: config.forecasts,
-            thresholds: config.judgement.thresholds,
+            thresholds: config.thresholds,
             previous: memory.or(recalled.as_ref()),
         },
         thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         generated_at,
     );
     let scope = scope(config, source.as_ref());
-    let judgement = &config.judgement;
-    let lines = (judgement.thresholds, judgement.keep_nodes);
+    let lines = (config.thresholds, config.keep_nodes);
     fleet::look(&scope, &mut report, lines, &window);
     report.took = started.elapsed();
     report.shard = (!config.shard.is_whole()).then_some(ShardReport {
         shard: config.shard,
         others_have_data,
     });
-    let exit = match Exit::of(&report, judgement.fail_on) {
+    let exit = match Exit::of(&report, config.fail_on) {
         Exit::NoData if refused => Exit::Backend,
         exit => exit,
     };
@@ -108,8 +110,8 @@ struct Opened {
 ///
 /// # Errors
 /// When a file is invalid. A backend that cannot be reached is no error yet.
-fn open(config: &Config, now: Timestamp) -> Result<Opened, UnusableFile> {
-    let queries = &config.backend.queries;
+fn open(config: &Config, now: Timestamp) -> Result<Opened, InvalidFile> {
+    let queries = &config.queries;
     if !config.inputs.is_empty() {
         let recording = Recording::read(&config.inputs, config.shard)?;
         let window = recording.window(&config.time, queries, now)?;
@@ -127,21 +129,10 @@ fn open(config: &Config, now: Timestamp) -> Result<Opened, UnusableFile> {
         .sample_times(&queries.cpu, at)
         .ok()
         .and_then(|times| sampling::interval(&times));
-    let spans = config
-        .time
-        .lookback
-        .and_then(|lookback| {
-            let interval = interval.unwrap_or(USUAL_STEP_SECONDS);
-            config
-                .time
-                .spans(lookback, interval, USUAL_STEP_SECONDS)
-                .ok()
-        })
-        .expect("a lookback is set for a backend, and was checked with the other lengths");
     let backend = Backend::new(prometheus, config.shard);
     Ok(Opened {
         source: Box::new(backend),
-        window: spans.ending_at(at),
+        window: config.time.spans_of_backend(interval).ending_at(at),
         at,
         interval,
     })
@@ -149,7 +140,7 @@ fn open(config: &Config, now: Timestamp) -> Result<Opened, UnusableFile> {
 
 /// From what the view of the fleet is to be drawn.
 fn scope<'a>(config: &Config, source: &'a dyn Source) -> Scope<'a> {
-    if !config.judgement.fleet {
+    if config.fleet == FleetView::Off {
         Scope::Off("--fleet is off")
     } else if !config.shard.is_whole() {
         Scope::Off("one of several shards sees only its part")
@@ -164,15 +155,15 @@ fn scope<'a>(config: &Config, source: &'a dyn Source) -> Scope<'a> {
 /// partial, and keeps none of the others.
 pub(crate) fn write_files(
     report: &Report,
-    reports: &Reports,
+    config: &Config,
     exit: Exit,
     err: &mut dyn Write,
 ) -> Exit {
     let style = Style {
         color: false,
-        explain: reports.explain,
+        explain: config.explain,
     };
-    reports.outputs.iter().fold(exit, |exit, output| {
+    config.outputs.iter().fold(exit, |exit, output| {
         let file = &output.file;
         match output::to_file(file, |out| report::write(report, output.format, style, out)) {
             Ok(()) => exit,

@@ -9,7 +9,8 @@ use runtime::output;
 use runtime::signals::{self, Signals};
 use settings::Environment;
 
-use crate::args::{self, Command, Config};
+use crate::args::{self, Command};
+use crate::config::{Color, Config};
 use crate::doctor;
 use crate::exit::Exit;
 use crate::round::{complain, report, tell, write_files};
@@ -49,12 +50,16 @@ pub fn run(
     if exit == Exit::Backend {
         return complain(&format!("no usage from {}", config.backend.url), exit, err);
     }
-    let exit = write_files(&report, &config.reports, exit, err);
+    let exit = write_files(&report, &config, exit, err);
     let style = Style {
-        color: config.reports.color.is_on(io::stdout().is_terminal()),
-        explain: config.reports.explain,
+        color: match config.color {
+            Color::Auto => io::stdout().is_terminal(),
+            Color::Always => true,
+            Color::Never => false,
+        },
+        explain: config.explain,
     };
-    let format = config.reports.format;
+    let format = config.format;
     let exit = write_out(
         |out| report::write(&report, format, style, out),
         exit,
@@ -69,7 +74,7 @@ fn examine(config: &Config, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     listen_for_signals(err);
     match doctor::examine(config, Timestamp::from(SystemTime::now())) {
         Ok(diagnosis) => {
-            let text = match config.reports.format {
+            let text = match config.format {
                 Format::Json => doctor::show::json(&diagnosis),
                 _ => doctor::show::text(&diagnosis),
             };

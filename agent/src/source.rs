@@ -6,45 +6,41 @@
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
+use analysis::series::Series;
+use contract::label;
 use forecast::Point;
 use promql::{QueryError, Remarks, Sample};
 use quantity::{Cores, TimeGrid, Timestamp};
 
-use analysis::series::Series;
-
 /// A source of points.
 pub trait Source {
-    /// Returns the points of `query` at each time of `grid`, by node.
+    /// Returns the series behind `query`, each with its points at the times of `grid` and
+    /// these labels.
     ///
     /// # Errors
     /// When there is no complete answer.
-    fn query_range(&self, query: &str, grid: &TimeGrid) -> Result<Answer, QueryError>;
-
-    /// Returns these labels of each series behind `query`, with its newest sample in `grid`.
-    ///
-    /// # Errors
-    /// When there is no complete answer.
-    fn query_rows(
+    fn select(
         &self,
         query: &str,
         grid: &TimeGrid,
         names: LabelNames,
-    ) -> Result<Table, QueryError>;
+    ) -> Result<Selection, QueryError>;
 
-    /// Returns when the newest sample of each node behind `query` was taken, in Unix
-    /// seconds, of those in the `back` seconds before `at`; `None` if the source cannot
-    /// say.
+    /// Returns the time of the newest sample of each node behind `query`, in Unix seconds,
+    /// of those in the `back` seconds before `at`; `None` if the source does not know it.
     fn sampled_at(&self, query: &str, at: Timestamp, back: u64) -> Option<BTreeMap<String, f64>>;
 }
 
-/// A complete answer, by node.
+/// The names of the labels to keep of each series.
+pub type LabelNames = &'static [&'static str];
+
+/// A complete answer, in the order of the series.
 #[derive(Debug, Default, PartialEq)]
-pub struct Answer {
-    /// Series by node; several where an exporter pod replaced another.
-    pub nodes: BTreeMap<String, Vec<Series>>,
-    /// Series left out because they have no label `node`.
-    pub without_node: u64,
-    /// Series left out because their node is in another shard.
+pub struct Selection {
+    /// The series, but those of other shards.
+    pub series: Vec<Selected>,
+    /// The number of series left out because their label `node`, if it was asked for,
+    /// names a node in another shard.
     pub of_other_shards: u64,
     /// Samples left out.
     pub rejected: Rejected,
@@ -52,38 +48,27 @@ pub struct Answer {
     pub remarks: Remarks,
 }
 
-/// A complete answer, one row a series.
-#[derive(Debug, Default, PartialEq)]
-pub struct Table {
-    /// The series in the order of the answer. Those without a sample are left out, and
-    /// those of nodes in another shard, if the label `node` was asked for.
-    pub rows: Vec<Row>,
-    /// Samples left out.
-    pub rejected: Rejected,
-    /// The remarks of the backend.
-    pub remarks: Remarks,
-}
-
-/// The names of the labels that a table keeps of each series.
-pub type LabelNames = &'static [&'static str];
-
-/// One series: the labels that were asked for, and its newest sample.
+/// A series: the labels that were asked for, and its points.
 #[derive(Debug, PartialEq)]
-pub struct Row {
+pub struct Selected {
     names: LabelNames,
     values: Vec<Option<String>>,
-    /// Finite, from 0 to 2^53.
-    pub value: f64,
+    /// The points, of finite values from 0 to 2^53.
+    pub points: Series,
 }
 
-impl Row {
-    /// Makes a row of the labels among `names` that `label` has a value for.
-    pub fn new<'a>(names: LabelNames, label: impl Fn(&str) -> Option<&'a str>, value: f64) -> Self {
+impl Selected {
+    /// Keeps the labels among `names` that `label` has a value for.
+    pub fn new<'a>(
+        names: LabelNames,
+        label: impl Fn(&str) -> Option<&'a str>,
+        points: Series,
+    ) -> Self {
         let values = names.iter().map(|name| label(name).map(str::to_owned));
         Self {
             names,
             values: values.collect(),
-            value,
+            points,
         }
     }
 
@@ -92,6 +77,37 @@ impl Row {
     pub fn label(&self, name: &str) -> Option<&str> {
         let index = self.names.iter().position(|known| *known == name)?;
         self.values[index].as_deref()
+    }
+
+    /// Returns the newest value, if there is any point.
+    pub fn newest(&self) -> Option<f64> {
+        Some(self.points.last()?.value)
+    }
+}
+
+/// The series of an answer by node.
+#[derive(Debug, Default, PartialEq)]
+pub struct ByNode {
+    /// Series by node; several where an exporter pod replaced another.
+    pub nodes: BTreeMap<String, Vec<Series>>,
+    /// The number of series left out because they have no label `node`.
+    pub without_node: u64,
+}
+
+impl ByNode {
+    /// Sorts series by their label `node`.
+    pub fn of(series: Vec<Selected>) -> Self {
+        let mut by_node = Self::default();
+        for one in series {
+            match one.label(label::NODE) {
+                Some(node) => {
+                    let parts = by_node.nodes.entry(node.to_owned()).or_default();
+                    parts.push(one.points);
+                }
+                None => by_node.without_node += 1,
+            }
+        }
+        by_node
     }
 }
 

@@ -8,7 +8,7 @@ use settings::{Given, Parsed, Syntax, UsageError, Within, settings};
 use webclient::{BaseUrl, Header};
 
 use super::command::DOCTOR;
-use crate::collect::UsageQueries;
+use crate::connection::{Backend, IdentityFiles, Login};
 
 const DEADLINES: Within = Within::Durations(Duration::from_millis(1)..=Duration::from_secs(3600));
 
@@ -63,101 +63,47 @@ settings! {
     }
 }
 
-/// The backend and the queries. Its files are not read yet.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Backend {
-    /// Where it is.
-    pub url: BaseUrl,
-    /// Whom to trust over TLS, if not the public authorities.
-    pub ca_file: Option<PathBuf>,
-    /// The client certificate to show over TLS.
-    pub identity: Option<IdentityFiles>,
-    /// Who is asking.
-    pub login: Login,
-    /// Headers that are no secret, such as a tenant's.
-    pub headers: Vec<TypedHeader>,
-    /// A file with more headers, which may be secret.
-    pub header_file: Option<PathBuf>,
-    /// Deadline of one exchange.
-    pub timeout: Duration,
-    /// How long after its start a report may still begin an exchange.
-    pub deadline: Duration,
-    /// What to ask for usage.
-    pub queries: UsageQueries,
-}
-
-/// The files of a client certificate.
-#[derive(Debug, Clone, PartialEq)]
-pub struct IdentityFiles {
-    /// The certificate with what it was issued by.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-}
-
-/// Who is asking.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Login {
-    /// Nobody in particular.
-    None,
-    /// Whoever holds the token in this file.
-    BearerTokenFile(PathBuf),
-    /// A user with the password in a file.
-    Basic {
-        /// The user's name.
-        user: String,
-        /// The file.
-        password_file: PathBuf,
-    },
-}
-
-/// A header as it was typed, which is printed again for `--print-config`.
+/// A header of `--header`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TypedHeader {
-    /// `Name: value`.
-    pub text: String,
-    /// The same, proven.
-    pub header: Header,
+    /// `Name: value`, as it was given.
+    text: String,
+    header: Header,
 }
 
-impl Backend {
-    pub(super) fn resolve(flags: &Flags, given: &Given<'_>) -> Result<Self, UsageError> {
-        let identity = (flags.client_cert_file.clone()).zip(flags.client_key_file.clone());
-        if identity.is_some() && !flags.prometheus_url.is_https() {
-            let setting = const { Flags::setting("--client-cert-file") };
-            return Err(given.requires(setting, "an https:// --prometheus-url"));
-        }
-        Ok(Self {
-            url: flags.prometheus_url.clone(),
-            ca_file: flags.ca_file.clone(),
-            identity: identity.map(|(certificate, key)| IdentityFiles { certificate, key }),
-            login: login(flags, given)?,
-            headers: flags.header.clone(),
-            header_file: flags.header_file.clone(),
-            timeout: flags.timeout,
-            deadline: flags.deadline,
-            queries: UsageQueries {
-                cpu: flags.cpu_query.clone(),
-                memory: flags.memory_query.clone(),
-            },
-        })
+pub(super) fn resolve(flags: &Flags, given: &Given<'_>) -> Result<Backend, UsageError> {
+    let identity = (flags.client_cert_file.clone()).zip(flags.client_key_file.clone());
+    if identity.is_some() && !flags.prometheus_url.is_https() {
+        let setting = const { Flags::setting("--client-cert-file") };
+        return Err(given.requires(setting, "an https:// --prometheus-url"));
     }
-}
-
-fn login(flags: &Flags, given: &Given<'_>) -> Result<Login, UsageError> {
     let basic = (flags.basic_auth_user.clone()).zip(flags.basic_auth_password_file.clone());
-    match (flags.bearer_token_file.clone(), basic) {
-        (None, None) => Ok(Login::None),
-        (Some(token), None) => Ok(Login::BearerTokenFile(token)),
-        (None, Some((user, password_file))) => Ok(Login::Basic {
+    let login = match (flags.bearer_token_file.clone(), basic) {
+        (None, None) => Login::None,
+        (Some(token), None) => Login::BearerTokenFile(token),
+        (None, Some((user, password_file))) => Login::Basic {
             user,
             password_file,
-        }),
+        },
         (Some(_), Some(_)) => {
             let setting = const { Flags::setting("--bearer-token-file") };
-            Err(given.conflict(setting, "--basic-auth-user"))
+            return Err(given.conflict(setting, "--basic-auth-user"));
         }
-    }
+    };
+    Ok(Backend {
+        url: flags.prometheus_url.clone(),
+        ca_file: flags.ca_file.clone(),
+        identity: identity.map(|(certificate, key)| IdentityFiles { certificate, key }),
+        login,
+        headers: flags
+            .header
+            .iter()
+            .map(|typed| typed.header.clone())
+            .collect(),
+        header_file: flags.header_file.clone(),
+        timeout: flags.timeout,
+        deadline: flags.deadline,
+    })
 }
 
 /// The user of basic authentication.

@@ -1,7 +1,7 @@
 //! How forecasts are made: which model, and how wide its interval.
 
 use contract::limit::INTERVAL_PERCENT;
-use forecast::{Choice, Settings};
+use forecast::Choice;
 use settings::{Within, settings, words};
 
 use super::percent::Percent;
@@ -24,11 +24,4 @@ settings! {
 words! {
     /// Models.
     pub struct ModelWord(Choice) = Choice::ALL, Choice::label;
-}
-
-pub(super) fn resolve(flags: &Flags) -> Settings {
-    Settings {
-        model: flags.model,
-        coverage: flags.interval,
-    }
 }

@@ -1,9 +1,9 @@
 //! Saved answers that are read in place of a backend.
 
-use std::fmt;
-use std::path::PathBuf;
-
 use settings::{Given, Syntax, UsageError, Within, settings};
+
+use super::repeated::repeated;
+use crate::input::InputFile;
 
 settings! {
     /// The flags of saved answers.
@@ -12,24 +12,6 @@ settings! {
             /// file with saved answers to range queries, read instead of asking a backend; - is
             /// standard input
             input: Vec<InputFile>, variables: &[], conflicts: Some("--serve");
-        }
-    }
-}
-
-/// A file to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InputFile {
-    /// Standard input.
-    Standard,
-    /// A file, or a pipe.
-    Path(PathBuf),
-}
-
-impl fmt::Display for InputFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Standard => f.write_str("-"),
-            Self::Path(path) => path.display().fmt(f),
         }
     }
 }
@@ -58,12 +40,9 @@ impl Syntax for InputFile {
 
 /// Checks that each file is named once.
 pub(super) fn check(flags: &Flags, given: &Given<'_>) -> Result<(), UsageError> {
-    let files = &flags.input;
-    for (index, file) in files.iter().enumerate() {
-        if files[..index].contains(file) {
-            let setting = const { Flags::setting("--input") };
-            return Err(given.invalid(setting, file, "each file once"));
-        }
+    let setting = const { Flags::setting("--input") };
+    match repeated(&flags.input, |file| file) {
+        Some(file) => Err(given.invalid(setting, file, "each file once")),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -48,37 +48,10 @@ words! {
         [Severity::Info, Severity::Warning, Severity::Critical], Severity::name;
 }
 
-/// What counts as a finding.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Judgement {
-    /// What counts as high and low.
-    pub thresholds: Thresholds,
-    /// The JSON report of the run before; if there is none, the backend is asked.
-    pub previous: Option<PathBuf>,
-    /// Whether there is to be a view of the fleet.
-    pub fleet: bool,
-    /// How many nodes that view leaves at least; above 0.
-    pub keep_nodes: usize,
-    /// Least severity that makes the exit code 10.
-    pub fail_on: Option<Severity>,
-}
-
-impl Judgement {
-    pub(super) fn resolve(flags: &Flags, given: &Given<'_>) -> Result<Self, UsageError> {
-        let thresholds = Thresholds::new(flags.low, flags.high).ok_or_else(|| {
-            let expected = format!("less than --high ({})", percent(flags.high));
-            given.invalid(
-                const { Flags::setting("--low") },
-                percent(flags.low),
-                expected,
-            )
-        })?;
-        Ok(Self {
-            thresholds,
-            previous: flags.previous.clone(),
-            fleet: flags.fleet == FleetView::Auto,
-            keep_nodes: flags.keep_nodes as usize,
-            fail_on: flags.fail_on,
-        })
-    }
+pub(super) fn thresholds(flags: &Flags, given: &Given<'_>) -> Result<Thresholds, UsageError> {
+    Thresholds::new(flags.low, flags.high).ok_or_else(|| {
+        let setting = const { Flags::setting("--low") };
+        let expected = format!("less than --high ({})", percent(flags.high));
+        given.invalid(setting, percent(flags.low), expected)
+    })
 }

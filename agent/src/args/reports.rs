@@ -6,6 +6,8 @@ use contract::ReportFormat as Format;
 use settings::{Environment, Given, Origin, Syntax, UsageError, Within, settings, words};
 
 use super::command::DOCTOR;
+use super::repeated::repeated;
+use crate::config::{Color, Output};
 
 settings! {
     /// The flags of the report.
@@ -35,93 +37,35 @@ words! {
 
 words! {
     /// When to use colours.
-    pub struct ColorWord(Color) = Color::ALL, Color::label;
+    pub struct ColorWord(Color) = COLORS, color_word;
 }
 
-/// Where the report goes, and in which forms.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reports {
-    /// The form on standard output.
-    pub format: Format,
-    /// Files beside it, each another one.
-    pub outputs: Vec<Output>,
-    /// Whether text on standard output has colours.
-    pub color: Color,
-    /// Whether models that were not chosen are shown to people too.
-    pub explain: bool,
-}
+const COLORS: [Color; 3] = [Color::Auto, Color::Always, Color::Never];
 
-/// A file that the report is written to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    /// In which form.
-    pub format: Format,
-    /// Which file.
-    pub file: PathBuf,
-}
-
-/// When text on standard output has colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Color {
-    /// On a terminal.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl Color {
-    const ALL: [Self; 3] = [Self::Auto, Self::Always, Self::Never];
-
-    /// As the flag names it.
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Always => "always",
-            Self::Never => "never",
-        }
-    }
-
-    /// Whether to colour, given whether a terminal shows it.
-    pub const fn is_on(self, terminal: bool) -> bool {
-        match self {
-            Self::Auto => terminal,
-            Self::Always => true,
-            Self::Never => false,
-        }
+const fn color_word(color: Color) -> &'static str {
+    match color {
+        Color::Auto => "auto",
+        Color::Always => "always",
+        Color::Never => "never",
     }
 }
 
-impl Reports {
-    pub(super) fn resolve(
-        flags: &mut Flags,
-        given: &Given<'_>,
-        environment: Environment<'_>,
-    ) -> Result<Self, UsageError> {
-        // <https://no-color.org>; a dumb terminal shows the codes themselves.
-        let is_set = |name| environment(name).is_some_and(|value| !value.is_empty());
-        let plain = is_set("NO_COLOR") || environment("TERM").is_some_and(|term| term == "dumb");
-        if plain && given.origin(const { Flags::setting("--color") }) == Origin::Default {
-            flags.color = Color::Never;
-        }
-        let outputs = &flags.output;
-        for (index, output) in outputs.iter().enumerate() {
-            if outputs[..index]
-                .iter()
-                .any(|other| other.file == output.file)
-            {
-                let setting = const { Flags::setting("--output") };
-                let expected = "a file that no other --output names";
-                return Err(given.invalid(setting, Output::print(output), expected));
-            }
-        }
-        Ok(Self {
-            format: flags.format,
-            outputs: outputs.clone(),
-            color: flags.color,
-            explain: flags.explain,
-        })
+pub(super) fn resolve(
+    flags: &mut Flags,
+    given: &Given<'_>,
+    environment: Environment<'_>,
+) -> Result<(), UsageError> {
+    // <https://no-color.org>; a dumb terminal shows the codes themselves.
+    let is_set = |name| environment(name).is_some_and(|value| !value.is_empty());
+    let plain = is_set("NO_COLOR") || environment("TERM").is_some_and(|term| term == "dumb");
+    if plain && given.origin(const { Flags::setting("--color") }) == Origin::Default {
+        flags.color = Color::Never;
+    }
+    let setting = const { Flags::setting("--output") };
+    let expected = "a file that no other --output names";
+    match repeated(&flags.output, |output| &output.file) {
+        Some(output) => Err(given.invalid(setting, Output::print(output), expected)),
+        None => Ok(()),
     }
 }
 

@@ -7,6 +7,8 @@ use contract::limit;
 use settings::{Parsed, Within, settings};
 use webserver::ListenAddress;
 
+use crate::config::Service;
+
 settings! {
     /// The flags of a service.
     pub struct Flags {
@@ -31,26 +33,13 @@ settings! {
     }
 }
 
-/// What a long-running agent does beside reporting.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Service {
-    /// Where it serves.
-    pub listen: ListenAddress,
-    /// How that port is protected.
-    pub protection: webconfig::Files,
-    /// Time from one report to the next.
-    pub every: Duration,
-}
-
-impl Service {
-    pub(super) fn resolve(flags: &Flags) -> Option<Self> {
-        flags.serve.map(|listen| Self {
-            listen,
-            protection: webconfig::Files {
-                web_config: flags.web_config_file.clone(),
-                bearer_token: flags.web_bearer_token_file.clone(),
-            },
-            every: flags.every,
-        })
-    }
+pub(super) fn resolve(flags: Flags) -> Option<Service> {
+    Some(Service {
+        listen: flags.serve?,
+        protection: webconfig::Files {
+            web_config: flags.web_config_file,
+            bearer_token: flags.web_bearer_token_file,
+        },
+        every: flags.every,
+    })
 }

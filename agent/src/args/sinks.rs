@@ -7,6 +7,9 @@ use contract::Severity;
 use settings::{Given, Parsed, Syntax, UsageError, Within, settings, words};
 use webclient::BaseUrl;
 
+use super::repeated::repeated;
+use crate::sink::{self, Grafana, Pushgateway, Slack, Trigger, Webhook};
+
 settings! {
     /// The flags of sinks.
     pub struct Flags {
@@ -16,7 +19,7 @@ settings! {
 
             /// when to post to Slack: always, when a recommendation changes, or when a node has at
             /// least this severity
-            slack_on: OccasionWord = "warning", only_with: Some("--slack-webhook-url-file");
+            slack_on: TriggerWord = "warning", only_with: Some("--slack-webhook-url-file");
 
             /// file with a URL to post each report to, as JSON
             webhook_url_file: Option<PathBuf>, secret: true;
@@ -51,123 +54,49 @@ settings! {
 
 words! {
     /// When to post to Slack.
-    pub struct OccasionWord(Occasion) = Occasion::ALL, Occasion::label;
+    pub struct TriggerWord(Trigger) = TRIGGERS, trigger_word;
 }
 
-/// Everyone a report is sent to. Secrets are named by their files and not read here.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sinks {
-    /// A channel of Slack.
-    pub slack: Option<Slack>,
-    /// Any receiver of JSON.
-    pub webhook: Option<Webhook>,
-    /// Annotations in Grafana.
-    pub grafana: Option<Grafana>,
-    /// A Pushgateway, for Prometheus to scrape.
-    pub pushgateway: Option<Pushgateway>,
-    /// Deadline of all attempts at one sink.
-    pub timeout: Duration,
-    /// Whom to trust over TLS, beside the public authorities.
-    pub ca_file: Option<PathBuf>,
-}
+const TRIGGERS: [Trigger; 5] = [
+    Trigger::Always,
+    Trigger::Change,
+    Trigger::Severity(Severity::Info),
+    Trigger::Severity(Severity::Warning),
+    Trigger::Severity(Severity::Critical),
+];
 
-/// An incoming webhook of Slack.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Slack {
-    /// Holds the URL, which is a secret.
-    pub url_file: PathBuf,
-    /// When there is something to say.
-    pub on: Occasion,
-}
-
-/// A receiver of JSON reports.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Webhook {
-    /// Holds the URL, which may be a secret.
-    pub url_file: PathBuf,
-    /// Holds the key of the signature, if there is to be one.
-    pub secret_file: Option<PathBuf>,
-}
-
-/// A Grafana.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Grafana {
-    /// Where it is.
-    pub url: BaseUrl,
-    /// Holds the token of a service account.
-    pub token_file: PathBuf,
-}
-
-/// A Pushgateway.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pushgateway {
-    /// Where it is.
-    pub url: BaseUrl,
-    /// Labels of the group that a report replaces, beside `job`: name and value.
-    pub labels: Vec<(String, String)>,
-}
-
-/// Which reports are worth a message to people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
-    /// Each.
-    Always,
-    /// Those that recommend something else than the report before.
-    Change,
-    /// Those with a node of at least this severity.
-    Severity(Severity),
-}
-
-impl Occasion {
-    const ALL: [Self; 5] = [
-        Self::Always,
-        Self::Change,
-        Self::Severity(Severity::Info),
-        Self::Severity(Severity::Warning),
-        Self::Severity(Severity::Critical),
-    ];
-
-    /// As the flag names it.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Always => "always",
-            Self::Change => "change",
-            Self::Severity(severity) => severity.name(),
-        }
+const fn trigger_word(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::Always => "always",
+        Trigger::Change => "change",
+        Trigger::Severity(severity) => severity.name(),
     }
 }
 
-impl Sinks {
-    pub(super) fn resolve(flags: &Flags, given: &Given<'_>) -> Result<Self, UsageError> {
-        let labels = &flags.pushgateway_label;
-        for (index, label) in labels.iter().enumerate() {
-            if labels[..index].iter().any(|other| other.0 == label.0) {
-                let setting = const { Flags::setting("--pushgateway-label") };
-                return Err(given.invalid(setting, LabelPair::print(label), "each label once"));
-            }
-        }
-        let grafana = flags
-            .grafana_url
-            .clone()
-            .zip(flags.grafana_token_file.clone());
-        Ok(Self {
-            slack: (flags.slack_webhook_url_file.clone()).map(|url_file| Slack {
-                url_file,
-                on: flags.slack_on,
-            }),
-            webhook: (flags.webhook_url_file.clone()).map(|url_file| Webhook {
-                url_file,
-                secret_file: flags.webhook_secret_file.clone(),
-            }),
-            grafana: grafana.map(|(url, token_file)| Grafana { url, token_file }),
-            pushgateway: (flags.pushgateway_url.clone()).map(|url| Pushgateway {
-                url,
-                labels: labels.clone(),
-            }),
-            timeout: flags.sink_timeout,
-            ca_file: flags.sink_ca_file.clone(),
-        })
+pub(super) fn resolve(flags: &Flags, given: &Given<'_>) -> Result<sink::Config, UsageError> {
+    let labels = &flags.pushgateway_label;
+    if let Some(label) = repeated(labels, |label| &label.0) {
+        let setting = const { Flags::setting("--pushgateway-label") };
+        return Err(given.invalid(setting, LabelPair::print(label), "each label once"));
     }
+    let grafana = (flags.grafana_url.clone()).zip(flags.grafana_token_file.clone());
+    Ok(sink::Config {
+        slack: (flags.slack_webhook_url_file.clone()).map(|url_file| Slack {
+            url_file,
+            on: flags.slack_on,
+        }),
+        webhook: (flags.webhook_url_file.clone()).map(|url_file| Webhook {
+            url_file,
+            secret_file: flags.webhook_secret_file.clone(),
+        }),
+        grafana: grafana.map(|(url, token_file)| Grafana { url, token_file }),
+        pushgateway: (flags.pushgateway_url.clone()).map(|url| Pushgateway {
+            url,
+            labels: labels.clone(),
+        }),
+        timeout: flags.sink_timeout,
+        ca_file: flags.sink_ca_file.clone(),
+    })
 }
 
 /// A label name of Prometheus, and any value that is one line: `cluster=prod`.

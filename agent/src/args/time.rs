@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use analysis::window::{MAX_POINTS, Misfit, Spans};
+use analysis::window::{MAX_POINTS, Misfit};
 use contract::limit;
 use quantity::{Timestamp, interval, parse_duration, parse_time};
 use settings::{Given, Syntax, UsageError, Within, settings};
 
 use super::command::DOCTOR;
+use crate::time::{Time, USUAL_STEP_SECONDS};
 
 const SPANS: Within = Within::Durations(limit::SPAN);
 
@@ -33,92 +34,62 @@ settings! {
     }
 }
 
-/// The step where nothing is known of the time between samples; the least, unless
-/// another one is asked for.
-pub const USUAL_STEP_SECONDS: u64 = 60;
-
-/// The time of a report, as far as it is known before anything was read.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Time {
-    /// Seconds to look back; `None` for all there is in files.
-    pub lookback: Option<u64>,
-    /// Seconds between two points; `None` to go by the time between samples.
-    pub step: Option<u64>,
-    /// Seconds to look ahead.
-    pub horizon: u64,
-    /// The moment to report as of; `None` for now, and in files for the newest sample.
-    pub at: Option<Timestamp>,
-}
-
 const DEFAULT_LOOKBACK_SECONDS: u64 = 120 * 60;
 
-impl Time {
-    /// Resolves the flags; `from_files` where no backend is asked.
-    pub(super) fn resolve(
-        flags: &mut Flags,
-        given: &Given<'_>,
-        from_files: bool,
-    ) -> Result<Self, UsageError> {
-        if !from_files {
-            flags.lookback.get_or_insert(DEFAULT_LOOKBACK_SECONDS);
-        }
-        let time = Self {
-            lookback: flags.lookback,
-            step: flags.step,
-            horizon: flags.forecast,
-            at: flags.at,
-        };
-        time.check(given)?;
-        Ok(time)
+/// Resolves the flags; `from_files` where no backend is queried.
+pub(super) fn resolve(
+    flags: &mut Flags,
+    given: &Given<'_>,
+    from_files: bool,
+) -> Result<Time, UsageError> {
+    if !from_files {
+        flags.lookback.get_or_insert(DEFAULT_LOOKBACK_SECONDS);
     }
+    let time = Time {
+        lookback: flags.lookback,
+        step: flags.step,
+        horizon: flags.forecast,
+        at: flags.at,
+    };
+    check(&time, given)?;
+    Ok(time)
+}
 
-    /// The lengths of the window, for a lookback and a time between samples in seconds.
-    ///
-    /// # Errors
-    /// When they do not fit each other; never for those that the flags were checked with.
-    pub fn spans(&self, lookback: u64, sampled_every: u64, least: u64) -> Result<Spans, Misfit> {
-        match self.step {
-            Some(step) => Spans::new(lookback, step, self.horizon),
-            None => Spans::sampled_every(lookback, self.horizon, sampled_every, least),
+/// Checks that the lengths fit each other.
+fn check(time: &Time, given: &Given<'_>) -> Result<(), UsageError> {
+    // All there is in files is at least one step.
+    let Some(lookback) = time.lookback.or(time.step) else {
+        return Ok(());
+    };
+    let misfit = match time.spans(lookback, USUAL_STEP_SECONDS, USUAL_STEP_SECONDS) {
+        Ok(_) => return Ok(()),
+        Err(misfit) => misfit,
+    };
+    let step = time.step.unwrap_or(USUAL_STEP_SECONDS);
+    let coarser = |flag: &str, length: u64, enough: u64| {
+        format!(
+            "at least {}: with {flag} {} it gives more than {MAX_POINTS} points",
+            interval(enough),
+            interval(length),
+        )
+    };
+    let (flag, seconds, expected) = match misfit {
+        Misfit::LookbackUnderStep => {
+            let expected = format!("at least one --step ({})", interval(step));
+            (const { Flags::setting("--lookback") }, lookback, expected)
         }
-    }
-
-    /// Checks that the lengths fit each other.
-    fn check(&self, given: &Given<'_>) -> Result<(), UsageError> {
-        // All there is in files is at least one step.
-        let Some(lookback) = self.lookback.or(self.step) else {
-            return Ok(());
-        };
-        let misfit = match self.spans(lookback, USUAL_STEP_SECONDS, USUAL_STEP_SECONDS) {
-            Ok(_) => return Ok(()),
-            Err(misfit) => misfit,
-        };
-        let step = self.step.unwrap_or(USUAL_STEP_SECONDS);
-        let coarser = |flag: &str, length: u64, enough: u64| {
-            format!(
-                "at least {}: with {flag} {} it gives more than {MAX_POINTS} points",
-                interval(enough),
-                interval(length),
-            )
-        };
-        let (flag, seconds, expected) = match misfit {
-            Misfit::LookbackUnderStep => {
-                let expected = format!("at least one --step ({})", interval(step));
-                (const { Flags::setting("--lookback") }, lookback, expected)
-            }
-            Misfit::TooManyPoints {
-                step_that_would_do, ..
-            } => {
-                let expected = coarser("--lookback", lookback, step_that_would_do);
-                (const { Flags::setting("--step") }, step, expected)
-            }
-            Misfit::HorizonTooFine { step_that_would_do } => {
-                let expected = coarser("--forecast", self.horizon, step_that_would_do);
-                (const { Flags::setting("--step") }, step, expected)
-            }
-        };
-        Err(given.invalid(flag, interval(seconds), expected))
-    }
+        Misfit::TooManyPoints {
+            step_that_would_do, ..
+        } => {
+            let expected = coarser("--lookback", lookback, step_that_would_do);
+            (const { Flags::setting("--step") }, step, expected)
+        }
+        Misfit::HorizonTooFine { step_that_would_do } => {
+            let expected = coarser("--forecast", time.horizon, step_that_would_do);
+            (const { Flags::setting("--step") }, step, expected)
+        }
+    };
+    Err(given.invalid(flag, interval(seconds), expected))
 }
 
 /// Whole seconds within limits.

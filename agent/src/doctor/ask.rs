@@ -15,12 +15,14 @@ use webclient::BaseUrl;
 use super::exporter::{self, Trouble};
 use super::subject::{Found, Subject};
 use crate::age::newest_samples;
-use crate::args::{Backend, Config, Login, USUAL_STEP_SECONDS};
-use crate::backend::ByNode;
-use crate::source::{Answer, explain};
+use crate::backend::select;
+use crate::collect::UsageQueries;
+use crate::config::Config;
+use crate::connection::Login;
+use crate::source::{ByNode, explain};
 use analysis::measurements::LOOK_BACK_SECONDS;
 use analysis::series::{Series, simultaneous};
-use analysis::window::{Spans, Window};
+use analysis::window::Window;
 
 /// Everything that was found out.
 #[derive(Debug)]
@@ -124,7 +126,7 @@ fn answers(prometheus: &Prometheus, config: &Config, at: Timestamp) -> Result<An
             let ours = unix_now() - took.as_secs_f64() / 2.0;
             let inquiry = Inquiry {
                 prometheus,
-                backend: &config.backend,
+                queries: &config.queries,
                 at,
             };
             Ok(inquiry.all(config, took, theirs.map(|theirs| theirs - ours)))
@@ -142,23 +144,14 @@ fn unix_now() -> f64 {
     since.map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// The window of a report whose samples are `interval` seconds apart.
-fn window(config: &Config, interval: Option<u64>, at: Timestamp) -> Window {
-    let lookback = config.time.lookback.unwrap_or(2 * HOUR);
-    let interval = interval.unwrap_or(USUAL_STEP_SECONDS);
-    let spans = config.time.spans(lookback, interval, USUAL_STEP_SECONDS);
-    let spans: Spans = spans.expect("a lookback that was checked with the other lengths");
-    spans.ending_at(at)
-}
-
 /// What a backend is good for that knows range queries of plain selectors only.
 fn of_ranges(
     prometheus: &Prometheus,
     config: &Config,
     at: Timestamp,
 ) -> Result<Answers, QueryError> {
-    let window = window(config, None, at);
-    let queries = our_queries(&config.backend);
+    let window = config.time.spans_of_backend(None).ending_at(at);
+    let queries = our_queries(&config.queries);
     let started = Instant::now();
     let usage = by_node(prometheus, &queries[0].1, &window.past)?;
     let took = started.elapsed();
@@ -197,13 +190,13 @@ fn of_ranges(
 }
 
 /// The points behind a query, of every node.
-fn by_node(prometheus: &Prometheus, query: &str, grid: &TimeGrid) -> Result<Answer, QueryError> {
-    let (by_node, _) = prometheus.range(query, grid, || ByNode::new(grid, Shard::WHOLE))?;
-    Ok(by_node.answer)
+fn by_node(prometheus: &Prometheus, query: &str, grid: &TimeGrid) -> Result<ByNode, QueryError> {
+    let selection = select(prometheus, Shard::WHOLE, query, grid, &[label::NODE])?;
+    Ok(ByNode::of(selection.series))
 }
 
 /// The series of an answer that an instant query at the end of its grid would find.
-fn newest_of(answer: Answer, grid: &TimeGrid) -> Found {
+fn newest_of(answer: ByNode, grid: &TimeGrid) -> Found {
     let mut found = Found {
         without_node: answer.without_node,
         ..Found::default()
@@ -231,10 +224,10 @@ fn missing(present: &BTreeSet<Timestamp>, grid: &TimeGrid) -> BTreeSet<Timestamp
     grid.times().filter(|at| !present.contains(at)).collect()
 }
 
-fn our_queries(backend: &Backend) -> [(&'static str, String); 4] {
+fn our_queries(queries: &UsageQueries) -> [(&'static str, String); 4] {
     [
-        (CPU_USAGE, backend.queries.cpu.clone()),
-        ("memory usage", backend.queries.memory.clone()),
+        (CPU_USAGE, queries.cpu.clone()),
+        ("memory usage", queries.memory.clone()),
         ("cpu allocatable", series::CPU_ALLOCATABLE.name.to_owned()),
         (
             "memory allocatable",
@@ -268,20 +261,20 @@ impl Consumer for Times<'_> {
 /// Asks a backend that answers instant queries.
 struct Inquiry<'a> {
     prometheus: &'a Prometheus,
-    backend: &'a Backend,
+    queries: &'a UsageQueries,
     at: Timestamp,
 }
 
 impl Inquiry<'_> {
     fn all(&self, config: &Config, took: Duration, ahead_seconds: Option<f64>) -> Answers {
-        let cpu = &self.backend.queries.cpu;
+        let cpu = &self.queries.cpu;
         let sample_times = self
             .prometheus
             .sample_times(cpu, self.at)
             .unwrap_or_default();
         let interval = sampling::interval(&sample_times);
-        let window = window(config, interval, self.at);
-        let ours = our_queries(self.backend).map(|(name, query)| self.subject(name, query));
+        let window = config.time.spans_of_backend(interval).ending_at(self.at);
+        let ours = our_queries(self.queries).map(|(name, query)| self.subject(name, query));
         let kube_state = [
             ("pod requests", kube_state::CONTAINER_REQUESTS),
             ("node states", kube_state::NODE_ALLOCATABLE),
@@ -382,7 +375,7 @@ impl Inquiry<'_> {
     /// Looks back from age to age, and then for the beginning between the oldest age
     /// that has samples and the next one.
     fn depth(&self) -> Depth {
-        let query = format!("count({})", self.backend.queries.cpu);
+        let query = format!("count({})", self.queries.cpu);
         let before = |age: u64| Timestamp::from_unix(self.at.unix() - age as i64);
         let has_samples = |age: &u64| {
             self.instant(&query, before(*age))
@@ -412,7 +405,7 @@ impl Inquiry<'_> {
     }
 
     fn shares(&self, interval: u64, seconds: u64) -> BTreeMap<String, f64> {
-        let cpu = &self.backend.queries.cpu;
+        let cpu = &self.queries.cpu;
         let query = format!(
             "sum by ({}) (count_over_time({cpu}[{seconds}s]))",
             label::NODE

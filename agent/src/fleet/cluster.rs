@@ -15,12 +15,29 @@ use quantity::TimeGrid;
 
 use super::queries;
 use crate::collect::note_remarks;
-use crate::source::{LabelNames, Row, Source, explain};
+use crate::source::{LabelNames, Selected, Source, explain};
+
+/// The labels of a series, and its newest value.
+struct Row {
+    series: Selected,
+    value: f64,
+}
+
+impl Row {
+    fn of(series: Selected) -> Option<Self> {
+        let value = series.newest()?;
+        Some(Self { series, value })
+    }
+
+    fn label(&self, name: &str) -> Option<&str> {
+        self.series.label(name)
+    }
+}
 
 /// Asks for facts and keeps what went wrong.
 pub struct Inquiry<'a> {
     source: &'a dyn Source,
-    moment: TimeGrid,
+    at: TimeGrid,
     /// What makes the report incomplete, one sentence each.
     pub errors: Vec<String>,
     /// What does not, and is worth knowing.
@@ -32,7 +49,7 @@ impl<'a> Inquiry<'a> {
     pub fn new(source: &'a dyn Source, past: &TimeGrid) -> Self {
         Self {
             source,
-            moment: past.last(0),
+            at: past.last(0),
             errors: Vec::new(),
             warnings: Vec::new(),
         }
@@ -144,17 +161,16 @@ impl<'a> Inquiry<'a> {
     /// PromQL, leaves the view of the fleet poorer; anything else is an error.
     fn ask(&mut self, what: &str, query: &str, labels: LabelNames) -> Result<Vec<Row>, String> {
         let subject = format!("fleet, {what}");
-        match self.source.query_rows(query, &self.moment, labels) {
-            Ok(table) => {
+        match self.source.select(query, &self.at, labels) {
+            Ok(selection) => {
                 note_remarks(
                     &subject,
                     "kube-state-metrics",
-                    &table.remarks,
-                    table.rejected,
+                    &selection,
                     &mut self.errors,
                     &mut self.warnings,
                 );
-                Ok(table.rows)
+                Ok(selection.series.into_iter().filter_map(Row::of).collect())
             }
             Err(error) if is_beyond_it(&error) => Err(format!(
                 "the backend cannot evaluate the queries for it ({})",

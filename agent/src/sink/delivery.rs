@@ -7,14 +7,14 @@ use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use analysis::report::Report;
 use runtime::random;
 use runtime::schedule::BackOff;
+use text::printable;
 use webclient::{
     Authorities, BadUrl, BaseUrl, Caps, Client, Content, Credentials, Failure, Header, Method,
-    Secret, SecretError, Settings,
+    Secret, SecretError, SecretFile, Settings,
 };
-
-use text::printable;
 
 /// Attempts at one message.
 const MAX_ATTEMPTS: u32 = 5;
@@ -39,18 +39,60 @@ const CAPS: Caps = Caps {
 const REFUSAL_BYTES: u64 = 4 * 1024;
 const REMARK_CHARS: usize = 200;
 
-/// Who takes messages.
+/// A destination of reports.
+pub(super) trait Sink: fmt::Debug + Send + Sync {
+    /// Returns the name in messages and series.
+    fn name(&self) -> &'static str;
+
+    /// Returns the receiver of its messages.
+    fn receiver(&self) -> &Receiver;
+
+    /// Checks the files that it needs, before there is a report.
+    fn check(&self) -> Result<(), Undelivered> {
+        self.receiver().check()
+    }
+
+    /// Returns the messages for a report, if there are any.
+    fn messages(&self, report: &Report) -> Result<Vec<Message>, Undelivered>;
+}
+
+/// A receiver of messages.
 #[derive(Debug)]
 pub(super) struct Receiver {
-    /// Where it is.
-    pub(super) base: BaseUrl,
-    /// Whom to trust over TLS.
+    /// The URL.
+    pub(super) address: Address,
+    /// The CAs to trust over TLS.
     pub(super) authorities: Authorities,
-    /// What each request is authorized by.
+    /// The credentials of each request.
     pub(super) credentials: Credentials,
-    /// Whether the path of its URL is a secret. Servers like to repeat paths in
-    /// their refusals.
-    pub(super) has_secret_path: bool,
+}
+
+/// The URL of a receiver.
+#[derive(Debug)]
+pub(super) enum Address {
+    /// A URL below which each message has a path.
+    Base(BaseUrl),
+    /// A URL in a file, whose path is a secret. Servers tend to repeat paths in their
+    /// refusals.
+    Webhook(SecretFile),
+}
+
+impl Address {
+    /// Returns the origin, and the secret path if there is one.
+    fn read(&self) -> Result<(BaseUrl, Option<Secret>), Undelivered> {
+        match self {
+            Self::Base(url) => Ok((url.clone(), None)),
+            Self::Webhook(file) => {
+                let url = file.current()?;
+                let (origin, path) =
+                    BaseUrl::parse_webhook(url.reveal()).map_err(|expected| Undelivered::Url {
+                        path: file.path().to_owned(),
+                        expected,
+                    })?;
+                Ok((origin, Some(path)))
+            }
+        }
+    }
 }
 
 /// Until when a report has to be delivered, all attempts included.
@@ -75,15 +117,31 @@ impl Deadline {
     }
 }
 
-/// What is sent.
-pub(super) struct Message<'a> {
+/// A message to a receiver.
+pub(super) struct Message {
     pub(super) method: Method,
-    /// With the query, if there is one; below the receiver's base.
-    pub(super) path: &'a str,
-    pub(super) media_type: &'a str,
-    pub(super) body: &'a [u8],
-    /// Headers of an attempt that begins now.
-    pub(super) headers: &'a dyn Fn() -> Vec<Header>,
+    /// The path below the base URL; unused with a webhook.
+    pub(super) path: String,
+    pub(super) media_type: &'static str,
+    pub(super) body: Vec<u8>,
+    /// Makes the headers of an attempt that begins now, from the body.
+    pub(super) headers: Headers,
+}
+
+/// Makes headers from a body.
+type Headers = Box<dyn Fn(&[u8]) -> Vec<Header>>;
+
+impl Message {
+    /// Makes a message that posts JSON to `path`.
+    pub(super) fn json(path: &str, body: Vec<u8>) -> Self {
+        Self {
+            method: Method::Post,
+            path: path.to_owned(),
+            media_type: "application/json",
+            body,
+            headers: Box::new(|_| Vec::new()),
+        }
+    }
 }
 
 /// Why a message did not arrive.
@@ -201,15 +259,20 @@ impl Undelivered {
 }
 
 impl Receiver {
-    /// Sends a message, again and again while that may help and `deadline` allows it.
+    /// Checks the files of URL and credentials.
+    pub(super) fn check(&self) -> Result<(), Undelivered> {
+        self.address.read()?;
+        if let Credentials::Bearer(token) = &self.credentials {
+            token.current()?;
+        }
+        Ok(())
+    }
+
+    /// Sends a message, with retries while they can help and `deadline` allows it.
     ///
     /// # Errors
-    /// When it did not arrive; how the last attempt ended.
-    pub(super) fn send(
-        &self,
-        message: &Message<'_>,
-        deadline: Deadline,
-    ) -> Result<(), Undelivered> {
+    /// The failure of the last attempt.
+    pub(super) fn send(&self, message: &Message, deadline: Deadline) -> Result<(), Undelivered> {
         let mut attempts = 1;
         loop {
             let problem = match self.attempt(message, deadline, attempts) {
@@ -226,14 +289,17 @@ impl Receiver {
 
     fn attempt(
         &self,
-        message: &Message<'_>,
+        message: &Message,
         deadline: Deadline,
         attempts: u32,
     ) -> Result<(), Undelivered> {
+        let (base, secret_path) = self.address.read()?;
+        let path = (secret_path.as_ref()).map_or(message.path.as_str(), Secret::reveal);
+        let by = base.authority();
         // Some clocks count in milliseconds, and a deadline of none is none at all.
         let left = deadline.left().max(Duration::from_millis(1));
         let client = Client::new(Settings {
-            base: self.base.clone(),
+            base,
             authorities: self.authorities.clone(),
             identity: None,
             credentials: self.credentials.clone(),
@@ -246,10 +312,10 @@ impl Receiver {
         });
         let content = Content {
             media_type: message.media_type,
-            bytes: message.body,
+            bytes: &message.body,
         };
-        let headers = (message.headers)();
-        let answer = client.send(message.method, message.path, content, &headers, CAPS);
+        let headers = (message.headers)(&message.body);
+        let answer = client.send(message.method, path, content, &headers, CAPS);
         let mut answer = answer.map_err(|failure| Undelivered::Failure {
             failure: match failure {
                 // People know the whole time, not what earlier attempts left of it.
@@ -266,8 +332,8 @@ impl Receiver {
         }
         Err(Undelivered::Refused {
             status: answer.status,
-            by: self.base.authority(),
-            remark: self.remark(&answer.body.read_start(REFUSAL_BYTES), message.path),
+            by,
+            remark: self.remark(&answer.body.read_start(REFUSAL_BYTES), secret_path.as_ref()),
             retry_after: answer.retry_after,
             attempts,
         })
@@ -276,13 +342,14 @@ impl Receiver {
     /// What of a refusal may be shown. One that repeats a secret is not; and as there
     /// are many ways to write a path, beside a secret one only a word such as
     /// Slack's `no_service` is shown.
-    fn remark(&self, body: &str, path: &str) -> String {
+    fn remark(&self, body: &str, secret_path: Option<&Secret>) -> String {
         let body = body.trim();
         let repeats_token = self
             .token()
             .is_some_and(|token| body.contains(token.reveal()));
         let is_word = body.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        if repeats_token || self.has_secret_path && (!is_word || path.contains(body)) {
+        let may_repeat = |path: &Secret| !is_word || path.reveal().contains(body);
+        if repeats_token || secret_path.is_some_and(may_repeat) {
             return String::new();
         }
         printable(body).chars().take(REMARK_CHARS).collect()
@@ -371,13 +438,12 @@ mod tests {
 
     #[test]
     fn beside_a_secret_path_only_a_word_that_is_not_part_of_it_is_shown() {
-        let receiver = |has_secret_path| Receiver {
-            base: BaseUrl::parse("https://hooks.example").expect("a URL"),
+        let receiver = Receiver {
+            address: Address::Base(BaseUrl::parse("https://hooks.example").expect("a URL")),
             authorities: Authorities::none(),
             credentials: Credentials::None,
-            has_secret_path,
         };
-        const PATH: &str = "/services/T0/hunter";
+        let path = Secret::new("/services/T0/hunter".to_owned());
         for (body, shown) in [
             ("no_service", "no_service"),
             ("invalid_payload\n", "invalid_payload"),
@@ -386,10 +452,10 @@ mod tests {
             ("Cannot POST &#x2F;services&#x2F;T0", ""),
             ("", ""),
         ] {
-            assert_eq!(receiver(true).remark(body, PATH), shown, "{body}");
+            assert_eq!(receiver.remark(body, Some(&path)), shown, "{body}");
         }
-        let remark = receiver(false).remark("bad \u{1b}[31m label\n", "/metrics");
+        let remark = receiver.remark("bad \u{1b}[31m label\n", None);
         assert_eq!(remark, "bad [31m label");
-        assert_eq!(receiver(false).remark(&"x".repeat(999), "/").len(), 200);
+        assert_eq!(receiver.remark(&"x".repeat(999), None).len(), 200);
     }
 }

@@ -3,16 +3,16 @@
 //! In the form of <https://grafana.com/docs/grafana/latest/developers/http_api/annotations/>:
 //! annotations of the organisation, which any dashboard can show by their tags.
 
-use serde_json::{Value, json};
-use webclient::{Authorities, Credentials, SecretFile};
+use std::path::PathBuf;
 
-use super::Sink;
-use super::change::{Change, changes};
-use super::delivery::{Deadline, Message, Receiver, Undelivered};
-use crate::args::{self, PROGRAM};
 use analysis::report::Report;
+use serde_json::{Value, json};
 use text::printable;
-use webclient::Method;
+use webclient::{Authorities, BaseUrl, Credentials, SecretFile};
+
+use super::change::{Change, changes};
+use super::delivery::{Address, Message, Receiver, Sink, Undelivered};
+use crate::PROGRAM;
 
 /// Annotations of one report. Where a whole fleet changes at once, one more says how
 /// many are left out: as many lines in a graph would hide it, and Grafana limits rates.
@@ -21,26 +21,24 @@ const MAX_ANNOTATIONS: usize = 20;
 /// Grafana keeps 100 characters of a tag's value.
 const MAX_TAG_CHARS: usize = 100;
 
-/// A Grafana, and the token of a service account that may write annotations.
-#[derive(Debug)]
-pub(super) struct Grafana {
-    receiver: Receiver,
-    token: SecretFile,
+/// The configuration of a Grafana.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The URL.
+    pub url: BaseUrl,
+    /// The file with the token of a service account that may write annotations.
+    pub token_file: PathBuf,
 }
 
-impl Grafana {
-    pub(super) fn new(config: &args::Grafana, authorities: Authorities) -> Self {
-        let token = SecretFile::token(config.token_file.clone());
-        Self {
-            receiver: Receiver {
-                base: config.url.clone(),
-                authorities,
-                credentials: Credentials::Bearer(token.clone()),
-                has_secret_path: false,
-            },
-            token,
-        }
-    }
+#[derive(Debug)]
+struct Grafana(Receiver);
+
+pub(super) fn open(config: &Config, authorities: Authorities) -> Box<dyn Sink> {
+    Box::new(Grafana(Receiver {
+        address: Address::Base(config.url.clone()),
+        authorities,
+        credentials: Credentials::Bearer(SecretFile::token(config.token_file.clone())),
+    }))
 }
 
 impl Sink for Grafana {
@@ -48,24 +46,15 @@ impl Sink for Grafana {
         "grafana"
     }
 
-    fn check(&self) -> Result<(), Undelivered> {
-        self.token.current()?;
-        Ok(())
+    fn receiver(&self) -> &Receiver {
+        &self.0
     }
 
-    fn deliver(&self, report: &Report, deadline: Deadline) -> Result<(), Undelivered> {
-        for annotation in annotations(report) {
-            let body = annotation.to_string();
-            let message = Message {
-                method: Method::Post,
-                path: "/api/annotations",
-                media_type: "application/json",
-                body: body.as_bytes(),
-                headers: &Vec::new,
-            };
-            self.receiver.send(&message, deadline)?;
-        }
-        Ok(())
+    fn messages(&self, report: &Report) -> Result<Vec<Message>, Undelivered> {
+        let message = |annotation: Value| {
+            Message::json("/api/annotations", annotation.to_string().into_bytes())
+        };
+        Ok(annotations(report).into_iter().map(message).collect())
     }
 }
 

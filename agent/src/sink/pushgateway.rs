@@ -4,39 +4,42 @@
 //! has gone takes its series along. A group stays until the next report or until it
 //! is deleted: `push_time_seconds` tells its age.
 
+use analysis::report::Report;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use webclient::{Authorities, Credentials};
-
-use super::Sink;
-use super::delivery::{Deadline, Message, Receiver, Undelivered};
-use crate::args::{self, PROGRAM};
-use analysis::report::Report;
 use report::prometheus;
-use webclient::Method;
+use webclient::{Authorities, BaseUrl, Credentials, Method};
+
+use super::delivery::{Address, Message, Receiver, Sink, Undelivered};
+use crate::PROGRAM;
 
 /// Label that tells parts of a fleet apart, if none of that name was given.
 const SHARD: &str = "shard";
 
-/// A Pushgateway and a group in it.
+/// The configuration of a Pushgateway.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The URL.
+    pub url: BaseUrl,
+    /// The labels of the group that a report replaces, beside `job`: name and value.
+    pub labels: Vec<(String, String)>,
+}
+
 #[derive(Debug)]
-pub(super) struct Pushgateway {
+struct Pushgateway {
     receiver: Receiver,
     labels: Vec<(String, String)>,
 }
 
-impl Pushgateway {
-    pub(super) fn new(config: &args::Pushgateway, authorities: Authorities) -> Self {
-        Self {
-            receiver: Receiver {
-                base: config.url.clone(),
-                authorities,
-                credentials: Credentials::None,
-                has_secret_path: false,
-            },
-            labels: config.labels.clone(),
-        }
-    }
+pub(super) fn open(config: &Config, authorities: Authorities) -> Box<dyn Sink> {
+    Box::new(Pushgateway {
+        receiver: Receiver {
+            address: Address::Base(config.url.clone()),
+            authorities,
+            credentials: Credentials::None,
+        },
+        labels: config.labels.clone(),
+    })
 }
 
 impl Sink for Pushgateway {
@@ -44,20 +47,16 @@ impl Sink for Pushgateway {
         "pushgateway"
     }
 
-    fn check(&self) -> Result<(), Undelivered> {
-        Ok(())
+    fn receiver(&self) -> &Receiver {
+        &self.receiver
     }
 
-    fn deliver(&self, report: &Report, deadline: Deadline) -> Result<(), Undelivered> {
-        let series = prometheus::render(report);
-        let message = Message {
+    fn messages(&self, report: &Report) -> Result<Vec<Message>, Undelivered> {
+        Ok(vec![Message {
             method: Method::Put,
-            path: &self.path(report),
             media_type: exposition::write::Format::Text.content_type(),
-            body: series.as_bytes(),
-            headers: &Vec::new,
-        };
-        self.receiver.send(&message, deadline)
+            ..Message::json(&self.path(report), prometheus::render(report).into_bytes())
+        }])
     }
 }
 

@@ -3,20 +3,19 @@
 //! Limits and the form of text: <https://docs.slack.dev/reference/block-kit/blocks> and
 //! <https://docs.slack.dev/messaging/formatting-message-text>.
 
-use serde_json::{Value, json};
-use webclient::{Authorities, Credentials, SecretFile};
+use std::path::PathBuf;
 
-use super::delivery::{Deadline, Message, Receiver, Undelivered};
-use super::{Sink, webhook_url};
-use crate::args::{self, Occasion};
 use analysis::hysteresis::Verdict;
 use analysis::recommend::Recommendation;
 use analysis::report::{NodeReport, Report};
 use contract::Severity;
 use quantity::interval;
 use report::summary::summary;
+use serde_json::{Value, json};
 use text::printable;
-use webclient::Method;
+use webclient::{Authorities, Credentials, SecretFile};
+
+use super::delivery::{Address, Message, Receiver, Sink, Undelivered};
 
 /// Most characters of a section's text, and of a header's.
 const MAX_SECTION_CHARS: usize = 3_000;
@@ -38,22 +37,41 @@ const MAX_SENTENCE_CHARS: usize = 500;
 /// Sentences on what is missing that are shown.
 const MAX_ERRORS: usize = 3;
 
-/// A channel of Slack.
-#[derive(Debug)]
-pub(super) struct Slack {
-    url: SecretFile,
-    on: Occasion,
-    authorities: Authorities,
+/// The configuration of a Slack channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The file with the URL of an incoming webhook.
+    pub url_file: PathBuf,
+    /// The reports to post.
+    pub on: Trigger,
 }
 
-impl Slack {
-    pub(super) fn new(config: &args::Slack, authorities: Authorities) -> Self {
-        Self {
-            url: SecretFile::password(config.url_file.clone()),
-            on: config.on,
+/// The reports that are posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// Each report.
+    Always,
+    /// Those that change a recommendation.
+    Change,
+    /// Those with a node of at least this severity.
+    Severity(Severity),
+}
+
+#[derive(Debug)]
+struct Slack {
+    receiver: Receiver,
+    on: Trigger,
+}
+
+pub(super) fn open(config: &Config, authorities: Authorities) -> Box<dyn Sink> {
+    Box::new(Slack {
+        receiver: Receiver {
+            address: Address::Webhook(SecretFile::password(config.url_file.clone())),
             authorities,
-        }
-    }
+            credentials: Credentials::None,
+        },
+        on: config.on,
+    })
 }
 
 impl Sink for Slack {
@@ -61,38 +79,24 @@ impl Sink for Slack {
         "slack"
     }
 
-    fn check(&self) -> Result<(), Undelivered> {
-        webhook_url(&self.url).map(|_| ())
+    fn receiver(&self) -> &Receiver {
+        &self.receiver
     }
 
-    fn deliver(&self, report: &Report, deadline: Deadline) -> Result<(), Undelivered> {
-        if !is_worth_a_message(report, self.on) {
-            return Ok(());
-        }
-        let (base, path) = webhook_url(&self.url)?;
-        let receiver = Receiver {
-            base,
-            authorities: self.authorities.clone(),
-            credentials: Credentials::None,
-            has_secret_path: true,
-        };
-        let body = message(report).to_string();
-        let message = Message {
-            method: Method::Post,
-            path: path.reveal(),
-            media_type: "application/json",
-            body: body.as_bytes(),
-            headers: &Vec::new,
-        };
-        receiver.send(&message, deadline)
+    fn messages(&self, report: &Report) -> Result<Vec<Message>, Undelivered> {
+        let post = || Message::json("", message(report).to_string().into_bytes());
+        Ok(self.on.includes(report).then(post).into_iter().collect())
     }
 }
 
-fn is_worth_a_message(report: &Report, on: Occasion) -> bool {
-    match on {
-        Occasion::Always => true,
-        Occasion::Change => report.nodes.iter().any(|node| node.changed_from.is_some()),
-        Occasion::Severity(least) => report.nodes.iter().any(|node| node.severity >= least),
+impl Trigger {
+    fn includes(self, report: &Report) -> bool {
+        let mut nodes = report.nodes.iter();
+        match self {
+            Self::Always => true,
+            Self::Change => nodes.any(|node| node.changed_from.is_some()),
+            Self::Severity(least) => nodes.any(|node| node.severity >= least),
+        }
     }
 }
 

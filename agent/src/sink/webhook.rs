@@ -10,6 +10,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use analysis::report::Report;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use quantity::Timestamp;
@@ -17,26 +18,37 @@ use ring::hmac;
 use runtime::random;
 use webclient::{Authorities, Credentials, Header, Secret, SecretFile};
 
-use super::delivery::{Deadline, Message, Receiver, Undelivered};
-use super::{Sink, webhook_url};
-use analysis::report::Report;
-use webclient::Method;
+use super::delivery::{Address, Message, Receiver, Sink, Undelivered};
 
-/// A receiver of JSON reports.
+/// The configuration of a receiver of JSON reports.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The file with the URL.
+    pub url_file: PathBuf,
+    /// The file with the key of the signature, if reports are signed.
+    pub secret_file: Option<PathBuf>,
+}
+
 #[derive(Debug)]
-pub(super) struct Webhook {
-    url: SecretFile,
+struct Webhook {
+    receiver: Receiver,
     key: Option<SecretFile>,
-    authorities: Authorities,
+}
+
+pub(super) fn open(config: &Config, authorities: Authorities) -> Box<dyn Sink> {
+    Box::new(Webhook {
+        receiver: Receiver {
+            address: Address::Webhook(SecretFile::password(config.url_file.clone())),
+            authorities,
+            credentials: Credentials::None,
+        },
+        key: config.secret_file.clone().map(SecretFile::password),
+    })
 }
 
 impl Webhook {
-    pub(super) fn new(url: PathBuf, key: Option<PathBuf>, authorities: Authorities) -> Self {
-        Self {
-            url: SecretFile::password(url),
-            key: key.map(SecretFile::password),
-            authorities,
-        }
+    fn key(&self) -> Result<Option<Secret>, Undelivered> {
+        Ok(self.key.as_ref().map(SecretFile::current).transpose()?)
     }
 }
 
@@ -45,35 +57,27 @@ impl Sink for Webhook {
         "webhook"
     }
 
-    fn check(&self) -> Result<(), Undelivered> {
-        webhook_url(&self.url)?;
-        if let Some(key) = &self.key {
-            key.current()?;
-        }
-        Ok(())
+    fn receiver(&self) -> &Receiver {
+        &self.receiver
     }
 
-    fn deliver(&self, report: &Report, deadline: Deadline) -> Result<(), Undelivered> {
-        let (base, path) = webhook_url(&self.url)?;
-        let key = self.key.as_ref().map(SecretFile::current).transpose()?;
-        let body = serde_json::to_vec(report)
-            .expect("a report has string keys and writes to memory: nothing can fail");
+    fn check(&self) -> Result<(), Undelivered> {
+        self.receiver.check()?;
+        self.key().map(|_| ())
+    }
+
+    fn messages(&self, report: &Report) -> Result<Vec<Message>, Undelivered> {
+        let key = self.key()?;
         // The same for each attempt: a receiver may have taken one whose answer was lost.
         let id = random::id();
-        let receiver = Receiver {
-            base,
-            authorities: self.authorities.clone(),
-            credentials: Credentials::None,
-            has_secret_path: true,
-        };
-        let message = Message {
-            method: Method::Post,
-            path: path.reveal(),
-            media_type: "application/json",
-            body: &body,
-            headers: &|| headers(&id, SystemTime::now().into(), &body, key.as_ref()),
-        };
-        receiver.send(&message, deadline)
+        let body = serde_json::to_vec(report)
+            .expect("a report has string keys and writes to memory: nothing can fail");
+        Ok(vec![Message {
+            headers: Box::new(move |body| {
+                headers(&id, SystemTime::now().into(), body, key.as_ref())
+            }),
+            ..Message::json("", body)
+        }])
     }
 }
 

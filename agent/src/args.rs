@@ -10,31 +10,23 @@ mod forecast;
 mod input;
 mod judgement;
 mod percent;
+mod repeated;
 mod reports;
 mod service;
 mod sinks;
 mod time;
 
-pub use backend::{Backend, IdentityFiles, Login, TypedHeader};
-pub use input::InputFile;
-pub use judgement::Judgement;
-pub use reports::{Color, Output, Reports};
-pub use service::Service;
-pub use sinks::{Grafana, Occasion, Pushgateway, Sinks, Slack, Webhook};
-pub use time::{Time, USUAL_STEP_SECONDS};
-
 use std::ffi::OsString;
-use std::fmt;
 
 use ::forecast::Settings;
 use contract::ReportFormat as Format;
 use settings::{
     Environment, General, Given, Invocation, Program, UsageError, config_lines, flag_sets,
 };
-use shard::Shard;
 
-/// The program's name in messages.
-pub const PROGRAM: &str = "k8s-ai-agent";
+use crate::PROGRAM;
+use crate::collect::UsageQueries;
+use crate::config::Config;
 
 flag_sets! {
     /// The flags of the agent, in the order of the help.
@@ -127,31 +119,6 @@ pub const COMMAND_LINE: Program = Program {
 }
 .checked();
 
-/// Everything a run needs to know.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Config {
-    /// All flags, resolved.
-    pub flags: Flags,
-    /// The files that the points come from; none if the backend is asked.
-    pub inputs: Vec<InputFile>,
-    /// The backend that is asked otherwise.
-    pub backend: Backend,
-    /// Which time the report is about.
-    pub time: Time,
-    /// Which part of the fleet it is about.
-    pub shard: Shard,
-    /// How forecasts are made.
-    pub forecasts: Settings,
-    /// What counts as a finding.
-    pub judgement: Judgement,
-    /// What becomes of the report.
-    pub reports: Reports,
-    /// Whom it is sent to.
-    pub sinks: Sinks,
-    /// Whether the program keeps running, and reports again and again.
-    pub service: Option<Service>,
-}
-
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -177,47 +144,56 @@ pub fn parse(
     };
     let flags = Flags::read(&mut given)?;
     let print_config = flags.general.print_config;
-    let config = Box::new(Config::resolve(flags, &given, environment)?);
+    let config = Box::new(resolve(flags, &given, environment)?);
     let doctor = given.command().is_some();
-    if doctor && !matches!(config.reports.format, Format::Text | Format::Json) {
+    if doctor && !matches!(config.format, Format::Text | Format::Json) {
         let setting = const { reports::Flags::setting("--format") };
-        let format = config.reports.format.name();
+        let format = config.format.name();
         return Err(given.invalid(setting, format, "text or json with doctor"));
     }
     Ok(match (print_config, doctor) {
-        (true, _) => Command::Print(config.to_string()),
+        (true, _) => Command::Print(config.lines),
         (false, true) => Command::Doctor(config),
         (false, false) => Command::Report(config),
     })
 }
 
-impl Config {
-    fn resolve(
-        mut flags: Flags,
-        given: &Given<'_>,
-        environment: Environment<'_>,
-    ) -> Result<Self, UsageError> {
-        input::check(&flags.input, given)?;
-        let from_files = !flags.input.input.is_empty();
-        Ok(Self {
-            inputs: flags.input.input.clone(),
-            backend: Backend::resolve(&flags.backend, given)?,
-            time: Time::resolve(&mut flags.time, given, from_files)?,
-            shard: fleet::resolve(&mut flags.shards, given, environment)?,
-            forecasts: forecast::resolve(&flags.forecasts),
-            judgement: Judgement::resolve(&flags.judgement, given)?,
-            reports: Reports::resolve(&mut flags.reports, given, environment)?,
-            sinks: Sinks::resolve(&flags.sinks, given)?,
-            service: Service::resolve(&flags.service),
-            flags,
-        })
-    }
-}
-
-/// One flag a line, in the form that [`parse`] reads. Holds no secret: those are in files, and
-/// a URL with credentials is refused.
-impl fmt::Display for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&config_lines(&self.flags.sets()))
-    }
+fn resolve(
+    mut flags: Flags,
+    given: &Given<'_>,
+    environment: Environment<'_>,
+) -> Result<Config, UsageError> {
+    input::check(&flags.input, given)?;
+    reports::resolve(&mut flags.reports, given, environment)?;
+    let backend = backend::resolve(&flags.backend, given)?;
+    let time = time::resolve(&mut flags.time, given, !flags.input.input.is_empty())?;
+    let shard = fleet::resolve(&mut flags.shards, given, environment)?;
+    let thresholds = judgement::thresholds(&flags.judgement, given)?;
+    let sinks = sinks::resolve(&flags.sinks, given)?;
+    Ok(Config {
+        lines: config_lines(&flags.sets()),
+        inputs: flags.input.input,
+        queries: UsageQueries {
+            cpu: flags.backend.cpu_query,
+            memory: flags.backend.memory_query,
+        },
+        backend,
+        time,
+        shard,
+        forecasts: Settings {
+            model: flags.forecasts.model,
+            coverage: flags.forecasts.interval,
+        },
+        thresholds,
+        previous: flags.judgement.previous,
+        fleet: flags.judgement.fleet,
+        keep_nodes: flags.judgement.keep_nodes as usize,
+        fail_on: flags.judgement.fail_on,
+        format: flags.reports.format,
+        outputs: flags.reports.output,
+        color: flags.reports.color,
+        explain: flags.reports.explain,
+        sinks,
+        service: service::resolve(flags.service),
+    })
 }

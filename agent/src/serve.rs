@@ -25,7 +25,8 @@ use runtime::signals::{self, Signals};
 use webconfig::WebConfig;
 use webserver::{Limits, Server};
 
-use crate::args::{Config, PROGRAM, Service};
+use crate::PROGRAM;
+use crate::config::{Config, Service};
 use crate::exit::Exit;
 use crate::round::{complain, report, tell, write_files};
 use crate::sink::Sinks;
@@ -90,7 +91,7 @@ fn open(
     let board = Arc::clone(board);
     let style = Style {
         color: false,
-        explain: config.reports.explain,
+        explain: config.explain,
     };
     logging::start(Prefix::Program(PROGRAM), LevelFilter::Info);
     let files = service.protection.clone();
@@ -153,7 +154,7 @@ impl Rounds<'_> {
         let report = Arc::new(report);
         self.board.publish(Arc::clone(&report), Instant::now());
         complain(&summary(&report), exit, err);
-        write_files(&report, &self.config.reports, exit, err);
+        write_files(&report, self.config, exit, err);
         self.reopen_sinks(err);
         let deliveries = self.sinks.deliver(&report);
         self.board.note(&deliveries);

@@ -16,15 +16,16 @@ pub mod subject;
 use promql::Prometheus;
 use quantity::Timestamp;
 
-use crate::args::Config;
-use crate::connection::{UnusableFile, client};
+use crate::config::Config;
+use crate::connection::client;
+use crate::invalid_file::InvalidFile;
 use check::Diagnosis;
 
 /// Examines the backend.
 ///
 /// # Errors
 /// When a file that is named is of no use.
-pub fn examine(config: &Config, now: Timestamp) -> Result<Diagnosis, UnusableFile> {
+pub fn examine(config: &Config, now: Timestamp) -> Result<Diagnosis, InvalidFile> {
     let backend = &config.backend;
     let prometheus = Prometheus::new(client(backend)?, backend.deadline);
     let facts = ask::ask(&prometheus, config, now);
