@@ -14,7 +14,7 @@ use crate::one_node;
 /// Not the crowd's address.
 const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// What SECURITY.md promises: 48 connections, and a handful of other threads.
+/// The limits of docs/security/open-port.md: 48 connections, and a handful of other threads.
 const MOST_THREADS: u64 = 64;
 const MOST_RESIDENT_KIB: u64 = 16 * 1024;
 

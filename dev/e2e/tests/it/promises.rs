@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 2] = ["docs/robustness.md", "SECURITY.md"];
-
-/// Functions of this many words are tests; in the documents nothing else is.
-const FEWEST_WORDS: usize = 5;
+/// Each row of its tables names the tests that hold it.
+const ROBUSTNESS: &str = "docs/robustness.md";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -41,55 +39,78 @@ fn tests(folder: &Path, into: &mut BTreeSet<String>) {
     }
 }
 
-/// The tests that a document names, and its lines that promise something.
-fn named(document: &str) -> Vec<String> {
-    let text = fs::read_to_string(root().join(document)).expect("a document");
-    text.split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|code| {
-            let letters =
-                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-            code.bytes().all(letters) && code.split('_').count() >= FEWEST_WORDS
-        })
-        // Series have as many words.
-        .filter(|code| !code.starts_with("k8s_") && !code.starts_with("kube_"))
-        .map(str::to_owned)
-        .collect()
-}
-
-#[test]
-fn every_test_that_a_document_names_exists() {
-    let mut tests_there = BTreeSet::new();
-    tests(&root(), &mut tests_there);
-    for document in DOCUMENTS {
-        let named = named(document);
-        assert!(named.len() > 10, "{document} names {named:?} only");
-        let missing: Vec<_> = named
-            .iter()
-            .filter(|name| !tests_there.contains(*name))
-            .collect();
-        assert!(
-            missing.is_empty(),
-            "{document}: no such tests: {missing:#?}"
-        );
+/// The pages of the book.
+fn pages(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("it can be listed") {
+        let path = entry.expect("it can be listed").path();
+        if path.is_dir() {
+            pages(&path, into);
+        } else if path.extension().is_some_and(|end| end == "md") {
+            into.push(path);
+        }
     }
 }
 
+/// The cells "held by" of a page's tables.
+fn held_by(page: &str) -> Vec<&str> {
+    let mut cells = Vec::new();
+    let mut in_table = false;
+    for line in page.lines() {
+        if !line.starts_with('|') {
+            in_table = false;
+        } else if let Some(cell) = line
+            .strip_suffix(" |")
+            .and_then(|row| row.rsplit(" | ").next())
+        {
+            if in_table {
+                cells.push(cell);
+            }
+            in_table |= cell == "held by";
+        }
+    }
+    cells
+}
+
+/// The names of functions within backticks.
+fn named(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2).filter(|code| {
+        let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        code.bytes().all(letters)
+    })
+}
+
 #[test]
-fn every_row_about_what_must_not_break_names_a_test() {
-    let text = fs::read_to_string(root().join(DOCUMENTS[0])).expect("a document");
-    let rows: Vec<&str> = text
-        .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| meets |"))
-        .collect();
-    assert!(rows.len() >= 40, "{}", rows.len());
-    for row in rows {
-        let held_by = row.trim_end_matches(" |").rsplit(" | ").next();
-        let held_by = held_by.expect("a cell");
+fn every_test_that_a_page_names_exists() {
+    let mut there = BTreeSet::new();
+    tests(&root(), &mut there);
+    let mut found = Vec::new();
+    pages(&root().join("docs"), &mut found);
+    let mut count = 0;
+    for page in found {
+        let text = fs::read_to_string(&page).expect("a page");
+        let names: Vec<_> = held_by(&text).into_iter().flat_map(named).collect();
+        let missing: Vec<_> = names
+            .iter()
+            .filter(|name| !there.contains(**name))
+            .collect();
+        assert!(missing.is_empty(), "{page:?}: no such tests: {missing:#?}");
+        count += names.len();
+    }
+    assert!(count > 100, "{count}");
+}
+
+#[test]
+fn every_row_about_robustness_names_a_test() {
+    let text = fs::read_to_string(root().join(ROBUSTNESS)).expect("a page");
+    let rows = text.lines().filter(|line| line.starts_with("| ")).count();
+    let headers = text.matches("| held by |").count();
+    let cells = held_by(&text);
+    assert_eq!(cells.len(), rows - headers);
+    assert!(cells.len() >= 40, "{}", cells.len());
+    for cell in cells {
         assert!(
-            held_by.starts_with('`') || held_by.starts_with("[the open port]"),
-            "{row}"
+            named(cell).next().is_some() || cell.starts_with("[the open port]"),
+            "{cell}"
         );
     }
 }
