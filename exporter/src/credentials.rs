@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotated_token_is_taken_over_and_a_broken_file_loses_nothing() {
+    fn rotated_token_is_read_broken_file_ignored() {
         let scratch = Scratch::new("rotation");
         let path = scratch.write("token", "first\n");
         let credentials = with_token(path.clone());
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_never_good_is_named() {
+    fn never_usable_file_is_named() {
         let error = with_token("/nonexistent/token".into())
             .current()
             .expect_err("missing");

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn each_step_takes_the_newest_sample_up_to_it() {
+    fn step_takes_the_newest_earlier_sample() {
         let mut history = history(3600);
         for (at, value) in [(1_000, 1.0), (2_500, 2.0), (4_000, 4.0)] {
             history.record("a", &[cpu("a", value)], at);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_that_disappeared_is_not_drawn_on_and_may_come_back() {
+    fn disappeared_series_ends_and_may_return() {
         let mut history = history(3600);
         history.record("a", &[cpu("a", 1.0)], 1_000);
         history.record("a", &[], 2_000);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_is_drawn_on_for_less_than_five_minutes() {
+    fn sample_is_stale_after_five_minutes() {
         let mut history = history(3600);
         history.record("a", &[cpu("a", 1.0)], 0);
         let query = query("k8s_node_cpu_usage_cores", 0, 600_000, 299_999);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_are_told_apart_and_one_nodes_round_does_not_end_anothers_series() {
+    fn round_ends_only_series_of_its_node() {
         let mut history = history(3600);
         history.record("a", &[cpu("a", 1.0)], 1_000);
         history.record("b", &[cpu("b", 2.0)], 1_500);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_in_parts_has_each_series_once_whatever_comes_and_goes_between_them() {
+    fn answer_in_parts_has_each_series_once() {
         let mut history = history(3600);
         let space =
             |name: &'static str, value| Sample::new(&series::NAMESPACE_CPU, &["b", name], value);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_asked_to_keep_is_forgotten() {
+    fn samples_beyond_the_length_are_dropped() {
         let mut history = history(10);
         for second in 0..100 {
             history.record("a", &[cpu("a", 1.0)], second * 1_000);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_records_nothing_any_more_is_forgotten_too() {
+    fn silent_node_is_dropped() {
         let mut history = history(10);
         history.record("gone", &[cpu("gone", 1.0)], 1_000);
         history.record("gone", &[], 2_000);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_clock_set_back_puts_nothing_out_of_order() {
+    fn clock_set_back_keeps_the_order() {
         let mut history = history(3600);
         for at in [5_000, 3_000, 6_000] {
             history.record("a", &[cpu("a", at as f64)], at);
@@ -274,7 +274,7 @@ mod tests {
 
     /// What is kept are changes; what is answered are samples.
     #[test]
-    fn the_answer_is_that_of_every_sample_however_values_repeat_and_go_missing() {
+    fn answer_equals_that_of_all_samples() {
         let mut history = history(60);
         let mut samples: Vec<(Millis, Option<f64>)> = Vec::new();
         let mut random = 7_u64;
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn six_hours_of_a_node_take_some_24_kilobytes_and_constants_next_to_nothing() {
+    fn six_hours_of_a_node_take_24_kilobytes() {
         let mut history = history(6 * 3600);
         for round in 0..2 * 720 {
             history.record("a", &busy("a", round), round * 30_000);
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_shared_evenly_and_the_oldest_samples_make_room() {
+    fn memory_is_shared_and_oldest_samples_go() {
         let names = ["a", "b", "c", "d"];
         let memory = 64 * 1024;
         let mut history = History::new(Duration::from_secs(86_400), memory);
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn series_that_come_without_end_are_left_out_once_memory_is_full() {
+    fn new_series_are_dropped_when_memory_is_full() {
         let mut history = History::new(Duration::from_secs(3_600), 20_000);
         let mut names: Vec<String> = (0..1_000).map(|n| format!("namespace-{n}")).collect();
         names.sort();

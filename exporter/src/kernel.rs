@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn oom_kills_are_read_by_their_whole_name() {
+    fn oom_kills_are_read_from_vmstat() {
         let vmstat = "nr_free_pages 5\noom_kill_x 9\noom_kill 17\npgfault 3\n";
         assert_eq!(parse_oom_kills(vmstat), Some(17));
         assert_eq!(parse_oom_kills("pgfault 3\n"), None);
@@ -76,7 +76,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_running_kernel_tells_both() {
+    fn running_kernel_is_read() {
         assert!(boot_id().is_some() && boot_id() == boot_id());
         assert!(oom_kills().is_some());
     }

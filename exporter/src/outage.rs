@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_pause_between_successes_is_an_outage() {
+    fn long_gap_between_successes_is_an_outage() {
         let seconds = Duration::from_secs;
         let start = Instant::now();
         let mut server = Availability::new(start, seconds(30));

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_live_three_intervals_but_at_least_a_minute() {
+    fn values_live_three_intervals_or_a_minute() {
         assert_eq!(fresh_for(Duration::from_secs(1)), Duration::from_secs(60));
         assert_eq!(fresh_for(Duration::from_secs(30)), Duration::from_secs(90));
     }

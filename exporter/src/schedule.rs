@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_round_comes_soon_and_later_ones_keep_the_nodes_phase() {
+    fn second_round_is_early_then_the_phase_holds() {
         let start = Instant::now();
         let mut schedule = schedule("node-a", start);
         assert_eq!(schedule.due, start);
@@ -196,7 +196,7 @@ mod tests {
     /// It is read once, at the start, for the phase alone: rounds are counted on the
     /// monotonic clock.
     #[test]
-    fn a_clock_that_is_set_moves_no_round() {
+    fn setting_the_clock_moves_no_round() {
         let interval = Duration::from_secs(30);
         for wall in [0, 1, 1_795_330_653, 4_102_444_800, u64::MAX / 1_000] {
             let start = Instant::now() + 3 * interval;
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fleet_is_spread_over_the_interval() {
+    fn nodes_are_spread_over_the_interval() {
         let interval = Duration::from_secs(30);
         let mut quarters = [0; 4];
         for index in 0..1000 {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_back_off_to_at_most_five_minutes_and_success_ends_it() {
+    fn back_off_ends_at_five_minutes_or_success() {
         let now = Instant::now();
         let error = ScrapeError::new(Reason::Unavailable, "down");
         let mut schedule = schedule("node-a", now);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_an_outage_ends_the_back_off() {
+    fn end_of_an_outage_ends_the_back_off() {
         let seconds = Duration::from_secs;
         let start = Instant::now();
         let error = ScrapeError::new(Reason::Connect, "down");
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_failure_waits_at_most_two_rounds() {
+    fn second_failure_waits_at_most_two_rounds() {
         let now = Instant::now();
         let error = ScrapeError::new(Reason::Unavailable, "down");
         for _ in 0..100 {
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_after_is_honoured() {
+    fn retry_after_is_honoured() {
         let now = Instant::now();
         let mut error = ScrapeError::new(Reason::RateLimited, "slow down");
         error.retry_after = Some(Duration::from_secs(120));

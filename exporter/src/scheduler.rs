@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_comes_first_of_those_that_may_be_taken() {
+    fn earliest_round_is_taken_first() {
         let bench = Bench::new(0, 1);
         let mut queue = lock(&bench.scheduler.queue);
         for (name, minutes, is_failing) in [
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_one_that_comes_is_not_kept_waiting_for_a_later() {
+    fn earlier_round_does_not_wait_for_a_later() {
         let bench = Bench::new(3, 1);
         bench
             .scheduler
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_that_takes_long_does_not_keep_the_other_workers() {
+    fn long_round_does_not_block_other_workers() {
         let bench = Bench::new(2, 1);
         let (open, gate) = mpsc::channel();
         let mut slow = bench.probe("slow", Duration::ZERO);
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn others_that_are_due_sooner_are_taken_sooner() {
+    fn rescheduled_rounds_are_taken_sooner() {
         struct Late {
             due: Arc<std::sync::Mutex<Instant>>,
             said: Sender<&'static str>,
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn failing_ones_leave_workers_to_the_others_and_get_their_turn_all_the_same() {
+    fn failing_nodes_leave_workers_to_others() {
         let bench = Bench::new(3, 2);
         let mut gates = Vec::new();
         for _ in 0..6 {

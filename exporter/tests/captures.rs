@@ -60,7 +60,7 @@ fn arrival(now: Instant) -> Arrival {
 }
 
 #[test]
-fn cores_and_bytes_equal_those_of_the_kubelets_own_summary() {
+fn captures_equal_the_kubelets_own_summary() {
     let now = Instant::now();
     let (mut from_resource, mut from_cadvisor) = (Usage::default(), Usage::default());
     let mut before: Option<(u64, i64)> = None;
@@ -106,7 +106,7 @@ fn cores_and_bytes_equal_those_of_the_kubelets_own_summary() {
 }
 
 #[test]
-fn namespaces_sum_the_rates_of_their_pods() {
+fn namespaces_of_captures_sum_their_pods() {
     let now = Instant::now();
     let pages: Vec<String> = (0..2)
         .map(|n| capture(&format!("10-pods/metrics-resource.{n}.prom.gz")))
@@ -152,7 +152,7 @@ fn namespaces_sum_the_rates_of_their_pods() {
 }
 
 #[test]
-fn a_container_that_is_killed_between_rounds_makes_neither_a_spike_nor_a_negative_rate() {
+fn killed_container_gives_no_spike() {
     let now = Instant::now();
     let mut usage = Usage::default();
     let mut counters = Vec::new();
@@ -204,7 +204,7 @@ fn a_container_that_is_killed_between_rounds_makes_neither_a_spike_nor_a_negativ
 }
 
 #[test]
-fn throttling_equals_the_ratio_of_the_containers_own_counters() {
+fn throttling_equals_the_containers_own_counters() {
     let now = Instant::now();
     let pages: Vec<String> = (0..2)
         .map(|n| capture(&format!("10-pods/metrics-cadvisor.{n}.prom.gz")))

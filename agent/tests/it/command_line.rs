@@ -173,7 +173,7 @@ fn flags_win_over_the_environment_and_variables_have_their_order() {
 }
 
 #[test]
-fn usage_errors_name_flag_value_and_expectation() {
+fn usage_errors_name_the_flag() {
     for (args, environment, message) in [
         (
             &["--step", "banana"][..],
@@ -688,7 +688,7 @@ const CONFIGURATIONS: &[CommandLine] = &[
 ];
 
 #[test]
-fn printed_configurations_are_the_golden_ones() {
+fn printed_configurations_match_the_golden_file() {
     let resolved = |args: &[&str], variables: &[(&str, &str)]| {
         let lookup = |name: &str| {
             let mut variables = variables.iter();
@@ -776,7 +776,7 @@ fn help_version_and_configuration_are_printed_without_asking_anybody() {
 
 proptest! {
     #[test]
-    fn the_printed_configuration_reads_back_as_the_same(
+    fn printed_configuration_reads_back(
         lookback in 120..20_000u64,
         step in 60..120u64,
         forecast in 1..10_000u64,

@@ -226,7 +226,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn label_values_are_distinct_and_snake_case() {
+    fn label_values_are_distinct() {
         let mut seen = HashSet::new();
         let all = Reason::ALL
             .iter()

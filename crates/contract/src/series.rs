@@ -115,7 +115,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn names_are_distinct_and_end_as_their_type_demands() {
+    fn series_names_are_distinct_and_suffixed() {
         let mut seen = HashSet::new();
         for series in ALL.iter().chain(report::ALL).chain(service::ALL) {
             assert!(seen.insert(series.name), "{} twice", series.name);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_that_users_depend_on_stay() {
+    fn promised_series_names_stay() {
         for promised in [
             "k8s_node_cpu_usage_cores",
             "k8s_node_memory_usage_bytes",

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_name_and_equal_labels_are_read() {
+    fn name_and_equality_matchers_are_read() {
         for (text, name, matchers) in [
             ("up", "up", vec![]),
             (" up{} ", "up", vec![]),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_promql_is_none() {
+    fn other_promql_is_none() {
         for text in [
             "",
             "rate(up[5m])",
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn every_label_must_match_and_an_absent_one_is_empty() {
+    fn missing_label_matches_the_empty_value() {
         let label = |name: &str| (name == "node").then_some("a");
         for (text, selected) in [
             ("up", true),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_reads_back_as_the_same() {
+    fn printed_selector_reads_back() {
         for text in ["up", r#"up{node="a"}"#, r#"up{node="a\"b\\c\nd",x=""}"#] {
             let selector = Selector::parse(text).expect(text);
             assert_eq!(selector.to_string(), text);

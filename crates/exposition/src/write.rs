@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn text_format_groups_families_and_escapes_labels() {
+    fn text_groups_families_and_escapes_labels() {
         insta::assert_snapshot!(render(series::ALL, &some_samples(), Format::Text), @r#"
         # HELP k8s_node_cpu_usage_cores CPU used by the node, in cores: the rate of its CPU seconds between its two newest samples
         # TYPE k8s_node_cpu_usage_cores gauge
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn openmetrics_names_families_without_their_suffix_and_ends_with_eof() {
+    fn openmetrics_strips_suffixes_and_ends_with_eof() {
         let text = render(series::ALL, &some_samples(), Format::OpenMetrics);
         assert!(text.contains("# TYPE k8s_ai_exporter_scrape_errors counter\n"));
         assert!(text.contains("\nk8s_ai_exporter_scrape_errors_total{"));
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_format_follows_the_accept_header_of_real_scrapers() {
+    fn format_follows_the_accept_header() {
         for (accept, format) in [
             ("", Format::Text),
             ("*/*", Format::Text),
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_come_in_any_order_and_in_parts_give_the_same_text() {
+    fn order_of_samples_changes_no_text() {
         let samples = some_samples();
         let mut writer = Writer::new(series::ALL, Format::Text);
         let (last, first) = samples.split_at(2);
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn no_series_has_more_labels_than_a_sample_holds() {
+    fn samples_hold_the_labels_of_every_series() {
         for series in series::ALL.iter().chain(report::ALL) {
             assert!(series.labels.len() <= MAX_LABELS, "{}", series.name);
         }

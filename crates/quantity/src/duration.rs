@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_forms_that_people_write_are_read() {
+    fn common_durations_are_read() {
         for (text, millis) in [
             ("30s", 30_000),
             ("1m30s", 90_000),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_with_the_text_and_the_expected_form() {
+    fn malformed_duration_is_refused() {
         for text in [
             "",
             "30",
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_displayed_reads_back_as_the_same_duration() {
+    fn displayed_duration_reads_back() {
         for millis in [0, 1, 999, 1_000, 90_000, 3_600_000, 93_784_005] {
             let duration = Duration::from_millis(millis);
             assert_eq!(

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn nearest_finds_times_of_the_grid_only() {
+    fn nearest_is_a_time_of_the_grid() {
         let grid = grid(480, 600);
         for (unix, at) in [
             (480.0, Some(480)),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_part_keeps_the_last_time() {
+    fn last_part_keeps_the_last_time() {
         let grid = grid(0, 7200);
         assert_eq!(grid.last(600).count(), 11);
         assert_eq!(grid.last(59).count(), 1);

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_quantities_of_real_nodes_are_read() {
+    fn quantities_of_real_nodes_are_read() {
         for (text, value) in [
             ("2", 2.0),
             ("1920m", 1.92),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_quantity_is_refused() {
+    fn malformed_quantity_is_refused() {
         for text in [
             "", "Ki", "-1", "1KiB", "1 Ki", "NaN", "inf", "1e999", "9E", "two", "1.2.3", "e3",
         ] {

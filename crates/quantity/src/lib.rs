@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readings_that_no_machine_can_give_are_refused() {
+    fn impossible_readings_are_refused() {
         for bad in [f64::NAN, f64::INFINITY, -1.0, -0.1, 1e17, 1e300] {
             assert_eq!(CpuSeconds::new(bad), None, "{bad}");
             assert_eq!(Cores::new(bad), None, "{bad}");
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_stays_between_nothing_and_everything() {
+    fn ratio_stays_from_0_to_1() {
         assert_eq!(Ratio::of(1.0, 4.0).map(Ratio::get), Some(0.25));
         assert_eq!(Ratio::of(5.0, 4.0).map(Ratio::get), Some(1.0));
         assert_eq!(Ratio::of(1.0, 0.0), None);

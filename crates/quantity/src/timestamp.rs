@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_as_unix_seconds_or_rfc_3339() {
+    fn unix_seconds_and_rfc_3339_are_read() {
         for (text, seconds) in [
             ("0", 0.0),
             ("-1", -1.0),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_as_the_same_moment() {
+    fn written_time_reads_back() {
         // Every 1,000,003rd second of four centuries meets each day of the calendar.
         for unix in (-2_208_988_800..10_413_792_000).step_by(1_000_003) {
             let text = Timestamp(unix).to_string();

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_write_leaves_everything_as_it_was() {
+    fn failed_write_changes_nothing() {
         let folder = Folder::new("output-fails");
         for path in [
             folder.0.join("missing/report"),

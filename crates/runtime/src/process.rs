@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_follow_a_name_with_blanks_and_brackets() {
+    fn stat_fields_follow_any_program_name() {
         let stat = "7 (k8s) ai (x) S 1 7 7 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 4 0 12345 1 2";
         assert_eq!(cpu_seconds(stat), Some(3.0));
         assert_eq!(start_time(stat, "cpu 1 2\nbtime 1000\n"), Some(1123.45));

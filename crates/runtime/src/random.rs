@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_in_their_range_and_differ() {
+    fn random_numbers_are_in_range_and_differ() {
         let numbers: Vec<f64> = (0..100).map(|_| unit()).collect();
         assert!(numbers.iter().all(|number| (0.0..1.0).contains(number)));
         assert!(numbers.windows(2).any(|pair| pair[0] != pair[1]));

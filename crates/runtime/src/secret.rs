@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_secret_is_read_again_and_broken_file_kept() {
+    fn changed_secret_is_read_broken_file_ignored() {
         let path = std::env::temp_dir().join(format!("runtime-secret-{}", std::process::id()));
         let write = |text: &[u8]| std::fs::write(&path, text).expect("a writable file");
         let now = |file: &SecretFile| file.current().expect("a secret").reveal().to_owned();

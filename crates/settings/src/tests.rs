@@ -148,7 +148,7 @@ fn bare_booleans_are_true() {
 }
 
 #[test]
-fn repeated_flags_replace_the_lines_of_the_variable() {
+fn repeated_flags_replace_the_variable() {
     let inputs = |args: &[&str]| {
         let flags = read(args, &[("INPUTS", "a\n\nb c\n")]);
         flags.map(|flags| flags.input)
@@ -187,7 +187,7 @@ fn printed_flags_are_read_again() {
 }
 
 #[test]
-fn errors_name_flag_variable_and_expectation() {
+fn errors_name_flag_and_expected_form() {
     for (args, variables, message) in [
         (
             &["--timeout=7x"][..],

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_read_and_its_value_not_shown() {
+    fn header_value_is_never_shown() {
         let header = Header::parse("X-Scope-OrgID:  team-a|team-b ").expect("a header");
         assert_eq!(
             (header.name(), header.value()),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_break_the_exchange_is_refused_without_repeating_it() {
+    fn unsafe_header_is_refused_without_its_value() {
         for text in [
             "",
             "hunter2",

@@ -323,7 +323,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_of_retry_after_are_read_and_held_to_five_minutes() {
+    fn retry_after_is_read_and_capped() {
         let now = httpdate::parse_http_date("Sun, 22 Nov 2026 07:13:08 GMT").expect("a date");
         let seconds = |text| parse_retry_after(text, now).map(|d| d.as_secs());
         assert_eq!(seconds("7"), Some(7));

@@ -74,7 +74,7 @@ mod tests {
     ];
 
     #[test]
-    fn the_common_name_of_a_cluster_authority_is_shown() {
+    fn common_name_of_a_cluster_ca_is_shown() {
         assert_eq!(display(KUBERNETES).as_deref(), Some("CN=kubernetes"));
         let mut outer = vec![0x30, KUBERNETES.len() as u8];
         outer.extend_from_slice(KUBERNETES);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_or_foreign_bytes_are_no_name_and_no_panic() {
+    fn malformed_names_do_not_panic() {
         for end in 0..KUBERNETES.len() {
             assert_eq!(display(&KUBERNETES[..end]), None);
         }

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_taken_with_the_schemes_port_and_names_are_not() {
+    fn addresses_resolve_to_the_default_port() {
         for (uri, expected) in [
             ("https://10.0.0.1/x", Some("10.0.0.1:443")),
             ("http://10.0.0.1/x", Some("10.0.0.1:80")),

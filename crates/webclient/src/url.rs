@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_addresses_ports_and_prefixes_are_read() {
+    fn parts_of_a_url_are_read() {
         for (text, host, authority, joined) in [
             (
                 "https://10.0.0.1",
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_makes_the_same_origin_as_its_url() {
+    fn address_and_url_give_the_same_origin() {
         for text in ["https://10.0.0.1:10250", "https://[fd00::1]:10250"] {
             let address = text["https://".len()..].parse().expect("an address");
             assert_eq!(BaseUrl::https(address), BaseUrl::parse(text).expect(text));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_an_origin_is_refused_without_repeating_it() {
+    fn invalid_url_is_refused_without_its_text() {
         for text in [
             "",
             "10.0.0.1:6443",
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_a_webhook_is_kept_apart_as_a_secret() {
+    fn path_of_a_webhook_is_a_secret() {
         for (text, origin, path) in [
             (
                 "https://hooks.example/services/T0/B0/xyz\n",

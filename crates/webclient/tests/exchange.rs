@@ -219,7 +219,7 @@ fn trust(authority: &Authority, scratch: &Scratch) -> Authorities {
 }
 
 #[test]
-fn a_client_certificate_opens_what_is_closed_without_one() {
+fn client_certificate_is_presented() {
     let scratch = Scratch::new("mutual");
     let (own, other) = (authority("own"), authority("other"));
     let server = Server::start(Some(server_config(&own, true)), |_| "200 OK");
@@ -259,7 +259,7 @@ fn a_client_certificate_opens_what_is_closed_without_one() {
 /// With TLS 1.3 a server judges the client's certificate when the client is writing
 /// already: its explanation must not be lost to the reset of the connection.
 #[test]
-fn a_server_that_turns_us_away_while_we_write_is_understood() {
+fn refusal_during_a_write_is_reported() {
     let scratch = Scratch::new("alert");
     let own = authority("own");
     let config = Arc::new(server_config(&own, true));
@@ -291,7 +291,7 @@ fn a_server_that_turns_us_away_while_we_write_is_understood() {
 }
 
 #[test]
-fn files_that_are_no_identity_are_named_with_what_was_expected() {
+fn unusable_identity_files_are_named() {
     let scratch = Scratch::new("identity");
     let authority = authority("own");
     let (certificate, key) = issue(&authority, "agent");
@@ -338,7 +338,7 @@ fn files_that_are_no_identity_are_named_with_what_was_expected() {
 }
 
 #[test]
-fn credentials_and_headers_go_with_each_request_over_tls() {
+fn requests_carry_credentials_and_headers() {
     let scratch = Scratch::new("authorization");
     let authority = authority("own");
     let server = Server::start(Some(server_config(&authority, false)), |_| "200 OK");
@@ -405,7 +405,7 @@ fn credentials_and_headers_go_with_each_request_over_tls() {
 }
 
 #[test]
-fn a_token_that_rotates_under_way_is_sent_again_and_a_wrong_one_only_once() {
+fn rotated_token_is_retried_once() {
     let scratch = Scratch::new("rotation");
     let token = scratch.write("token", "old");
     let rotating = token.clone();
@@ -441,7 +441,7 @@ fn a_token_that_rotates_under_way_is_sent_again_and_a_wrong_one_only_once() {
 }
 
 #[test]
-fn without_its_secret_nothing_is_sent() {
+fn nothing_is_sent_without_the_secret() {
     let server = Server::start(None, |_| "200 OK");
     let settings = Settings {
         credentials: Credentials::Bearer(SecretFile::token("/nonexistent/token".into())),
@@ -456,7 +456,7 @@ fn without_its_secret_nothing_is_sent() {
 }
 
 #[test]
-fn no_secret_shows_in_what_is_printed_of_a_client_or_its_failures() {
+fn debug_output_shows_no_secret() {
     // Bound and dropped: nobody listens there.
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     let url = format!("http://{}/services/hunter2", free.expect("a free port"));
@@ -483,7 +483,7 @@ fn no_secret_shows_in_what_is_printed_of_a_client_or_its_failures() {
 }
 
 #[test]
-fn a_ca_file_that_is_no_regular_file_is_refused() {
+fn ca_file_must_be_a_regular_file() {
     let error = Authorities::from_file(Path::new("/dev/zero")).expect_err("endless");
     assert_eq!(
         error.to_string(),

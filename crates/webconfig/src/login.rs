@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn guesses_are_bounded_and_displace_no_right_password() {
+    fn guesses_displace_no_cached_login() {
         let logins = logins();
         assert_eq!(accepted(&logins, &basic("alice:hunter2")), (true, true));
         for guess in 0..=MAX_WRONG {

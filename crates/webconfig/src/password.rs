@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_hashes_are_refused_and_none_shown() {
+    fn malformed_hash_is_refused_and_hidden() {
         let good = "$2y$04$......................kqsx/caaQ2ooGaGUPBIUMKYjFvRA7Wi";
         assert!(!format!("{:?}", PasswordHash::parse(good)).contains("kqsx"));
         for bad in [

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_settings_are_refused_with_their_line() {
+    fn unsupported_settings_name_their_line() {
         for (text, says) in [
             ("a", "line 1: expected key: value"),
             (

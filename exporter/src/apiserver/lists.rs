@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_selector_survives_the_query_string() {
+    fn selector_survives_the_query_string() {
         assert_eq!(
             percent_encode("spec.nodeName=a-1,status.phase!=Failed"),
             "spec.nodeName%3Da-1%2Cstatus.phase%21%3DFailed"

@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wanted_text_of_each_row_or_item_is_told_and_null_is_an_empty_list() {
+    fn rows_and_items_are_read_null_is_empty() {
         let head = r#"{"kind":"Table","metadata":{"continue":"x"},"columnDefinitions":[{"name":"Name"},{"name":"Node"}],"rows":"#;
         for (rows, texts) in [
             (
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_whole_list_is_refused_and_never_taken_for_an_empty_one() {
+    fn incomplete_list_is_never_an_empty_one() {
         for (json, says) in [
             (r#"{"kind":"Table"}"#, "with its list, got kind \"Table\""),
             (r#"{"kind":"Status"}"#, "got kind \"Status\""),
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kubelet_is_reached_at_the_first_internal_address_and_the_port_of_its_node() {
+    fn kubelet_address_is_the_first_internal_ip() {
         for (status, address) in [
             (
                 r#""addresses":[{"type":"Hostname","address":"10.9.9.9"},{"type":"InternalIP","address":"10.0.0.1"}],"daemonEndpoints":{"kubeletEndpoint":{"Port":10251}}"#,
@@ -490,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_without_a_boot_id_has_none() {
+    fn boot_id_may_be_missing() {
         let id = "71cc0b5c-d443-4d9d-b584-4fea3803ed91";
         for (info, boot_id) in [
             (format!(r#"{{"bootID":"{id}"}}"#), BootId::parse(id)),

@@ -26,7 +26,7 @@ fn config(args: &[&str]) -> Config {
 }
 
 #[test]
-fn in_a_pod_nothing_needs_to_be_typed() {
+fn a_pod_needs_no_flags() {
     let config = config(&[]);
     insta::assert_snapshot!(config.to_string(), @r"
     --listen-address=:9100
@@ -50,7 +50,7 @@ fn in_a_pod_nothing_needs_to_be_typed() {
 }
 
 #[test]
-fn the_printed_configuration_reads_back_as_the_same() {
+fn printed_configuration_reads_back() {
     let proxied = config(&["--api-server=http://127.0.0.1:8001"]);
     let printed = proxied.to_string();
     assert_eq!(config(&printed.lines().collect::<Vec<_>>()), proxied);
@@ -69,7 +69,7 @@ fn the_printed_configuration_reads_back_as_the_same() {
 }
 
 #[test]
-fn all_nodes_are_read_by_one_or_by_replicas_that_share_them() {
+fn all_nodes_may_be_shared_by_replicas() {
     // NODE_NAME is in every pod, and says nothing against it.
     let all = config(&["--nodes=all"]);
     assert_eq!(all.nodes, Nodes::All(Shard::WHOLE));
@@ -93,7 +93,7 @@ fn all_nodes_are_read_by_one_or_by_replicas_that_share_them() {
 }
 
 #[test]
-fn the_promised_flags_are_read_in_both_forms() {
+fn promised_flags_are_read_in_both_forms() {
     let equals = config(&[
         "--listen-address=:9100",
         "--scrape-interval=30s",
@@ -117,7 +117,7 @@ fn the_promised_flags_are_read_in_both_forms() {
 }
 
 #[test]
-fn beside_kubectl_proxy_neither_token_nor_authority_is_used() {
+fn plain_http_uses_neither_token_nor_ca() {
     let config = config(&["--api-server", "http://127.0.0.1:8001"]);
     assert_eq!(
         (config.flags.token_file, config.flags.ca_file),
@@ -126,7 +126,7 @@ fn beside_kubectl_proxy_neither_token_nor_authority_is_used() {
 }
 
 #[test]
-fn an_ipv6_api_server_is_bracketed() {
+fn ipv6_api_server_is_bracketed() {
     let command = resolved(
         &[],
         &[
@@ -142,7 +142,7 @@ fn an_ipv6_api_server_is_bracketed() {
 }
 
 #[test]
-fn usage_errors_name_flag_value_and_expectation() {
+fn usage_errors_name_the_flag() {
     for (args, message) in [
         (
             &["--scrape-interval=banana"][..],
@@ -384,7 +384,7 @@ const CONFIGURATIONS: &[(&[&str], Variables<'_>)] = &[
 ];
 
 #[test]
-fn printed_configurations_are_the_golden_ones() {
+fn printed_configurations_match_the_golden_file() {
     let mut printed = String::new();
     for (args, variables) in CONFIGURATIONS {
         let resolved = |args: &[&str], variables: &[(&str, &str)]| {

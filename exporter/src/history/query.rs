@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn promql_beyond_a_selector_is_refused_in_words() {
+    fn promql_beyond_a_selector_is_refused() {
         for text in ["", "rate(up[5m])", r#"up{a=~"b"}"#] {
             let error = parse(text, "0", "0", "1").expect_err(text);
             assert!(
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_to_the_millisecond() {
+    fn query_times_are_read_to_the_millisecond() {
         let query = parse("up", "1795330653.39", "2026-11-22T06:57:34.5Z", "1").expect("times");
         assert_eq!(
             (query.start, query.end),

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn every_series_of_a_large_history_is_answered_in_pieces() {
+    fn large_answer_comes_in_pieces() {
         let pieces = Matrix::new(shared(100), query("k8s_node_cpu_usage_cores"));
         let mut json = Vec::new();
         let mut count = 0;
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_series_is_an_empty_matrix() {
+    fn no_series_is_an_empty_matrix() {
         let pieces: Vec<_> = Matrix::new(shared(1), query("up")).collect();
         let json: serde_json::Value = serde_json::from_slice(&pieces.concat()).expect("JSON");
         assert_eq!(json["data"]["result"], serde_json::json!([]));

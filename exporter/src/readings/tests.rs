@@ -23,7 +23,7 @@ fn refused(tally: &Tally) -> Vec<(Reason, u64)> {
 }
 
 #[test]
-fn the_node_lines_of_the_resource_endpoint_are_taken() {
+fn node_samples_of_resource_are_read() {
     let (reading, tally) = collected(
         Source::Resource,
         "node_cpu_usage_seconds_total 2243.267938855 1795330653390\n\
@@ -46,7 +46,7 @@ fn the_node_lines_of_the_resource_endpoint_are_taken() {
 }
 
 #[test]
-fn of_cadvisor_only_the_root_the_pods_and_the_containers_count() {
+fn no_cgroup_is_counted_twice() {
     let (reading, tally) = collected(
         Source::Cadvisor,
         r#"container_cpu_usage_seconds_total{container="",cpu="total",id="/",image="",name="",namespace="",pod=""} 100 7
@@ -75,7 +75,7 @@ container_pressure_cpu_waiting_seconds_total{container="c",id="/kubepods/pod1/c"
 }
 
 #[test]
-fn what_cannot_be_right_is_left_out_and_counted() {
+fn invalid_samples_are_dropped_and_counted() {
     let node = "node_memory_working_set_bytes 1 1000\n";
     for (line, reason) in [
         ("node_cpu_usage_seconds_total NaN 1000", Reason::ValueSample),
@@ -114,7 +114,7 @@ fn what_cannot_be_right_is_left_out_and_counted() {
 }
 
 #[test]
-fn a_name_that_only_begins_like_ours_is_not_ours() {
+fn name_prefix_is_no_match() {
     let (reading, _) = collected(
         Source::Resource,
         "node_cpu_usage_seconds_total_x 5 1000\nnode_memory_working_set_bytes 1 1000\n",
@@ -123,7 +123,7 @@ fn a_name_that_only_begins_like_ours_is_not_ours() {
 }
 
 #[test]
-fn the_time_of_the_request_stands_in_only_where_all_timestamps_are_missing() {
+fn receive_time_only_if_no_timestamp_at_all() {
     let (reading, _) = collected(
         Source::Resource,
         "node_cpu_usage_seconds_total 5\nnode_memory_working_set_bytes 1\n",
@@ -133,7 +133,7 @@ fn the_time_of_the_request_stands_in_only_where_all_timestamps_are_missing() {
 }
 
 #[test]
-fn of_duplicates_the_newest_counts_and_of_equals_the_first() {
+fn newest_duplicate_counts_else_the_first() {
     let (reading, tally) = collected(
         Source::Resource,
         "node_cpu_usage_seconds_total 5 1000\nnode_cpu_usage_seconds_total 6 1000\n\
@@ -145,7 +145,7 @@ fn of_duplicates_the_newest_counts_and_of_equals_the_first() {
 }
 
 #[test]
-fn a_body_that_says_nothing_of_the_node_is_a_failure_not_a_zero() {
+fn body_without_node_samples_is_a_failure() {
     for (text, reason) in [
         ("", Reason::NoSamples),
         ("# nothing\n", Reason::NoSamples),
@@ -185,7 +185,7 @@ fn oom_page(parent: &str, prefix: &str, suffix: &str, labels: [&str; 2]) -> Stri
 }
 
 #[test]
-fn pages_without_container_labels_are_told_apart() {
+fn missing_container_labels_are_detected() {
     let none = r#"container="",image="",name="""#;
     let sandbox = r#"container="",image="pause",name="aa""#;
     let container = r#"container="c",image="i",name="bb""#;

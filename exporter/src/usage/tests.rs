@@ -47,14 +47,14 @@ fn run(samples: &[(f64, Millis)]) -> Vec<(Option<f64>, Vec<Reason>)> {
 }
 
 #[test]
-fn cores_are_a_rate_by_the_samples_own_timestamps() {
+fn cores_are_a_rate_by_sample_timestamps() {
     let steps = run(&[(100.0, 10_000), (115.0, 20_000)]);
     assert_eq!(steps[0], (None, vec![]), "one sample is no rate");
     assert_eq!(steps[1], (Some(1.5), vec![]));
 }
 
 #[test]
-fn a_repeated_sample_keeps_the_last_rate() {
+fn repeated_sample_keeps_the_last_rate() {
     let steps = run(&[(100.0, 10_000), (115.0, 20_000), (115.0, 20_000)]);
     assert_eq!(steps[2], (Some(1.5), vec![]));
 }
@@ -62,7 +62,7 @@ fn a_repeated_sample_keeps_the_last_rate() {
 /// A sample is seconds old when it is read: its own time and that of the request are
 /// two clocks.
 #[test]
-fn between_a_sample_with_a_timestamp_and_one_without_there_is_no_rate() {
+fn mixed_timestamps_give_no_rate() {
     let now = Instant::now();
     let mut usage = Usage::default();
     let mut cores = |seconds, at, stamped| {
@@ -86,7 +86,7 @@ fn between_a_sample_with_a_timestamp_and_one_without_there_is_no_rate() {
 }
 
 #[test]
-fn a_reset_publishes_nothing_for_its_interval_and_counts_anew() {
+fn reset_publishes_nothing_for_its_interval() {
     let steps = run(&[
         (100.0, 10_000),
         (115.0, 20_000),
@@ -99,7 +99,7 @@ fn a_reset_publishes_nothing_for_its_interval_and_counts_anew() {
 }
 
 #[test]
-fn an_older_sample_is_dropped_and_a_clock_set_back_is_followed_in_the_end() {
+fn older_samples_are_dropped_then_rebased() {
     let steps = run(&[
         (100.0, 50_000),
         (115.0, 60_000),
@@ -115,7 +115,7 @@ fn an_older_sample_is_dropped_and_a_clock_set_back_is_followed_in_the_end() {
 }
 
 #[test]
-fn cores_never_exceed_the_machine_and_an_absurd_rate_is_no_rate() {
+fn cores_never_exceed_the_machine() {
     let steps = run(&[
         (100.0, 10_000),
         (120.5, 20_000),
@@ -128,7 +128,7 @@ fn cores_never_exceed_the_machine_and_an_absurd_rate_is_no_rate() {
 }
 
 #[test]
-fn values_disappear_when_their_newest_sample_grows_old() {
+fn stale_values_disappear() {
     let start = Instant::now();
     let mut usage = Usage::default();
     usage.observe_resource(&node(100.0, 5.0, 10_000), arrival(start));
@@ -143,7 +143,7 @@ fn values_disappear_when_their_newest_sample_grows_old() {
 }
 
 #[test]
-fn cadvisor_stands_in_only_where_the_resource_endpoint_has_no_such_line() {
+fn cadvisor_fills_in_missing_resource_lines() {
     let now = Instant::now();
     let mut usage = Usage::default();
     usage.observe_cadvisor(node(10.0, 7.0, 10_000), arrival(now), false);
@@ -169,7 +169,7 @@ fn cadvisor_stands_in_only_where_the_resource_endpoint_has_no_such_line() {
 }
 
 #[test]
-fn without_a_known_machine_a_rate_still_has_a_bound() {
+fn rate_is_bounded_on_an_unknown_machine() {
     let now = Instant::now();
     let unknown = Arrival {
         machine: None,
@@ -183,7 +183,7 @@ fn without_a_known_machine_a_rate_still_has_a_bound() {
 }
 
 #[test]
-fn without_timestamps_an_unchanged_count_is_the_same_sample_once_more() {
+fn unstamped_equal_count_is_a_repetition() {
     let now = Instant::now();
     let mut usage = Usage::default();
     let mut seen = Vec::new();
@@ -247,7 +247,7 @@ fn oom_kills(readings: &[&[(&str, f64)]]) -> Vec<Option<u64>> {
 }
 
 #[test]
-fn throttling_is_the_share_of_periods_over_containers_seen_twice() {
+fn throttling_needs_containers_seen_twice() {
     let now = Instant::now();
     let mut usage = Usage::default();
     usage.observe_cadvisor(
@@ -309,13 +309,13 @@ fn oom_kills_of_a_reset_counter_count() {
 }
 
 #[test]
-fn a_returning_container_is_not_new() {
+fn returning_container_is_not_new() {
     let counted = oom_kills(&[&[("a", 5.0)], &[], &[("a", 6.0)]]);
     assert_eq!(counted, [Some(0), Some(0), Some(1)]);
 }
 
 #[test]
-fn after_a_gap_new_containers_do_not_count() {
+fn new_containers_after_a_gap_do_not_count() {
     let start = Instant::now();
     let mut usage = Usage::default();
     let mut kills = |after, list| {
@@ -338,7 +338,7 @@ fn after_a_gap_new_containers_do_not_count() {
 }
 
 #[test]
-fn without_labels_oom_kills_are_unknown() {
+fn oom_kills_are_unknown_without_labels() {
     let now = Instant::now();
     let mut usage = Usage::default();
     let mut kills = |reading| {
@@ -378,7 +378,7 @@ fn departed_containers_are_bounded() {
 }
 
 #[test]
-fn an_interval_is_never_counted_twice_when_an_old_body_comes_again() {
+fn old_body_counts_no_interval_twice() {
     let now = Instant::now();
     let mut usage = Usage::default();
     for (oom, at) in [
@@ -398,7 +398,7 @@ fn an_interval_is_never_counted_twice_when_an_old_body_comes_again() {
 }
 
 #[test]
-fn kills_counted_so_far_outlive_a_node_that_is_gone_for_a_while() {
+fn oom_kills_survive_a_node_that_returns() {
     let now = Instant::now();
     let mut usage = Usage::default();
     let kills = |usage: &mut Usage, oom, at| {
@@ -415,7 +415,7 @@ fn kills_counted_so_far_outlive_a_node_that_is_gone_for_a_while() {
 }
 
 #[test]
-fn an_absurd_number_of_kills_is_not_counted() {
+fn absurd_number_of_kills_is_not_counted() {
     let now = Instant::now();
     let mut usage = Usage::default();
     for (oom, at) in [(0.0, 1000), (9e15, 2000), (9e15 + 2.0, 3000)] {
@@ -429,7 +429,7 @@ fn an_absurd_number_of_kills_is_not_counted() {
 }
 
 #[test]
-fn no_period_at_all_is_no_share() {
+fn no_period_gives_no_ratio() {
     let now = Instant::now();
     let mut usage = Usage::default();
     for at in [1000, 2000] {
@@ -463,7 +463,7 @@ fn pressure_is_stall_time_over_time() {
 }
 
 #[test]
-fn namespaces_sum_their_pods_and_forget_those_that_left() {
+fn namespaces_sum_their_current_pods() {
     let now = Instant::now();
     let pod = |ns: &str, name: &str, seconds: f64, bytes: f64, at| {
         (

@@ -131,7 +131,7 @@ fn every_generated_file_says_so_in_its_first_line() {
 }
 
 #[test]
-fn the_names_that_users_depend_on_stay() {
+fn promised_series_names_stay() {
     for (kind, name) in [
         ("Namespace", "monitoring"),
         ("ServiceAccount", "k8s-ai-exporter"),

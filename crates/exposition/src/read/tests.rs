@@ -121,7 +121,7 @@ fn every_form_of_the_grammar_is_read() {
 }
 
 #[test]
-fn a_line_that_breaks_the_grammar_is_reported_and_the_next_is_read() {
+fn malformed_line_is_reported_and_skipped() {
     for line in [
         "9up 1",
         "{a=\"b\"} 1",
@@ -153,14 +153,14 @@ fn a_line_that_breaks_the_grammar_is_reported_and_the_next_is_read() {
 }
 
 #[test]
-fn comments_empty_lines_and_a_byte_order_mark_are_no_samples() {
+fn comments_and_blank_lines_are_skipped() {
     let text = b"\xef\xbb\xbf# HELP up x\n#\n\n   \n\r\nup 1\r\n# TYPE up gauge\n";
     assert_eq!(read(text).samples, [owned("up", &[], 1.0, None)]);
     assert_eq!(read(text).problems, []);
 }
 
 #[test]
-fn a_family_is_matched_whole_never_by_its_start() {
+fn family_is_matched_by_its_whole_name() {
     let mut kept = Kept {
         only: Some(b"node_cpu"),
         ..Kept::default()
@@ -175,14 +175,14 @@ fn a_family_is_matched_whole_never_by_its_start() {
 }
 
 #[test]
-fn a_last_line_without_its_newline_is_not_taken_for_whole() {
+fn last_line_without_newline_is_dropped() {
     let kept = read(b"up 1\nup 12");
     assert_eq!(kept.samples, [owned("up", &[], 1.0, None)]);
     assert_eq!(kept.problems, [Problem::Malformed]);
 }
 
 #[test]
-fn bytes_that_are_no_text_are_read_as_bytes_or_refused_without_a_panic() {
+fn non_utf8_bytes_do_not_panic() {
     let kept = read(b"up{a=\"\xff\x00\"} 1\n\x00\nup \xff\n\xff\xfe\n");
     assert_eq!(kept.samples.len(), 1);
     assert_eq!(kept.samples[0].labels[0].1, b"\xff\x00");
@@ -190,7 +190,7 @@ fn bytes_that_are_no_text_are_read_as_bytes_or_refused_without_a_panic() {
 }
 
 #[test]
-fn a_line_beyond_the_cap_is_dropped_whatever_the_chunks_and_costs_no_memory() {
+fn overlong_line_is_dropped_without_buffering() {
     let mut text = b"up 1\n".to_vec();
     text.extend(std::iter::repeat_n(b'x', 3 * MAX_LINE_BYTES));
     text.extend_from_slice(b"\nup 2\n");
@@ -258,14 +258,14 @@ fn any_sample() -> impl Strategy<Value = Owned> {
 
 proptest! {
     #[test]
-    fn what_is_printed_reads_back_as_the_same_sample(sample in any_sample()) {
+    fn printed_sample_reads_back(sample in any_sample()) {
         let kept = read(&print(&sample));
         prop_assert_eq!(kept.problems, []);
         prop_assert_eq!(kept.samples, [sample]);
     }
 
     #[test]
-    fn a_chunk_boundary_anywhere_changes_nothing(
+    fn chunk_boundaries_change_nothing(
         samples in prop::collection::vec(any_sample(), 1..6),
         garbage in prop::collection::vec(any::<u8>(), 0..40),
         cuts in prop::collection::vec(1usize..30, 0..60),

@@ -111,7 +111,7 @@ fn only_allowed_tls_versions_are_accepted() {
 }
 
 #[test]
-fn plain_http_to_a_tls_port_is_refused_in_words() {
+fn plain_http_to_a_tls_port_gets_a_message() {
     let folder = Folder::new("plain");
     folder.certificate("web", &authority("own"));
     let response = folder.serve(TLS).ask(&get("/hello", ""));
@@ -123,7 +123,7 @@ fn plain_http_to_a_tls_port_is_refused_in_words() {
 }
 
 #[test]
-fn required_client_certificate_is_not_asked_for_health() {
+fn health_needs_no_client_certificate() {
     let folder = Folder::new("mutual");
     let (own, other) = (authority("own"), authority("other"));
     folder.certificate("web", &own);
@@ -150,7 +150,7 @@ fn required_client_certificate_is_not_asked_for_health() {
 }
 
 #[test]
-fn half_a_handshake_ends_with_its_deadline() {
+fn stalled_handshake_hits_its_deadline() {
     let folder = Folder::new("handshakes");
     let authority = authority("own");
     folder.certificate("web", &authority);
@@ -186,7 +186,7 @@ fn eventually(what: &str, is: &dyn Fn() -> bool) {
 }
 
 #[test]
-fn files_are_reloaded_and_broken_ones_lose_nothing() {
+fn files_are_reloaded_unless_broken() {
     let folder = Folder::new("reload");
     let (old, new) = (authority("old"), authority("new"));
     folder.certificate("web", &old);
@@ -234,7 +234,7 @@ fn files_are_reloaded_and_broken_ones_lose_nothing() {
 }
 
 #[test]
-fn unusable_files_are_named_without_secrets() {
+fn unusable_files_are_named_not_shown() {
     let folder = Folder::new("bad");
     let authority = authority("own");
     folder.certificate("web", &authority);

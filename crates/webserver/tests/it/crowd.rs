@@ -19,7 +19,7 @@ fn room_for(connections: usize) -> Limits {
 }
 
 #[test]
-fn longest_waiting_connection_makes_room() {
+fn longest_waiting_connection_is_evicted() {
     let server = start(room_for(4));
     let mut waiting: Vec<Client> = (0..4).map(|_| Client::connect(&server)).collect();
     server.waits_for_connections(4);
@@ -35,7 +35,7 @@ fn longest_waiting_connection_makes_room() {
 }
 
 #[test]
-fn crowd_displaces_only_its_own_connections() {
+fn flood_evicts_only_its_own_connections() {
     let server = start(room_for(4));
     let mut quiet = Client::connect_from(NEIGHBOUR, &server);
     quiet.send(&get("/hello", ""));
@@ -119,7 +119,7 @@ fn streamed_response_is_never_held_whole() {
 }
 
 #[test]
-fn stop_finishes_responses_and_closes_the_rest() {
+fn stop_finishes_responses_only() {
     let server = start(limits());
     let mut silent = Client::connect(&server);
     silent.send("GET / HT");

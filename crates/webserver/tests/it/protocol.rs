@@ -29,7 +29,7 @@ fn connection_is_kept_alive_until_close() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_order() {
+fn pipelined_requests_keep_their_order() {
     let server = start(limits());
     let mut client = Client::connect(&server);
     client.send(&format!(
@@ -76,7 +76,7 @@ fn target_forms_reach_the_same_path() {
 }
 
 #[test]
-fn http_1_0_is_answered_once_without_host() {
+fn http_1_0_needs_no_host() {
     let server = start(limits());
     let answer = Client::ask(
         &server,
@@ -106,7 +106,7 @@ fn head_is_answered_without_body() {
 }
 
 #[test]
-fn long_responses_are_compressed_on_request() {
+fn long_responses_are_compressed() {
     let server = start(limits());
     let plain = Client::ask(&server, &get("/long", "Connection: close\r\n"));
     assert_eq!(plain.header("content-encoding"), None);
@@ -171,7 +171,7 @@ fn streamed_response_arrives_whole() {
 }
 
 #[test]
-fn expect_100_is_answered_before_the_body() {
+fn expect_100_is_answered_first() {
     let server = start(limits());
     let mut client = Client::connect(&server);
     client.send("POST /a HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n");
@@ -187,7 +187,7 @@ fn expect_100_is_answered_before_the_body() {
 }
 
 #[test]
-fn bad_requests_get_their_status_and_close() {
+fn bad_requests_get_their_status() {
     let server = start(limits());
     let long = "x".repeat(5000);
     let many = "a: b\r\n".repeat(70);
@@ -264,7 +264,7 @@ fn bad_requests_get_their_status_and_close() {
 }
 
 #[test]
-fn refusal_reaches_a_client_that_still_sends() {
+fn refusal_reaches_a_sending_client() {
     let server = start(limits());
     let mut client = Client::connect(&server);
     client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
@@ -289,7 +289,7 @@ fn known_methods_reach_the_handler() {
 }
 
 #[test]
-fn incomplete_request_gets_408_at_its_deadline() {
+fn incomplete_request_gets_408() {
     let server = start(Limits {
         receive: Duration::from_millis(100),
         ..limits()
@@ -313,7 +313,7 @@ fn incomplete_request_gets_408_at_its_deadline() {
 }
 
 #[test]
-fn dripping_bytes_do_not_extend_the_deadline() {
+fn slow_bytes_do_not_extend_the_deadline() {
     let server = start(Limits {
         receive: Duration::from_millis(300),
         ..limits()
@@ -333,7 +333,7 @@ fn dripping_bytes_do_not_extend_the_deadline() {
 }
 
 #[test]
-fn silent_connection_is_closed_without_response() {
+fn silent_connection_is_closed() {
     let server = start(Limits {
         receive: Duration::from_millis(50),
         idle: Duration::from_millis(100),
