@@ -64,8 +64,8 @@ pub(super) fn metrics() -> String {
     out.push_str("\n## Labels\n\n| label | meaning |\n|---|---|\n");
     for (name, meaning) in label::ALL {
         let values = match *name {
-            label::ENDPOINT => listed(&Endpoint::ALL, Endpoint::label),
-            label::BOUND => listed(&Bound::ALL, Bound::label),
+            label::ENDPOINT => listed(Endpoint::ALL, Endpoint::name),
+            label::BOUND => listed(Bound::ALL, Bound::name),
             label::ACTION => listed(Action::ALL, Action::name),
             label::BASIS => listed(FleetBasis::ALL, FleetBasis::name),
             label::REASON => ": see [error reasons](error-reasons.md)".to_owned(),
@@ -107,7 +107,7 @@ pub(super) fn error_reasons() -> String {
                 let _ = writeln!(
                     out,
                     "| {} | {} | {} |",
-                    code(reason.label()),
+                    code(reason.name()),
                     text(reason.meaning()),
                     text(reason.next_step()),
                 );
