@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_have_the_labels_asked_for_and_the_newest_value() {
+    fn rows_have_labels_and_newest_value() {
         let rows = selection_of(REPLACED, Shard::WHOLE, &["pod", "node"]).series;
         let cells: Vec<_> = rows
             .iter()
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_never_has_more_points_than_the_grid() {
+    fn series_are_bounded_by_the_grid() {
         let samples: Vec<String> = (0..2400)
             .map(|k| format!("[{},\"1\"]", START as f64 + f64::from(k) / 10.0))
             .collect();

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verdicts_of_a_report_are_read_and_all_else_is_passed_over() {
+    fn verdicts_are_read_from_a_report() {
         let previous = read_text(
             r#"{"schema_version":1,"program_version":"0.3.0","added_later":[{}],"nodes":[
                 {"node":"a","action":"scale_up","severity":"critical","resources":[
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_report_of_this_form_is_refused_with_a_reason() {
+    fn other_json_is_refused() {
         for (text, reason) in [
             ("", "not a JSON report of this program: EOF"),
             ("3 nodes: 1 critical", "not a JSON report of this program: "),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_a_first_run_and_one_that_is_broken_is_named() {
+    fn missing_file_is_a_first_run() {
         assert_eq!(from_file(Path::new("/nonexistent/report.json")), Ok(None));
         let error = from_file(Path::new("/dev/null")).expect_err("empty");
         assert!(

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_escaped_for_the_expression_and_for_the_string() {
+    fn names_are_escaped_for_promql() {
         for (name, escaped) in [
             ("node-1", "node-1"),
             ("ip-10-0-0-7.ec2.internal", r"ip-10-0-0-7\\.ec2\\.internal"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pods_of_some_nodes_are_selected_by_name_in_every_part() {
+    fn pods_are_selected_by_node_name() {
         let query = pods_of(&["a.1", "b"]);
         assert_eq!(
             query.matches(r#"node!="",node=~"a\\.1|b""#).count(),

@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_tried_again_ever_later_and_never_sooner_than_asked() {
+    fn only_transient_failures_are_retried() {
         let millis = Duration::from_millis;
         let seconds = Duration::from_secs;
         for (problem, random, pause) in [
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_one_line_that_says_who_refused_and_how_often() {
+    fn refusals_are_one_line() {
         let seven = Some(Duration::from_secs(7));
         for (problem, line) in [
             (
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_a_secret_path_only_a_word_that_is_not_part_of_it_is_shown() {
+    fn secret_paths_are_never_shown() {
         let receiver = Receiver {
             address: Address::Base(BaseUrl::parse("https://hooks.example").expect("a URL")),
             authorities: Authorities::none(),

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn each_change_has_its_annotation_at_the_time_of_the_report_worst_first() {
+    fn changes_are_annotated_worst_first() {
         let unchanged = example::report_of(&["calm"]);
         assert_eq!(annotations(&unchanged), Vec::<Value>::new());
         let report = changed(&["busy"]);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fleet_that_changes_at_once_makes_few_annotations_and_says_how_many_are_left_out() {
+    fn annotations_are_capped() {
         let mut report = changed(&["busy"]);
         report.nodes = vec![report.nodes[0].clone(); 1_000];
         let annotations = annotations(&report);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_neither_markup_nor_longer_than_a_tag_may_be() {
+    fn annotation_text_is_escaped() {
         let mut report = changed(&[HOSTILE]);
         report.nodes[0].node += &"x".repeat(1_000);
         let annotations = annotations(&report);

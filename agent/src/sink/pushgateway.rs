@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_value_is_one_segment_of_the_path_whatever_is_in_it() {
+    fn label_values_are_one_path_segment() {
         for (value, segment) in [
             ("prod-1.example_a~b", "/cluster/prod-1.example_a~b"),
             ("", "/cluster@base64/="),

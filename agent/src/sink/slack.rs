@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_that_are_news_come_worst_first_and_then_what_is_missing() {
+    fn slack_lists_findings_worst_first() {
         let message = message(&example::report());
         let texts = texts(&message);
         assert_eq!(texts.len(), 6);
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_stays_within_slacks_limits_whatever_there_is_to_say() {
+    fn slack_limits_are_kept() {
         let short = example::report_of(&["busy"]);
         let long = {
             let mut long = short.clone();
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_escaped_and_cut_between_characters_never_within_one() {
+    fn slack_text_is_cut_between_characters() {
         for (text, limit, cut_text) in [
             ("a<b", 6, "a&lt;b"),
             ("a<b", 5, "a…"),

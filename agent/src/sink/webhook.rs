@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signatures_are_those_that_others_compute() {
+    fn signatures_match_other_implementations() {
         // Key, body and signature are GitHub's own example; the other signature is
         // Python's `hmac` over `msg_1.1795331580.Hello, World!`.
         let key = Secret::new("It's a Secret to Everybody".to_owned());

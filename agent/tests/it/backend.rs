@@ -46,7 +46,7 @@ fn valid(report: &str) -> Value {
 }
 
 #[test]
-fn a_healthy_backend_gives_a_complete_report_for_people() {
+fn healthy_backend_gives_a_text_report() {
     let backend = Backend::start(cluster);
     let ended = run(&["--prometheus-url", &backend.url]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
@@ -55,10 +55,10 @@ fn a_healthy_backend_gives_a_complete_report_for_people() {
     let shown = ended.out.replace(moment, "MOMENT");
     insta::assert_snapshot!(shown, @r"
     3 nodes: 1 critical, 1 to consolidate, 1 healthy.
-    Forecast for the 30m after MOMENTZ, from the 2h before at one point
+    Forecast for the 30m after MOMENTZ, from the 2h before, one point
     every 1m.
-    Shares are of allocatable. Upper is the end of the 80% interval; a limit in
-    brackets is reached only there.
+    Percentages are of allocatable. UPPER is the upper end of the 80% prediction
+    interval; LIMIT IN is in brackets where only that end reaches allocatable.
 
                NOW    MEAN     MAX   UPPER  ALLOCATABLE  LIMIT IN   POINTS
 
@@ -97,7 +97,7 @@ fn a_healthy_backend_gives_a_complete_report_for_people() {
 }
 
 #[test]
-fn a_healthy_backend_gives_a_complete_report_for_programs() {
+fn healthy_backend_gives_a_json_report() {
     let backend = Backend::start(cluster);
     let ended = run(&["--prometheus-url", &backend.url, "--format=json"]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
@@ -129,7 +129,7 @@ fn a_healthy_backend_gives_a_complete_report_for_programs() {
 }
 
 #[test]
-fn a_fixed_few_queries_are_asked_by_post_at_aligned_times_below_the_prefix() {
+fn queries_are_few_and_aligned() {
     let backend = Backend::start(cluster);
     let url = format!("{}/select/0/prometheus/", backend.url);
     let ended = run(&[
@@ -170,7 +170,7 @@ fn a_fixed_few_queries_are_asked_by_post_at_aligned_times_below_the_prefix() {
 }
 
 #[test]
-fn the_environment_sets_what_no_flag_sets() {
+fn environment_sets_defaults() {
     let backend = Backend::start(|query| match query.query.as_str() {
         "sum by (node) (a)" => Answer::matrix(&[series(query, "n", 61, |_| 1.0)]),
         "b{c=\"d e+f\"}" => Answer::matrix(&[series(query, "n", 61, |_| 2.0)]),
@@ -193,7 +193,7 @@ fn the_environment_sets_what_no_flag_sets() {
 }
 
 #[test]
-fn without_allocatable_the_forecast_is_given_and_nothing_recommended() {
+fn no_allocatable_no_recommendation() {
     let backend = cluster_but("allocatable", Answer::matrix(&[]));
     let ended = run(&["--prometheus-url", &backend.url, "--format", "json"]);
     assert_eq!(ended.code, 0, "{}", ended.err);
@@ -210,7 +210,7 @@ fn without_allocatable_the_forecast_is_given_and_nothing_recommended() {
 }
 
 #[test]
-fn too_few_points_are_said_and_are_no_failure() {
+fn too_few_points_are_no_failure() {
     for (points, message) in [(1, "not enough points (1)"), (4, "not enough points (4)")] {
         let backend = Backend::start(move |query| match query.query.contains("usage") {
             true => Answer::matrix(&[series(query, "young", points, |_| 1.0)]),
@@ -234,7 +234,7 @@ fn too_few_points_are_said_and_are_no_failure() {
 }
 
 #[test]
-fn series_of_replaced_pods_are_one_node() {
+fn series_of_replaced_pods_are_merged() {
     let backend = Backend::start(|query| match query.query.contains("usage") {
         true => {
             let old = series(query, "n", 121, |_| 1.0);
@@ -251,7 +251,7 @@ fn series_of_replaced_pods_are_one_node() {
 }
 
 #[test]
-fn a_node_that_left_is_no_finding_and_no_failure() {
+fn removed_node_is_no_finding() {
     let backend = Backend::start(|query| {
         let gone = Query {
             end: query.end - 1800,
@@ -283,7 +283,7 @@ fn a_node_that_left_is_no_finding_and_no_failure() {
 }
 
 #[test]
-fn fail_on_turns_findings_into_exit_code_10() {
+fn fail_on_sets_exit_code_10() {
     let idle_only = || {
         Backend::start(|query| {
             let value = if query.query.contains("usage") {
@@ -313,7 +313,7 @@ const LIMIT: &str = r#"{"status":"error","errorType":"bad_data","error":"exceede
 const TIMEOUT: &str = r#"{"status":"error","errorType":"timeout","error":"query timed out in expression evaluation"}"#;
 
 #[test]
-fn a_backend_that_refuses_everything_exits_3_and_says_why() {
+fn refusing_backend_exits_3() {
     let page = "<html><title>Sign in</title></html>";
     for (answer, message) in [
         (
@@ -390,7 +390,7 @@ fn a_backend_that_refuses_everything_exits_3_and_says_why() {
 }
 
 #[test]
-fn a_refused_connection_exits_3_and_says_where_to() {
+fn refused_connection_exits_3() {
     // Bound and dropped: nobody listens there.
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     let address = free.expect("a free port").to_string();
@@ -403,7 +403,7 @@ fn a_refused_connection_exits_3_and_says_where_to() {
 }
 
 #[test]
-fn a_peer_without_tls_exits_3_and_says_so() {
+fn peer_without_tls_exits_3() {
     let backend = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = backend.local_addr().expect("bound");
     std::thread::spawn(move || {
@@ -421,7 +421,7 @@ fn a_peer_without_tls_exits_3_and_says_so() {
 }
 
 #[test]
-fn an_answer_that_does_not_come_ends_with_the_deadline() {
+fn silent_backend_ends_at_the_deadline() {
     // Taken by the system, and never by us.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = silent.local_addr().expect("bound").to_string();
@@ -436,7 +436,7 @@ fn an_answer_that_does_not_come_ends_with_the_deadline() {
 }
 
 #[test]
-fn what_passes_is_asked_again_and_forgotten() {
+fn transient_failures_leave_no_trace() {
     for trouble in [
         Answer::new("503 Service Unavailable", "Retry-After: 1\r\n", "starting"),
         Answer::new("429 Too Many Requests", "Retry-After: -7\r\n", ""),
@@ -453,7 +453,7 @@ fn what_passes_is_asked_again_and_forgotten() {
 }
 
 #[test]
-fn what_does_not_pass_is_asked_three_times() {
+fn queries_are_attempted_three_times() {
     let backend = cluster_but(
         "cpu_usage",
         Answer::new("500 Internal Server Error", "", "oh"),
@@ -464,7 +464,7 @@ fn what_does_not_pass_is_asked_three_times() {
 }
 
 #[test]
-fn an_answer_that_always_ends_early_is_never_used() {
+fn truncated_answers_are_not_used() {
     let backend = Backend::start(|query| match query.query.contains("usage") {
         true => whole().cut(0.9),
         false => Answer::matrix(&[]),
@@ -479,7 +479,7 @@ fn an_answer_that_always_ends_early_is_never_used() {
 }
 
 #[test]
-fn an_empty_backend_exits_4() {
+fn empty_backend_exits_4() {
     let backend = Backend::start(|_| Answer::matrix(&[]));
     let ended = run(&["--prometheus-url", &backend.url, "--format", "json"]);
     assert_eq!(ended.code, 4);
@@ -494,7 +494,7 @@ fn an_empty_backend_exits_4() {
 }
 
 #[test]
-fn series_without_a_node_are_said_to_be_left_out() {
+fn series_without_a_node_are_reported() {
     let backend = Backend::start(|query| {
         let text = series(query, "n", 121, |_| 1.0).replace("\"node\"", "\"host\"");
         Answer::matrix(&[text])
@@ -511,7 +511,7 @@ fn series_without_a_node_are_said_to_be_left_out() {
 }
 
 #[test]
-fn whatever_is_missing_makes_the_report_partial() {
+fn missing_data_makes_the_report_partial() {
     let only = |query: &'static str, node: &'static str| {
         Backend::start(move |q| match q.query.contains(query) {
             true => Answer::matrix(&[series(q, node, 121, |_| 1.0)]),
@@ -603,7 +603,7 @@ fn whatever_is_missing_makes_the_report_partial() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_panic() {
+fn closed_pipe_is_no_panic() {
     let backend = Backend::start(cluster);
     let mut child = agent(&["--prometheus-url", &backend.url])
         .spawn()
@@ -621,7 +621,7 @@ fn a_reader_that_has_gone_is_no_panic() {
 }
 
 #[test]
-fn a_full_disk_makes_the_report_partial() {
+fn full_disk_makes_the_report_partial() {
     let backend = Backend::start(cluster);
     let full = std::fs::File::options()
         .write(true)
@@ -640,7 +640,7 @@ fn a_full_disk_makes_the_report_partial() {
 }
 
 #[test]
-fn a_signal_ends_it_at_once_and_without_half_a_report() {
+fn signal_leaves_no_partial_output() {
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
         let (reached, waiting) = channel();
         let backend = Backend::start(move |query| {

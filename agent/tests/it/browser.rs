@@ -138,7 +138,7 @@ fn chromium(scheme: &str, what: &[&str], page: &Path) -> String {
 }
 
 #[test]
-fn every_kind_of_node_can_be_read_at_every_width_in_light_and_dark() {
+fn html_is_readable_at_every_width() {
     let page = page("kinds", 3, &[]);
     for scheme in ["light", "dark"] {
         assert_eq!(
@@ -150,7 +150,7 @@ fn every_kind_of_node_can_be_read_at_every_width_in_light_and_dark() {
 }
 
 #[test]
-fn long_windows_and_horizons_keep_their_labels_apart() {
+fn axis_labels_do_not_overlap() {
     for (name, flags) in [
         (
             "seconds",
@@ -168,7 +168,7 @@ fn long_windows_and_horizons_keep_their_labels_apart() {
 }
 
 #[test]
-fn a_thousand_nodes_stay_one_page_that_can_be_used() {
+fn a_thousand_nodes_fit_one_page() {
     let page = page("thousand", 1000, &[]);
     let bytes = fs::metadata(&page).expect("a file").len();
     assert!(bytes < 8_000_000, "{bytes}");
@@ -176,7 +176,7 @@ fn a_thousand_nodes_stay_one_page_that_can_be_used() {
 }
 
 #[test]
-fn a_hostile_name_is_text_and_nothing_else() {
+fn hostile_names_are_only_text() {
     let page = page("hostile", 0, &[]);
     let text = fs::read_to_string(&page).expect("a file");
     assert_eq!(text.matches("<script").count(), 0);

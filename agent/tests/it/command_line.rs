@@ -27,7 +27,7 @@ fn printed(args: &[&str], environment: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn nothing_said_means_the_documented_defaults() {
+fn defaults_are_the_documented_ones() {
     insta::assert_snapshot!(printed(&[], &[]), @r"
     --prometheus-url=http://prometheus-operated.monitoring.svc:9090
     --timeout=30s
@@ -51,7 +51,7 @@ fn nothing_said_means_the_documented_defaults() {
 }
 
 #[test]
-fn flags_win_over_the_environment_and_variables_have_their_order() {
+fn flags_override_the_environment() {
     for (args, environment, line) in [
         (&["--step=30s"][..], &[("STEP", "10s")][..], "--step=30s"),
         (&[], &[("STEP", "10s")], "--step=10s"),
@@ -420,7 +420,7 @@ fn usage_errors_name_the_flag() {
 }
 
 #[test]
-fn sinks_are_printed_as_they_are_read_and_half_of_one_is_refused() {
+fn sinks_need_all_their_flags() {
     for (args, lines) in [
         (
             &["--slack-webhook-url-file=/slack"][..],
@@ -732,7 +732,7 @@ fn program(args: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn usage_errors_exit_2_and_print_nothing_to_standard_output() {
+fn usage_errors_exit_2() {
     for args in [
         &["--step=banana"][..],
         &["--banana"],
@@ -748,7 +748,7 @@ fn usage_errors_exit_2_and_print_nothing_to_standard_output() {
 }
 
 #[test]
-fn help_version_and_configuration_are_printed_without_asking_anybody() {
+fn help_and_version_need_no_backend() {
     let version = format!(
         "k8s-ai-agent {} ({})\n",
         env!("CARGO_PKG_VERSION"),

@@ -118,7 +118,7 @@ fn examine(backend: &Backend, name: &str, flags: &[&str]) -> (i32, String, Strin
 }
 
 #[test]
-fn a_healthy_backend_is_told_so() {
+fn doctor_passes_a_healthy_backend() {
     let backend = Backend::start_whole(healthy);
     let ended = run(&["doctor", "--prometheus-url", &backend.url]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
@@ -153,7 +153,7 @@ fn a_healthy_backend_is_told_so() {
 }
 
 #[test]
-fn the_beginning_of_the_samples_is_found_to_a_hundredth() {
+fn oldest_sample_is_found() {
     let backend = Backend::start_whole(healthy);
     let (code, result, message, _) = examine(&backend, "history", &["--lookback=2d"]);
     assert_eq!((code, result.as_str()), (0, "ok"));
@@ -177,7 +177,7 @@ fn the_beginning_of_the_samples_is_found_to_a_hundredth() {
 }
 
 #[test]
-fn whoever_does_not_answer_as_a_prometheus_exits_3_with_a_cure() {
+fn doctor_exits_3_without_a_prometheus() {
     let page = "<html><title>Sign in</title></html>";
     for (answer, message, cure) in [
         (
@@ -231,7 +231,7 @@ fn whoever_does_not_answer_as_a_prometheus_exits_3_with_a_cure() {
 }
 
 #[test]
-fn a_backend_without_the_series_exits_4_and_says_when_it_had_them() {
+fn doctor_exits_4_without_series() {
     let none = |query: &Query| match query.query.as_str() {
         "vector(time())" => healthy(query),
         "count(k8s_node_cpu_usage_cores)" if query.end < unix_now() - 86_000 => healthy(query),
@@ -262,7 +262,7 @@ fn a_backend_without_the_series_exits_4_and_says_when_it_had_them() {
 }
 
 #[test]
-fn each_ill_has_its_finding_and_its_cure() {
+fn each_problem_has_a_fix() {
     let counted = "count by (node) (k8s_node_cpu_usage_cores)";
     let two_of_a = |query: &Query| {
         vector(
@@ -406,7 +406,7 @@ fn outage(with_usage: &'static [&'static str]) -> Backend {
 }
 
 #[test]
-fn an_outage_is_told_by_the_exporters_own_series() {
+fn exporter_series_explain_an_outage() {
     let at = "--at=2026-11-22T07:13:08Z";
     let backend = outage(&["a"]);
     let ended = run(&["doctor", "--prometheus-url", &backend.url, at]);
@@ -525,7 +525,7 @@ fn no_check_is_ok_while_its_samples_are_old() {
 }
 
 #[test]
-fn points_in_gaps_do_not_count_as_history() {
+fn gaps_do_not_count_as_history() {
     let backend = healthy_but("/api/v1/query_range", |query| {
         matrix(query, query.start + 1800, query.step)
     });
@@ -535,7 +535,7 @@ fn points_in_gaps_do_not_count_as_history() {
 }
 
 #[test]
-fn what_is_only_worth_knowing_leaves_the_exit_code_at_0() {
+fn notes_leave_exit_code_0() {
     for (backend, check, message, cure) in [
         (
             healthy_but(
@@ -593,7 +593,7 @@ fn what_is_only_worth_knowing_leaves_the_exit_code_at_0() {
 }
 
 #[test]
-fn young_series_are_told_how_long_to_wait() {
+fn young_series_name_the_wait() {
     // The beginning is found to within 36 s, a hundredth of an hour: it is never sooner.
     for (age, code, result, message) in [
         (170, 5, "problem", "3 of 121 points, too few for a forecast"),
@@ -622,7 +622,7 @@ fn young_series_are_told_how_long_to_wait() {
 }
 
 #[test]
-fn the_history_of_the_exporter_is_examined_as_far_as_it_answers() {
+fn doctor_examines_the_exporter_history() {
     let history = |points: i64| {
         Backend::start(move |query| Answer::matrix(&[series(query, "a", points, |_| 2.0)]))
     };
@@ -642,7 +642,7 @@ fn the_history_of_the_exporter_is_examined_as_far_as_it_answers() {
 }
 
 #[test]
-fn credentials_over_plain_http_are_noted_and_not_shown() {
+fn credentials_over_plain_http_are_noted() {
     let backend = Backend::start_whole(healthy);
     let token = std::env::temp_dir().join(format!("agent-doctor-{}", std::process::id()));
     std::fs::write(&token, "hunter2").expect("a writable file");
@@ -654,7 +654,7 @@ fn credentials_over_plain_http_are_noted_and_not_shown() {
 }
 
 #[test]
-fn what_a_doctor_has_no_use_for_is_refused() {
+fn doctor_refuses_unused_flags() {
     for (args, message) in [
         (&["doctor", "--input=x"][..], "doctor does not take --input"),
         (

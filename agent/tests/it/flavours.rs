@@ -25,7 +25,7 @@ fn json(out: &str) -> Value {
 }
 
 #[test]
-fn victoriametrics_says_in_its_own_way_that_an_answer_is_partial() {
+fn victoriametrics_marks_partial_answers() {
     let answering = |is_partial: bool| {
         Backend::start(move |query| {
             Answer::json(
@@ -76,7 +76,7 @@ fn victoriametrics_says_in_its_own_way_that_an_answer_is_partial() {
 }
 
 #[test]
-fn thanos_warns_of_stores_that_did_not_answer() {
+fn thanos_warns_of_missing_stores() {
     let backend = Backend::start(|query| {
         let warnings = match query.query.contains("cpu_usage") {
             true => {
@@ -160,7 +160,7 @@ impl Drop for Secret {
 }
 
 #[test]
-fn credentials_and_headers_go_with_each_query() {
+fn each_query_has_credentials_and_headers() {
     let backend = Backend::start_whole(|query| match query.is_range() {
         true => Answer::json(
             "200 OK",
@@ -210,7 +210,7 @@ fn credentials_and_headers_go_with_each_query() {
 }
 
 #[test]
-fn secrets_of_no_use_exit_2_before_anybody_is_asked_and_are_not_repeated() {
+fn invalid_secrets_exit_2_and_stay_hidden() {
     let backend = Backend::start_whole(|_| Answer::matrix(&[]));
     let bad = Secret::new("bad", "hunter2 hunter3\nhunter4");
     let own = Secret::new("own", "Authorization: hunter2\n");
@@ -312,7 +312,7 @@ fn sampled(gap: i64, age: i64) -> Backend {
 }
 
 #[test]
-fn the_step_follows_the_time_between_samples_unless_it_is_given() {
+fn step_follows_the_sampling_interval() {
     for (gap, flags, step) in [
         (15, &[][..], 60),
         (60, &[], 60),
@@ -348,7 +348,7 @@ fn the_step_follows_the_time_between_samples_unless_it_is_given() {
 }
 
 #[test]
-fn an_expression_has_no_time_between_samples_to_ask_for() {
+fn expressions_use_the_default_step() {
     let backend = Backend::start_whole(|query| {
         if query.query.starts_with("max by (node) (timestamp(") {
             return Answer::new("404 Not Found", "Content-Type: text/plain\r\n", "");
@@ -370,7 +370,7 @@ fn an_expression_has_no_time_between_samples_to_ask_for() {
 }
 
 #[test]
-fn a_report_as_of_then_asks_about_then() {
+fn at_sets_the_time_of_queries() {
     let backend = sampled_every(30);
     let ended = run(&[
         "--prometheus-url",
@@ -391,7 +391,7 @@ fn a_report_as_of_then_asks_about_then() {
 }
 
 #[test]
-fn samples_older_than_two_intervals_show_their_age() {
+fn old_samples_show_their_age() {
     let report = |gap, age, format: &str, flags: &[&str]| {
         let backend = sampled(gap, age);
         let url = format!("--prometheus-url={}", backend.url);
@@ -451,7 +451,7 @@ fn no_query_begins_after_the_deadline() {
 }
 
 #[test]
-fn a_shard_keeps_its_own_nodes_and_an_empty_one_is_no_failure() {
+fn empty_shard_is_no_failure() {
     let backend = Backend::start(|query| {
         let nodes = ["a", "b", "c", "d"];
         let series: Vec<String> = nodes

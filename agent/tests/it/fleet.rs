@@ -227,7 +227,7 @@ fn staying(fleet: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn nodes_that_can_go_are_told_from_those_that_cannot_and_why() {
+fn removable_nodes_and_obstacles_are_named() {
     let backend = Backend::start(backend);
     let (ended, fleet) = fleet(&backend, &[]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""));
@@ -271,7 +271,7 @@ fn nodes_that_can_go_are_told_from_those_that_cannot_and_why() {
 }
 
 #[test]
-fn people_read_who_could_go_and_what_stands_in_the_way_of_the_other_idle_ones() {
+fn text_names_removable_nodes() {
     let backend = Backend::start(backend);
     let ended = run(&["--prometheus-url", &backend.url]);
     let (_, view) = ended.out.split_once("\nFleet: ").expect("a view");
@@ -280,18 +280,18 @@ fn people_read_who_could_go_and_what_stands_in_the_way_of_the_other_idle_ones() 
       for their pods, by requests and the forecast peak of the next 30m.
       idle: 2 pods would fit on busy (1), calm (1), not counting 1 DaemonSet or
         static pods
-      cordoned stays: it is cordoned
-      foreign stays: kube-state-metrics has no series of it (if that holds for all
-        nodes, its scrape lacks honor_labels: true)
-      master stays: it runs the control plane
-      tainted stays: it is tainted (gpu=yes:NoSchedule): its pods may need a node
-        like it
-      unready stays: it is not ready
-      bare stays: pods without a controller: ops/debug
-      guarded stays: PodDisruptionBudget db in namespace db allows no eviction now,
-        and may cover db/db-0
-      large stays: no room elsewhere for ml/train (requests 3.85 cores and 8.00 GiB;
-        0.51 cores and 0.97 GiB at peak)
+      cordoned cannot be drained: it is cordoned
+      foreign cannot be drained: kube-state-metrics has no series of it (if that
+        holds for all nodes, its scrape lacks honor_labels: true)
+      master cannot be drained: it runs the control plane
+      tainted cannot be drained: it is tainted (gpu=yes:NoSchedule): its pods may
+        need a node like it
+      unready cannot be drained: it is not ready
+      bare cannot be drained: pods without a controller: ops/debug
+      guarded cannot be drained: PodDisruptionBudget db in namespace db allows no
+        eviction now, and may cover db/db-0
+      large cannot be drained: no room elsewhere for ml/train (requests 3.85 cores
+        and 8.00 GiB; 0.51 cores and 0.97 GiB at peak)
       Check before draining, as the series do not show it: affinity, node selectors,
         tolerations and topology spread; local and zonal volumes; host ports,
         extended resources and pod overhead; which pods a PodDisruptionBudget
@@ -300,7 +300,7 @@ fn people_read_who_could_go_and_what_stands_in_the_way_of_the_other_idle_ones() 
 }
 
 #[test]
-fn so_many_nodes_are_kept_as_asked_for_and_no_view_is_drawn_if_unwanted() {
+fn keep_nodes_bounds_removals() {
     let backend = Backend::start(backend);
     let (_, kept) = fleet(&backend, &["--keep-nodes=6"]);
     assert_eq!(kept["removable"], json!([]));
@@ -320,7 +320,7 @@ fn so_many_nodes_are_kept_as_asked_for_and_no_view_is_drawn_if_unwanted() {
 }
 
 #[test]
-fn a_backend_without_promql_is_no_failure_and_one_that_fails_is() {
+fn backend_without_promql_is_no_failure() {
     let refuse = |status: &'static str, part: &'static str| {
         Backend::start(move |query| match query.query.contains(part) {
             true => Answer::json(

@@ -74,7 +74,7 @@ fn json(ended: &Ended) -> Value {
 }
 
 #[test]
-fn series_are_told_apart_by_name_wherever_they_are_saved() {
+fn saved_series_are_selected_by_name() {
     let scratch = Scratch::new("told-apart");
     let [cpu, memory, cores, bytes] = busy();
     let one = |series: &String| answer("", std::slice::from_ref(series));
@@ -120,7 +120,7 @@ fn series_are_told_apart_by_name_wherever_they_are_saved() {
 }
 
 #[test]
-fn as_of_an_earlier_moment_nothing_later_is_known() {
+fn at_ignores_later_samples() {
     let scratch = Scratch::new("as-of");
     let file = scratch.write("all.json", &answer("", &busy()));
     let then = run(&["--input", &file, "--at", "1795328010", "--format=json"]);
@@ -161,7 +161,7 @@ fn as_of_an_earlier_moment_nothing_later_is_known() {
 }
 
 #[test]
-fn the_window_is_as_given_or_as_saved() {
+fn window_follows_flags_or_files() {
     let scratch = Scratch::new("window");
     let slow = [
         saved(CPU, "n", 300, 49, |k| k as f64 / 100.0),
@@ -190,7 +190,7 @@ fn the_window_is_as_given_or_as_saved() {
 }
 
 #[test]
-fn other_series_are_taken_by_the_name_and_labels_of_the_query() {
+fn queries_select_saved_series() {
     let scratch = Scratch::new("names");
     let named = [
         saved("cpu", "a", 60, 61, |_| 1.0).replace("\"node\"", "\"cluster\":\"x\",\"node\""),
@@ -213,7 +213,7 @@ fn other_series_are_taken_by_the_name_and_labels_of_the_query() {
 }
 
 #[test]
-fn a_file_of_no_use_exits_2_and_says_what_was_expected() {
+fn invalid_input_exits_2() {
     let scratch = Scratch::new("unusable");
     let whole = answer("", &busy());
     for (name, text, message) in [
@@ -290,7 +290,7 @@ fn a_file_of_no_use_exits_2_and_says_what_was_expected() {
 }
 
 #[test]
-fn what_is_missing_from_the_files_makes_the_report_partial() {
+fn missing_input_makes_the_report_partial() {
     let scratch = Scratch::new("partial");
     let [cpu, memory, ..] = busy();
     let no_memory = scratch.write("cpu.json", &answer("", std::slice::from_ref(&cpu)));
@@ -330,7 +330,7 @@ fn what_is_missing_from_the_files_makes_the_report_partial() {
 }
 
 #[test]
-fn samples_out_of_order_have_a_reason_of_their_own() {
+fn samples_out_of_order_are_reported() {
     let scratch = Scratch::new("order");
     let [cpu, memory, ..] = busy();
     // The first sample comes once more, after all others.
@@ -350,7 +350,7 @@ fn samples_out_of_order_have_a_reason_of_their_own() {
 }
 
 #[test]
-fn each_node_is_in_the_report_of_exactly_one_shard() {
+fn each_node_is_reported_by_one_shard() {
     let scratch = Scratch::new("shards");
     let nodes: Vec<String> = (0..20).map(|k| format!("node-{k}")).collect();
     let series: Vec<String> = nodes

@@ -49,7 +49,7 @@ fn report(share: f64, flags: &[&str]) -> (i32, Value) {
 }
 
 #[test]
-fn a_share_that_dances_on_the_line_changes_the_severity_once() {
+fn severity_does_not_flap_between_runs() {
     let file = Scratch::new("dancing");
     // As in a CronJob: each run reads what the last one wrote.
     let previous = format!("--previous={}", file.path().display());
@@ -88,7 +88,7 @@ fn a_share_that_dances_on_the_line_changes_the_severity_once() {
 }
 
 #[test]
-fn a_first_run_has_no_report_before_it_and_says_so_without_failing() {
+fn first_run_needs_no_previous_report() {
     let (code, report) = report(0.5, &["--previous", "/nonexistent/report.json"]);
     assert_eq!((code, &report["previous"]), (0, &Value::Null));
     assert_eq!(
@@ -100,7 +100,7 @@ fn a_first_run_has_no_report_before_it_and_says_so_without_failing() {
 }
 
 #[test]
-fn a_broken_previous_report_makes_the_run_partial_and_the_next_one_whole() {
+fn broken_previous_report_is_partial() {
     let file = Scratch::new("broken");
     std::fs::write(file.path(), "{\"schema_version\":1,\"nod").expect("a file");
     let previous = format!("--previous={}", file.path().display());
@@ -116,7 +116,7 @@ fn a_broken_previous_report_makes_the_run_partial_and_the_next_one_whole() {
 }
 
 #[test]
-fn without_a_file_the_agents_own_series_are_the_memory() {
+fn own_series_replace_a_previous_report() {
     let severity = |query: &Query, resource: &str, level: f64| {
         series(query, "n", 3, move |_| level).replace(
             "\"node\":",

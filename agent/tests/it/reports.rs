@@ -50,7 +50,7 @@ const BEGINNINGS: [(&str, &str); 6] = [
 ];
 
 #[test]
-fn every_form_goes_to_standard_output_and_to_files() {
+fn every_format_is_written() {
     let backend = Backend::start(cluster);
     let folder = Folder::new("forms");
     for (format, beginning) in BEGINNINGS {
@@ -76,7 +76,7 @@ fn every_form_goes_to_standard_output_and_to_files() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_named_and_spoils_no_other() {
+fn unwritable_file_affects_no_other() {
     let backend = Backend::start(cluster);
     let folder = Folder::new("unwritable");
     fs::write(folder.0.join("old.csv"), "as it was").expect("written");
@@ -110,7 +110,7 @@ fn a_file_that_cannot_be_written_is_named_and_spoils_no_other() {
 }
 
 #[test]
-fn without_a_report_files_stay_as_they_were() {
+fn no_report_leaves_files_unchanged() {
     let backend = Backend::start(|_| Answer::json("500 Internal Server Error", "{}"));
     let folder = Folder::new("refused");
     fs::write(folder.0.join("report.md"), "as it was").expect("written");
@@ -122,7 +122,7 @@ fn without_a_report_files_stay_as_they_were() {
 }
 
 #[test]
-fn colours_are_for_terminals_unless_asked_for_and_never_in_files() {
+fn files_have_no_colours() {
     let backend = Backend::start(cluster);
     let folder = Folder::new("colours");
     let output = folder.output("text", "report.txt");
@@ -144,7 +144,7 @@ fn colours_are_for_terminals_unless_asked_for_and_never_in_files() {
 }
 
 #[test]
-fn on_a_terminal_text_has_colours_unless_the_environment_declines_them() {
+fn terminal_text_has_colours() {
     let backend = Backend::start(cluster);
     for (environment, coloured) in [
         ("TERM=xterm", true),
@@ -170,7 +170,7 @@ fn on_a_terminal_text_has_colours_unless_the_environment_declines_them() {
 }
 
 #[test]
-fn explaining_shows_what_the_forecast_rests_on_for_healthy_nodes_too() {
+fn explain_covers_healthy_nodes() {
     let backend = Backend::start(cluster);
     let plain = run(&["--prometheus-url", &backend.url]).out;
     let explained = run(&["--prometheus-url", &backend.url, "--explain"]).out;

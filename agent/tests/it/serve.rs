@@ -152,7 +152,7 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 const FORECAST: &str = r#"k8s_node_cpu_forecast_max_cores{node="n",bound="expected"}"#;
 
 #[test]
-fn the_newest_report_is_served_in_every_form_once_there_is_one() {
+fn every_format_is_served() {
     let answering = Arc::new(AtomicBool::new(false));
     let (open, ready) = (Arc::clone(&answering), Arc::clone(&answering));
     let backend = Backend::start(move |query| {
@@ -240,7 +240,7 @@ fn the_newest_report_is_served_in_every_form_once_there_is_one() {
 }
 
 #[test]
-fn a_backend_that_fails_leaves_the_last_report_until_it_is_too_old_and_may_come_back() {
+fn stale_report_is_withdrawn() {
     let failing = Arc::new(AtomicBool::new(false));
     let fails = Arc::clone(&failing);
     let backend = Backend::start(move |query| match fails.load(Ordering::Relaxed) {
@@ -279,7 +279,7 @@ fn a_backend_that_fails_leaves_the_last_report_until_it_is_too_old_and_may_come_
 }
 
 #[test]
-fn each_report_goes_to_the_sinks_and_a_change_is_annotated_once() {
+fn service_annotates_a_change_once() {
     let rounds = Arc::new(AtomicUsize::new(0));
     let asked = Arc::clone(&rounds);
     let backend = Backend::start(move |query| {
@@ -330,7 +330,7 @@ fn each_report_goes_to_the_sinks_and_a_change_is_annotated_once() {
 }
 
 #[test]
-fn a_signal_ends_it_in_the_midst_of_a_run_and_of_connections_that_idle() {
+fn signal_ends_the_service() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!(
         "--prometheus-url=http://{}",
@@ -354,7 +354,7 @@ fn a_signal_ends_it_in_the_midst_of_a_run_and_of_connections_that_idle() {
 }
 
 #[test]
-fn what_cannot_begin_is_one_line_and_a_usage_error() {
+fn service_that_cannot_start_exits_2() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let serve = format!("--serve={}", taken.local_addr().expect("bound"));
     let expected = "expected an address such as :9100, 127.0.0.1:9100 or [::1]:9100";
@@ -410,7 +410,7 @@ fn what_cannot_begin_is_one_line_and_a_usage_error() {
 }
 
 #[test]
-fn neither_memory_nor_threads_grow_from_run_to_run() {
+fn service_does_not_grow() {
     let backend = Backend::start(|query| node(query, 2.0));
     let webhook = Receiver::start(|_, _| Reply::ok());
     let pushgateway = format!("--pushgateway-url={}", webhook.url);

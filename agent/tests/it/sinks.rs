@@ -74,7 +74,7 @@ fn webhook(receiver: &Receiver) -> Secret {
 }
 
 #[test]
-fn slack_gets_what_is_wrong_with_every_control_character_escaped() {
+fn slack_message_is_escaped() {
     let receiver = willing();
     let file = slack(&receiver);
     let ended = report_to(&[file.flag("--slack-webhook-url-file")]);
@@ -106,7 +106,7 @@ fn slack_gets_what_is_wrong_with_every_control_character_escaped() {
 }
 
 #[test]
-fn slack_hears_of_reports_that_are_worth_it_and_of_no_others() {
+fn slack_trigger_selects_reports() {
     for (on, messages) in [
         ("always", 1),
         ("info", 1),
@@ -124,7 +124,7 @@ fn slack_hears_of_reports_that_are_worth_it_and_of_no_others() {
 }
 
 #[test]
-fn a_webhook_gets_the_json_report_signed_in_both_ways() {
+fn webhook_report_is_signed_both_ways() {
     let receiver = willing();
     let (url, key) = (
         webhook(&receiver),
@@ -164,7 +164,7 @@ fn a_webhook_gets_the_json_report_signed_in_both_ways() {
 }
 
 #[test]
-fn a_webhook_without_a_key_has_no_signature() {
+fn webhook_without_a_key_is_unsigned() {
     let receiver = willing();
     let url = webhook(&receiver);
     let ended = report_to(&[url.flag("--webhook-url-file")]);
@@ -174,7 +174,7 @@ fn a_webhook_without_a_key_has_no_signature() {
 }
 
 #[test]
-fn a_message_is_tried_again_under_the_same_identifier_and_not_before_it_is_asked_to() {
+fn retries_keep_their_identifier() {
     let receiver = Receiver::start(|before, _| match before {
         0 => Reply::status("500 Internal Server Error", "", "oops"),
         1 => Reply::status("429 Too Many Requests", "Retry-After: 2\r\n", ""),
@@ -204,7 +204,7 @@ fn a_message_is_tried_again_under_the_same_identifier_and_not_before_it_is_asked
 }
 
 #[test]
-fn a_pushgateway_gets_the_series_in_the_group_of_its_labels() {
+fn pushgateway_group_has_its_labels() {
     let receiver = willing();
     let ended = report_to(&[
         format!("--pushgateway-url={}/prefix/", receiver.url),
@@ -227,7 +227,7 @@ fn a_pushgateway_gets_the_series_in_the_group_of_its_labels() {
 }
 
 #[test]
-fn parts_of_a_fleet_have_a_group_each() {
+fn shards_have_a_pushgateway_group_each() {
     for (flags, line) in [
         (
             &["--shard=1/2"][..],
@@ -249,7 +249,7 @@ fn parts_of_a_fleet_have_a_group_each() {
 }
 
 #[test]
-fn one_that_fails_spoils_no_other_and_no_secret_is_told() {
+fn failing_sink_affects_no_other() {
     let elsewhere = willing();
     let location = format!("Location: {}\r\n", elsewhere.url);
     let redirecting = Receiver::start(move |_, sent| {
@@ -288,7 +288,7 @@ fn one_that_fails_spoils_no_other_and_no_secret_is_told() {
 }
 
 #[test]
-fn an_endless_answer_and_a_port_that_nobody_listens_on_end_within_the_deadline() {
+fn sinks_end_within_the_deadline() {
     let endless = Receiver::start(|_, _| Reply::Endless);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let nobody = closed.local_addr().expect("bound");
@@ -319,7 +319,7 @@ fn an_endless_answer_and_a_port_that_nobody_listens_on_end_within_the_deadline()
 }
 
 #[test]
-fn grafana_gets_an_annotation_for_what_has_changed_and_for_nothing_else() {
+fn grafana_annotates_changes_only() {
     let calm = Backend::start(|query| match query.query.as_str() {
         "k8s_node_cpu_usage_cores" => Answer::matrix(&[
             series(query, "busy<&>", 121, |_| 2.0),
@@ -373,7 +373,7 @@ fn grafana_gets_an_annotation_for_what_has_changed_and_for_nothing_else() {
 }
 
 #[test]
-fn what_grafana_refuses_is_shown_but_for_its_token() {
+fn grafana_refusal_hides_the_token() {
     let calm = Backend::start(|query| match query.query.as_str() {
         "k8s_node_cpu_usage_cores" => Answer::matrix(&[series(query, "busy<&>", 121, |_| 2.0)]),
         _ => cluster(query),
@@ -404,7 +404,7 @@ fn what_grafana_refuses_is_shown_but_for_its_token() {
 }
 
 #[test]
-fn a_file_that_is_of_no_use_is_said_before_anything_is_asked() {
+fn invalid_sink_file_exits_2_first() {
     let backend = Backend::start(cluster);
     let (empty, words) = (Secret::new("\n"), Secret::new("hunter2"));
     let path = |secret: &Secret| secret.0.display().to_string();
@@ -448,7 +448,7 @@ fn a_file_that_is_of_no_use_is_said_before_anything_is_asked() {
 }
 
 #[test]
-fn without_a_report_nothing_is_sent_and_no_data_comes_before_a_sink_that_fails() {
+fn nothing_is_sent_without_a_report() {
     let unwilling = || Receiver::start(|_, _| Reply::status("403 Forbidden", "", "no"));
     for (backend, code, messages) in [
         (
@@ -469,7 +469,7 @@ fn without_a_report_nothing_is_sent_and_no_data_comes_before_a_sink_that_fails()
 }
 
 #[test]
-fn sinks_over_tls_are_trusted_by_an_authority_of_ones_own_beside_the_public_ones() {
+fn sinks_trust_an_additional_ca() {
     let (receiver, certificate) = Receiver::start_tls(|_, _| Reply::ok());
     let (url, own) = (webhook(&receiver), Secret::new(&certificate));
     let ended = report_to(&[url.flag("--webhook-url-file")]);

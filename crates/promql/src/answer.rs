@@ -150,7 +150,7 @@ pub struct Remarks {
     pub warnings: Vec<String>,
     /// Remarks on the query, one line each.
     pub infos: Vec<String>,
-    /// Whether the backend said that the answer lacks something (`isPartial`).
+    /// Set if the backend marked the answer as partial (`isPartial`).
     pub is_partial: bool,
 }
 
@@ -202,7 +202,7 @@ const MAX_REMARKS: usize = 10;
 const MAX_REMARK_BYTES: usize = 16 * 1024;
 
 /// Reads an answer whose result is one of `expected` to its end. What `consumer` was
-/// given is void unless this succeeds.
+/// given is invalid unless this succeeds.
 ///
 /// # Errors
 /// When the answer is an error object, is of another form, or ends early.

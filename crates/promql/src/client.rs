@@ -35,7 +35,7 @@ const BACK_OFF: BackOff = BackOff {
     jitter: BackOff::HALF_JITTER,
 };
 
-/// The longest pause that a backend can ask for: a report has somebody waiting.
+/// The longest pause that a backend can ask for, since a report may be waited for.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// The media type of every answer.
@@ -78,7 +78,7 @@ impl fmt::Display for QueryError {
             } => write!(f, "HTTP status {status}: {message}"),
             Self::NotJson { media_type } => write!(
                 f,
-                "the answer is of type {media_type:?}, not JSON: is this the API of a Prometheus, and not a page before it?"
+                "the answer is of type {media_type:?}, not JSON: expected the API of a Prometheus (check --prometheus-url and proxies on the path)"
             ),
             Self::Defect(Defect::Refused(refusal)) => refusal.fmt(f),
             Self::Defect(Defect::Truncated) => Failure::Truncated.fmt(f),
@@ -88,7 +88,7 @@ impl fmt::Display for QueryError {
             Self::OutOfTime(deadline) => {
                 write!(
                     f,
-                    "not asked: the report began over {} ago",
+                    "not queried: the report began over {} ago",
                     Interval(*deadline)
                 )
             }
@@ -106,7 +106,7 @@ impl std::error::Error for QueryError {
 }
 
 impl QueryError {
-    /// Whether another query would fail in the same way.
+    /// Returns `true` if another query would fail in the same way.
     pub fn is_unreachable(&self) -> bool {
         matches!(
             self,
@@ -119,8 +119,8 @@ impl QueryError {
         )
     }
 
-    /// Whether the same query may well succeed a little later. A deadline that passed is
-    /// no such case: asking again doubles the load that caused it.
+    /// Returns `true` if a retry may succeed. A deadline that passed is no such case: a retry would
+    /// double the load that caused it.
     fn is_passing(&self) -> bool {
         match self {
             Self::Failure(failure) | Self::Defect(Defect::Body(failure)) => matches!(
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn passing_errors_are_retried_after_a_bounded_pause() {
+    fn transient_errors_are_retried() {
         let usual = Duration::from_secs(1);
         let status = |status, retry_after| QueryError::Status {
             status,

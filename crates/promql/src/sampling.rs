@@ -11,7 +11,7 @@ use quantity::Timestamp;
 use crate::answer::{Consumer, Each, Labels, Sample};
 use crate::client::{Prometheus, QueryError};
 
-/// The range in which samples are looked at. An hour has two gaps of half an hour.
+/// The range in which samples are counted. An hour has two gaps of half an hour.
 const RANGE: &str = "1h";
 
 /// The fewest gaps that tell the usual one from an odd one.
@@ -94,8 +94,7 @@ fn select(labels: &Labels) -> Selector {
 /// The label in which Prometheus writes a series's name.
 const NAME: &str = "__name__";
 
-/// Whether PromQL takes the label without quotes. Without the others a selector may
-/// select several series, of which one is as good as another.
+/// Returns `true` if PromQL takes the label without quotes.
 fn is_plain(label: &str) -> bool {
     label
         .bytes()
@@ -109,7 +108,7 @@ mod tests {
     use crate::answer::{ResultType, read};
 
     #[test]
-    fn the_interval_is_the_usual_gap_whatever_is_missing() {
+    fn interval_is_the_usual_gap() {
         for (times, expected) in [
             (&[][..], None),
             (&[0.0, 30.0], None),
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_series_is_looked_at() {
+    fn only_the_first_series_is_sampled() {
         let body = r#"{"status":"success","data":{"resultType":"matrix","result":[
             {"metric":{"node":"a"},"values":[[1.5,"1"],[31.5,"1"]]},
             {"metric":{"node":"b"},"values":[[2,"1"]]},

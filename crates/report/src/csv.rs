@@ -1,10 +1,11 @@
-//! The report as a table for spreadsheets and scripts: one row a node and
-//! resource, as RFC 4180 has it. What is unknown is empty.
+//! The report as CSV (RFC 4180) for spreadsheets and scripts: one row for each node and resource.
+//! Unknown values are empty.
 //!
-//! Columns stay where they are; new ones are added on the right. Numbers are plain:
-//! cores, bytes, seconds, shares of 1. A text that a spreadsheet would take for a
-//! formula has an apostrophe before it, as spreadsheets themselves write one; no
-//! name that Kubernetes allows is changed by that.
+//! Columns keep their places; new ones are added on the right. Numbers are plain: cores, bytes,
+//! seconds, shares of 1. A text that a spreadsheet would take for a formula is prefixed with an
+//! apostrophe, as spreadsheets do; this changes no name that Kubernetes allows.
+//!
+//! Invariant: no cell is a formula (held by `cells_are_no_formulas`).
 
 use std::fmt::{Display, Write};
 
@@ -14,7 +15,7 @@ use forecast::Model;
 
 const HEADER: &str = "node,node_action,node_severity,resource,action,severity,reason,message,unit,points,points_expected,model,now,mean,max,upper,interval_level,allocatable,capacity,seconds_to_limit,seconds_to_limit_earliest,seconds_to_limit_latest,backtest_folds,backtest_horizon_seconds,backtest_mase,backtest_naive_mase,backtest_coverage,decided_by,decided_share,decided_line,decided_held,changed_from,removable,generated_at,window_start,window_end,horizon_seconds,sample_age_seconds";
 
-/// The report as CSV with CRLF line ends and a header.
+/// Returns the report as CSV with CRLF line ends and a header.
 pub fn render(report: &Report) -> String {
     let mut out = format!("{HEADER}\r\n");
     for node in &report.nodes {
@@ -77,7 +78,7 @@ fn row(report: &Report, node: &NodeReport, resource: &ResourceReport) -> Row {
     row
 }
 
-/// Whether a node could be removed, if anybody looked.
+/// Returns `true` if the node could be removed, `None` if it was not examined.
 fn is_removable(report: &Report, node: &str) -> Option<bool> {
     let fleet = &report.fleet;
     let can_go = fleet.removable.iter().any(|other| other.node == node);
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
     use crate::example::{HOSTILE, report, report_of};
 
-    /// Reads what RFC 4180 describes, byte by byte and independently of the writer.
+    /// Reads RFC 4180, byte by byte and independently of the writer.
     fn read(text: &str) -> Vec<Vec<String>> {
         let mut rows = vec![vec![String::new()]];
         let mut quoted = false;
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_has_its_column_and_what_is_not_is_empty() {
+    fn unknown_values_are_empty_cells() {
         let rows = read(&render(&report_of(&["busy", "young"])));
         let of = |row: usize| {
             let columns = rows[0].iter().zip(&rows[row]);
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_taken_for_a_formula() {
+    fn cells_are_no_formulas() {
         let rows = read(&render(&report_of(&[HOSTILE])));
         assert_eq!(rows[1][0], format!("'{}", printable(HOSTILE)));
         for start in ["=1", "+1", "-1", "@a", "\t=1", "\r\n=1"] {

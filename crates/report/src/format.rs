@@ -32,11 +32,10 @@ pub fn media_type(format: Format) -> &'static str {
     }
 }
 
-/// Writes a report in a format, with a final newline. The formats that are long are
-/// written piece by piece.
+/// Writes a report in a format, with a final newline. The long formats are written piece by piece.
 ///
 /// # Errors
-/// Whatever `out` reports.
+/// The error of `out`.
 pub fn write(
     report: &Report,
     format: Format,

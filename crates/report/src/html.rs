@@ -1,7 +1,10 @@
-//! The report as one HTML page that needs nothing else: no script, no font, no
-//! picture from elsewhere. Light and dark, on a telephone, a screen and paper.
+//! The report as one self-contained HTML page: no script, font or picture from elsewhere. Light and
+//! dark, for phones, screens and paper.
 //!
-//! In scope: which words and drawings the page has. How it looks is in
+//! In scope: the texts and drawings of the page. Its layout is in `templates/`: `report.html`,
+//! `style.css`. The template escapes every text.
+//!
+//! Invariant: foreign text is no markup (held by `foreign_text_is_escaped`).
 //! `templates/`: `report.html`, `style.css`. The template escapes every text.
 
 mod axis;
@@ -17,7 +20,7 @@ use std::ops::Range;
 
 use askama::Template;
 
-use super::summary::counts;
+use super::summary::{counts, coverage, forecast_of};
 use ::text::printable;
 use analysis::recommend::Resource;
 use analysis::report::Report;
@@ -28,24 +31,23 @@ use plan::Plan;
 use quantity::{interval, percent};
 use spread::{Spread, spreads};
 
-/// Most points of one series that are drawn.
+/// The maximum number of points drawn of one series.
 const MOST_POINTS: usize = 240;
 
-/// Fewest, however many nodes there are.
+/// The minimum, however many nodes there are.
 const FEWEST_POINTS: usize = 48;
 
-/// Points that all drawings share: what keeps the page of a large fleet a few
+/// The number of points that all drawings share, so that the page of a large fleet stays at a few
 /// megabytes.
 const ALL_POINTS: usize = 120_000;
 
-/// Nodes that are seen at once; the others are a click away.
+/// The number of nodes shown unfolded.
 const MOST_SEEN: usize = 40;
 
-/// Writes the report as an HTML page, node by node: of a large fleet it has more
-/// bytes than all the rest.
+/// Writes the report as an HTML page, node by node, since it is large for a large fleet.
 ///
 /// # Errors
-/// Whatever `out` reports.
+/// The error of `out`.
 pub fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     Page::new(report).write_into(out)?;
     out.write_all(b"\n")
@@ -56,7 +58,7 @@ pub fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
 struct Page<'a> {
     report: &'a Report,
     headline: String,
-    /// Which part of the fleet it is about, if not the whole.
+    /// The shard, if the report does not cover all nodes.
     shard: Option<String>,
     made: String,
     window: String,
@@ -64,13 +66,13 @@ struct Page<'a> {
     thresholds: [String; 2],
     tiles: Vec<Tile>,
     spreads: Vec<Spread>,
-    /// How far bars reach, as a share of allocatable.
+    /// The length of bars, as a share of allocatable.
     extent: f64,
     scale: bar::Scale,
     plan: Plan,
-    /// Nodes that are seen at once.
+    /// The nodes shown unfolded.
     seen: Range<usize>,
-    /// Nodes that are a click away.
+    /// The folded nodes.
     others: Range<usize>,
     errors: Vec<String>,
     warnings: Vec<String>,
@@ -80,13 +82,12 @@ struct Tile {
     count: usize,
     state: &'static str,
     label: &'static str,
-    /// What that means.
+    /// The meaning of the state.
     hint: String,
 }
 
 impl<'a> Page<'a> {
     fn new(report: &'a Report) -> Self {
-        let window = &report.window;
         let extent = bar::extent(report);
         let seen = report.nodes.len().min(MOST_SEEN);
         let printable = |notes: &[String]| notes.iter().map(|note| printable(note)).collect();
@@ -95,13 +96,7 @@ impl<'a> Page<'a> {
             headline: headline(report),
             shard: report.shard.map(|part| part.shard.to_string()),
             made: moment(report.generated_at),
-            window: format!(
-                "Forecast for the {} after {}, from the {} before at one point every {}.",
-                interval(window.horizon_seconds),
-                moment(window.end),
-                interval(window.end.since(window.start) as u64),
-                interval(window.step_seconds)
-            ),
+            window: forecast_of(&report.window, moment),
             coverage: coverage(report).map(percent),
             thresholds: [report.thresholds.high, report.thresholds.low].map(percent),
             tiles: tiles(report),
@@ -131,7 +126,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// What matters most, in a few words.
+/// Returns the worst state in a few words.
 fn headline(report: &Report) -> String {
     let all = report.nodes.len();
     let of = |count: usize| match (count, all) {
@@ -151,21 +146,21 @@ fn headline(report: &Report) -> String {
     } else if warning > 0 {
         format!("{} may run short within {horizon}", of(warning))
     } else if consolidate > 0 {
-        format!("{} could go", of(consolidate))
+        format!("{} can be consolidated", of(consolidate))
     } else if healthy > 0 {
         let verb = if healthy == 1 { "is" } else { "are" };
         format!("{} {verb} healthy", of(healthy))
     } else if unknown > 0 {
         match all {
-            1 => "The node cannot be judged yet".to_owned(),
-            all => format!("None of {all} nodes can be judged yet"),
+            1 => "Too little data on the node".to_owned(),
+            all => format!("Too little data on all {all} nodes"),
         }
     } else {
         "No nodes".to_owned()
     }
 }
 
-/// What the nodes that run out run out of.
+/// Returns the resources that critical nodes run out of.
 fn scarce(report: &Report) -> &'static str {
     let runs_out = |resource: &Resource| {
         let mut resources = report.nodes.iter().flat_map(|node| &node.resources);
@@ -183,10 +178,10 @@ fn tiles(report: &Report) -> Vec<Tile> {
     let [high, low] = [report.thresholds.high, report.thresholds.low].map(percent);
     let kinds = [
         ("critical", "forecast reaches the limit".to_owned()),
-        ("warning", format!("may pass {high}")),
-        ("info", format!("under {low} on average")),
+        ("warning", format!("may exceed {high}")),
+        ("info", format!("below {low} on average")),
         ("healthy", "nothing to do".to_owned()),
-        ("unknown", "too little is known".to_owned()),
+        ("unknown", "too little data".to_owned()),
     ];
     let tile = |((count, _), (state, hint))| Tile {
         count,
@@ -195,12 +190,6 @@ fn tiles(report: &Report) -> Vec<Tile> {
         hint,
     };
     counts(report).into_iter().zip(kinds).map(tile).collect()
-}
-
-/// The share that intervals are meant to hold, if there are any.
-fn coverage(report: &Report) -> Option<f64> {
-    let mut resources = report.nodes.iter().flat_map(|node| &node.resources);
-    resources.find_map(|resource| Some(resource.forecast.as_ref()?.coverage))
 }
 
 #[cfg(test)]
@@ -215,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headline_says_what_matters_most() {
+    fn headline_names_the_worst_state() {
         let said = |names: &[&str]| headline(&report_of(names));
         for (names, text) in [
             (
@@ -223,10 +212,10 @@ mod tests {
                 "1 of 4 nodes runs out of memory within 30m",
             ),
             (&[HOSTILE, "idle"], "1 of 2 nodes may run short within 30m"),
-            (&["idle", "calm"], "1 of 2 nodes could go"),
+            (&["idle", "calm"], "1 of 2 nodes can be consolidated"),
             (&["calm"], "The node is healthy"),
             (&["calm", "young"], "1 of 2 nodes is healthy"),
-            (&["young", "gone"], "None of 2 nodes can be judged yet"),
+            (&["young", "gone"], "Too little data on all 2 nodes"),
             (&[], "No nodes"),
         ] {
             assert_eq!(said(names), text);
@@ -234,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_is_open_and_the_rest_a_click_away() {
+    fn findings_are_open_and_the_rest_folded() {
         let html = render(&report());
         assert_eq!(html.matches("<details class=\"node").count(), 7);
         for state in ["critical", "warning"] {
@@ -251,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn text_from_outside_is_escaped_and_has_no_control_codes() {
+    fn foreign_text_is_escaped() {
         let html = render(&report());
         assert!(!html.contains("<b onclick"), "a name became an element");
         assert!(!html.contains("<i>slow"), "a warning became an element");
@@ -261,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_at_the_top() {
+    fn missing_data_is_listed_first() {
         let html = render(&report());
         let place = |text: &str| html.find(text).expect(text);
         assert!(place("node gone: no memory samples") < place("id=\"fleet\""));
@@ -271,14 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn the_overview_tells_the_age_of_an_old_sample() {
+    fn overview_shows_the_age_of_old_samples() {
         let html = render(&report_of(&["busy", "calm"]));
         assert_eq!(html.matches("now 75.9% (97s ago), ").count(), 1);
         assert_eq!(html.matches(">last sample 97s old</span>").count(), 1);
     }
 
     #[test]
-    fn a_report_without_nodes_is_a_page_all_the_same() {
+    fn report_without_nodes_is_a_page() {
         let html = render(&report_of(&[]));
         assert!(html.contains("<h1>No nodes</h1>"));
         assert!(!html.contains("id=\"fleet\""));

@@ -1,7 +1,7 @@
 //! Renderers of a report: one file each.
 //!
-//! They show the data of [`analysis::report`] and judge nothing. `report.schema.json`
-//! beside this crate's manifest describes the JSON format.
+//! They present the data of [`analysis::report`] and judge nothing. `report.schema.json` beside
+//! this crate's manifest describes the JSON format.
 
 pub mod csv;
 #[cfg(any(test, feature = "example"))]

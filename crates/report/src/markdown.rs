@@ -1,21 +1,22 @@
-//! The report as GitHub-flavoured Markdown, for comments, issues and wikis: a
-//! table of all nodes, worst first, and for each finding what it rests on.
+//! The report as GitHub-flavoured Markdown, for comments, issues and wikis: a table of all nodes,
+//! worst first, and the evidence for each finding.
 //!
-//! Text from outside cannot end its cell, start an element or call a person: names
-//! are code, and every character that means something to Markdown or HTML is
-//! written as a character reference.
+//! Foreign text cannot end its cell, start an element or mention a person: names are code, and
+//! every character with a meaning in Markdown or HTML is written as a character reference.
+//!
+//! Invariant: foreign text is no markup (held by `foreign_text_is_no_markup`).
 
 use std::fmt::{self, Write};
 
-use super::summary::{candidates, now, summary, time_to_limit};
+use super::summary::{candidates, forecast_of, now, summary, time_to_limit};
 use crate::style::Style;
 use ::text::printable;
 use analysis::recommend::Resource;
 use analysis::report::{NodeReport, Report, ResourceReport};
 use contract::{Action, FleetBasis};
-use quantity::{interval, percent};
+use quantity::percent;
 
-/// The report as Markdown with a final newline.
+/// Returns the report as Markdown with a final newline.
 pub fn render(report: &Report, style: Style) -> String {
     let mut out = String::new();
     write(report, style, &mut out).expect("writing to memory cannot fail");
@@ -23,15 +24,11 @@ pub fn render(report: &Report, style: Style) -> String {
 }
 
 fn write(report: &Report, style: Style, out: &mut String) -> fmt::Result {
-    let window = &report.window;
     writeln!(out, "**{}.**", summary(report))?;
     writeln!(
         out,
-        "\nForecast for the {} after {}, from the {} before at one point every {}.",
-        interval(window.horizon_seconds),
-        window.end,
-        interval(window.end.since(window.start) as u64),
-        interval(window.step_seconds)
+        "\n{}",
+        forecast_of(&report.window, |at| at.to_string())
     )?;
     if !report.nodes.is_empty() {
         write_table(report, out)?;
@@ -59,7 +56,7 @@ fn write(report: &Report, style: Style, out: &mut String) -> fmt::Result {
 }
 
 fn write_table(report: &Report, out: &mut String) -> fmt::Result {
-    out.push_str("\n| | Node | What to do | CPU now → max | Memory now → max | Limit in |\n");
+    out.push_str("\n| | Node | Action | CPU now → max | Memory now → max | Limit in |\n");
     out.push_str("|---|---|---|--:|--:|--:|\n");
     for node in &report.nodes {
         let column = |resource| {
@@ -92,7 +89,7 @@ fn write_table(report: &Report, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// `**critical** (was healthy)`.
+/// Formats `**critical** (was healthy)`.
 fn state(node: &NodeReport) -> String {
     let state = match node.verdict().state() {
         state @ ("critical" | "warning") => format!("**{state}**"),
@@ -104,7 +101,7 @@ fn state(node: &NodeReport) -> String {
     }
 }
 
-/// `50% → 60% of 4.00 cores`.
+/// Formats `50% → 60% of 4.00 cores`.
 fn now_and_max(report: &ResourceReport) -> Option<String> {
     let forecast = report.forecast.as_ref()?;
     let resource = report.resource;
@@ -137,7 +134,7 @@ fn write_fleet(report: &Report, out: &mut String) -> fmt::Result {
         writeln!(out, "{}. {name}: {}", index + 1, text(&step.message()))?;
     }
     if !fleet.staying.is_empty() {
-        out.push_str("\n<details><summary>What is in the way of the others</summary>\n\n");
+        out.push_str("\n<details><summary>Obstacles on other nodes</summary>\n\n");
         for step in &fleet.staying {
             writeln!(out, "- {}: {}", code(&step.node), text(&step.message()))?;
         }
@@ -170,8 +167,8 @@ fn write_details(node: &NodeReport, style: Style, out: &mut String) -> fmt::Resu
     Ok(())
 }
 
-/// A name, in code so that nothing in it is an address or calls a person. Plain
-/// names stay readable in the source too.
+/// Formats a name as code, so that nothing in it is a link or mentions a person. Plain names stay
+/// readable in the source too.
 fn code(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
     match name.chars().all(is_plain) && !name.is_empty() {
@@ -181,7 +178,7 @@ fn code(name: &str) -> String {
     }
 }
 
-/// A sentence in which nothing is markup.
+/// Escapes a sentence so that nothing in it is markup.
 fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in printable(text).trim().chars() {
@@ -190,7 +187,7 @@ fn text(text: &str) -> String {
             '-' | '+' if out.is_empty() => {
                 let _ = write!(out, "&#{};", u32::from(c));
             }
-            // What starts or ends something in Markdown or HTML anywhere in a line.
+            // These have a meaning in Markdown or HTML anywhere in a line.
             '\\' | '`' | '*' | '~' | '[' | ']' | '<' | '>' | '&' | '|' | '"' | '\'' | '@' | '#'
             | '$' => {
                 let _ = write!(out, "&#{};", u32::from(c));
@@ -211,20 +208,20 @@ mod tests {
     use crate::example::{HOSTILE, report, report_of};
     use pulldown_cmark::{Event, Options, Parser, Tag};
 
-    /// What a reader of GitHub-flavoured Markdown makes of it.
+    /// Parses GitHub-flavoured Markdown.
     fn read(markdown: &str) -> Vec<Event<'_>> {
         Parser::new_ext(markdown, Options::ENABLE_TABLES | Options::ENABLE_GFM).collect()
     }
 
     #[test]
-    fn the_table_has_every_node_and_the_details_every_finding() {
+    fn table_lists_nodes_and_details_findings() {
         let report = report_of(&["busy", "calm", "young"]);
         insta::assert_snapshot!(render(&report, Style::default()), @r"
         **3 nodes: 1 critical, 1 healthy, 1 unknown; the report is incomplete.**
 
-        Forecast for the 30m after 2026-11-22T07:13:00Z, from the 2h before at one point every 5m.
+        Forecast for the 30m after 2026-11-22T07:13:00Z, from the 2h before, one point every 5m.
 
-        | | Node | What to do | CPU now → max | Memory now → max | Limit in |
+        | | Node | Action | CPU now → max | Memory now → max | Limit in |
         |---|---|---|--:|--:|--:|
         | **critical** (was warning) | <code>busy</code> | scale up or move pods | 50% → 60% of 4.00 cores | 75.9% (97s ago) → 103.8% of 7.90 GiB | 30m |
         | healthy | <code>calm</code> | – | 50% → 50% of 4.00 cores | 50% → 50% of 8.00 GiB | – |
@@ -234,7 +231,7 @@ mod tests {
 
         1. <code>idle</code>: 10 pods would fit on calm (9), =1&#124;&#60;b onclick=&#34;x&#34;&#62;&#38;&#96;&#92;n&#91;31m,&#39;&#42;&#95;{} (1), not counting 3 DaemonSet or static pods
 
-        <details><summary>What is in the way of the others</summary>
+        <details><summary>Obstacles on other nodes</summary>
 
         - <code>calm</code>: pods without a controller: web/=1&#124;&#60;b onclick=&#34;x&#34;&#62;&#38;&#96;&#92;n&#91;31m,&#39;&#42;&#95;{}
 
@@ -273,17 +270,17 @@ mod tests {
     }
 
     #[test]
-    fn explaining_adds_the_models_that_were_not_chosen() {
+    fn explain_lists_all_models_in_markdown() {
         let explain = Style {
             explain: true,
             color: false,
         };
         let text = render(&report_of(&["calm"]), explain);
-        assert!(text.contains("  - considered: theil_sen (MASE 0.50, chosen), last"));
+        assert!(text.contains("  - models considered: theil_sen (MASE 0.50, selected), last"));
     }
 
     #[test]
-    fn a_table_row_has_six_cells_whatever_the_name() {
+    fn table_rows_have_six_cells() {
         let text = render(&report(), Style::default());
         let events = read(&text);
         let starts = |tag: fn(&Tag<'_>) -> bool| {
@@ -297,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_from_outside_is_markup() {
+    fn foreign_text_is_no_markup() {
         let text = render(&report(), Style::default());
         let mut cells = String::new();
         for event in read(&text) {

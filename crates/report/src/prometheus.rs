@@ -1,8 +1,9 @@
-//! The report as samples of the series in [`contract::report`], in the text that
-//! Prometheus scrapes, a Pushgateway takes and the node exporter's textfile
-//! collector reads.
+//! The report as samples of the series in [`contract::report`], in Prometheus's text format: for
+//! scrapes, a Pushgateway or the node exporter's textfile collector.
 //!
-//! What the report does not know has no sample: no 0 and no NaN stands for it.
+//! Unknown values have no sample: neither 0 nor NaN stands for them.
+//!
+//! Invariant: missing is missing (held by `unknown_values_have_no_sample`).
 
 use contract::{Bound, Series, report as series};
 use exposition::write::{self, Format, Sample};
@@ -12,12 +13,12 @@ use analysis::report::fleet::FleetReport;
 use analysis::report::{NodeReport, PredictionReport, Report, ResourceForecast, ResourceReport};
 use contract::Action;
 
-/// The report in text format 0.0.4.
+/// Returns the report in text format 0.0.4.
 pub fn render(report: &Report) -> String {
     write::render(series::ALL, &samples(report), Format::Text)
 }
 
-/// The samples of a report, for who publishes them together with others.
+/// Returns the samples of a report, to be published together with others.
 pub fn samples(report: &Report) -> Vec<Sample<'_>> {
     let mut samples = Samples(Vec::new());
     for node in &report.nodes {
@@ -156,7 +157,7 @@ mod tests {
     use super::*;
     use crate::example::{HOSTILE, report, report_of};
 
-    /// The text without the comment lines.
+    /// Returns the text without comment lines.
     fn lines(report: &Report) -> String {
         let text = render(report);
         let samples = text.lines().filter(|line| !line.starts_with('#'));
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_in_trouble_has_every_series() {
+    fn critical_node_has_every_series() {
         insta::assert_snapshot!(lines(&report_of(&["busy"])), @r#"
         k8s_node_cpu_forecast_max_cores{node="busy",bound="lower"} 2.16
         k8s_node_cpu_forecast_max_cores{node="busy",bound="expected"} 2.4
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_has_no_sample() {
+    fn unknown_values_have_no_sample() {
         let text = lines(&report_of(&["young"]));
         for absent in ["_cores", "_bytes", "backtest", "limit", "level", "model"] {
             assert!(!text.contains(absent), "{absent}\n{text}");
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn every_series_of_the_contract_is_written_and_no_sample_twice() {
+    fn every_series_is_written_once() {
         let report = report();
         let samples = samples(&report);
         for series in series::ALL {
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_name_stays_within_its_label() {
+    fn hostile_names_stay_within_their_label() {
         let text = render(&report_of(&[HOSTILE]));
         let name = HOSTILE
             .replace('\\', r"\\")
@@ -271,7 +272,7 @@ mod tests {
 
     /// `dev/scripts/setup prometheus` installs promtool; without it this test fails.
     #[test]
-    fn promtool_has_nothing_to_say_about_it() {
+    fn promtool_accepts_the_samples() {
         let mut promtool = Command::new("promtool")
             .args(["check", "metrics"])
             .stdin(Stdio::piped())

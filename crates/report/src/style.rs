@@ -3,8 +3,8 @@
 /// Options of formats for people.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether plain text has colors.
+    /// Set if plain text has colours.
     pub color: bool,
-    /// Whether models that were not chosen are shown.
+    /// Set if models that were not selected are shown too.
     pub explain: bool,
 }

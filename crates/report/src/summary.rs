@@ -1,11 +1,12 @@
-//! What every form for people says in the same words.
+//! Phrases that all formats for people share.
 
-use analysis::report::{CandidateReport, NodeReport, Report, ResourceReport};
+use ::text::plural;
+use analysis::report::{CandidateReport, NodeReport, Report, ResourceReport, WindowReport};
 use contract::{Action, Severity};
-use quantity::{age, interval};
+use quantity::{Timestamp, age, interval};
 
-/// The report in one line: `3 nodes: 1 critical, 2 healthy`, and whether anything
-/// is missing.
+/// Returns the report in one line, `3 nodes: 1 critical, 2 healthy`, with a note if it is
+/// incomplete.
 pub fn summary(report: &Report) -> String {
     let parts: Vec<String> = counts(report)
         .into_iter()
@@ -14,8 +15,7 @@ pub fn summary(report: &Report) -> String {
         .collect();
     let nodes = match report.nodes.len() {
         0 => "No nodes".to_owned(),
-        1 => "1 node".to_owned(),
-        many => format!("{many} nodes"),
+        some => plural(some, "node"),
     };
     let missing = match report.errors.is_empty() {
         true => "",
@@ -30,31 +30,23 @@ pub fn summary(report: &Report) -> String {
     }
 }
 
-/// How many nodes there are of each kind, worst first.
+/// Returns the number of nodes of each kind, worst first.
 pub fn counts(report: &Report) -> [(usize, &'static str); 5] {
-    let count = |kind: fn(&NodeReport) -> bool| report.nodes.iter().filter(|n| kind(n)).count();
+    let count =
+        |kind: &dyn Fn(&NodeReport) -> bool| report.nodes.iter().filter(|n| kind(n)).count();
+    let severity = |severity| count(&|node| node.severity == severity);
+    let action = |action| count(&|node| node.action == action);
     [
-        (
-            count(|node| node.severity == Severity::Critical),
-            "critical",
-        ),
-        (
-            count(|node| node.severity == Severity::Warning),
-            "to scale up",
-        ),
-        (
-            count(|node| node.action == Action::Consolidate),
-            "to consolidate",
-        ),
-        (count(|node| node.action == Action::None), "healthy"),
-        (
-            count(|node| node.action == Action::InsufficientData),
-            "unknown",
-        ),
+        (severity(Severity::Critical), "critical"),
+        (severity(Severity::Warning), "to scale up"),
+        (action(Action::Consolidate), "to consolidate"),
+        (action(Action::None), "healthy"),
+        (action(Action::InsufficientData), "unknown"),
     ]
 }
 
-/// The newest value, as `amount` writes it, with its age where it is not current:
+/// Returns the newest value, as `amount` formats it, with its age where it is not current: `17.4%
+/// (97s ago)`.
 /// `17.4% (97s ago)`.
 pub fn now(report: &ResourceReport, amount: impl Fn(f64) -> String) -> Option<String> {
     let now = amount(report.history.last()?.value);
@@ -64,8 +56,8 @@ pub fn now(report: &ResourceReport, amount: impl Fn(f64) -> String) -> Option<St
     })
 }
 
-/// When the forecast reaches allocatable: `18m30s`; in brackets where only the
-/// upper end of its interval does; `None` where neither does.
+/// Returns the time until the forecast reaches allocatable, `18m30s`; in brackets where only the
+/// upper end of the interval does, `None` where neither does.
 pub fn time_to_limit(report: &ResourceReport) -> Option<String> {
     let forecast = report.forecast.as_ref()?;
     let earliest = || {
@@ -78,11 +70,11 @@ pub fn time_to_limit(report: &ResourceReport) -> Option<String> {
     }
 }
 
-/// Every model that was considered, in one sentence.
+/// Returns every model that was considered, in one sentence.
 pub fn candidates(report: &ResourceReport) -> Option<String> {
     let candidate = |candidate: &CandidateReport| {
         let chosen = match report.model {
-            Some(model) if model == candidate.model => ", chosen",
+            Some(model) if model == candidate.model => ", selected",
             _ => "",
         };
         match (candidate.mase, &candidate.left_out) {
@@ -92,5 +84,23 @@ pub fn candidates(report: &ResourceReport) -> Option<String> {
         }
     };
     let all: Vec<String> = report.candidates.iter().map(candidate).collect();
-    (!all.is_empty()).then(|| format!("considered: {}", all.join(", ")))
+    (!all.is_empty()).then(|| format!("models considered: {}", all.join(", ")))
+}
+
+/// Returns the time range of the forecast in one sentence, with the end of the window as
+/// `at` formats it.
+pub fn forecast_of(window: &WindowReport, at: impl Fn(Timestamp) -> String) -> String {
+    format!(
+        "Forecast for the {} after {}, from the {} before, one point every {}.",
+        interval(window.horizon_seconds),
+        at(window.end),
+        interval(window.end.since(window.start) as u64),
+        interval(window.step_seconds)
+    )
+}
+
+/// Returns the nominal coverage of the prediction intervals, if there are any.
+pub fn coverage(report: &Report) -> Option<f64> {
+    let mut resources = report.nodes.iter().flat_map(|node| &node.resources);
+    resources.find_map(|resource| Some(resource.forecast.as_ref()?.coverage))
 }

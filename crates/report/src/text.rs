@@ -1,20 +1,23 @@
-//! The report for people at a terminal: a summary, then a table of each node's
-//! resources, worst node first, and below each finding why it is one. Within 80
-//! columns, but for names that are longer.
+//! The report as plain text for terminals: a summary, then a table of each node's resources, worst
+//! node first, with the evidence below each finding. Lines fit 80 columns, except for longer names
+//! and for messages that are meant to be copied.
+//!
+//! Invariant: every line fits 80 columns, and foreign text cannot control the terminal (held by
+//! `text_fits_80_columns`).
 
 use std::fmt::{self, Write};
 
-use super::summary::{candidates, now, summary, time_to_limit};
+use super::summary::{candidates, coverage, forecast_of, now, summary, time_to_limit};
 use crate::style::Style;
 use ::text::printable;
 use analysis::report::{NodeReport, Report, ResourceReport};
 use contract::{Action, Severity};
-use quantity::{interval, percent};
+use quantity::percent;
 
-/// Where lines are broken.
+/// The width of lines, in columns.
 const COLUMNS: usize = 80;
 
-/// Numbers of one resource, as shares of allocatable where they are not sizes.
+/// The numbers of one resource; those that are no sizes are shares of allocatable.
 const HEADER: [&str; 7] = [
     "now",
     "mean",
@@ -25,82 +28,84 @@ const HEADER: [&str; 7] = [
     "points",
 ];
 
-/// Width of the first column: a resource, within its node.
+/// The width of the first column, the name of a resource.
 const RESOURCE: usize = 6;
 
-/// How far the reasons below a resource are moved in.
+/// The indentation of the evidence below a resource.
 const REASONS: usize = 4;
 
-/// The report as plain text with a final newline.
+/// Returns the report as plain text with a final newline.
 pub(crate) fn render(report: &Report, style: Style) -> String {
     let mut out = String::new();
-    let widths = widths(report);
-    let page = Page { style, widths };
+    let page = Page::new(report, style);
     page.write(report, &mut out)
         .expect("writing to memory cannot fail");
     out
 }
 
-/// The cells of a resource whose share of allocatable is known.
-fn cells(report: &ResourceReport) -> Option<[String; 7]> {
-    let forecast = report.forecast.as_ref()?;
-    let allocatable = report.allocatable?;
-    let share = |amount: f64| percent(amount / allocatable);
-    Some([
-        now(report, share).unwrap_or("-".to_owned()),
-        share(forecast.mean),
-        share(forecast.max),
-        share(forecast.upper),
-        report.resource.display(allocatable),
-        time_to_limit(report).unwrap_or("-".to_owned()),
-        format!("{}/{}", report.points, report.points_expected),
-    ])
-}
-
-fn widths(report: &Report) -> [usize; 7] {
-    let mut widths = HEADER.map(str::len);
-    let resources = report.nodes.iter().flat_map(|node| &node.resources);
-    for cells in resources.filter_map(cells) {
-        for (width, cell) in widths.iter_mut().zip(&cells) {
-            *width = cell.len().max(*width);
-        }
-    }
-    widths
-}
-
 struct Page {
     style: Style,
     widths: [usize; 7],
+    /// Set if the first column names the age of samples; otherwise a line below does.
+    has_ages: bool,
 }
 
 impl Page {
+    /// Lays out the table: with the ages of samples if its rows fit [`COLUMNS`].
+    fn new(report: &Report, style: Style) -> Self {
+        let page = |has_ages| {
+            let mut page = Self {
+                style,
+                widths: HEADER.map(str::len),
+                has_ages,
+            };
+            let resources = report.nodes.iter().flat_map(|node| &node.resources);
+            for cells in Vec::from_iter(resources.filter_map(|resource| page.cells(resource))) {
+                for (width, cell) in page.widths.iter_mut().zip(&cells) {
+                    *width = cell.len().max(*width);
+                }
+            }
+            page
+        };
+        let with_ages = page(true);
+        match with_ages.row("", &HEADER.map(str::to_owned)).len() {
+            ..=COLUMNS => with_ages,
+            _ => page(false),
+        }
+    }
+
+    /// Returns the cells of a resource whose share of allocatable is known.
+    fn cells(&self, report: &ResourceReport) -> Option<[String; 7]> {
+        let forecast = report.forecast.as_ref()?;
+        let allocatable = report.allocatable?;
+        let share = |amount: f64| percent(amount / allocatable);
+        let current = match self.has_ages {
+            true => now(report, share),
+            false => report.history.last().map(|newest| share(newest.value)),
+        };
+        Some([
+            current.unwrap_or("-".to_owned()),
+            share(forecast.mean),
+            share(forecast.max),
+            share(forecast.upper),
+            report.resource.display(allocatable),
+            time_to_limit(report).unwrap_or("-".to_owned()),
+            format!("{}/{}", report.points, report.points_expected),
+        ])
+    }
+
     fn write(&self, report: &Report, out: &mut String) -> fmt::Result {
-        let window = &report.window;
         let mut headline = String::new();
         wrap(&mut headline, 0, 0, &format!("{}.", summary(report)))?;
         writeln!(out, "{}", self.paint(BOLD, headline.trim_end()))?;
-        wrap(
-            out,
-            0,
-            0,
-            &format!(
-                "Forecast for the {} after {}, from the {} before at one point every {}.",
-                interval(window.horizon_seconds),
-                window.end,
-                interval(window.end.since(window.start) as u64),
-                interval(window.step_seconds)
-            ),
-        )?;
+        let forecast = forecast_of(&report.window, |at| at.to_string());
+        wrap(out, 0, 0, &forecast)?;
         if let Some(coverage) = coverage(report) {
-            wrap(
-                out,
-                0,
-                0,
-                &format!(
-                    "Shares are of allocatable. Upper is the end of the {} interval; a limit in brackets is reached only there.",
-                    percent(coverage)
-                ),
-            )?;
+            let key = format!(
+                "Percentages are of allocatable. UPPER is the upper end of the {} prediction interval; LIMIT IN is in brackets where only that end reaches allocatable.",
+                percent(coverage)
+            );
+            wrap(out, 0, 0, &key)?;
             let header = HEADER.map(str::to_uppercase);
             writeln!(out, "\n{}", self.paint(DIM, &self.row("", &header)))?;
         }
@@ -123,8 +128,8 @@ impl Page {
         Ok(())
     }
 
-    /// The outcome, who could go, and of those that are called to be consolidated who
-    /// cannot; the JSON form has the others.
+    /// Writes the outcome, the removable nodes, and of the nodes to consolidate those that are not
+    /// removable; JSON has the others too.
     fn write_fleet(&self, report: &Report, out: &mut String) -> fmt::Result {
         let fleet = &report.fleet;
         out.push('\n');
@@ -138,7 +143,7 @@ impl Page {
             nodes.any(|node| node.node == name && node.action == Action::Consolidate)
         };
         for node in fleet.staying.iter().filter(|node| low(&node.node)) {
-            let line = format!("{} stays: {}", node.node, node.message());
+            let line = format!("{} cannot be drained: {}", node.node, node.message());
             wrap(out, 2, 4, &printable(&line))?;
         }
         if let Some(caution) = fleet.caution() {
@@ -172,10 +177,13 @@ impl Page {
 
     fn write_resource(&self, report: &ResourceReport, out: &mut String) -> fmt::Result {
         let label = report.resource.label();
-        match cells(report) {
+        match self.cells(report) {
             Some(cells) => {
                 let row = self.row(label, &cells);
                 writeln!(out, "{}", self.paint(color_of(report), &row))?;
+                if let (false, Some(old)) = (self.has_ages, report.old_sample()) {
+                    wrap(out, REASONS, REASONS + 2, &old)?;
+                }
             }
             None => {
                 let (points, expected) = (report.points, report.points_expected);
@@ -188,11 +196,14 @@ impl Page {
         let shown = match report.recommendation.severity {
             _ if self.style.explain => usize::MAX,
             Severity::Critical | Severity::Warning => usize::MAX,
-            // What can go is not urgent: what decided is enough.
+            // Not urgent: the decisive fact is enough.
             Severity::Info => 1,
             Severity::None => 0,
         };
-        for fact in report.evidence.iter().take(shown) {
+        // Without ages in the table the age is told above.
+        let old = report.old_sample().filter(|_| !self.has_ages);
+        let is_new = |fact: &&String| Some(*fact) != old.as_ref();
+        for fact in report.evidence.iter().take(shown).filter(is_new) {
             wrap(out, REASONS, REASONS + 2, &printable(fact))?;
         }
         if self.style.explain
@@ -233,7 +244,7 @@ fn color(state: &str) -> &'static str {
     }
 }
 
-/// Of findings only: the eye looks for them.
+/// Returns the colour of a finding; other rows have none.
 fn color_of(report: &ResourceReport) -> &'static str {
     let recommendation = &report.recommendation;
     match recommendation.action {
@@ -242,14 +253,8 @@ fn color_of(report: &ResourceReport) -> &'static str {
     }
 }
 
-/// The share that intervals are meant to hold, if there are any.
-fn coverage(report: &Report) -> Option<f64> {
-    let mut resources = report.nodes.iter().flat_map(|node| &node.resources);
-    resources.find_map(|resource| Some(resource.forecast.as_ref()?.coverage))
-}
-
-/// Writes words on lines of [`COLUMNS`], the first moved in by `first` columns and
-/// the others by `others`. Where a line is begun, it is continued.
+/// Writes words on lines of [`COLUMNS`], the first indented by `first` columns and the others by
+/// `others`. An unfinished line is continued.
 fn wrap(out: &mut String, first: usize, others: usize, text: &str) -> fmt::Result {
     let line = out.rfind('\n').map_or(0, |at| at + 1);
     let mut column = out[line..].chars().count();
@@ -279,14 +284,14 @@ mod tests {
     use crate::example::{HOSTILE, report, report_of};
 
     #[test]
-    fn the_worst_comes_first_in_aligned_columns_and_with_its_reasons() {
+    fn worst_node_comes_first_with_evidence() {
         insta::assert_snapshot!(render(&report(), Style::default()), @r#"
         7 nodes: 1 critical, 1 to scale up, 1 to consolidate, 1 healthy, 3 unknown; the
         report is incomplete.
-        Forecast for the 30m after 2026-11-22T07:13:00Z, from the 2h before at one point
+        Forecast for the 30m after 2026-11-22T07:13:00Z, from the 2h before, one point
         every 5m.
-        Shares are of allocatable. Upper is the end of the 80% interval; a limit in
-        brackets is reached only there.
+        Percentages are of allocatable. UPPER is the upper end of the 80% prediction
+        interval; LIMIT IN is in brackets where only that end reaches allocatable.
 
                               NOW   MEAN     MAX   UPPER  ALLOCATABLE  LIMIT IN  POINTS
 
@@ -340,17 +345,17 @@ mod tests {
     }
 
     #[test]
-    fn explaining_names_every_model_and_its_error() {
+    fn explain_lists_all_models() {
         let explain = Style {
             explain: true,
             color: false,
         };
         insta::assert_snapshot!(render(&report_of(&["calm"]), explain), @r#"
         1 node: 1 healthy; the report is incomplete.
-        Forecast for the 30m after 2026-11-22T07:13:00Z, from the 2h before at one point
+        Forecast for the 30m after 2026-11-22T07:13:00Z, from the 2h before, one point
         every 5m.
-        Shares are of allocatable. Upper is the end of the 80% interval; a limit in
-        brackets is reached only there.
+        Percentages are of allocatable. UPPER is the upper end of the 80% prediction
+        interval; LIMIT IN is in brackets where only that end reaches allocatable.
 
                   NOW  MEAN  MAX  UPPER  ALLOCATABLE  LIMIT IN  POINTS
 
@@ -358,13 +363,13 @@ mod tests {
           cpu     50%   50%  50%    55%   4.00 cores         -   25/25
             decided by 2.00 cores
             25 of 25 expected points
-            considered: theil_sen (MASE 0.50, chosen), last_value (MASE 1.25), mean
-              (left out: only for fewer than 20 points)
+            models considered: theil_sen (MASE 0.50, selected), last_value (MASE 1.25),
+              mean (left out: only for fewer than 20 points)
           memory  50%   50%  50%    55%     8.00 GiB         -   25/25
             decided by 4.00 GiB
             25 of 25 expected points
-            considered: theil_sen (MASE 0.50, chosen), last_value (MASE 1.25), mean
-              (left out: only for fewer than 20 points)
+            models considered: theil_sen (MASE 0.50, selected), last_value (MASE 1.25),
+              mean (left out: only for fewer than 20 points)
 
         Fleet: 1 of 7 nodes could be drained, one after the other: the rest has room for
           their pods, by requests and the forecast peak of the next 30m.
@@ -381,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_change_nothing_but_colours() {
+    fn colours_change_only_colours() {
         let color = Style {
             color: true,
             explain: false,
@@ -396,9 +401,8 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_longer_than_80_columns_and_no_name_controls_the_terminal() {
-        let report = report();
-        for explain in [true, false] {
+    fn text_fits_80_columns() {
+        for (report, explain) in [(report(), true), (report(), false), (wide(), false)] {
             let text = render(
                 &report,
                 Style {
@@ -413,5 +417,25 @@ mod tests {
             assert!(text.chars().all(tame), "{text:?}");
             assert!(!text.contains(HOSTILE));
         }
+        let old = wide().nodes[0].resources[0]
+            .old_sample()
+            .expect("it is old");
+        let text = render(&wide(), Style::default());
+        assert!(text.contains(&format!("\n    {old}\n")), "{text}");
+    }
+
+    /// Returns a report whose cells are as wide as they get.
+    fn wide() -> Report {
+        let mut report = report();
+        for resource in report.nodes.iter_mut().flat_map(|node| &mut node.resources) {
+            resource.sample_age_seconds = Some(750);
+            (resource.points, resource.points_expected) = (11_000, 11_000);
+            if let Some(forecast) = &mut resource.forecast {
+                forecast.seconds_to_limit = None;
+                forecast.seconds_to_limit_earliest = Some(86_399);
+            }
+            resource.allocatable = resource.allocatable.map(|size| size / 2.0);
+        }
+        report
     }
 }

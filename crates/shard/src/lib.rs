@@ -1,8 +1,11 @@
-//! A part of a fleet too large for one process: which nodes are in it. Pure.
+//! Shards of a fleet that is too large for one process. Pure.
 //!
-//! A node is in exactly one shard, by a hash of its name that is the same in every
-//! release, in both programs and on every machine: pods of one Indexed Job or
-//! StatefulSet share the fleet without knowing of one another.
+//! A node is in exactly one shard, by a hash of its name that is the same in every release, in both
+//! programs and on every machine: the pods of an Indexed Job or StatefulSet share the fleet without
+//! communicating.
+//!
+//! Invariant: every node is in exactly one shard (held by `every_node_is_in_one_shard`), which
+//! never changes (held by `shard_of_a_node_never_changes`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,15 +13,15 @@ use std::str::FromStr;
 use contract::limit::SHARDS;
 use serde::Serialize;
 
-/// One of `count` parts; written `2/8`. Indices begin at 0, as those of an Indexed
-/// Job do: the parts of 8 are 0/8 to 7/8.
+/// One of `count` shards; written `2/8`. Indices begin at 0, as those of an Indexed Job do: the
+/// shards of 8 are 0/8 to 7/8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Shard {
     index: u32,
     count: u32,
 }
 
-/// What [`Shard::parse`] takes.
+/// The syntax of [`Shard::parse`].
 const EXPECTED: &str =
     "a part such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000";
 
@@ -26,8 +29,8 @@ impl Shard {
     /// The whole fleet.
     pub const WHOLE: Self = Self { index: 0, count: 1 };
 
-    /// Part `index` of `count`; `None` unless `index` is below `count`, and `count`
-    /// from 1 to 10,000.
+    /// Makes shard `index` of `count`; `None` unless `index` is below `count`, and `count` from 1
+    /// to 10,000.
     pub fn new(index: u32, count: u32) -> Option<Self> {
         (index < count && SHARDS.contains(&count)).then_some(Self { index, count })
     }
@@ -42,17 +45,17 @@ impl Shard {
             .ok_or(EXPECTED)
     }
 
-    /// Which part, from 0.
+    /// Returns the index, from 0.
     pub fn index(self) -> u32 {
         self.index
     }
 
-    /// Whether this is the whole fleet.
+    /// Returns `true` for the whole fleet.
     pub fn is_whole(self) -> bool {
         self.count == 1
     }
 
-    /// Whether the node called `name` is in this part.
+    /// Returns `true` if the node called `name` is in this shard.
     pub fn has(self, name: &str) -> bool {
         self.is_whole() || hash(name) % u64::from(self.count) == u64::from(self.index)
     }
@@ -72,7 +75,7 @@ impl fmt::Display for Shard {
     }
 }
 
-/// A number that follows from a node's name alone.
+/// Returns a hash of a node's name.
 ///
 /// FNV-1a in 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>), its bits mixed once more as
 /// MurmurHash3's finalizer does: of names that differ in their last digit, FNV-1a
@@ -94,7 +97,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn parts_are_counted_from_0() {
+    fn shards_are_counted_from_0() {
         assert_eq!(Shard::parse("7/8"), Ok(Shard { index: 7, count: 8 }));
         assert_eq!(Shard::parse("0/1"), Ok(Shard::WHOLE));
         for text in [
@@ -105,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_part_of_a_node_never_changes() {
+    fn shard_of_a_node_never_changes() {
         // Pods of two releases may work on one fleet.
         let parts: Vec<_> = ["", "a", "node-1", "ip-10-0-0-7.ec2.internal"]
             .iter()
@@ -133,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_node_is_in_exactly_one_part(name in ".{0,40}", count in 1..200u32) {
+        fn every_node_is_in_one_shard(name in ".{0,40}", count in 1..200u32) {
             let parts = (0..count)
                 .filter_map(|index| Shard::new(index, count))
                 .filter(|shard| shard.has(&name))

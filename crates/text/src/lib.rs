@@ -1,8 +1,10 @@
-//! Text from other programs made safe to show.
+//! Formatting and sanitising of text from other programs.
 //!
-//! Node names, error messages and warnings come from servers. Nothing in them may move
-//! the cursor, color the terminal or reverse the writing direction, and one message
-//! takes one line.
+//! Node names, error messages and warnings come from servers. They must not move the cursor, colour
+//! the terminal or reverse the writing direction, and one message takes one line.
+//!
+//! Invariant: foreign text cannot control a terminal (held by
+//! `foreign_text_cannot_control_a_terminal`).
 
 /// The most characters that [`one_line`] keeps.
 pub const MAX_LINE_CHARS: usize = 500;

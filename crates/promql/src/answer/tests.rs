@@ -82,7 +82,7 @@ fn a_matrix_is_read_series_by_series() {
 }
 
 #[test]
-fn vectors_scalars_and_strings_have_one_sample() {
+fn vectors_and_scalars_have_one_sample() {
     assert_eq!(
         entries(VECTOR),
         [
@@ -139,7 +139,7 @@ fn samples_of_unwanted_series_are_not_read() {
 }
 
 #[test]
-fn order_unknown_fields_and_nulls_do_not_matter() {
+fn field_order_and_nulls_do_not_matter() {
     let body = r#"{"warnings":["w\n1","w2"],"infos":["i"],"isPartial":true,"stats":{"x":[1,{}]},
         "data":{"result":[{"values":[[1,"1"]],"histograms":[[1,{"count":"1"}]],"metric":{"node":"\u0061"}},
                           {"metric":{"pod":"p","annotation":null},"values":null},
@@ -218,7 +218,7 @@ fn other_answers_are_refused_with_a_reason() {
 }
 
 #[test]
-fn an_answer_cut_anywhere_is_never_whole() {
+fn truncated_answers_are_incomplete() {
     for whole in [MATRIX, VECTOR, SERIES, ERROR] {
         for end in 0..whole.len() {
             let cut = log(&whole.as_bytes()[..end]);
@@ -253,7 +253,7 @@ fn answers_may_follow_one_another() {
 }
 
 #[test]
-fn builds_name_themselves_or_count_as_prometheus() {
+fn builds_default_to_prometheus() {
     for (body, name) in [
         (
             r#"{"status":"success","data":{"version":"2.42.0","revision":"x"}}"#,
@@ -271,7 +271,7 @@ fn builds_name_themselves_or_count_as_prometheus() {
 }
 
 #[test]
-fn labels_are_bounded_unless_nobody_keeps_them() {
+fn kept_labels_are_bounded() {
     let long = "x".repeat(MAX_TOKEN_BYTES + 1);
     let skipped = matrix(&format!(
         r#"{{"metric":{{"annotation":"{long}","node":"a"}}}}"#
@@ -334,7 +334,7 @@ impl Read for Endless {
 }
 
 #[test]
-fn fifty_megabytes_are_folded_as_they_stream() {
+fn large_answers_stream_in_bounded_memory() {
     let mut body = Endless {
         series: 1_500,
         piece: br#"{"status":"success","data":{"resultType":"matrix","result":["#.to_vec(),
@@ -392,7 +392,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = log(bytes.as_slice());
     }
 
@@ -407,7 +407,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_read_as_it_was_written(value in ".{0,40}", size in 1..50usize) {
+    fn any_text_survives_decoding(value in ".{0,40}", size in 1..50usize) {
         let body = matrix(&format!(r#"{{"metric":{{"x":{}}}}}"#, serde_json::json!(value)));
         let (log, _) = log(Dripping(body.as_bytes(), size)).expect("a matrix");
         let labels = if value.is_empty() { "{}".to_owned() } else { format!("{{x={value}}}") };

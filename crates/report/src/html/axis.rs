@@ -1,11 +1,11 @@
-//! Where an axis has its ticks, and what they say.
+//! The ticks of an axis and their labels.
 
 use quantity::{BYTES_PER_GIB, Timestamp};
 
 use analysis::recommend::Resource;
 use quantity::interval;
 
-/// Lengths between ticks that people count in, in seconds: up to two weeks.
+/// Round distances between ticks, in seconds: up to two weeks.
 const TIME_STEPS: [i64; 18] = [
     1, 5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 345_600,
     604_800, 1_209_600,
@@ -17,20 +17,20 @@ const SECONDS_PER_WEEK: i64 = 604_800;
 /// 1970-01-05 was the first Monday: weeks are counted from there.
 const FIRST_MONDAY: i64 = 4 * SECONDS_PER_DAY;
 
-/// Between two labels, in characters.
+/// The space between two labels, in characters.
 const BLANK: f64 = 0.8;
 
-/// A moment on an axis.
+/// A tick on a time axis.
 #[derive(Debug)]
 pub(super) struct Time {
     pub(super) at: Timestamp,
     pub(super) label: String,
-    /// There is room for it on a wide drawing only.
+    /// Set if only a wide drawing has room for it.
     pub(super) is_spare: bool,
 }
 
-/// Moments from `start` to `end` with what an axis says of them, in UTC: as many as
-/// have room on `wide` characters, and those among them that also have on `narrow`.
+/// Returns ticks from `start` to `end`, labelled in UTC: as many as have room on `wide` characters,
+/// with those marked that have none on `narrow`.
 pub(super) fn times(start: Timestamp, end: Timestamp, narrow: f64, wide: f64) -> Vec<Time> {
     let span = end.unix() - start.unix();
     let (step, coarse) = (time_step(span, wide), time_step(span, narrow));
@@ -50,7 +50,7 @@ pub(super) fn times(start: Timestamp, end: Timestamp, narrow: f64, wide: f64) ->
         .collect()
 }
 
-/// Seconds from one label to the next, so that `room` characters hold all of `span`.
+/// Returns the seconds from one label to the next, so that `room` characters hold all of `span`.
 fn time_step(span: i64, room: f64) -> i64 {
     let fits = |step: &i64| room * *step as f64 >= span as f64 * (label_length(*step) + BLANK);
     let longest = TIME_STEPS[TIME_STEPS.len() - 1];
@@ -61,7 +61,7 @@ fn time_step(span: i64, room: f64) -> i64 {
     })
 }
 
-/// Characters of the longest label of ticks so far apart.
+/// Returns the length of the longest label of ticks at this distance, in characters.
 fn label_length(step: i64) -> f64 {
     match step {
         step if step % 60 != 0 => 8.0,
@@ -70,7 +70,7 @@ fn label_length(step: i64) -> f64 {
     }
 }
 
-/// A time ahead in a few characters: `+30m`, `+1.1d`.
+/// Formats a time ahead in a few characters: `+30m`, `+1.1d`.
 pub(super) fn ahead(seconds: u64) -> String {
     const MOST_CHARACTERS: usize = 6;
     let exact = format!("+{}", interval(seconds));
@@ -85,8 +85,7 @@ pub(super) fn ahead(seconds: u64) -> String {
     format!("+{:.1}{unit}", seconds as f64 / length)
 }
 
-/// `07:13`, with seconds where ticks are that close; a midnight and a whole day are
-/// a date.
+/// Formats `07:13`, with seconds where ticks are that close; midnight is a date.
 fn time_label(unix: i64, step: i64) -> String {
     let text = Timestamp::from_unix(unix).to_string();
     let (date, clock) = text.split_once('T').unwrap_or((&text, ""));
@@ -99,7 +98,7 @@ fn time_label(unix: i64, step: i64) -> String {
     }
 }
 
-/// `22 Nov` of `2026-11-22`.
+/// Formats `2026-11-22` as `22 Nov`.
 fn date_label(date: &str) -> String {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -111,8 +110,7 @@ fn date_label(date: &str) -> String {
     format!("{day} {}", month.unwrap_or(&""))
 }
 
-/// A moment as a sentence says it: `22 Nov 2026, 07:13 UTC`, with the seconds
-/// where it has any.
+/// Formats a time for a sentence: `22 Nov 2026, 07:13 UTC`, with seconds unless they are 0.
 pub(super) fn moment(at: Timestamp) -> String {
     let text = at.to_string();
     let (date, clock) = text.split_once('T').unwrap_or((&text, ""));
@@ -122,8 +120,8 @@ pub(super) fn moment(at: Timestamp) -> String {
     format!("{} {year}, {clock} UTC", date_label(date))
 }
 
-/// Amounts from 0 up to `top`, both in the unit of the resource, with what an axis
-/// says of them; four or five where `top` is above 0.
+/// Returns ticks from 0 up to `top`, in the unit of the resource, with their labels; four or five
+/// where `top` is above 0.
 pub(super) fn amounts(resource: Resource, top: f64) -> Vec<(f64, String)> {
     let unit = match resource {
         Resource::Cpu => 1.0,
@@ -150,7 +148,7 @@ pub(super) fn amounts(resource: Resource, top: f64) -> Vec<(f64, String)> {
         .collect()
 }
 
-/// `2.5`, `3`: no idle digits.
+/// Formats without trailing zeros: `2.5`, `3`.
 fn trimmed(amount: f64, digits: usize) -> String {
     let text = format!("{amount:.digits$}");
     match text.contains('.') {
@@ -179,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_of_time_lie_where_people_look_for_them() {
+    fn time_ticks_are_round() {
         // 2026-11-22T07:13:00Z, a Sunday.
         let end = 1_795_331_580;
         for (span, expected) in [
@@ -194,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_ahead_is_told_in_a_few_characters() {
+    fn time_ahead_is_short() {
         for (seconds, text) in [
             (1800, "+30m"),
             (5400, "+1h30m"),
@@ -207,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_of_an_amount_are_round_and_in_the_unit_people_read() {
+    fn amount_ticks_are_round() {
         let labels = |resource, top| -> Vec<String> {
             amounts(resource, top).into_iter().map(|(_, l)| l).collect()
         };
@@ -226,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_reads_as_a_date() {
+    fn times_read_as_dates() {
         for (unix, text) in [
             (1_795_331_580, "22 Nov 2026, 07:13 UTC"),
             (1_795_331_583, "22 Nov 2026, 07:13:03 UTC"),
@@ -238,7 +236,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn there_are_never_too_many_ticks(
+        fn tick_labels_never_overlap(
             start in -1_000_000..4_000_000_000i64,
             span in 0..MAX_SPAN_SECONDS as i64,
             room in 12.0..60.0f64,

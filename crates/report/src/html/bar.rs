@@ -1,37 +1,37 @@
-//! A resource as one bar of the overview: how much of allocatable is used, will be,
-//! and may be.
+//! A resource as one bar of the overview: the shares of allocatable that are used now, forecast,
+//! and at the upper end of the interval.
 
 use super::super::summary::now;
 use analysis::report::{Report, ResourceReport};
 use quantity::percent;
 
-/// Least extent of the bars, as a share of allocatable: room for its line.
+/// The minimum length of bars, as a share of allocatable: room for its mark.
 const LEAST: f64 = 1.1;
 
-/// Most: what lies further out is cut off, and the number beside it says so.
+/// The maximum: longer bars are cut off, and the number beside them shows the value.
 const MOST: f64 = 1.5;
 
-/// A bar; all are as long as [`extent`].
+/// A bar; all have the length [`extent`].
 #[derive(Debug)]
 pub(super) struct Bar {
-    /// Used now.
+    /// The current usage.
     pub(super) now: String,
-    /// Highest expected value.
+    /// The highest expected value.
     pub(super) max: String,
-    /// Highest upper end of the interval, from there.
+    /// The highest upper end of the interval.
     pub(super) upper: String,
-    /// The number beside it: the highest expected value, of allocatable.
+    /// The number beside it: the highest expected value as a share of allocatable.
     pub(super) value: String,
-    /// The same for those who do not see it.
+    /// The text alternative.
     pub(super) description: String,
 }
 
-/// What lies behind and over all bars alike.
+/// The marks on all bars.
 #[derive(Debug)]
 pub(super) struct Scale {
-    /// All of allocatable.
+    /// The position of allocatable.
     pub(super) limit: String,
-    /// Above it a resource is short.
+    /// The position of the threshold `high`.
     pub(super) high: String,
 }
 
@@ -48,7 +48,7 @@ fn along(share: f64, extent: f64) -> String {
     format!("{:.1}%", (share / extent).min(1.0) * 100.0)
 }
 
-/// How far the bars of a report reach, as a share of allocatable.
+/// Returns the length of the bars of a report, as a share of allocatable.
 pub(super) fn extent(report: &Report) -> f64 {
     let resources = report.nodes.iter().flat_map(|node| &node.resources);
     let upper =
@@ -57,7 +57,7 @@ pub(super) fn extent(report: &Report) -> f64 {
 }
 
 impl Bar {
-    /// `None` where there is no forecast, or nothing to hold it against.
+    /// Returns `None` without a forecast or allocatable.
     pub(super) fn new(resource: &ResourceReport, extent: f64) -> Option<Self> {
         let forecast = resource.forecast.as_ref()?;
         let allocatable = resource.allocatable?;

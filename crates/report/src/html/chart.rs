@@ -1,5 +1,5 @@
-//! One resource over time: what was measured, what is forecast and how surely, and
-//! the lines it is held against. Geometry only; how it looks is the template's.
+//! The chart of one resource over time: measured values, the forecast with its interval, and the
+//! thresholds. Geometry only; the template sets the appearance.
 
 use forecast::Point;
 use quantity::Timestamp;
@@ -10,62 +10,60 @@ use analysis::recommend::Resource;
 use analysis::report::{PredictionReport, Report, ResourceReport};
 use quantity::{age, interval, percent};
 
-/// Share of the width that is left to the forecast, however short it is beside the
-/// window: it is what people came for.
+/// The share of the width for the forecast, which is enlarged where it is short beside the window.
 const FORECAST_SHARE: std::ops::RangeInclusive<f64> = 0.28..=0.6;
 
-/// Room above the highest value and line.
+/// The room above the highest value, as a factor.
 const HEADROOM: f64 = 1.06;
 
-/// Most moments of a forecast that are drawn.
+/// The maximum number of predictions drawn.
 const MOST_PREDICTIONS: usize = 48;
 
-/// Characters that have room side by side below the whole drawing on a telephone, in
-/// the widest of the common fonts: 248 pixels, 7.3 for each.
+/// The number of characters that fit below the drawing on a phone, in the widest of the common
+/// fonts: 248 pixels, 7.3 for each.
 const ROOM: f64 = 34.0;
 
-/// The same on a screen.
+/// The number of characters that fit below the drawing on a screen.
 const WIDE_ROOM: f64 = 52.0;
 
-/// Labels of lines nearer to each other than this would cover each other.
+/// The distance of lines below which their labels would overlap.
 const CLEAR_OF_OTHERS: i32 = 90;
 
-/// What is said where the future begins.
+/// The label at the beginning of the forecast.
 const NOW: &str = "now";
 
-/// A gap between points of more than this many steps is seen as one.
+/// The distance of points, in steps, above which a gap is drawn.
 const GAP_STEPS: f64 = 1.5;
 
-/// A drawing, ready for the template.
+/// A chart, ready for the template.
 #[derive(Debug)]
 pub(super) struct Chart {
     pub(super) title: String,
     pub(super) description: String,
-    /// Unit of the amounts, as people read them.
+    /// The unit of the amounts.
     pub(super) unit: &'static str,
-    /// Where the future begins.
+    /// The beginning of the forecast.
     pub(super) now: Mark,
-    /// Where it ends, from now: `+30m`.
+    /// The label at the end of the forecast: `+30m`.
     pub(super) horizon: String,
     pub(super) history: String,
     pub(super) band: String,
     pub(super) forecast: String,
-    /// Lines across, from the top down.
+    /// The thresholds, from the top down.
     pub(super) levels: Vec<Level>,
     pub(super) amounts: Vec<Mark>,
-    /// Below the past; the second of each tells that there is room for it on a
-    /// screen only.
+    /// The times below the chart, each with `true` if only a screen has room for it.
     pub(super) times: Vec<(Mark, bool)>,
 }
 
-/// A place on an axis.
+/// A mark on an axis.
 #[derive(Debug)]
 pub(super) struct Mark {
-    /// From 0 to [`FULL`].
+    /// The position, from 0 to [`FULL`].
     pub(super) at: i32,
-    /// The same as a share of the whole drawing: `12.5%`.
+    /// The position as a percentage: `12.5%`.
     pub(super) percent: String,
-    /// What it says; may be nothing.
+    /// The label; may be empty.
     pub(super) label: String,
 }
 
@@ -79,15 +77,14 @@ impl Mark {
     }
 }
 
-/// A line that the resource is held against.
+/// A threshold.
 #[derive(Debug)]
 pub(super) struct Level {
     pub(super) kind: &'static str,
     pub(super) mark: Mark,
 }
 
-/// Draws a resource with at most `most` of its points. `None` if there is nothing
-/// to draw.
+/// Draws a resource with at most `most` of its points; `None` without any data.
 pub(super) fn chart(
     report: &Report,
     node: &str,
@@ -122,7 +119,7 @@ pub(super) fn chart(
     })
 }
 
-/// What is said below the past: what does not touch the word below its end.
+/// Returns the times below the chart that do not touch the label at the end of the past.
 fn times(report: &Report, scale: &Scale) -> Vec<(Mark, bool)> {
     let share = f64::from(scale.split) / f64::from(FULL);
     let is_clear = |(mark, is_spare): &(Mark, bool)| {
@@ -138,7 +135,7 @@ fn times(report: &Report, scale: &Scale) -> Vec<(Mark, bool)> {
         .collect()
 }
 
-/// As a heading has it.
+/// Returns the name of a resource in headings.
 pub(super) const fn name(resource: Resource) -> &'static str {
     match resource {
         Resource::Cpu => "CPU",
@@ -153,14 +150,14 @@ const fn unit(resource: Resource) -> &'static str {
     }
 }
 
-/// From moments and amounts to places.
+/// The mapping from times and amounts to positions.
 struct Scale {
     start: Timestamp,
     end: Timestamp,
     horizon: f64,
-    /// Where the future begins.
+    /// The beginning of the forecast.
     split: i32,
-    /// The amount at the upper edge; above 0.
+    /// The amount at the top; above 0.
     top: f64,
 }
 
@@ -208,7 +205,7 @@ impl Scale {
     }
 }
 
-/// The measured points, parted at gaps.
+/// Returns the measured points, split at gaps.
 fn runs(report: &Report, resource: &ResourceReport, scale: &Scale, most: usize) -> Vec<Vec<Place>> {
     let points = thin(&resource.history, most, |p| p.at.unix(), |p| p.value);
     // Thinned points are further apart than measured ones.
@@ -225,8 +222,7 @@ fn runs(report: &Report, resource: &ResourceReport, scale: &Scale, most: usize) 
         .collect()
 }
 
-/// The forecast from the newest point on: its moments evenly thinned, those of its
-/// highest values kept.
+/// Returns the forecast from the newest point on, thinned evenly, with its highest values kept.
 fn predictions(resource: &ResourceReport, path: &[PredictionReport]) -> Vec<PredictionReport> {
     let highest = |value: fn(&PredictionReport) -> f64| {
         let by_value = |a: &(usize, f64), b: &(usize, f64)| a.1.total_cmp(&b.1);
@@ -294,7 +290,7 @@ fn levels(report: &Report, resource: &ResourceReport, scale: &Scale) -> Vec<Leve
     .collect()
 }
 
-/// What the drawing shows, for those who do not see it.
+/// Returns the text alternative of the chart.
 fn description(report: &Report, resource: &ResourceReport) -> String {
     let amount = |amount: f64| resource.resource.display(amount);
     let window = &report.window;
@@ -335,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn history_forecast_and_lines_are_drawn_to_one_scale() {
+    fn chart_has_one_scale() {
         let chart = drawn(|_| {}).expect("there is something to draw");
         // The upper end, 9.02 GiB, is the highest; 6 GiB of the window are flat.
         assert_eq!(chart.now.at, 720);
@@ -367,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_stays_open_and_a_point_alone_is_a_dot() {
+    fn gaps_stay_open() {
         let chart = drawn(|resource| {
             resource.history.retain(|point| {
                 let ago = 1_795_331_580 - point.at.unix();
@@ -379,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_drawn() {
+    fn unknown_values_are_not_drawn() {
         assert!(
             drawn(|resource| {
                 resource.history.clear();
@@ -397,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_series_costs_no_more_than_its_share() {
+    fn long_series_are_thinned() {
         let chart = drawn(|resource| {
             let start = 1_795_331_580 - 7200;
             resource.history = (0..7200)
@@ -418,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_is_drawn_at_the_bottom() {
+    fn zero_is_drawn_at_the_bottom() {
         let chart = drawn(|resource| {
             for point in &mut resource.history {
                 point.value = 0.0;

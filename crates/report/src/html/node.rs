@@ -8,16 +8,16 @@ use analysis::hysteresis::Verdict;
 use analysis::report::{CandidateReport, NodeReport, Report, ResourceReport};
 use contract::{Action, MissingData, Severity};
 
-/// Nodes whose details are open from the start, if they are in trouble.
+/// The maximum number of nodes whose details are unfolded, if they have a finding.
 const MOST_OPEN: usize = 12;
 
 /// A node in the overview.
 pub(super) struct Row {
-    /// Anchor of its details.
+    /// The anchor of its details.
     pub(super) id: String,
     pub(super) name: String,
     pub(super) state: &'static str,
-    /// When it runs out, if it does.
+    /// The time until the limit is reached, if it is.
     pub(super) limit: Option<String>,
     pub(super) meters: Vec<Meter>,
 }
@@ -27,32 +27,32 @@ pub(super) struct Meter {
     pub(super) name: &'static str,
     pub(super) state: &'static str,
     pub(super) bar: Option<Bar>,
-    /// How old the value now is, if it is not current.
+    /// The age of the newest sample, if it is not current.
     pub(super) old: Option<String>,
-    /// Why there is no bar, in a word or two.
+    /// The reason for a missing bar, in a few words.
     pub(super) short: &'static str,
 }
 
-/// A node with all that is known of it.
+/// The details of a node.
 pub(super) struct Details {
-    /// Its anchor.
+    /// The anchor.
     pub(super) id: String,
     pub(super) name: String,
     pub(super) state: &'static str,
     pub(super) label: &'static str,
-    /// What to do, unless there is nothing to do.
+    /// The recommended action, if there is one.
     pub(super) advice: Option<&'static str>,
-    /// Its state in the report before, if that was another one.
+    /// Its previous state, if that differs.
     pub(super) was: Option<&'static str>,
     pub(super) is_open: bool,
     pub(super) panels: Vec<Panel>,
 }
 
-/// A resource with all that is known of it.
+/// The details of a resource.
 pub(super) struct Panel {
     pub(super) name: &'static str,
     pub(super) state: &'static str,
-    /// The highest forecast, of allocatable.
+    /// The highest forecast, as a share of allocatable.
     pub(super) value: Option<String>,
     pub(super) message: String,
     pub(super) chart: Option<Chart>,
@@ -68,7 +68,7 @@ pub(super) struct Candidate {
 }
 
 impl Row {
-    /// The `index`th node, with bars up to a share of `extent`.
+    /// Makes the row of the `index`th node, with bars up to a share of `extent`.
     pub(super) fn new(index: usize, node: &NodeReport, extent: f64) -> Self {
         let limits = node.resources.iter().filter_map(|resource| {
             let seconds = resource.forecast.as_ref()?.seconds_to_limit?;
@@ -98,7 +98,7 @@ impl Row {
 }
 
 impl Details {
-    /// The `index`th node, with at most `most` points of each series.
+    /// Makes the details of the `index`th node, with at most `most` points of each series.
     pub(super) fn new(report: &Report, index: usize, node: &NodeReport, most: usize) -> Self {
         let name = printable(&node.node);
         let panel = |resource: &ResourceReport| Panel {
@@ -131,12 +131,12 @@ fn anchor(index: usize) -> String {
     format!("node-{index}")
 }
 
-/// A state as a heading has it.
+/// Returns the label of a state.
 pub(super) fn label(state: &str) -> &'static str {
     match state {
         "critical" => "Critical",
         "warning" => "Warning",
-        "info" => "Could go",
+        "info" => "Underused",
         "healthy" => "Healthy",
         _ => "Unknown",
     }

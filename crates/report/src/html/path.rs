@@ -1,19 +1,19 @@
-//! Points -> the `d` of an SVG path: short, whatever the number of points.
+//! The `d` attribute of an SVG path, short for any number of points.
 //!
-//! Coordinates are whole, 0 to [`FULL`] to the right and down; the drawing is
-//! stretched to its place by whoever shows it.
+//! Coordinates are whole numbers from 0 to [`FULL`], to the right and down; the template scales the
+//! drawing.
 
 use std::fmt::Write;
 
-/// Extent of a drawing in both directions.
+/// The size of a drawing in both directions.
 pub(super) const FULL: i32 = 1000;
 
-/// A place in a drawing.
+/// A position in a drawing.
 pub(super) type Place = (i32, i32);
 
-/// Leaves at most `most` of a series's points, and each gap as wide as it is to be
-/// seen: where points lie too close to be told apart, the highest and the lowest
-/// of each stretch of time stay. In order of time; `time` and `value` read a point.
+/// Thins a series to at most `most` points, and keeps gaps: where points are too close to be told
+/// apart, the highest and the lowest of each interval of time stay. The result is in order of time;
+/// `time` and `value` read a point.
 pub(super) fn thin<T: Copy>(
     points: &[T],
     most: usize,
@@ -43,8 +43,8 @@ pub(super) fn thin<T: Copy>(
         .collect()
 }
 
-/// Runs of places as one path, each a line of its own. A place alone is a dot,
-/// given round ends.
+/// Draws runs of positions as one path, each a line of its own. A single position is a dot, given
+/// round line caps.
 pub(super) fn lines(runs: &[Vec<Place>]) -> String {
     let mut out = String::new();
     for run in runs {
@@ -57,7 +57,7 @@ pub(super) fn lines(runs: &[Vec<Place>]) -> String {
     out
 }
 
-/// The area between two lines, both from left to right.
+/// Draws the area between two lines, both from left to right.
 pub(super) fn band(upper: &[Place], lower: &[Place]) -> String {
     let mut outline = straightened(upper);
     outline.extend(straightened(lower).into_iter().rev());
@@ -82,8 +82,7 @@ fn draw(out: &mut String, run: &[Place]) {
     }
 }
 
-/// Without the places that lie on the straight line between their neighbours, and
-/// without repetitions.
+/// Removes positions on the straight line between their neighbours, and repetitions.
 fn straightened(run: &[Place]) -> Vec<Place> {
     let mut kept: Vec<Place> = Vec::with_capacity(run.len());
     for &place in run {
@@ -109,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_path_is_short_and_keeps_its_corners() {
+    fn paths_are_short_and_keep_corners() {
         for (run, path) in [
             (&[][..], ""),
             (&[(5, 5)], "M5 5h0"),
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_band_goes_out_along_its_top_and_back_along_its_bottom() {
+    fn bands_are_closed_outlines() {
         assert_eq!(
             band(&[(0, 5), (5, 1), (9, 1)], &[(0, 5), (5, 9), (9, 9)]),
             "M0 5l5 -4 4 0 0 8 -4 0 -5 -4z"
@@ -136,7 +135,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn thinning_keeps_order_extremes_and_the_bound(
+        fn thinning_keeps_order_and_extremes(
             points in proptest::collection::btree_map(0..100_000i64, 0.0..1e6f64, 1..2000),
             most in 2..300usize,
         ) {
@@ -150,7 +149,7 @@ mod tests {
         }
 
         #[test]
-        fn a_straightened_line_ends_where_it_did(
+        fn straightening_keeps_both_ends(
             run in proptest::collection::vec((0..20i32, 0..20i32), 1..50),
         ) {
             let kept = straightened(&run);

@@ -1,21 +1,21 @@
-//! Which nodes could be removed, and what is in the way of the others.
+//! The nodes that could be removed, and the obstacles on the others.
 
 use ::text::printable;
 use analysis::report::Report;
 use contract::FleetBasis;
 
-/// The view of the fleet, in words.
+/// The texts of the section on removing nodes.
 pub(super) struct Plan {
-    /// Its outcome; `None` if nobody looked at the fleet.
+    /// The outcome; `None` if it was not assessed.
     pub(super) headline: Option<String>,
-    /// The first to go first.
+    /// The removable nodes, in the order of removal.
     pub(super) removable: Vec<Step>,
     pub(super) staying: Vec<Step>,
-    /// What to look at before.
+    /// The checks before a drain.
     pub(super) caution: Option<String>,
 }
 
-/// A node, and what becomes of its pods or what keeps it.
+/// A node with the moves of its pods, or its obstacles.
 pub(super) struct Step {
     pub(super) node: String,
     pub(super) message: String,
@@ -43,7 +43,7 @@ impl Plan {
     }
 }
 
-/// With a capital letter and a full stop.
+/// Formats a text with a capital letter and a full stop.
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_ascii_uppercase());

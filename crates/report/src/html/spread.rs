@@ -1,5 +1,5 @@
-//! How a resource is spread over a large fleet: how many nodes are forecast to use
-//! how much of allocatable.
+//! A histogram of a large fleet: the number of nodes by the share of allocatable that they are
+//! forecast to use.
 
 use analysis::recommend::Resource;
 use analysis::report::Report;
@@ -7,27 +7,27 @@ use quantity::percent;
 
 use super::chart;
 
-/// Nodes from which on a list no longer shows the whole.
+/// The number of nodes from which on histograms are shown.
 const FEWEST_NODES: usize = 25;
 
-/// Columns for each whole of allocatable.
+/// The number of columns up to allocatable.
 const COLUMNS_PER_WHOLE: f64 = 10.0;
 
-/// The last column also holds what lies beyond it.
+/// The number of columns; the last one counts higher shares too.
 const COLUMNS: usize = 12;
 
-/// The spread of one resource.
+/// The histogram of one resource.
 #[derive(Debug)]
 pub(super) struct Spread {
     pub(super) description: String,
     pub(super) columns: Vec<Column>,
-    /// Where all of allocatable is.
+    /// The position of allocatable.
     pub(super) limit: String,
-    /// Above it a resource is short.
+    /// The position of the threshold `high`.
     pub(super) high: String,
 }
 
-/// Nodes with about the same share.
+/// A column: nodes with about the same share.
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) left: String,
@@ -38,7 +38,7 @@ pub(super) struct Column {
     pub(super) nodes: usize,
 }
 
-/// One for each resource of a fleet that is large enough, and has any to show.
+/// Returns the histogram of each resource, if the fleet is large enough.
 pub(super) fn spreads(report: &Report) -> Vec<Spread> {
     if report.nodes.len() < FEWEST_NODES {
         return Vec::new();
@@ -98,7 +98,7 @@ mod tests {
     use crate::example::report_of;
 
     #[test]
-    fn every_node_with_a_forecast_is_in_one_column() {
+    fn spread_counts_each_node_once() {
         let one = report_of(&["busy"]);
         assert!(spreads(&one).is_empty(), "a list shows the whole");
         let mut report = one.clone();

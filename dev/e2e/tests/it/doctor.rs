@@ -195,7 +195,7 @@ fn outage(now: u64, unread: &[&str]) -> String {
 }
 
 #[test]
-fn an_outage_is_told_by_the_exporters_own_series() {
+fn exporter_series_explain_an_outage() {
     let now = now();
     let both = ["node=\"a\"", "node=\"b\""];
     for (unread, code, exporter, usage, nodes) in [
