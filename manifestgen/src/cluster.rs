@@ -10,6 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::Request;
+use kube::core::{ApiResource, GroupVersionKind, TypeMeta};
 use kube::{Client, Error};
 use serde_json::Value;
 
@@ -162,64 +163,9 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Where the API server keeps a kind of object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Resource {
-    kind: &'static str,
-    plural: &'static str,
-}
-
-/// Every kind of ours.
-const RESOURCES: [Resource; 12] = [
-    resource("Namespace", "namespaces"),
-    resource("ServiceAccount", "serviceaccounts"),
-    resource("ClusterRole", "clusterroles"),
-    resource("ClusterRoleBinding", "clusterrolebindings"),
-    resource("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
-    resource(
-        "ValidatingAdmissionPolicyBinding",
-        "validatingadmissionpolicybindings",
-    ),
-    resource("DaemonSet", "daemonsets"),
-    resource("Service", "services"),
-    resource("ServiceMonitor", "servicemonitors"),
-    resource("PrometheusRule", "prometheusrules"),
-    resource("CronJob", "cronjobs"),
-    resource("ConfigMap", "configmaps"),
-];
-
-const fn resource(kind: &'static str, plural: &'static str) -> Resource {
-    Resource { kind, plural }
-}
-
-/// Address of an object in the API.
-struct Located {
-    group: String,
-    plural: &'static str,
-    namespace: Option<String>,
-    path: String,
-}
-
-/// Returns the address of an object; `None` for a kind that is not in [`RESOURCES`].
-fn locate(tree: &Value) -> Option<Located> {
-    let text = |pointer| tree.pointer(pointer).and_then(Value::as_str);
-    let kind = text("/kind")?;
-    let version = text("/apiVersion")?;
-    let name = text("/metadata/name")?;
-    let plural = RESOURCES.iter().find(|own| own.kind == kind)?.plural;
-    let namespace = text("/metadata/namespace").map(str::to_owned);
-    let (group, root) = match version.split_once('/') {
-        Some((group, _)) => (group.to_owned(), format!("/apis/{version}")),
-        None => (String::new(), format!("/api/{version}")),
-    };
-    let path = match &namespace {
-        Some(namespace) => format!("{root}/namespaces/{namespace}/{plural}/{name}"),
-        None => format!("{root}/{plural}/{name}"),
-    };
-    Some(Located {
-        group,
-        plural,
-        namespace,
-        path,
-    })
+/// Returns the kind of an object as the API names it: group and plural.
+fn resource(tree: &Value) -> Option<ApiResource> {
+    let types: TypeMeta = serde_json::from_value(tree.clone()).ok()?;
+    let kind = GroupVersionKind::try_from(&types).ok()?;
+    Some(ApiResource::from_gvk(&kind))
 }

@@ -1,7 +1,7 @@
 //! Command line of manifestgen.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
@@ -40,7 +40,7 @@ enum Command {
 #[argh(subcommand, name = "generate")]
 struct Generate {
     /// the project's folder
-    #[argh(option, default = "project()")]
+    #[argh(option, default = "\".\".into()")]
     root: PathBuf,
 }
 
@@ -49,7 +49,7 @@ struct Generate {
 #[argh(subcommand, name = "check")]
 struct Check {
     /// the project's folder
-    #[argh(option, default = "project()")]
+    #[argh(option, default = "\".\".into()")]
     root: PathBuf,
 }
 
@@ -109,20 +109,6 @@ impl Preflight {
         }
         values
     }
-}
-
-/// The project that the current folder is in; else the one this was built from,
-/// which need not be the same where builds share a target folder.
-fn project() -> PathBuf {
-    std::env::current_dir()
-        .ok()
-        .and_then(|folder| {
-            folder
-                .ancestors()
-                .find(|folder| folder.join("manifestgen/Cargo.toml").is_file())
-                .map(Path::to_owned)
-        })
-        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
 }
 
 fn main() -> ExitCode {

@@ -18,38 +18,25 @@ pub mod rules;
 mod service;
 mod service_monitor;
 
-use contract::Via;
 use serde_json::Value;
 
 use crate::builder::Problem;
 use crate::chart;
 use crate::object::{Manifest, Object};
 use crate::values::Values;
-use identity::Reads;
 
 /// Returns all objects, in the order in which kubectl and Helm want them written.
-///
-/// # Errors
-/// When the dashboard cannot be written as JSON.
-pub fn all() -> Result<Vec<Object>, Problem> {
-    let dashboard = dashboard::json().map_err(|error| Problem::new(dashboard::FILE, error))?;
-    let role = |reads, via| {
-        Object::new("clusterrole.yaml", move |b| {
-            identity::cluster_role(b, reads, via)
-        })
-    };
+pub fn all() -> Vec<Object> {
+    let dashboard = dashboard::json();
     const ACCOUNTS: &str = "serviceaccount.yaml";
     const ADMISSION: &str = "admissionpolicy-exporter.yaml";
     const NETWORK: &str = "networkpolicy.yaml";
     const MONITOR: &str = "servicemonitor-exporter.yaml";
-    Ok(vec![
+    vec![
         Object::new("00-namespace.yaml", namespace::namespace),
         Object::new(ACCOUNTS, identity::exporter_account),
         Object::new(ACCOUNTS, identity::agent_account),
-        role(Reads::OwnNode, Via::Proxy),
-        role(Reads::OwnNode, Via::Kubelet),
-        role(Reads::All, Via::Proxy),
-        role(Reads::All, Via::Kubelet),
+        Object::new("clusterrole.yaml", identity::cluster_role),
         Object::new("clusterrolebinding.yaml", identity::cluster_role_binding),
         Object::new(ADMISSION, admission::policy),
         Object::new(ADMISSION, admission::binding),
@@ -71,14 +58,12 @@ pub fn all() -> Result<Vec<Object>, Problem> {
         Object::new("configmap-grafana-dashboard.yaml", move |b| {
             dashboard::config_map(b, &dashboard)
         }),
-        Object::new(NETWORK, network::scraped_exporter),
-        Object::new(NETWORK, network::standalone_exporter),
+        Object::new(NETWORK, network::exporter),
         Object::new(NETWORK, network::kubelets),
-        Object::new(NETWORK, network::scheduled_agent),
-        Object::new(NETWORK, network::serving_agent),
+        Object::new(NETWORK, network::agent),
         Object::new(NETWORK, network::backend),
         Object::new("tests/exporter-once.yaml", exporter::test_pod),
-    ])
+    ]
 }
 
 /// Returns what a release of the chart consists of.
@@ -86,7 +71,7 @@ pub fn all() -> Result<Vec<Object>, Problem> {
 /// # Errors
 /// When a value does not fit the type of its field.
 pub fn render(values: &Values, release: &str) -> Result<Vec<Manifest>, Problem> {
-    let manifests = all()?
+    let manifests = all()
         .into_iter()
         .map(|object| object.render(values, release));
     manifests.filter_map(Result::transpose).collect()

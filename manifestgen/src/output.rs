@@ -2,18 +2,19 @@
 //! written or compared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use askama::Template;
+use serde::Deserialize;
 
 use crate::builder::Problem;
 use crate::documents::{self, Entry};
-use crate::objects::monitoring::{PrometheusRule, PrometheusRuleEntry};
 use crate::objects::{self, dashboard};
 use crate::term::Sources;
-use crate::values::Values;
+use crate::values::{Strings, Values};
 use crate::{MARK, helm, yaml};
 
 /// The folders in which every file is generated.
@@ -36,8 +37,27 @@ struct Readme;
 
 #[derive(Template)]
 #[template(path = "alerts.md", escape = "none", syntax = "go")]
+#[derive(Deserialize)]
 struct Alerts {
-    rules: Vec<PrometheusRuleEntry>,
+    groups: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    rules: Vec<Rule>,
+}
+
+/// A recording rule or an alert, as it stands in the PrometheusRule.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Rule {
+    alert: Option<String>,
+    record: Option<String>,
+    expr: String,
+    #[serde(rename = "for")]
+    hold: String,
+    labels: Strings,
+    annotations: Strings,
 }
 
 /// Makes all files.
@@ -89,27 +109,22 @@ pub fn files() -> Result<Files, Vec<String>> {
                 .map_err(one)?,
         );
     }
-    put(
-        dashboard::CHART_PATH,
-        dashboard::json().map_err(|error| one(error.to_string()))?,
-    );
-    let rules = rules(&Values::default()).map_err(|problem| one(problem.to_string()))?;
-    let alerts = render(Alerts { rules }.render())?;
+    put(dashboard::CHART_PATH, dashboard::json());
+    let alerts = alerts().map_err(|problem| one(problem.to_string()))?;
     files.insert("docs/reference/alerts.md".to_owned(), alerts);
     Ok(files)
 }
 
-/// The recording rules and alerts, in their order.
-fn rules(values: &Values) -> Result<Vec<PrometheusRuleEntry>, Problem> {
-    let mut rules = Vec::new();
-    for manifest in objects::deploy(values)? {
-        if manifest.tree["kind"] == "PrometheusRule" {
-            let rule: PrometheusRule = serde_json::from_value(manifest.tree)
-                .map_err(|error| Problem::new(manifest.file, error))?;
-            rules.extend(rule.spec.groups.into_iter().flat_map(|group| group.rules));
-        }
-    }
-    Ok(rules)
+/// The page of the recording rules and alerts.
+fn alerts() -> Result<String, Problem> {
+    let manifests = objects::deploy(&Values::default())?;
+    let mut manifests = manifests.into_iter();
+    let rule = manifests.find(|manifest| manifest.tree["kind"] == "PrometheusRule");
+    let spec = rule.map(|mut rule| rule.tree["spec"].take());
+    let problem = |error: &dyn fmt::Display| Problem::new("alerts.md", error);
+    let alerts: Alerts =
+        serde_json::from_value(spec.unwrap_or_default()).map_err(|error| problem(&error))?;
+    alerts.render().map_err(|error| problem(&error))
 }
 
 /// Makes deploy/ with these values.
@@ -132,7 +147,7 @@ pub fn deploy(values: &Values) -> Result<Files, Vec<String>> {
     }
     files.insert(
         format!("deploy/dashboards/{}", dashboard::FILE),
-        dashboard::json().map_err(|error| vec![error.to_string()])?,
+        dashboard::json(),
     );
     Ok(files)
 }
@@ -144,7 +159,7 @@ type Reserved = BTreeMap<String, BTreeSet<String>>;
 fn templates(files: &mut Files) -> Result<(Sources, Reserved), Problem> {
     let mut sources = Sources::default();
     let mut reserved = Reserved::new();
-    for object in objects::all()? {
+    for object in objects::all() {
         let shape = object.shape()?;
         let file = files
             .entry(format!("helm/templates/{}", object.file))

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use http::Request;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Client;
+use kube::core::{ApiResource, Selector, SelectorExt as _};
 use serde_json::{Value, json};
 
-use super::{Failure, Located, Report, Row, Verdict, ask, get, kubelets, locate};
+use super::{Failure, Report, Row, Verdict, ask, get, kubelets, resource};
 use crate::objects;
 use crate::values::Values;
 
@@ -74,16 +76,17 @@ async fn permissions(client: &Client, trees: &[&Value]) -> Result<Vec<Row>, Fail
     let mut rows = Vec::new();
     let mut seen = BTreeSet::new();
     let mut allowed = 0;
-    for located in trees.iter().filter_map(|tree| locate(tree)) {
-        if !seen.insert(located.plural) {
+    for tree in trees {
+        let Some(kind) = resource(tree).filter(|kind| seen.insert(kind.plural.clone())) else {
             continue;
-        }
+        };
+        let namespace = tree["metadata"]["namespace"].as_str();
         for verb in ["create", "patch"] {
-            match may(client, &located, verb).await? {
+            match may(client, verb, &kind, namespace).await? {
                 Ok(()) => allowed += 1,
                 Err(why) => rows.push(Row::new(
                     Verdict::Bad,
-                    format!("permission: {verb} {}", located.plural),
+                    format!("permission: {verb} {}", kind.plural),
                     why,
                 )),
             }
@@ -98,17 +101,18 @@ async fn permissions(client: &Client, trees: &[&Value]) -> Result<Vec<Row>, Fail
 
 async fn may(
     client: &Client,
-    located: &Located,
     verb: &str,
+    kind: &ApiResource,
+    namespace: Option<&str>,
 ) -> Result<Result<(), String>, Failure> {
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": {
             "verb": verb,
-            "group": located.group,
-            "resource": located.plural,
-            "namespace": located.namespace.as_deref().unwrap_or_default(),
+            "group": kind.group,
+            "resource": kind.plural,
+            "namespace": namespace.unwrap_or_default(),
         }},
     });
     let request = Request::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
@@ -203,34 +207,14 @@ async fn namespace_labels(client: &Client, name: &str) -> Result<Value, Failure>
     ))
 }
 
-/// Whether labels meet a label selector. No selector selects nothing, an empty
-/// one everything.
+/// Returns whether labels match a label selector. A missing selector selects nothing, an
+/// empty one everything.
 fn matches(selector: &Value, labels: &Value) -> bool {
-    let Some(selector) = selector.as_object() else {
-        return false;
-    };
-    let wanted = selector.get("matchLabels").and_then(Value::as_object);
-    let by_label = wanted
-        .into_iter()
-        .flatten()
-        .all(|(key, value)| labels.get(key) == Some(value));
-    let rules = selector.get("matchExpressions").and_then(Value::as_array);
-    let by_rule = rules.into_iter().flatten().all(|rule| {
-        let found = rule["key"].as_str().and_then(|key| labels.get(key));
-        let among = |value: &Value| {
-            rule["values"]
-                .as_array()
-                .is_some_and(|values| values.contains(value))
-        };
-        match rule["operator"].as_str() {
-            Some("In") => found.is_some_and(among),
-            Some("NotIn") => !found.is_some_and(among),
-            Some("Exists") => found.is_some(),
-            Some("DoesNotExist") => found.is_none(),
-            _ => false,
-        }
-    });
-    by_label && by_rule
+    let selector: Option<LabelSelector> =
+        serde_json::from_value(selector.clone()).unwrap_or_default();
+    let labels = serde_json::from_value(labels.clone()).unwrap_or_default();
+    let selector = selector.and_then(|selector| Selector::try_from(selector).ok());
+    selector.is_some_and(|selector| selector.matches(&labels))
 }
 
 async fn namespace(client: &Client, name: &str) -> Result<Row, Failure> {
@@ -254,14 +238,11 @@ async fn namespace(client: &Client, name: &str) -> Result<Row, Failure> {
 /// Whether the Service's name and port are free, or already ours. On the nodes
 /// nothing can clash: no pod of ours uses the host's network.
 async fn service_clash(client: &Client, service: &Value) -> Result<Row, Failure> {
-    let subject = format!(
-        "Service {}",
-        service["metadata"]["name"].as_str().unwrap_or_default()
-    );
-    let Some(located) = locate(service) else {
-        return Ok(Row::new(Verdict::Note, subject, "of an unknown kind"));
-    };
-    Ok(match get(client, &located.path).await? {
+    let text = |key: &str| service["metadata"][key].as_str().unwrap_or_default();
+    let (namespace, name) = (text("namespace"), text("name"));
+    let subject = format!("Service {name}");
+    let path = format!("/api/v1/namespaces/{namespace}/services/{name}");
+    Ok(match get(client, &path).await? {
         Err(refusal) if refusal.code == 404 => Row::new(Verdict::Fine, subject, "name is free"),
         Err(refusal) => Row::new(Verdict::Note, subject, refusal.message),
         Ok(live) if live["spec"]["selector"] != service["spec"]["selector"] => {

@@ -6,7 +6,6 @@
 use contract::{Bound, Series, label, report, series};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::exporter::is_scraped;
@@ -22,67 +21,6 @@ pub const CHART_PATH: &str = "dashboards/grafana-dashboard-binbots.json";
 /// What dashboards and links know it by.
 pub const UID: &str = "binbots-nodes";
 
-/// A dashboard, as far as ours needs it.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Dashboard {
-    title: &'static str,
-    description: &'static str,
-    uid: &'static str,
-    tags: Vec<&'static str>,
-    schema_version: u32,
-    version: u32,
-    editable: bool,
-    refresh: &'static str,
-    timezone: &'static str,
-    time: Value,
-    templating: Templating,
-    /// The panels, in reading order.
-    pub panels: Vec<Panel>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Templating {
-    list: Vec<Value>,
-}
-
-/// A panel.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Panel {
-    /// Number, each once.
-    pub id: u32,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    title: &'static str,
-    description: &'static str,
-    datasource: Value,
-    field_config: Value,
-    grid_pos: Position,
-    options: Value,
-    /// What it asks.
-    pub targets: Vec<Target>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Position {
-    x: u32,
-    y: u32,
-    w: u32,
-    h: u32,
-}
-
-/// A query.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Target {
-    /// PromQL.
-    pub expr: String,
-    legend_format: String,
-    ref_id: String,
-    datasource: Value,
-}
-
 /// A panel before it has its place.
 struct Draft {
     title: &'static str,
@@ -96,29 +34,32 @@ const NODE: &str = "{{node}}";
 
 /// A series of the chosen nodes; pods that replaced each other count once.
 fn by_node(series: &Series) -> String {
-    format!(
-        "max by ({n}) ({}{{{n}=~\"$node\"}})",
-        series.name,
-        n = label::NODE
-    )
+    format!("max by ({}) ({})", label::NODE, own(series))
+}
+
+/// A series of the chosen nodes.
+fn own(series: &Series) -> String {
+    format!("{}{{{}=~\"$node\"}}", series.name, label::NODE)
 }
 
 fn drafts() -> Vec<Draft> {
-    let one = |title, description, unit, expr: String| Draft {
+    let draft = |title, description, unit, queries| Draft {
         title,
         description,
         unit,
         max: None,
-        queries: vec![(expr, NODE)],
+        queries,
+    };
+    let one = |title, description, unit, expr| draft(title, description, unit, vec![(expr, NODE)]);
+    let of_all = |draft| Draft {
+        max: Some(1.0),
+        ..draft
     };
     let share = |usage, allocatable| format!("{} / {}", by_node(usage), by_node(allocatable));
     let rest = |allocatable, usage| format!("{} - {}", by_node(allocatable), by_node(usage));
     let ahead = |usage: &Series| {
-        format!(
-            "clamp_min(max by ({n}) (predict_linear({}{{{n}=~\"$node\"}}[2h], 1800)), 0)",
-            usage.name,
-            n = label::NODE
-        )
+        let line = format!("predict_linear({}[2h], 1800)", own(usage));
+        format!("clamp_min(max by ({}) ({line}), 0)", label::NODE)
     };
     let forecast = |upper: &Series, allocatable| {
         format!(
@@ -130,7 +71,10 @@ fn drafts() -> Vec<Draft> {
             n = label::NODE
         )
     };
-    let own = |series: &Series| format!("{}{{{}=~\"$node\"}}", series.name, label::NODE);
+    let by_endpoint = |function, series| {
+        let expr = format!("{function} by ({}) ({})", label::ENDPOINT, own(series));
+        vec![(expr, "{{endpoint}}")]
+    };
     vec![
         one(
             "CPU used by node",
@@ -150,24 +94,18 @@ fn drafts() -> Vec<Draft> {
             "short",
             by_node(&series::ACTIVE_PODS),
         ),
-        Draft {
-            max: Some(1.0),
-            ..one(
-                "CPU used of allocatable",
-                "Above 80% the agent recommends more room.",
-                "percentunit",
-                share(&series::CPU_USAGE, &series::CPU_ALLOCATABLE),
-            )
-        },
-        Draft {
-            max: Some(1.0),
-            ..one(
-                "Memory used of allocatable",
-                "Above 80% the agent recommends more room.",
-                "percentunit",
-                share(&series::MEMORY_USAGE, &series::MEMORY_ALLOCATABLE),
-            )
-        },
+        of_all(one(
+            "CPU used of allocatable",
+            "Above 80% the agent recommends more room.",
+            "percentunit",
+            share(&series::CPU_USAGE, &series::CPU_ALLOCATABLE),
+        )),
+        of_all(one(
+            "Memory used of allocatable",
+            "Above 80% the agent recommends more room.",
+            "percentunit",
+            share(&series::MEMORY_USAGE, &series::MEMORY_ALLOCATABLE),
+        )),
         one(
             "Pods of allocatable",
             "A node has room for so many pods, whatever they use.",
@@ -218,32 +156,26 @@ fn drafts() -> Vec<Draft> {
             "short",
             by_node(&report::NODE_SEVERITY),
         ),
-        Draft {
-            title: "Exporters that answer",
-            description: "Targets of Prometheus, and how many of them are up.",
-            unit: "short",
-            max: None,
-            queries: vec![
+        draft(
+            "Exporters that answer",
+            "Targets of Prometheus, and how many of them are up.",
+            "short",
+            vec![
                 (format!("sum(up{{job=\"{EXPORTER_APP}\"}})"), "up"),
                 (format!("count(up{{job=\"{EXPORTER_APP}\"}})"), "targets"),
             ],
-        },
-        Draft {
-            title: "Scrapes by endpoint",
-            description: "Share of nodes whose last scrape of the endpoint succeeded.",
-            unit: "percentunit",
-            max: Some(1.0),
-            queries: vec![(
-                format!("avg by ({}) ({})", label::ENDPOINT, own(&series::UP)),
-                "{{endpoint}}",
-            )],
-        },
-        Draft {
-            title: "Scrape errors",
-            description: "Failed scrapes, and lines or samples left out, by reason.",
-            unit: "ops",
-            max: None,
-            queries: vec![(
+        ),
+        of_all(draft(
+            "Scrapes by endpoint",
+            "Share of nodes whose last scrape of the endpoint succeeded.",
+            "percentunit",
+            by_endpoint("avg", &series::UP),
+        )),
+        draft(
+            "Scrape errors",
+            "Failed scrapes, and lines or samples left out, by reason.",
+            "ops",
+            vec![(
                 format!(
                     "sum by ({node}, {reason}) (rate({}[$__rate_interval]))",
                     own(&series::SCRAPE_ERRORS),
@@ -252,21 +184,13 @@ fn drafts() -> Vec<Draft> {
                 ),
                 "{{node}} {{reason}}",
             )],
-        },
-        Draft {
-            title: "Duration of a scrape",
-            description: "The slowest node's last scrape of each endpoint.",
-            unit: "s",
-            max: None,
-            queries: vec![(
-                format!(
-                    "max by ({}) ({})",
-                    label::ENDPOINT,
-                    own(&series::SCRAPE_DURATION)
-                ),
-                "{{endpoint}}",
-            )],
-        },
+        ),
+        draft(
+            "Duration of a scrape",
+            "The slowest node's last scrape of each endpoint.",
+            "s",
+            by_endpoint("max", &series::SCRAPE_DURATION),
+        ),
     ]
 }
 
@@ -274,10 +198,10 @@ fn datasource() -> Value {
     json!({"type": "prometheus", "uid": "${datasource}"})
 }
 
-fn panel(index: u32, draft: Draft) -> Panel {
-    const COLUMNS: u32 = 3;
-    const WIDTH: u32 = 24 / COLUMNS;
-    const HEIGHT: u32 = 8;
+fn panel(index: usize, draft: &Draft) -> Value {
+    const COLUMNS: usize = 3;
+    const WIDTH: usize = 24 / COLUMNS;
+    const HEIGHT: usize = 8;
     let mut defaults = json!({
         "unit": draft.unit,
         "min": 0,
@@ -286,80 +210,70 @@ fn panel(index: u32, draft: Draft) -> Panel {
     if let Some(max) = draft.max {
         defaults["max"] = max.into();
     }
-    Panel {
-        id: index + 1,
-        kind: "timeseries",
-        title: draft.title,
-        description: draft.description,
-        datasource: datasource(),
-        field_config: json!({"defaults": defaults, "overrides": []}),
-        grid_pos: Position {
-            x: index % COLUMNS * WIDTH,
-            y: index / COLUMNS * HEIGHT,
-            w: WIDTH,
-            h: HEIGHT,
+    let targets = draft.queries.iter().zip('A'..).map(|((expr, legend), id)| {
+        json!({"expr": expr, "legendFormat": legend, "refId": id, "datasource": datasource()})
+    });
+    json!({
+        "id": index + 1,
+        "type": "timeseries",
+        "title": draft.title,
+        "description": draft.description,
+        "datasource": datasource(),
+        "fieldConfig": {"defaults": defaults, "overrides": []},
+        "gridPos": {
+            "x": index % COLUMNS * WIDTH,
+            "y": index / COLUMNS * HEIGHT,
+            "w": WIDTH,
+            "h": HEIGHT,
         },
-        options: json!({
+        "options": {
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": true},
             "tooltip": {"mode": "multi", "sort": "desc"},
-        }),
-        targets: draft
-            .queries
-            .into_iter()
-            .zip('A'..)
-            .map(|((expr, legend), id)| Target {
-                expr,
-                legend_format: legend.to_owned(),
-                ref_id: id.to_string(),
-                datasource: datasource(),
-            })
-            .collect(),
-    }
+        },
+        "targets": targets.collect::<Vec<_>>(),
+    })
 }
 
 /// The dashboard.
-pub fn dashboard() -> Dashboard {
+pub fn dashboard() -> Value {
     let all_nodes = format!("label_values({}, {})", series::CPU_USAGE.name, label::NODE);
-    Dashboard {
-        title: "Binbots: nodes",
-        description: "Generated by manifestgen (manifestgen/src/objects/dashboard.rs); \
-                      `just generate` writes it again.",
-        uid: UID,
-        tags: vec!["binbots", "kubernetes", "nodes"],
-        schema_version: 39,
-        version: 1,
-        editable: true,
-        refresh: "1m",
-        timezone: "browser",
-        time: json!({"from": "now-6h", "to": "now"}),
-        templating: Templating {
-            list: vec![
-                json!({
-                    "name": "datasource", "label": "Data source", "type": "datasource",
-                    "query": "prometheus", "current": {}, "hide": 0, "refresh": 1,
-                    "regex": "", "multi": false, "includeAll": false, "options": [],
-                }),
-                json!({
-                    "name": "node", "label": "Node", "type": "query",
-                    "datasource": datasource(),
-                    "query": {"query": all_nodes, "refId": "node"},
-                    "definition": all_nodes,
-                    "current": {"selected": true, "text": ["All"], "value": ["$__all"]},
-                    "multi": true, "includeAll": true, "allValue": ".*",
-                    "refresh": 2, "regex": "", "sort": 1, "hide": 0, "options": [],
-                }),
-            ],
-        },
-        panels: (0..).zip(drafts()).map(|(i, d)| panel(i, d)).collect(),
-    }
+    let panels = drafts();
+    let panels = panels.iter().enumerate();
+    json!({
+        "title": "Binbots: nodes",
+        "description": "Generated by manifestgen (manifestgen/src/objects/dashboard.rs); \
+                        `just generate` writes it again.",
+        "uid": UID,
+        "tags": ["binbots", "kubernetes", "nodes"],
+        "schemaVersion": 39,
+        "version": 1,
+        "editable": true,
+        "refresh": "1m",
+        "timezone": "browser",
+        "time": {"from": "now-6h", "to": "now"},
+        "templating": {"list": [
+            {
+                "name": "datasource", "label": "Data source", "type": "datasource",
+                "query": "prometheus", "current": {}, "hide": 0, "refresh": 1,
+                "regex": "", "multi": false, "includeAll": false, "options": [],
+            },
+            {
+                "name": "node", "label": "Node", "type": "query",
+                "datasource": datasource(),
+                "query": {"query": all_nodes, "refId": "node"},
+                "definition": all_nodes,
+                "current": {"selected": true, "text": ["All"], "value": ["$__all"]},
+                "multi": true, "includeAll": true, "allValue": ".*",
+                "refresh": 2, "regex": "", "sort": 1, "hide": 0, "options": [],
+            },
+        ]},
+        "panels": panels.map(|(index, draft)| panel(index, draft)).collect::<Vec<_>>(),
+    })
 }
 
 /// The dashboard's file.
-///
-/// # Errors
-/// When it cannot be written as JSON.
-pub fn json() -> serde_json::Result<String> {
-    Ok(serde_json::to_string_pretty(&serde_json::to_value(dashboard())?)? + "\n")
+pub fn json() -> String {
+    format!("{:#}\n", dashboard())
 }
 
 /// The ConfigMap.

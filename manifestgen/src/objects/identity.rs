@@ -42,89 +42,48 @@ pub(super) fn agent_account(b: &Builder<'_>) -> Result<ServiceAccount, Problem> 
     })
 }
 
-/// What an exporter reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reads {
-    /// The node of the pod.
-    OwnNode,
-    /// All nodes, or a share of them.
-    All,
-}
-
 /// The exporter's permissions, each with its reason: what its mode and its way to the
 /// kubelets need, and nothing else.
-pub(super) fn cluster_role(
-    b: &Builder<'_>,
-    reads: Reads,
-    via: Via,
-) -> Result<ClusterRole, Problem> {
+pub(super) fn cluster_role(b: &Builder<'_>) -> Result<ClusterRole, Problem> {
     let values = b.values;
-    let mode = match reads {
-        Reads::OwnNode => in_mode(values, ExporterMode::Daemonset),
-        Reads::All => reads_all(values),
-    };
-    let create = value!(values.rbac.create).is_set();
-    b.only_if(Condition::all([create, mode, is_via(values, via)]));
+    b.only_if(value!(values.rbac.create).is_set());
     let rule = |resource: &str, verbs: &[&str]| PolicyRule {
         api_groups: Some(vec![String::new()]),
         resources: Some(vec![resource.to_owned()]),
         verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
         ..PolicyRule::default()
     };
-    let (kubelet, why_kubelet) = match (via, reads) {
-        (Via::Proxy, Reads::OwnNode) => (
-            "nodes/proxy",
-            "Reads the kubelet's metrics through the API server. No lesser permission does,\n\
-             and this one also runs commands in containers. The ValidatingAdmissionPolicy of\n\
-             the same name limits it to the metrics paths of the pod's own node for requests\n\
-             through the API server, not for those to port 10250 of any node: use\n\
-             exporter.via=kubelet, or close that port to pods.",
+    let reads_own = in_mode(values, ExporterMode::Daemonset);
+    let rules = [
+        b.comment(
+            "Reads kubelets' metrics through the API server. RBAC has no narrower permission\n\
+             for that, and this one also runs commands in containers. The\n\
+             ValidatingAdmissionPolicy of the same name limits requests through the API server\n\
+             to the metrics paths, in mode daemonset to those of the pod's own node. It does\n\
+             not cover requests to port 10250 of a node: use exporter.via=kubelet, or block\n\
+             that port for pods.",
+            b.when(&is_via(values, Via::Proxy), rule("nodes/proxy", &["get"])),
         ),
-        (Via::Proxy, Reads::All) => (
-            "nodes/proxy",
-            "Reads the kubelets' metrics through the API server. No lesser permission does,\n\
-             and this one also runs commands in containers. The ValidatingAdmissionPolicy of\n\
-             the same name limits it to the metrics paths for requests through the API\n\
-             server, not for those to port 10250 of any node: use exporter.via=kubelet, or\n\
-             close that port to pods.",
-        ),
-        (Via::Kubelet, _) => (
-            "nodes/metrics",
+        b.comment(
             "Reads metrics at the kubelet's own port, where this permission is required. It\n\
              allows nothing else: no pods, no logs, no commands.",
+            b.when(
+                &is_via(values, Via::Kubelet),
+                rule("nodes/metrics", &["get"]),
+            ),
         ),
-    };
-    let (nodes, why_nodes): (&[&str], _) = match (reads, via) {
-        (Reads::OwnNode, Via::Proxy) => (
-            &["get"],
-            "Reads the node's allocatable and capacity: usage means little without them.",
-        ),
-        (Reads::OwnNode, Via::Kubelet) => (
-            &["get"],
+        b.comment(
             "Reads the node's allocatable and capacity, and its kubelet's address.",
+            b.when(&reads_own, rule("nodes", &["get"])),
         ),
-        (Reads::All, Via::Proxy) => (
-            &["get", "list"],
-            "Reads which nodes there are, and the allocatable and capacity of each.",
+        b.comment(
+            "Lists the nodes; reads allocatable, capacity and the kubelet's address of each.",
+            b.when(&reads_all(values), rule("nodes", &["get", "list"])),
         ),
-        (Reads::All, Via::Kubelet) => (
-            &["get", "list"],
-            "Reads which nodes there are, the allocatable and capacity of each, and its\n\
-             kubelet's address.",
+        b.comment(
+            "Counts the active pods; the answer holds no pod specs.",
+            Some(rule("pods", &["list"])),
         ),
-    };
-    let why_pods = match reads {
-        Reads::OwnNode => {
-            "Counts the pods that are active on the node; the answer holds no pod specs."
-        }
-        Reads::All => {
-            "Counts the pods that are active on each node; the answer holds no pod specs."
-        }
-    };
-    let rules = [
-        b.comment(why_kubelet, Some(rule(kubelet, &["get"]))),
-        b.comment(why_nodes, Some(rule("nodes", nodes))),
-        b.comment(why_pods, Some(rule("pods", &["list"]))),
     ];
     Ok(ClusterRole {
         metadata: cluster_metadata(b, Component::Exporter, names::exporter(values)),

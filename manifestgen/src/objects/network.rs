@@ -12,96 +12,71 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::exporter::{is_scraped, is_via};
+use super::exporter::{in_mode, is_via};
 use super::metadata::{Component, metadata, selects};
-use super::{agent, exporter, names};
+use super::names;
 use crate::builder::{Builder, Problem};
 use crate::chart::{AGENT_APP, EXPORTER_APP, PORT_NAME};
 use crate::term::{Condition, Term, text, value};
 
-type Result = std::result::Result<NetworkPolicy, Problem>;
-
-/// The exporter's policy in the modes that Prometheus scrapes.
-pub(super) fn scraped_exporter(b: &Builder<'_>) -> Result {
-    only_if(b, is_scraped(b.values));
-    exporter_policy(b, vec![metrics(peers(b)?)])
-}
-
-/// The exporter's policy in the mode in which the agent asks it.
-pub(super) fn standalone_exporter(b: &Builder<'_>) -> Result {
-    only_if(b, exporter::in_mode(b.values, ExporterMode::Standalone));
+/// The exporter accepts connections to its port: standalone also from the agent, which
+/// asks it.
+pub(super) fn exporter(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
+    let values = b.values;
+    let enabled = value!(values.network_policy.enabled).is_set();
+    b.only_if(enabled);
     let agent = NetworkPolicyPeer {
         pod_selector: Some(selects(AGENT_APP)),
         ..NetworkPolicyPeer::default()
     };
-    exporter_policy(b, vec![metrics(peers(b)?), metrics(Some(vec![agent]))])
+    let asked = in_mode(values, ExporterMode::Standalone);
+    let ingress = [
+        Some(metrics(peers(b)?)),
+        b.when(&asked, metrics(Some(vec![agent]))),
+    ];
+    let spec = NetworkPolicySpec {
+        ingress: Some(ingress.into_iter().flatten().collect()),
+        egress: b.block(value!(values.network_policy.exporter_egress))?,
+        ..both_ways(EXPORTER_APP)
+    };
+    let name = names::exporter(values);
+    Ok(policy(b, Component::Exporter, name, spec))
+}
+
+/// The agent accepts connections in the mode in which it serves.
+pub(super) fn agent(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
+    let values = b.values;
+    only_if(b, value!(values.agent.enabled).is_set());
+    let serves = value!(values.agent.mode).is(AgentMode::Deployment);
+    let spec = NetworkPolicySpec {
+        ingress: b.when(&serves, vec![metrics(peers(b)?)]),
+        egress: b.block(value!(values.network_policy.agent_egress))?,
+        ..both_ways(AGENT_APP)
+    };
+    Ok(policy(b, Component::Agent, names::agent(values), spec))
 }
 
 /// The way to the kubelets' own port.
-pub(super) fn kubelets(b: &Builder<'_>) -> Result {
+pub(super) fn kubelets(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
     only_if(b, is_via(b.values, Via::Kubelet));
     let name = text("{}-kubelets", [names::exporter(b.values)]);
     let spec = egress_only(EXPORTER_APP, to_port(contract::kubelet::PORT.into()));
     Ok(policy(b, Component::Exporter, name, spec))
 }
 
-/// The policy of an agent on a schedule, which opens no port.
-pub(super) fn scheduled_agent(b: &Builder<'_>) -> Result {
-    only_if(b, agent::in_mode(b.values, AgentMode::Cronjob));
-    agent_policy(b, None)
-}
-
-/// The policy of an agent that stays.
-pub(super) fn serving_agent(b: &Builder<'_>) -> Result {
-    only_if(b, agent::in_mode(b.values, AgentMode::Deployment));
-    agent_policy(b, Some(vec![metrics(peers(b)?)]))
-}
-
 /// The way to the agent's backend.
-pub(super) fn backend(b: &Builder<'_>) -> Result {
+pub(super) fn backend(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
     let values = b.values;
     only_if(b, value!(values.agent.enabled).is_set());
     let name = text("{}-backend", [names::agent(values)]);
-    let port = to_port(b.scalar(names::backend_port(values)));
-    Ok(policy(
-        b,
-        Component::Agent,
-        name,
-        egress_only(AGENT_APP, port),
-    ))
+    let spec = egress_only(AGENT_APP, to_port(b.scalar(names::backend_port(values))));
+    Ok(policy(b, Component::Agent, name, spec))
 }
 
 fn only_if(b: &Builder<'_>, condition: Condition) {
     let values = b.values;
-    b.only_if(Condition::all([
-        value!(values.network_policy.enabled).is_set(),
-        condition,
-    ]));
-}
-
-fn exporter_policy(b: &Builder<'_>, ingress: Vec<NetworkPolicyIngressRule>) -> Result {
-    let values = b.values;
-    let spec = NetworkPolicySpec {
-        ingress: Some(ingress),
-        egress: b.block(value!(values.network_policy.exporter_egress))?,
-        ..both_ways(EXPORTER_APP)
-    };
-    Ok(policy(
-        b,
-        Component::Exporter,
-        names::exporter(values),
-        spec,
-    ))
-}
-
-fn agent_policy(b: &Builder<'_>, ingress: Option<Vec<NetworkPolicyIngressRule>>) -> Result {
-    let values = b.values;
-    let spec = NetworkPolicySpec {
-        ingress,
-        egress: b.block(value!(values.network_policy.agent_egress))?,
-        ..both_ways(AGENT_APP)
-    };
-    Ok(policy(b, Component::Agent, names::agent(values), spec))
+    let enabled = value!(values.network_policy.enabled).is_set();
+    b.only_if(Condition::all([enabled, condition]));
 }
 
 fn policy(
@@ -117,7 +92,7 @@ fn policy(
 }
 
 /// Peers that may connect to a metrics port; none: every one.
-fn peers(b: &Builder<'_>) -> std::result::Result<Option<Vec<NetworkPolicyPeer>>, Problem> {
+fn peers(b: &Builder<'_>) -> Result<Option<Vec<NetworkPolicyPeer>>, Problem> {
     let values = b.values;
     b.block(value!(values.network_policy.from))
 }

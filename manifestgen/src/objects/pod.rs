@@ -67,16 +67,11 @@ impl<'a> Pod<'a> {
         b: &Builder<'_>,
         variables: Vec<EnvVar>,
     ) -> Result<Container, Problem> {
-        let Self {
-            program,
-            settings,
-            image,
-            placement,
-            ..
-        } = self;
+        let (program, settings) = (self.program, self.settings);
+        let (image, placement) = (self.image, self.placement);
         let pull_policy = value!(format!("image.{program}") => image.pull_policy);
         Ok(Container {
-            name: (*program).to_owned(),
+            name: program.to_owned(),
             image: Some(b.text(names::image(program, image))),
             image_pull_policy: Some(b.text(pull_policy.text())),
             env: Some(b.variables(variables, value!(program => settings.env))),
@@ -95,9 +90,7 @@ impl<'a> Pod<'a> {
         arguments: Vec<String>,
         variables: Vec<EnvVar>,
     ) -> Result<Container, Problem> {
-        let Self {
-            program, settings, ..
-        } = self;
+        let (program, settings) = (self.program, self.settings);
         Ok(Container {
             args: Some(b.append(arguments, value!(program => settings.extra_args))?),
             ports: Some(vec![ContainerPort {
@@ -114,12 +107,7 @@ impl<'a> Pod<'a> {
 
     /// The spec of a pod that Kubernetes places by node selector and affinity alone.
     pub(super) fn spec(&self, b: &Builder<'_>, container: Container) -> Result<PodSpec, Problem> {
-        let Self {
-            program,
-            settings,
-            placement,
-            ..
-        } = self;
+        let (program, settings, placement) = (self.program, self.settings, self.placement);
         let values = b.values;
         Ok(PodSpec {
             service_account_name: Some(b.text(self.account.clone())),
@@ -139,12 +127,7 @@ impl<'a> Pod<'a> {
         b: &Builder<'_>,
         container: Container,
     ) -> Result<PodTemplateSpec, Problem> {
-        let Self {
-            program,
-            settings,
-            placement,
-            ..
-        } = self;
+        let (program, settings, placement) = (self.program, self.settings, self.placement);
         let own = labels([("app", self.app)]);
         Ok(PodTemplateSpec {
             metadata: Some(ObjectMeta {

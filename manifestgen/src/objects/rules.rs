@@ -3,10 +3,13 @@
 
 use contract::{Endpoint, Reason, label, report, series};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kcr_monitoring_coreos_com::v1::prometheusrules::{
+    PrometheusRule, PrometheusRuleGroups, PrometheusRuleGroupsRules, PrometheusRuleSpec,
+};
 
 use super::exporter::is_scraped;
 use super::metadata::{Component, labelled, labels, namespace};
-use super::monitoring::{PrometheusRule, PrometheusRuleEntry, PrometheusRuleSpec, RuleGroup};
 use super::names;
 use crate::builder::{Builder, Problem};
 use crate::chart::EXPORTER_APP;
@@ -35,28 +38,28 @@ struct Alert {
 }
 
 impl Alert {
-    fn entry(self, b: &Builder<'_>) -> PrometheusRuleEntry {
+    fn entry(self, b: &Builder<'_>) -> PrometheusRuleGroupsRules {
         let values = b.values;
         let runbook = text(
             &format!("{{}}/{}.md", self.name),
             [value!(values.prometheus_rule.runbook_url)],
         );
-        PrometheusRuleEntry {
+        PrometheusRuleGroupsRules {
             alert: Some(self.name.to_owned()),
-            expr: self.expr,
-            hold: Some(self.hold),
+            expr: IntOrString::String(self.expr),
+            r#for: Some(self.hold),
             labels: Some(labels([("severity", self.severity)])),
             annotations: Some(labels([
                 ("summary", self.summary),
                 ("description", self.description),
                 ("runbook_url", &b.text(runbook)),
             ])),
-            ..PrometheusRuleEntry::default()
+            ..PrometheusRuleGroupsRules::default()
         }
     }
 }
 
-fn exporter_down(b: &Builder<'_>) -> PrometheusRuleEntry {
+fn exporter_down(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
     let values = b.values;
     let namespace = || value!(values.namespace);
     let exporters = format!("up{{job=\"{EXPORTER_APP}\",namespace=\"{{}}\"}}");
@@ -77,7 +80,7 @@ fn exporter_down(b: &Builder<'_>) -> PrometheusRuleEntry {
     .entry(b)
 }
 
-fn agent_not_run(b: &Builder<'_>) -> PrometheusRuleEntry {
+fn agent_not_run(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
     let values = b.values;
     let cronjob = text(
         "{namespace=\"{}\",cronjob=\"{}\"}",
@@ -123,7 +126,7 @@ fn agent_not_run(b: &Builder<'_>) -> PrometheusRuleEntry {
     .entry(b)
 }
 
-fn scrape_errors(b: &Builder<'_>) -> PrometheusRuleEntry {
+fn scrape_errors(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
     let values = b.values;
     Alert {
         name: "BinbotsScrapeErrors",
@@ -174,21 +177,22 @@ fn partial_reasons() -> String {
 }
 
 /// What a straight line through the recent usage comes to.
-fn forecast(b: &Builder<'_>) -> Vec<PrometheusRuleEntry> {
+fn forecast(b: &Builder<'_>) -> Vec<PrometheusRuleGroupsRules> {
     let values = b.values;
     // A pod replaced by another leaves two series of one node for a while.
-    let usage =
-        |usage: &contract::Series, allocatable: &contract::Series, resource| PrometheusRuleEntry {
+    let usage = |usage: &contract::Series, allocatable: &contract::Series, resource| {
+        PrometheusRuleGroupsRules {
             record: Some(USAGE.to_owned()),
-            expr: format!(
+            expr: IntOrString::String(format!(
                 "max by ({node}) ({}) / max by ({node}) ({})",
                 usage.name,
                 allocatable.name,
                 node = label::NODE
-            ),
+            )),
             labels: Some(labels([(label::RESOURCE, resource)])),
-            ..PrometheusRuleEntry::default()
-        };
+            ..PrometheusRuleGroupsRules::default()
+        }
+    };
     let predicted = text(
         &format!("predict_linear({USAGE}[{{}}], {{}})"),
         [
@@ -212,10 +216,10 @@ fn forecast(b: &Builder<'_>) -> Vec<PrometheusRuleEntry> {
     vec![
         usage(&series::CPU_USAGE, &series::CPU_ALLOCATABLE, "cpu"),
         usage(&series::MEMORY_USAGE, &series::MEMORY_ALLOCATABLE, "memory"),
-        PrometheusRuleEntry {
+        PrometheusRuleGroupsRules {
             record: Some(PREDICTED.to_owned()),
-            expr: b.text(predicted),
-            ..PrometheusRuleEntry::default()
+            expr: IntOrString::String(b.text(predicted)),
+            ..PrometheusRuleGroupsRules::default()
         },
         runs_out.entry(b),
     ]
@@ -242,10 +246,11 @@ pub(super) fn prometheus_rule(b: &Builder<'_>) -> Result<PrometheusRule, Problem
         is_scraped(values),
         Condition::any([has_health.clone(), nodes_run_out.clone()]),
     ]));
-    let group = |name: &str, rules| RuleGroup {
+    let group = |name: &str, rules| PrometheusRuleGroups {
         name: name.to_owned(),
-        interval: b.text(value!(values.prometheus_rule.interval)),
-        rules,
+        interval: Some(b.text(value!(values.prometheus_rule.interval))),
+        rules: Some(rules),
+        ..PrometheusRuleGroups::default()
     };
     let health = [
         b.when(&exporter_is_down, exporter_down(b)),
@@ -275,7 +280,8 @@ pub(super) fn prometheus_rule(b: &Builder<'_>) -> Result<PrometheusRule, Problem
             ..metadata
         },
         spec: PrometheusRuleSpec {
-            groups: groups.into_iter().flatten().collect(),
+            groups: Some(groups.into_iter().flatten().collect()),
         },
+        status: None,
     })
 }

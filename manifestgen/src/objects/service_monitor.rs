@@ -2,12 +2,11 @@
 
 use contract::{AgentMode, ExporterMode, path};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kcr_monitoring_coreos_com::v1::servicemonitors::ServiceMonitorNamespaceSelector;
 
 use super::exporter::{in_mode, is_scraped};
-use super::metadata::{Component, labelled, labels, namespace};
-use super::monitoring::{
-    Endpoint, NamespaceSelector, Selector, ServiceMonitor, ServiceMonitorSpec,
-};
+use super::metadata::{Component, labelled, labels, namespace, selects};
+use super::monitoring::{Endpoint, ServiceMonitor, ServiceMonitorSpec};
 use super::{agent, names};
 use crate::builder::{Builder, Problem};
 use crate::chart::{AGENT_APP, EXPORTER_APP, PORT_NAME};
@@ -123,11 +122,10 @@ fn monitor(
         },
         spec: ServiceMonitorSpec {
             job_label: JOB_LABEL.to_owned(),
-            selector: Selector {
-                match_labels: labels([(JOB_LABEL, app)]),
-            },
-            namespace_selector: NamespaceSelector {
-                match_names: vec![namespace(b)],
+            selector: selects(app),
+            namespace_selector: ServiceMonitorNamespaceSelector {
+                match_names: Some(vec![namespace(b)]),
+                ..ServiceMonitorNamespaceSelector::default()
             },
             endpoints: vec![endpoint],
             sample_limit,

@@ -193,20 +193,22 @@ fn deploy_is_read_back_by_the_typed_objects() {
     assert_eq!(read, typed);
     // A field that a type does not know would be lost on the way.
     let mut seen = 0;
-    for object in objects::all().expect("the objects are built") {
+    for object in objects::all() {
         for tree in read.values() {
-            let Ok(again) = (object.read_again)(tree.clone()) else {
-                continue;
-            };
-            assert_eq!(again, *tree, "{}", object.file);
-            seen += 1;
+            match (object.read_again)(tree.clone()) {
+                Ok(again) if again["kind"] == tree["kind"] => {
+                    assert_eq!(again, *tree, "{}", object.file);
+                    seen += 1;
+                }
+                _ => {}
+            }
         }
     }
     assert!(seen >= read.len(), "{seen}");
     let policy = read.values().find(|tree| tree["kind"] == "ClusterRole");
     let mut odd = policy.expect("there is one").clone();
     odd["rules"][0]["banana"] = json!(1);
-    let objects = objects::all().expect("the objects are built");
+    let objects = objects::all();
     let of_role = objects
         .iter()
         .find(|object| object.file == "clusterrole.yaml");

@@ -841,10 +841,12 @@ fn every_expression_parses_and_asks_for_series_that_exist() {
         .flat_map(|group| group["rules"].as_array().expect("rules"))
         .map(|rule| rule["expr"].as_str().expect("PromQL").to_owned())
         .collect();
-    for panel in dashboard::dashboard().panels {
-        for target in panel.targets {
+    let dashboard = dashboard::dashboard();
+    for panel in dashboard["panels"].as_array().expect("panels") {
+        for target in panel["targets"].as_array().expect("targets") {
+            let expr = target["expr"].as_str().expect("PromQL");
             // Grafana fills this one in.
-            expressions.push(target.expr.replace("$__rate_interval", "5m"));
+            expressions.push(expr.replace("$__rate_interval", "5m"));
         }
     }
     expressions.extend([
@@ -866,7 +868,7 @@ fn every_expression_parses_and_asks_for_series_that_exist() {
 
 #[test]
 fn the_dashboard_is_one_that_grafana_takes() {
-    let text = dashboard::json().expect("it is JSON");
+    let text = dashboard::json();
     let json: Value = serde_json::from_str(&text).expect("it is JSON");
     assert_eq!(json["uid"], "binbots-nodes");
     assert!(json.get("__inputs").is_none(), "import asks for nothing");
