@@ -17,8 +17,8 @@ use serde_json::{Map, Value, json};
 use crate::chart;
 use bounds::{
     DIGEST, DNS_LABEL, DNS_LABEL_OR_EMPTY, DNS_NAME, DNS_NAME_OR_EMPTY, DURATION, FILE,
-    LABEL_VALUE, PREFIX_OR_EMPTY, REPOSITORY, SCHEDULE, SCHEME_OR_EMPTY, SPAN_MINUTES, TAG,
-    TIME_ZONE, URL, VARIABLE,
+    LABEL_VALUE, LEAST_PERCENT, MOST_PERCENT, PREFIX_OR_EMPTY, REPOSITORY, SCHEDULE,
+    SCHEME_OR_EMPTY, SPAN_MINUTES, TAG, TIME_ZONE, URL, VARIABLE,
 };
 
 mod bounds;
@@ -196,7 +196,7 @@ values! {
     AllNodes {
         /// With mode statefulset: pods among which the nodes are divided. One is enough for
         /// thousands of nodes without cAdvisor.
-        #[schemars(range(min = 1, max = 1000))]
+        #[schemars(transform = bounds::range(&limit::SHARDS))]
         shards: i32 = 1,
         /// With mode statefulset: let a drain take no more than one of the pods at a time, by a
         /// PodDisruptionBudget.
@@ -323,11 +323,11 @@ values! {
         #[schemars(transform = bounds::range(&limit::INTERVAL_PERCENT))]
         interval_percent: i32 = 80,
         /// Percent of allocatable above which a forecast's upper bound asks for more.
-        #[schemars(range(min = 2, max = 100))]
+        #[schemars(range(min = LEAST_PERCENT + 1, max = MOST_PERCENT))]
         high_percent: i32 = 80,
         /// Percent of allocatable under which a forecast's mean asks for less: less than
         /// highPercent.
-        #[schemars(range(min = 1, max = 99))]
+        #[schemars(range(min = LEAST_PERCENT, max = MOST_PERCENT - 1))]
         low_percent: i32 = 20,
         /// auto: say which nodes could be removed. off: do not look.
         fleet: Word<FleetView> = FleetView::Auto.into(),

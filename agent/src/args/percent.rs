@@ -1,5 +1,6 @@
 //! Percentages.
 
+use contract::limit::THRESHOLD_PERCENT as LIMITS;
 use settings::{Syntax, Within};
 
 /// A share, written as a percentage: `80` or `80%`.
@@ -12,7 +13,7 @@ impl Syntax for Percent {
 
     fn expected(within: &Within) -> String {
         let limits = match within {
-            Within::Any => "above 0 and at most 100".to_owned(),
+            Within::Any => format!("above {} and at most {}", LIMITS.start(), LIMITS.end()),
             within => within.to_string(),
         };
         format!("a percentage such as 80 or 80%, {limits}")
@@ -23,7 +24,7 @@ impl Syntax for Percent {
             Within::Numbers(range) => {
                 (*range.start() as f64..=*range.end() as f64).contains(percent)
             }
-            _ => 0.0 < *percent && *percent <= 100.0,
+            _ => f64::from(*LIMITS.start()) < *percent && *percent <= f64::from(*LIMITS.end()),
         };
         text.strip_suffix('%')
             .unwrap_or(text)

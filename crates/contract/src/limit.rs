@@ -29,6 +29,9 @@ pub const EVERY: RangeInclusive<Duration> = seconds(1)..=seconds(DAY);
 /// could not show are refused.
 pub const INTERVAL_PERCENT: RangeInclusive<u8> = 10..=99;
 
+/// Thresholds of findings, in percent of allocatable: above the start, up to the end.
+pub const THRESHOLD_PERCENT: RangeInclusive<u8> = 0..=100;
+
 /// Nodes that the fleet keeps.
 pub const KEEP_NODES: RangeInclusive<u32> = 1..=100_000;
 

@@ -47,6 +47,10 @@ pub(super) const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// Most minutes of the agent's lookback and forecast.
 pub(super) const SPAN_MINUTES: u64 = limit::SPAN.end().as_secs() / 60;
 
+/// Least and most whole percent of a threshold; the lower threshold is below the upper one.
+pub(super) const LEAST_PERCENT: u8 = *limit::THRESHOLD_PERCENT.start() + 1;
+pub(super) const MOST_PERCENT: u8 = *limit::THRESHOLD_PERCENT.end();
+
 /// Units of durations, the largest first, in milliseconds.
 const UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
