@@ -1,8 +1,8 @@
-//! Bounded GETs: of the API server the node object and lists of nodes and pods, and
-//! of a kubelet its metrics, through the API server's proxy or directly.
+//! Bounded GETs: node objects, node lists and pod lists from the API server, and metrics
+//! from kubelets, through the API server's proxy or directly.
 //!
-//! Knows URLs, statuses and content types. Interprets no usage, keeps no
-//! schedule. Each answer is read as a stream, under caps, within one deadline.
+//! Knows URLs, statuses and content types. Interprets no usage and keeps no schedule. Each
+//! answer is read as a stream, with a size limit and within one deadline.
 
 mod error;
 mod lists;

@@ -120,7 +120,7 @@ settings! {
 }
 
 words! {
-    /// The word for all nodes.
+    /// The word of `--nodes`.
     pub struct AllNodes(()) = [()], |()| "all";
 }
 
@@ -261,7 +261,7 @@ pub struct Config {
     pub api_server: BaseUrl,
 }
 
-/// What the command line asks for.
+/// A parsed command line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Scrape and serve.
@@ -273,7 +273,7 @@ pub enum Command {
 /// Resolves arguments (without the program's name) over the environment.
 ///
 /// # Errors
-/// When a flag or a variable is invalid, or has no place beside the others.
+/// When a flag or a variable is invalid, or cannot be combined with the others.
 pub fn resolve(
     args: impl IntoIterator<Item = OsString>,
     environment: Environment<'_>,
@@ -317,7 +317,7 @@ impl Config {
             None => in_cluster(environment)?,
         };
         flags.api_server = Some(api_server.clone());
-        // Credentials are for TLS: beside `kubectl proxy` there are none, and a token is never
+        // Credentials are for TLS: with `kubectl proxy` there are none, and a token is never
         // sent over plain HTTP unless its file is named.
         if api_server.is_https() {
             let mounted = |file| PathBuf::from(format!("{SERVICE_ACCOUNT}/{file}"));
@@ -356,21 +356,21 @@ impl Config {
         self.flags.once.then_some(self.flags.once_timeout)
     }
 
-    /// Whether usage by namespace is taken from cAdvisor: only where the resource
+    /// Returns whether usage by namespace is taken from cAdvisor: only where the resource
     /// endpoint, which has it too, is off.
     pub fn namespaces_from_cadvisor(&self) -> bool {
         self.flags.enable_namespace_metrics && !self.sources.kubelet()
     }
 }
 
-/// One flag a line, as [`resolve`] reads them. Holds no secret: credentials are files.
+/// One flag per line, as [`resolve`] reads them. Holds no secret: credentials are files.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&config_lines(&[&self.flags]))
     }
 }
 
-/// The API server's URL as Kubernetes tells it to every pod.
+/// Returns the API server's URL, from the variables that Kubernetes sets in every pod.
 fn in_cluster(environment: Environment<'_>) -> Result<BaseUrl, UsageError> {
     const VARIABLES: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"];
     let [host, port] = VARIABLES.map(|name| environment(name).filter(|value| !value.is_empty()));

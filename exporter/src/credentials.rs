@@ -1,5 +1,8 @@
-//! The service account's token and CA: read from their files before each request, and so
-//! replaced as they rotate.
+//! The service account's token and CA, read from their files before each request, so that
+//! rotated ones are used.
+//!
+//! Invariant: a broken token file keeps the last good token in use (held by
+//! `rotated_token_is_read_broken_file_ignored`).
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +14,7 @@ use runtime::reload::LastGood;
 use runtime::secret::{Secret, SecretFile, read_file};
 use webclient::{Authorities, BaseUrl, Client, Credentials as Authorization, Settings};
 
-/// There are no credentials to send a request with.
+/// A token or CA file that has never been usable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing(String);
 
@@ -23,7 +26,7 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// The API server and the credentials for it.
+/// Credentials for one server, and the client that uses them.
 #[derive(Debug)]
 pub struct Credentials {
     api_server: BaseUrl,
@@ -41,12 +44,12 @@ pub struct Credentials {
 pub struct Current {
     /// The client.
     pub client: Arc<Client>,
-    /// The token; none against `kubectl proxy`.
+    /// The token; none for `kubectl proxy`.
     pub token: Option<Secret>,
 }
 
-/// Connections are kept over this many seconds without a request: longer than
-/// the default interval, so that a round rarely needs a new handshake.
+/// Idle connections are kept for this time: longer than the default interval, so that
+/// a round rarely needs a new handshake.
 const KEEP_IDLE: Duration = Duration::from_secs(75);
 
 /// Time for connecting and the TLS handshake.
@@ -55,8 +58,8 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 const USER_AGENT: &str = concat!("k8s-ai-exporter/", env!("CARGO_PKG_VERSION"));
 
 impl Credentials {
-    /// Credentials from these files, which are not read yet. So many connections are kept
-    /// open between requests.
+    /// Makes credentials from these files, which are not read yet. Up to `connections` idle
+    /// connections are kept.
     pub fn new(
         api_server: BaseUrl,
         token_file: Option<PathBuf>,
@@ -74,17 +77,17 @@ impl Credentials {
         }
     }
 
-    /// How often a new token has replaced another.
+    /// Returns the number of token reloads.
     pub fn token_reloads(&self) -> u64 {
         self.token_file.as_ref().map_or(0, SecretFile::replaced)
     }
 
-    /// Deadline of one request to the API server.
+    /// The deadline of one request to the API server.
     pub fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// The credentials as of now.
+    /// Returns the current credentials.
     ///
     /// # Errors
     /// When a file has never been usable.

@@ -1,4 +1,4 @@
-//! What is asked once for all nodes: which there are, and how many pods each has.
+//! Lists of the whole cluster: its nodes, and the number of pods on each.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,18 +16,18 @@ use crate::state::{Change, Node, SharedState};
 use crate::usage::Known;
 use shard::Shard;
 
-/// The lists of a cluster.
+/// The periodic lists of a cluster.
 #[derive(Debug)]
 pub struct Discovery {
     shared: Arc<SharedState>,
     shard: Shard,
     schedules: Vec<Schedule>,
-    /// The shard's place among replicas, which do not ask in step.
+    /// Hash of the shard, so that replicas do not send requests at the same time.
     place: u64,
 }
 
 impl Discovery {
-    /// Lists that keep the nodes up to date; none where the nodes are named.
+    /// Makes the lists that keep the nodes up to date; none where nodes are named.
     pub fn new(shared: &Arc<SharedState>) -> Option<Self> {
         let Nodes::All(shard) = shared.config.nodes else {
             return None;
@@ -45,7 +45,7 @@ impl Discovery {
         })
     }
 
-    /// When the next list is due.
+    /// Returns the time at which the next list is due.
     pub fn due(&self) -> Instant {
         let due = self.schedules.iter().map(|schedule| self.due_of(schedule));
         due.min().unwrap_or_else(Instant::now)
@@ -92,7 +92,7 @@ impl Discovery {
         let Change { joined, left } = self.shared.set_nodes(names);
         if !joined.is_empty() || !left.is_empty() {
             info!(
-                "{mine} of {all} nodes are ours: {} new, {} gone",
+                "{mine} of {all} nodes in this shard: {} new, {} gone",
                 joined.len(),
                 left.len()
             );
@@ -128,7 +128,7 @@ impl Discovery {
         Ok(())
     }
 
-    /// Scrapers of new nodes, spread over as much of a round as their number needs.
+    /// Makes scrapers of new nodes, spread over as much of a round as their number needs.
     fn scrapers(&self, nodes: Vec<Arc<Node>>) -> Vec<NodeScraper> {
         let now = Instant::now();
         let spread = plan::spread(self.shared.config.flags.scrape_interval, nodes.len());

@@ -1,8 +1,13 @@
 //! A short history of the nodes' series in memory, and range queries over it.
 //!
-//! Answers what a range query of Prometheus would answer for a plain selector:
-//! at each step the newest sample of the five minutes before it, and nothing
-//! once the series had disappeared. No functions, no operators, no files.
+//! Answers a plain selector as Prometheus would: at each step the newest sample of the five
+//! minutes before it, and nothing after the series ended. No functions, no operators, no
+//! files.
+//!
+//! Invariants: memory stays within its budget (held by
+//! `memory_is_shared_and_oldest_samples_go`); the answer equals that over all samples
+//! (`answer_equals_that_of_all_samples`); a series that disappeared ends
+//! (`disappeared_series_ends_and_may_return`).
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -21,23 +26,23 @@ pub use identity::{Answered, Identity};
 pub use query::{BadQuery, RangeQuery};
 use track::Track;
 
-/// Samples of the last while.
+/// Recent samples of all nodes.
 #[derive(Debug)]
 pub struct History {
     keep: Millis,
-    /// Bytes that all tracks together may take.
+    /// Memory budget of all tracks together, in bytes.
     memory: usize,
-    /// By node.
+    /// The tracks by node name.
     tracks: BTreeMap<String, Track>,
-    /// Bytes that they take.
+    /// Memory that they take, in bytes.
     taken: usize,
-    /// Series that they hold.
+    /// Number of their series.
     series: usize,
 }
 
 impl History {
-    /// A history that forgets what is older than `keep`, and sooner where it would
-    /// take more than `memory` bytes.
+    /// Makes a history that drops samples older than `keep`, and sooner where it would take
+    /// more than `memory` bytes.
     pub fn new(keep: Duration, memory: u64) -> Self {
         Self {
             keep: Millis::try_from(keep.as_millis()).unwrap_or(Millis::MAX),
@@ -48,14 +53,14 @@ impl History {
         }
     }
 
-    /// Bytes that the samples take, and the number of series.
+    /// Returns the memory that the samples take, in bytes, and the number of series.
     pub fn size(&self) -> (usize, usize) {
         (self.taken, self.series)
     }
 
-    /// Records the samples of one node as of `now`. A series of that node that
-    /// is no longer among them ends here. What the exporter says of its own work
-    /// is left out. Returns false where memory made it forget too early.
+    /// Records the samples of one node as of `now`. A series of that node that is no longer
+    /// among them ends here. Series about the exporter's own work are left out. Returns false
+    /// where samples were dropped early for lack of memory.
     pub fn record(&mut self, node: &str, samples: &[Sample<'_>], now: Millis) -> bool {
         let (node, mut track) = match self.tracks.remove_entry(node) {
             Some((node, track)) => {
@@ -66,8 +71,8 @@ impl History {
             None => (node.to_owned(), Track::default()),
         };
         track.forget_before(now.saturating_sub(self.keep));
-        // An equal share. Of a new node it is hardly used at first, so that the others
-        // have time to give back what is now too much.
+        // An equal share for each node. A new node hardly uses its share at first, so the
+        // others have time to shrink to theirs.
         let share = self.memory / (self.tracks.len() + 1);
         let about_nodes = samples
             .iter()
@@ -77,8 +82,7 @@ impl History {
         all_kept
     }
 
-    /// Forgets what is older than is to be kept: of nodes that are gone, and so
-    /// record nothing any more, too.
+    /// Drops old samples, also of nodes that are gone and so record nothing any more.
     pub fn forget_old(&mut self, now: Millis) {
         let oldest = now.saturating_sub(self.keep);
         (self.taken, self.series) = (0, 0);
@@ -88,7 +92,7 @@ impl History {
         }
     }
 
-    /// Keeps a track that holds anything.
+    /// Keeps a track unless it is empty.
     fn put(&mut self, node: String, track: Track) {
         if track.len() > 0 {
             self.taken += track.bytes();
@@ -97,9 +101,9 @@ impl History {
         }
     }
 
-    /// Answers a range query: with the series behind `last`, or all. Series without a
-    /// sample in the range are left out. Their order is always the same, so an answer can
-    /// be given in parts, between which the history goes on.
+    /// Answers a range query with the series after `last`, or all. Series without a sample in
+    /// the range are left out. Their order is always the same, so an answer can be sent in
+    /// parts while new samples are recorded.
     pub fn answer<'a>(
         &'a self,
         query: &'a RangeQuery,

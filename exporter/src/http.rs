@@ -1,5 +1,5 @@
 //! The open port: `/metrics`, `/livez`, `/readyz`, `/api/v1/query_range` and an
-//! index page. Serves what is on the board; never causes a request upstream.
+//! index page. Serves the shared state; never causes a request upstream.
 
 use std::fmt::Write as _;
 use std::io;
@@ -21,7 +21,7 @@ mod matrix;
 
 use matrix::Matrix;
 
-/// Serves what is known on a port.
+/// Serves the shared state on a port.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -47,7 +47,7 @@ fn answer(request: &Request, shared: &Arc<SharedState>) -> Response {
     }
     let ready = || match shared.is_ready() {
         true => Ok(()),
-        false => Err("no core series is known now\n"),
+        false => Err("no core series is available\n"),
     };
     if let Some((status, text)) = health::answer(path, ready) {
         return Response::text(status, text);
@@ -64,14 +64,14 @@ fn answer(request: &Request, shared: &Arc<SharedState>) -> Response {
             .with("Vary", "Accept")
         }
         "/" => Response::new(200, HTML, index(shared)),
-        _ => Response::text(404, format!("not here; see {} or /\n", path::METRICS)),
+        _ => Response::text(404, format!("not found; see {} or /\n", path::METRICS)),
     }
 }
 
 fn index(shared: &SharedState) -> String {
     let mut nodes = String::new();
     for node in shared.nodes().iter() {
-        // A node name has no character that HTML gives a meaning.
+        // A node name has no character that is special in HTML.
         let _ = write!(nodes, "<li>{}</li>", node.name);
     }
     let history = if shared.history.is_some() {
@@ -105,7 +105,7 @@ fn query_range(shared: &Arc<SharedState>, parameters: &[(String, String)]) -> Re
         return prometheus_error(
             404,
             "not_found",
-            "this exporter keeps no history; start it with --history=6h, or ask a Prometheus",
+            "this exporter keeps no history; start it with --history=6h, or query a Prometheus",
         );
     }
     match RangeQuery::parse(parameters) {
@@ -119,7 +119,7 @@ fn query_range(shared: &Arc<SharedState>, parameters: &[(String, String)]) -> Re
     }
 }
 
-/// An error in the form of Prometheus's HTTP API.
+/// Returns an error in the form of Prometheus's HTTP API.
 fn prometheus_error(status: u16, kind: &str, message: &str) -> Response {
     let body = serde_json::json!({"status": "error", "errorType": kind, "error": message});
     Response::new(status, JSON, format!("{body}\n"))

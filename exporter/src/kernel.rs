@@ -1,17 +1,17 @@
-//! The kernel that the exporter runs on, from `/proc`: which boot of which machine it is,
-//! and how many processes it has killed for lack of memory.
+//! The kernel that the exporter runs on, from `/proc`: its boot ID and its count of OOM
+//! kills.
 //!
-//! Neither file depends on namespaces: a pod without any right reads what the node reads.
+//! Neither file depends on namespaces: a pod without privileges reads the node's values.
 
 use std::fs;
 
-/// One boot of one machine: the UUID that the kernel makes at boot, and that the kubelet
-/// reports as `status.nodeInfo.bootID`.
+/// The UUID of one boot of one machine: made by the kernel at boot, and reported by the
+/// kubelet as `status.nodeInfo.bootID`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BootId(u128);
 
 impl BootId {
-    /// Reads a UUID; `None` for any other text.
+    /// Parses a UUID; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.trim().replace('-', "");
         let is_uuid = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -20,22 +20,22 @@ impl BootId {
     }
 }
 
-/// What the kernel says of itself.
+/// The exporter's own kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kernel {
-    /// Its boot.
+    /// Its boot ID.
     pub boot_id: BootId,
-    /// Processes killed for lack of memory since then; `None` while that cannot be read.
+    /// Processes killed for lack of memory since boot; `None` while that cannot be read.
     pub oom_kills: Option<u64>,
 }
 
-/// The running kernel's boot.
+/// Reads the boot ID of the running kernel.
 pub fn boot_id() -> Option<BootId> {
     BootId::parse(&fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?)
 }
 
-/// Processes that the running kernel has killed for lack of memory since boot: `oom_kill`
-/// of `/proc/vmstat`, from Linux 4.13 on.
+/// Reads the number of processes that the running kernel has killed for lack of memory
+/// since boot: `oom_kill` of `/proc/vmstat`, from Linux 4.13 on.
 pub fn oom_kills() -> Option<u64> {
     parse_oom_kills(&fs::read_to_string("/proc/vmstat").ok()?)
 }

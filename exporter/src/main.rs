@@ -1,4 +1,4 @@
-//! `k8s-ai-exporter`: arguments in, exit code out.
+//! `k8s-ai-exporter`: resolves the command line, runs, and returns an exit code.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -34,6 +34,6 @@ fn print(text: &str) -> io::Result<ExitCode> {
 }
 
 fn complain(problem: &str) {
-    // With standard error gone there is nobody left to tell.
+    // There is no other place to report it to.
     let _ = writeln!(io::stderr(), "k8s-ai-exporter: {problem}");
 }

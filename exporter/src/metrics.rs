@@ -1,4 +1,4 @@
-//! What is known now to samples of our series, and those to text.
+//! Samples of our series from the current values, and their text.
 
 use std::time::Instant;
 
@@ -16,8 +16,8 @@ use crate::node::{Health, NodeState};
 use crate::state::SharedState;
 use crate::usage::Known;
 
-/// Appends the samples of a node with this name. `kernel` is the exporter's, where it may
-/// be the node's too.
+/// Appends the samples of a node with this name. `kernel` is the exporter's own, where it
+/// may be the node's too.
 pub fn node<'a>(
     state: &'a NodeState,
     node: &'a str,
@@ -87,10 +87,10 @@ pub fn node<'a>(
     health(&state.health, node, out);
 }
 
-/// Appends the samples of the exporter's own work; an empty `node` stands for all nodes.
+/// Appends the samples of scrape health; an empty `node` stands for all nodes.
 fn health<'a>(health: &Health, node: &'a str, out: &mut Vec<Sample<'a>>) {
     for (endpoint, scrapes) in health.iter() {
-        // Nothing is known of an endpoint before its first scrape.
+        // Not scraped yet.
         let Some(up) = scrapes.up else { continue };
         let labels = [node, endpoint.name()];
         let mut put = |series, value| out.push(Sample::new(series, &labels, value));
@@ -107,7 +107,7 @@ fn health<'a>(health: &Health, node: &'a str, out: &mut Vec<Sample<'a>>) {
     }
 }
 
-/// All samples as of now, as text.
+/// Returns all current samples as text.
 pub fn exposition(shared: &SharedState, format: Format) -> String {
     let now = Instant::now();
     let kernel = shared.kernel();

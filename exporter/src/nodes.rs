@@ -1,15 +1,15 @@
-//! The nodes that an exporter scrapes: some by name, or all of the cluster's, or one
+//! The nodes that an exporter scrapes: named ones, all nodes of the cluster, or one
 //! replica's share of all.
 
 use std::fmt;
 
 use shard::Shard;
 
-/// Most nodes that one exporter scrapes by name.
+/// Maximum number of nodes that one exporter scrapes by name.
 pub const MAX_NAMED: usize = 16;
 
-/// A node name: an RFC 1123 subdomain, as the API server demands. Safe in a
-/// URL path, a field selector and a label value as it is.
+/// A node name: an RFC 1123 subdomain, as the API server demands. Needs no escaping in a
+/// URL path, a field selector or a label value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeName(Box<str>);
 
@@ -46,22 +46,22 @@ impl fmt::Display for NodeName {
     }
 }
 
-/// The nodes of a run.
+/// The nodes to scrape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Nodes {
-    /// These: at least one, each once, in order.
+    /// Named nodes: at least one, each once, sorted.
     Named(Vec<NodeName>),
-    /// All of the cluster's that fall into this shard, as they come and go.
+    /// All nodes of the cluster that belong to this shard, as they join and leave.
     All(Shard),
 }
 
 impl Nodes {
-    /// Whether the run is about one node that was named.
+    /// Returns whether exactly one node is named.
     pub fn is_one(&self) -> bool {
         matches!(self, Self::Named(names) if names.len() == 1)
     }
 
-    /// Whether nodes are discovered, and what concerns all of them is asked once.
+    /// Returns whether nodes are discovered; data of all of them is then requested once.
     pub fn are_discovered(&self) -> bool {
         matches!(self, Self::All(_))
     }

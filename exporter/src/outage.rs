@@ -1,23 +1,22 @@
 //! Outages of a server that several endpoints are read from: the API server, or a kubelet.
 //!
-//! While a server is away, each endpoint backs off by itself. The first success says that
-//! the server is back, and that the others need not wait any longer.
+//! During an outage each endpoint backs off by itself. The first success shows that the
+//! server is back, and that the others need not wait any longer.
 
 use std::time::{Duration, Instant};
 
-/// Shortest outage, in rounds. In one that is shorter, no endpoint has come to wait for
-/// more than two rounds; and where the server answers, no pause between two successes is
-/// longer.
+/// Minimum length of an outage, in rounds. In a shorter one no endpoint backs off for more
+/// than two rounds; and while the server answers, two successes are never so far apart.
 const SHORTEST_ROUNDS: f64 = 1.5;
 
-/// A time in which no request to the server succeeded.
+/// A time span in which no request to the server succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outage {
     /// The last success before it.
     pub began: Instant,
     /// The first success after it.
     pub ended: Instant,
-    /// Over how long after its end those that failed in it are asked again.
+    /// Requests that failed in it are retried within this time after its end.
     pub spread: Duration,
 }
 
@@ -30,7 +29,7 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// Nothing has succeeded yet. `round` is the time between two rounds.
+    /// Makes a server without successes. `round` is the time between two rounds.
     pub fn new(now: Instant, round: Duration) -> Self {
         Self {
             last_success: now,
@@ -39,7 +38,7 @@ impl Availability {
         }
     }
 
-    /// Enters a success. Returns whether it ends an outage.
+    /// Records a success. Returns whether it ends an outage.
     pub fn succeeded(&mut self, now: Instant, spread: Duration) -> bool {
         let began = std::mem::replace(&mut self.last_success, now);
         let is_end = now.saturating_duration_since(began) >= self.shortest;

@@ -1,4 +1,4 @@
-//! What is asked, and how often: for each node, and once for all of them.
+//! The endpoints to read, and their intervals: for each node, and once for all of them.
 
 use std::time::Duration;
 
@@ -6,25 +6,26 @@ use contract::Endpoint;
 
 use crate::args::Config;
 
-/// The node object changes with the machine, if ever.
+/// The node object rarely changes.
 const NODE_OBJECT_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Lists of a whole cluster are large: they are read every other round.
 const ROUNDS_PER_LIST: u32 = 2;
 
-/// A value outlives its newest sample by this many intervals, but at least [`MIN_FRESH`].
+/// A value stays published for this many intervals after its newest sample, but at least
+/// for [`MIN_FRESH`].
 const FRESH_INTERVALS: u32 = 3;
 const MIN_FRESH: Duration = Duration::from_secs(60);
 
-/// Nodes that are asked at once are spread at this pace, so that a whole cluster does not
-/// come together.
+/// Time between the first requests to two new nodes, so that a whole cluster is not
+/// requested at once.
 const BETWEEN_NODES: Duration = Duration::from_millis(10);
 
-/// Over this time at least requests are spread after an outage: exporters of other nodes
-/// ask the same server.
+/// Requests after an outage are spread over at least this time: exporters of other nodes
+/// query the same server.
 const MIN_SPREAD_AFTER_OUTAGE: Duration = Duration::from_secs(5);
 
-/// What a question is about.
+/// The subject of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// One node.
@@ -33,8 +34,7 @@ pub enum Scope {
     Cluster,
 }
 
-/// The endpoints that are asked, in the order of a round, each with the time between
-/// two rounds.
+/// Returns the endpoints in the order of a round, each with its interval.
 pub fn endpoints(config: &Config, scope: Scope) -> impl Iterator<Item = (Endpoint, Duration)> {
     Endpoint::ALL
         .iter()
@@ -45,7 +45,7 @@ pub fn endpoints(config: &Config, scope: Scope) -> impl Iterator<Item = (Endpoin
 fn interval(config: &Config, scope: Scope, endpoint: Endpoint) -> Option<Duration> {
     let round = config.flags.scrape_interval;
     let of_each_node = scope == Scope::Node;
-    // Where all nodes are read, one list says how many pods each has.
+    // Where all nodes are read, one list has the number of pods of each.
     let all = config.nodes.are_discovered();
     match endpoint {
         Endpoint::Node => of_each_node.then(|| NODE_OBJECT_INTERVAL.max(round)),
@@ -60,18 +60,19 @@ fn interval(config: &Config, scope: Scope, endpoint: Endpoint) -> Option<Duratio
     }
 }
 
-/// Over how long the first requests to so many new nodes are spread.
+/// Returns the time over which the first requests to this many new nodes are spread.
 pub fn spread(round: Duration, nodes: usize) -> Duration {
     let count = u32::try_from(nodes).unwrap_or(u32::MAX);
     BETWEEN_NODES.saturating_mul(count).min(round)
 }
 
-/// Over how long requests to so many nodes are spread once the API server is back.
+/// Returns the time over which requests to this many nodes are spread after an outage of
+/// the API server.
 pub fn spread_after_outage(round: Duration, nodes: usize) -> Duration {
     spread(round, nodes).max(MIN_SPREAD_AFTER_OUTAGE.min(round))
 }
 
-/// How long a value stays published without a newer sample.
+/// Returns the time for which a value stays published without a newer sample.
 pub fn fresh_for(interval: Duration) -> Duration {
     (interval * FRESH_INTERVALS).max(MIN_FRESH)
 }

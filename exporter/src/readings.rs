@@ -1,8 +1,13 @@
-//! Samples of one kubelet body -> one [`Reading`]: the few numbers that
-//! matter, each proven plausible, with the time the kubelet took it.
+//! The samples of one kubelet body as a [`Reading`]: the values that matter, checked for
+//! plausibility, with the time at which the kubelet measured them.
 //!
-//! Chooses families and rows. Knows nothing of earlier rounds, of nodes or of
-//! HTTP. Whatever is left out is counted by its reason.
+//! Selects families and rows. Knows nothing of earlier rounds, of nodes or of HTTP. Every
+//! dropped sample is counted by its reason.
+//!
+//! Invariants: no cgroup is counted twice (held by `no_cgroup_is_counted_twice`); a name
+//! that only begins like a known one does not match (`name_prefix_is_no_match`); a body
+//! without samples of the node is a failure, not zero
+//! (`body_without_node_samples_is_a_failure`).
 
 use std::collections::BTreeMap;
 
@@ -15,7 +20,7 @@ use exposition::read::{Consumer, Problem, Sample};
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;
 
-/// A value and when the kubelet took it.
+/// A value with the time of its measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct At<T> {
     /// The value.
@@ -24,29 +29,29 @@ pub struct At<T> {
     pub at: Millis,
 }
 
-/// How often each reason occurred.
+/// Number of occurrences of each reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally([u64; Reason::ALL.len()]);
 
 impl Tally {
-    /// Counts one more.
+    /// Adds one.
     pub fn add(&mut self, reason: Reason) {
         self.add_many(reason, 1);
     }
 
-    /// Counts so many more.
+    /// Adds `count`.
     pub fn add_many(&mut self, reason: Reason, count: u64) {
         self.0[reason as usize] += count;
     }
 
-    /// Takes another tally's counts over.
+    /// Adds the counts of another tally.
     pub fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine += theirs;
         }
     }
 
-    /// The reasons that occurred, each with its count.
+    /// Returns the reasons that occurred, each with its count.
     pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
         Reason::ALL
             .iter()
@@ -55,36 +60,36 @@ impl Tally {
     }
 }
 
-/// A sample this far ahead of our clock has a wrong timestamp, not a fast one.
+/// A sample further ahead of our clock has a wrong timestamp.
 const MAX_AHEAD_MS: Millis = 3_600_000;
 
-/// Containers and pods that one body may name. A kubelet runs some hundreds.
+/// Maximum number of containers, and of pods, in one body. A kubelet runs some hundreds.
 pub(crate) const MAX_ROWS: usize = 16_384;
 
-/// What one kubelet body says. Either endpoint fills the same form.
+/// The values of one kubelet body, of either endpoint.
 #[derive(Debug, Default, PartialEq)]
 pub struct Reading {
     /// Cumulative CPU time of the node.
     pub cpu: Option<At<CpuSeconds>>,
     /// Working set of the node.
     pub memory: Option<At<Bytes>>,
-    /// By (namespace, pod), where namespaces were asked for.
+    /// Usage by (namespace, pod), if requested.
     pub pods: BTreeMap<(String, String), PodReading>,
-    /// By cgroup path; containers only. cAdvisor alone knows them.
+    /// Counters by cgroup path; containers only, from cAdvisor only.
     pub containers: BTreeMap<Box<[u8]>, ContainerReading>,
     /// Cumulative stall seconds, in the order of [`cadvisor::PRESSURE`].
     pub pressure: [Option<At<CpuSeconds>>; cadvisor::PRESSURE.len()],
-    /// Whether cAdvisor counts OOM kills: it has rows of them.
+    /// True if cAdvisor counts OOM kills: it has rows of them.
     pub has_oom_kills: bool,
-    /// Whether cAdvisor names none of the containers whose cgroups it lists. It does not
-    /// while it cannot ask the container runtime: which rows are containers is unknown.
+    /// True if cAdvisor labels none of the containers whose cgroups it lists, as it does
+    /// while the container runtime does not answer it. Which rows are containers is unknown.
     pub is_unlabelled: bool,
-    /// Whether the samples carry the kubelet's own timestamps; else they have the
-    /// time of the request.
+    /// True if the samples have timestamps of the kubelet; else they have the time of the
+    /// request.
     pub stamped: bool,
 }
 
-/// What one body says of one pod.
+/// Usage of one pod.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub struct PodReading {
     /// Cumulative CPU time.
@@ -93,7 +98,7 @@ pub struct PodReading {
     pub memory: Option<At<Bytes>>,
 }
 
-/// What cAdvisor says of one container. Counts, hence whole numbers.
+/// cAdvisor's counters of one container, as whole numbers.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub struct ContainerReading {
     /// Scheduler periods, where the container has a CPU limit.
@@ -104,7 +109,7 @@ pub struct ContainerReading {
     pub oom_kills: Option<At<f64>>,
 }
 
-/// Which kubelet endpoint a body comes from.
+/// The kubelet endpoint of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// `/metrics/resource`.
@@ -113,18 +118,18 @@ pub enum Source {
     Cadvisor,
 }
 
-/// Gathers the samples of one body.
+/// Collects the samples of one body.
 #[derive(Debug)]
 pub struct Collector {
     source: Source,
     namespaces: bool,
-    /// Our clock when the body was asked for: the bound for timestamps, and
-    /// their substitute where none of them is given.
+    /// Our clock when the body was requested: the limit for timestamps, and their
+    /// substitute where all are missing.
     received: Millis,
     reading: Reading,
-    /// What was left out.
+    /// Dropped samples.
     tally: Tally,
-    /// Rows of container cgroups without labels, and whether any has labels.
+    /// Number of rows of container cgroups without labels, and whether any has labels.
     unlabelled_rows: u64,
     has_labelled_row: bool,
     kubelet_error: bool,
@@ -132,7 +137,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// A collector for one body. `namespaces` asks for pods' usage too.
+    /// Makes a collector for one body. `namespaces` requests the usage of pods too.
     pub fn new(source: Source, namespaces: bool, received: Millis) -> Self {
         Self {
             source,
@@ -147,11 +152,10 @@ impl Collector {
         }
     }
 
-    /// Ends the body: what it says, and beside it what was left out.
+    /// Ends the body. Returns its reading and the dropped samples.
     ///
     /// # Errors
-    /// When the body as a whole says nothing: the kubelet reported a failure of
-    /// its own, or there is no sample of the node in it.
+    /// When the kubelet reported a failure of its own, or the body has no sample of the node.
     pub fn finish(mut self) -> (Result<Reading, Reason>, Tally) {
         self.place_unstamped();
         if self.unlabelled_rows > 0 && !self.has_labelled_row {
@@ -171,9 +175,8 @@ impl Collector {
         (result, self.tally)
     }
 
-    /// The time of the request stands in for timestamps only where *all* of
-    /// them are missing: among samples that have one, a sample without cannot
-    /// be placed, and is dropped.
+    /// Sets the time of the request where *all* timestamps are missing. Among samples with
+    /// timestamps, one without cannot be placed, and is dropped.
     fn place_unstamped(&mut self) {
         let substitute = (!self.reading.stamped).then_some(self.received);
         let Reading {
@@ -211,7 +214,7 @@ impl Collector {
     }
 
     fn container(&mut self, id: &[u8]) -> Option<&mut ContainerReading> {
-        // Two look-ups, so that a key is only allocated for a new container.
+        // Two look-ups, so that a key is allocated for a new container only.
         if !self.reading.containers.contains_key(id) {
             self.overfull |= self.reading.containers.len() >= MAX_ROWS;
             if self.overfull {
@@ -284,7 +287,7 @@ impl Collector {
                 } else if name == cadvisor::OOM.as_bytes() {
                     |container| &mut container.oom_kills
                 } else {
-                    // A container's own pressure is no node's.
+                    // Pressure of a container, not of the node.
                     return;
                 };
             let read = self.check(sample, count);
@@ -306,7 +309,7 @@ impl Collector {
     }
 
     fn pod_memory(&mut self, sample: &Sample<'_>, at: Millis) {
-        // A pod may well hold nothing; a node cannot.
+        // A pod may use no memory; a node cannot.
         let read = self.check(sample, Bytes::new);
         let mut tally = Tally::default();
         if let Some(pod) = self.pod(sample) {
@@ -315,7 +318,7 @@ impl Collector {
         self.tally.merge(&tally);
     }
 
-    /// The sample's value as a unit, or nothing and one more refusal counted.
+    /// Converts the sample's value; counts it if it is refused.
     fn check<T>(&mut self, sample: &Sample<'_>, unit: fn(f64) -> Option<T>) -> Option<T> {
         let read = unit(sample.value);
         if read.is_none() {
@@ -324,8 +327,7 @@ impl Collector {
         read
     }
 
-    /// The sample's time: [`UNSTAMPED`] where it has none, nothing where it
-    /// cannot be right.
+    /// Returns the sample's time: [`UNSTAMPED`] where it has none, `None` where it is invalid.
     fn timestamp(&mut self, sample: &Sample<'_>) -> Option<Millis> {
         let Some(at) = sample.timestamp_ms else {
             return Some(UNSTAMPED);
@@ -339,8 +341,8 @@ impl Collector {
     }
 }
 
-/// Stands for "no timestamp" until the whole body is known. No real sample has
-/// it: timestamps up to 0 are refused.
+/// Marks "no timestamp" until the whole body is known. No real sample has it: timestamps
+/// up to 0 are refused.
 const UNSTAMPED: Millis = Millis::MIN;
 
 fn place<T>(slot: &mut Option<At<T>>, substitute: Option<Millis>, tally: &mut Tally) {
@@ -356,8 +358,8 @@ fn place<T>(slot: &mut Option<At<T>>, substitute: Option<Millis>, tally: &mut Ta
     }
 }
 
-/// Enters a value into its slot. Of two samples for one slot the newer counts,
-/// of equally old ones the first.
+/// Enters a value into its slot. Of two samples for one slot the newer counts, of equally
+/// old ones the first.
 fn enter<T>(slot: &mut Option<At<T>>, value: Option<T>, at: Millis, tally: &mut Tally) {
     let Some(value) = value else { return };
     match slot {
@@ -371,13 +373,13 @@ fn enter<T>(slot: &mut Option<At<T>>, value: Option<T>, at: Millis, tally: &mut 
     }
 }
 
-/// A node has used CPU before its kubelet answers: 0 is a kubelet that could not
-/// measure, and two of them would look like an idle node.
+/// A node has used CPU before its kubelet answers: 0 means that the kubelet could not
+/// measure, and two zeros would look like an idle node.
 fn used_cpu(value: f64) -> Option<CpuSeconds> {
     CpuSeconds::new(value).filter(|seconds| seconds.get() > 0.0)
 }
 
-/// A node always uses memory: 0 is a kubelet that could not measure.
+/// A node always uses memory: 0 means that the kubelet could not measure.
 fn used_memory(value: f64) -> Option<Bytes> {
     Bytes::new(value).filter(|bytes| bytes.get() > 0)
 }
@@ -386,8 +388,8 @@ fn count(value: f64) -> Option<f64> {
     (0.0..=MAX_EXACT).contains(&value).then_some(value)
 }
 
-/// The labels that tell cAdvisor's rows apart, found in one pass; empty where
-/// they are missing.
+/// The labels that identify a row of cAdvisor, found in one pass; empty where they are
+/// missing.
 #[derive(Default)]
 struct Row<'a> {
     container: &'a [u8],
@@ -413,18 +415,19 @@ impl<'a> Row<'a> {
         row
     }
 
-    /// The cgroup of a pod as a whole: no container, no image (its sandbox has one).
+    /// Returns whether the row is the cgroup of a pod: no container, no image (its sandbox has
+    /// one).
     fn is_pod(&self) -> bool {
         self.container.is_empty() && self.image.is_empty() && !self.pod.is_empty()
     }
 
-    /// A container or a sandbox that the container runtime has named.
+    /// Returns whether the container runtime has named the row's container or sandbox.
     fn is_labelled(&self) -> bool {
         !self.container.is_empty() || !self.image.is_empty()
     }
 }
 
-/// Whether a cgroup is a child of a pod's: `…/podUID/ID` with the driver cgroupfs,
+/// Returns whether a cgroup is a child of a pod's: `…/podUID/ID` with the driver cgroupfs,
 /// `…-podUID.slice/RUNTIME-ID.scope` with systemd.
 fn is_container(id: &[u8]) -> bool {
     let mut parents = id.rsplit(|byte| *byte == b'/').skip(1);

@@ -1,7 +1,7 @@
-//! A configuration -> threads, until a signal or until `--once` is complete.
+//! Starts the threads for a configuration, and waits for a signal or for `--once`.
 //!
-//! One worker a node that is named, so that none waits for another. A whole
-//! cluster has a fixed number of workers, and a thread that lists its nodes.
+//! Each named node has its own worker, so that none waits for another. A whole cluster has
+//! a fixed number of workers, and a thread that lists its nodes.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -27,24 +27,24 @@ use crate::scheduler::{Next, Rounds, Scheduler};
 use crate::scrape::NodeScraper;
 use crate::state::SharedState;
 
-/// How long answers under way may take after a signal.
+/// Time for responses in progress to finish after a signal.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// Workers for a whole cluster: 5,000 nodes in 30 s leave each of them 190 ms a node.
-/// Each takes a connection, some 200 KiB.
+/// Workers for a whole cluster: with 5,000 nodes in 30 s, each has 190 ms per node.
+/// A worker takes one connection, some 200 KiB.
 const WORKERS: usize = 32;
 
-/// What the main thread waits for.
+/// An event that the main thread waits for.
 enum Event {
     /// SIGTERM or SIGINT.
     Stop(i32),
-    /// So many more nodes have been found.
+    /// This many more nodes have been found.
     Found(usize),
-    /// One node has all that `--once` came for.
+    /// One node has all values that `--once` waits for.
     Complete,
 }
 
-/// Runs until told to stop.
+/// Runs until a signal, or until `--once` is complete.
 ///
 /// # Errors
 /// When the port cannot be opened, signals cannot be caught, or standard output
@@ -53,12 +53,12 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     logging::start(Prefix::Level, level(config.flags.log_level));
     if !config.api_server.is_https() && config.flags.token_file.is_some() {
         warn!(
-            "the token goes to {} over plain HTTP, since --token-file was given for it",
+            "the token is sent to {} over plain HTTP, since --token-file is set",
             config.api_server
         );
     }
     let (events, received) = mpsc::channel();
-    // PID 1 ignores signals without a handler: both get one before anything starts.
+    // PID 1 ignores signals without a handler: both get one before anything else starts.
     let stops = events.clone();
     Signals::catch()?.on_first(move |signal| {
         // The main thread may be exiting already.
@@ -87,7 +87,7 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     );
     let serving = match port {
         Some((protection, listener)) => {
-            info!("the port speaks {}", protection.describe());
+            info!("the port uses {}", protection.describe());
             let server = http::serve(listener, protection, &shared)?;
             info!("serving on {}", server.address());
             Some(server)
@@ -98,7 +98,7 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     let Some(timeout) = once else {
         while let Ok(event) = received.recv() {
             if let Event::Stop(signal) = event {
-                info!("signal {signal}: leaving");
+                info!("signal {signal}: exiting");
                 break;
             }
         }
@@ -114,16 +114,16 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
             Ok(Event::Found(more)) => missing = Some(missing.unwrap_or(0) + more),
             Ok(Event::Complete) => missing = missing.map(|missing| missing - 1),
             Ok(Event::Stop(signal)) => {
-                info!("signal {signal}: leaving without an exposition");
+                info!("signal {signal}: exiting before the metrics were complete");
                 return Ok(ExitCode::from(signals::exit_code(signal)));
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                warn!("not everything is known after {timeout:?} (--once-timeout)");
+                warn!("some metrics are still missing after {timeout:?} (--once-timeout)");
                 break;
             }
         }
     }
-    // In one piece, after the last scrape: never half an exposition.
+    // In one piece, after the last scrape: never half of it.
     let mut out = io::stdout().lock();
     out.write_all(metrics::exposition(&shared, Format::Text).as_bytes())?;
     out.flush()?;
@@ -139,16 +139,16 @@ const fn level(level: LogLevel) -> LevelFilter {
     }
 }
 
-/// Starts the workers and, where nodes are looked for, the thread that does so. Tells
-/// `complete`, if it is there, of each node that needs no further round. Returns the
-/// number of nodes, unless they are still to be found.
+/// Starts the workers and, where nodes are discovered, the thread that lists them. Sends
+/// an event to `complete`, if given, for each node that needs no further round. Returns the
+/// number of nodes, unless they are to be discovered.
 fn start_scraping(
     shared: &Arc<SharedState>,
     workers: usize,
     complete: Option<Sender<Event>>,
 ) -> Option<usize> {
     let discovery = Discovery::new(shared);
-    // A hanging node must not keep the workers from all others.
+    // Nodes that hang must not occupy all workers.
     let for_failing = match &discovery {
         Some(_) => workers / 2,
         None => workers,
@@ -170,7 +170,7 @@ fn start_scraping(
     };
     thread::spawn(move || {
         loop {
-            // Woken early when an outage has ended.
+            // Unparked when an outage has ended.
             thread::park_timeout(discovery.due().saturating_duration_since(Instant::now()));
             let (joined, outage_ended) = discovery.round();
             if outage_ended {
@@ -193,12 +193,12 @@ fn start_scraping(
     None
 }
 
-/// A node's rounds, as long as it is one of the run's and has not all that is wanted.
+/// The rounds of a node, until it leaves the cluster or is complete.
 struct Turns {
     scraper: NodeScraper,
-    /// Who is to be told that it has.
+    /// Receives an event when the node is complete.
     complete: Option<Sender<Event>>,
-    /// The thread that lists nodes, where they are looked for.
+    /// The thread that lists nodes, where they are discovered.
     lists: Option<Thread>,
 }
 
@@ -218,7 +218,7 @@ impl Rounds for Turns {
         let outage_ended = self.scraper.round();
         match &self.complete {
             Some(events) if self.scraper.is_complete() => {
-                // The main thread may have run out of time by now.
+                // The main thread may have timed out.
                 let _ = events.send(Event::Complete);
                 Next::Nothing
             }

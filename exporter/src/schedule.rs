@@ -1,9 +1,13 @@
-//! When an endpoint is asked: at once, then on a grid, later after failures.
+//! Due times of an endpoint: at once, then on a grid, later after failures.
 //!
-//! Time is counted on the monotonic clock, so a wall clock that jumps moves
-//! nothing. Rounds of different nodes lie at different phases of the interval,
-//! so that a fleet that starts together does not ask together. A failing
-//! endpoint backs off with full jitter, until its server is known to be back.
+//! Uses the monotonic clock, so setting the wall clock changes nothing. Nodes have
+//! different phases in the interval, so that exporters that start together do not send
+//! requests together. A failing endpoint backs off with full jitter, until its server is
+//! known to be back.
+//!
+//! Invariants: nodes are spread over the interval (held by
+//! `nodes_are_spread_over_the_interval`); back-off ends at five minutes, and with a success
+//! (`back_off_ends_at_five_minutes_or_success`).
 
 use std::time::{Duration, Instant};
 
@@ -14,18 +18,18 @@ use runtime::schedule::{BackOff, Grid};
 use crate::apiserver::ScrapeError;
 use crate::outage::Outage;
 
-/// The second round follows the first after at most this time, so that CPU
-/// appears soon. The kubelet measures each 10 to 15 s.
+/// Maximum wait between the first round and the second, so that CPU is available soon. A
+/// kubelet measures every 10 to 15 s.
 const SECOND_ROUND: Duration = Duration::from_secs(15);
 
-/// A failed endpoint is asked again after its interval, but at the latest after this
-/// time, if it has not failed before: the node object's interval would be long to wait.
+/// Maximum wait after a first failure: the interval of the node object would be too long.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// Longest wait of an endpoint that keeps failing.
+/// Maximum wait of an endpoint that keeps failing.
 const MAX_BACK_OFF: Duration = Duration::from_secs(300);
 
-/// A place in an interval by a hash: fleets spread, restarts keep their place.
+/// Returns the phase of a hash in an interval: nodes are spread, and keep their phase after
+/// a restart.
 pub fn phase(hash: u64, interval: Duration) -> Duration {
     Duration::from_millis(hash % whole_millis(interval))
 }
@@ -36,30 +40,30 @@ fn whole_millis(interval: Duration) -> u64 {
         .max(1)
 }
 
-/// When an endpoint is asked.
+/// The schedule of one endpoint.
 #[derive(Debug)]
 pub struct Schedule {
     /// The endpoint.
     pub endpoint: Endpoint,
     /// Time between two rounds.
     pub interval: Duration,
-    /// When it is asked next.
+    /// Time of the next round.
     pub due: Instant,
-    /// Scrapes so far.
+    /// Number of scrapes.
     pub rounds: u32,
-    /// Scrapes that failed since one did not.
+    /// Number of failed scrapes in a row.
     pub failures: u32,
-    /// When the last scrape failed, if it did.
+    /// Time of the last scrape if it failed.
     failed: Option<Instant>,
-    /// Until when the server wants not to be asked, after a failure.
+    /// The server asks for no request before this time.
     not_before: Option<Instant>,
-    /// The times of the rounds.
+    /// Times of the rounds.
     grid: Grid,
 }
 
 impl Schedule {
-    /// Due first at `due`, later on the grid of the hash's phase. `start` and
-    /// `wall` are the same instant on the monotonic and on the wall clock.
+    /// Makes a schedule that begins at `due` and continues on the grid of the hash's phase.
+    /// `start` and `wall` are the same time on the monotonic and on the wall clock.
     pub fn new(
         endpoint: Endpoint,
         interval: Duration,
@@ -67,7 +71,7 @@ impl Schedule {
         due: Instant,
         (start, wall): (Instant, Duration),
     ) -> Self {
-        // The grid is the wall clock's, as it stands now: it is what nodes share.
+        // The grid follows the wall clock, which the nodes share, as it is at the start.
         let into = wall.as_millis() % u128::from(whole_millis(interval));
         let into = Duration::from_millis(u64::try_from(into).unwrap_or(0));
         Self {
@@ -85,9 +89,9 @@ impl Schedule {
         }
     }
 
-    /// When it is asked next, after these outages of the servers that it is read through:
-    /// if it failed in one, not long after the end of that. `hash` gives its place in the
-    /// time over which those that failed are spread.
+    /// Returns the time of the next round, given the last outages of the servers on the path:
+    /// after an outage in which the endpoint failed, soon after its end. `hash` gives the
+    /// endpoint's place in the time over which the retries are spread.
     pub fn due_after(&self, outages: [Option<Outage>; 2], hash: u64) -> Instant {
         let Some(failed) = self.failed else {
             return self.due;
@@ -100,13 +104,13 @@ impl Schedule {
         self.no_sooner(ended.chain([self.due]).min().unwrap_or(self.due))
     }
 
-    /// Makes it due at `at`, unless it is earlier or the server wants to be left alone.
+    /// Moves the next round forward to `at`, but not before the server's `Retry-After`.
     pub fn hasten(&mut self, at: Instant) {
         self.due = self.no_sooner(self.due.min(at));
     }
 
-    /// The node is back after it was gone: begins again as at the start, but asks an
-    /// endpoint that fails no sooner than after any failure.
+    /// Restarts the schedule of a node that was gone and is back. A failing endpoint waits as
+    /// after any failure.
     pub fn restart(&mut self, now: Instant) {
         self.rounds = 0;
         let wait = match self.failures {
@@ -116,7 +120,7 @@ impl Schedule {
         self.hasten(now + wait);
     }
 
-    /// The wait after a first failure.
+    /// Returns the wait after a first failure.
     pub fn retry(&self) -> Duration {
         self.interval.min(RETRY)
     }
@@ -125,7 +129,7 @@ impl Schedule {
         self.not_before.map_or(at, |limit| at.max(limit))
     }
 
-    /// Enters the end of a scrape. `hurry`: the first rates are still missing.
+    /// Records the end of a scrape. `hurry`: the first rates are still missing.
     pub fn ended(&mut self, now: Instant, failure: Option<&ScrapeError>, hurry: bool) {
         self.rounds = self.rounds.saturating_add(1);
         self.due = if hurry {
@@ -142,7 +146,7 @@ impl Schedule {
             None => 0,
             Some(_) => self.failures.saturating_add(1),
         };
-        // One failure does not change the pace.
+        // A single failure does not slow it down.
         if self.failures > 1 {
             let back_off = BackOff {
                 first: self.retry(),

@@ -1,9 +1,12 @@
-//! Shares the rounds of many nodes among a pool of workers by due time. Knows of nodes and
-//! scraping only what [`Rounds`] says.
+//! Distributes the rounds of many nodes to a pool of workers by due time. Knows nodes and
+//! scraping as [`Rounds`] only.
 //!
-//! Scraping is synchronous: a worker stays with a node for the whole of its round.
-//! Nodes that failed last time may keep workers waiting for their whole deadline,
-//! so only some of the workers take those, and the others stay with the rest.
+//! Scraping is synchronous: a worker stays with a node for a whole round. A node that
+//! failed last time may occupy its worker until the deadline, so only some of the workers
+//! take failing nodes.
+//!
+//! Invariant: failing nodes leave workers to the others (held by
+//! `failing_nodes_leave_workers_to_others`).
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -12,33 +15,33 @@ use std::time::Instant;
 
 use runtime::lock::{lock, unpoisoned};
 
-/// Something that has rounds to make.
+/// The rounds of one node.
 pub trait Rounds {
-    /// When the next round is due.
+    /// Returns the time of the next round.
     fn due(&self) -> Instant;
-    /// Whether the last round failed, and the next may well take long.
+    /// Returns whether the last round failed, so that the next may take long.
     fn is_failing(&self) -> bool;
-    /// Makes a round. Returns what comes next.
+    /// Runs a round. Returns the next step.
     fn round(&mut self) -> Next;
 }
 
-/// What comes after a round.
+/// The step after a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// No further round.
     Nothing,
-    /// Another one, when it is due.
+    /// Another round, when it is due.
     Round,
-    /// The same, and others that wait may be due sooner than they were.
+    /// Another round, and waiting ones may now be due sooner.
     RoundAndOthersSooner,
 }
 
-/// The rounds that wait for a worker.
+/// The queue of rounds.
 #[derive(Debug)]
 pub struct Scheduler<R> {
     queue: Mutex<Queue<R>>,
     changed: Condvar,
-    /// Workers that may be at failing nodes at a time.
+    /// Maximum number of workers at failing nodes.
     for_failing: usize,
 }
 
@@ -46,13 +49,13 @@ pub struct Scheduler<R> {
 struct Queue<R> {
     healthy: BinaryHeap<Waiting<R>>,
     failing: BinaryHeap<Waiting<R>>,
-    /// Workers that are at failing nodes.
+    /// Number of workers at failing nodes.
     at_failing: usize,
-    /// Until when a worker watches the clock for the others.
+    /// Time until which one worker waits on behalf of all.
     watched: Option<Instant>,
 }
 
-/// One of them and when it is due; the earliest is the greatest.
+/// A node with its due time; the earliest is the greatest.
 #[derive(Debug)]
 struct Waiting<R> {
     due: Instant,
@@ -80,7 +83,7 @@ impl<R> PartialEq for Waiting<R> {
 impl<R> Eq for Waiting<R> {}
 
 impl<R: Rounds> Scheduler<R> {
-    /// Nobody yet. `for_failing` is how many workers may be at failing nodes.
+    /// Makes an empty queue. `for_failing` is the maximum number of workers at failing nodes.
     pub fn new(for_failing: usize) -> Self {
         Self {
             queue: Mutex::new(Queue {
@@ -94,7 +97,7 @@ impl<R: Rounds> Scheduler<R> {
         }
     }
 
-    /// Adds some.
+    /// Adds nodes.
     pub fn add(&self, more: impl IntoIterator<Item = R>) {
         let mut queue = lock(&self.queue);
         for rounds in more {
@@ -104,20 +107,20 @@ impl<R: Rounds> Scheduler<R> {
         self.changed.notify_all();
     }
 
-    /// Works for ever.
+    /// Runs rounds forever.
     pub fn work(&self) -> ! {
         loop {
             self.work_once();
         }
     }
 
-    /// Waits for the next round that is due, and makes it.
+    /// Waits for the next due round, and runs it.
     fn work_once(&self) {
         let (mut rounds, was_failing) = self.take();
         let next = rounds.round();
         let mut queue = lock(&self.queue);
         queue.at_failing -= usize::from(was_failing);
-        // Nobody needs to be told: this worker looks at the queue next.
+        // No notification needed: this worker checks the queue next.
         if next != Next::Nothing {
             queue.put(rounds);
         }
@@ -126,13 +129,13 @@ impl<R: Rounds> Scheduler<R> {
         }
     }
 
-    /// Asks all that wait when they are due: it may be sooner than they were.
+    /// Sorts the queue again: rounds may be due sooner than they were.
     pub fn reschedule(&self) {
         lock(&self.queue).reschedule();
         self.changed.notify_all();
     }
 
-    /// Waits until one is due. Also says whether it is a failing one.
+    /// Waits until a round is due. Returns it, and whether its node is failing.
     fn take(&self) -> (R, bool) {
         let mut queue = lock(&self.queue);
         loop {
@@ -140,12 +143,12 @@ impl<R: Rounds> Scheduler<R> {
             match queue.next(self.for_failing) {
                 Some((due, is_failing)) if due <= now => {
                     if let Some(rounds) = queue.pop(is_failing) {
-                        // Somebody else watches the clock now.
+                        // Another worker waits for the next one.
                         self.changed.notify_one();
                         return (rounds, is_failing);
                     }
                 }
-                // One worker is enough to wake up for the earliest.
+                // One worker is enough to wait for the earliest.
                 Some((due, _)) if queue.watched.is_none_or(|until| due < until) => {
                     queue.watched = Some(due);
                     (queue, _) = unpoisoned(self.changed.wait_timeout(queue, due - now));
@@ -181,7 +184,8 @@ impl<R: Rounds> Queue<R> {
         }
     }
 
-    /// When the next is due that a worker may take, and whether it is a failing one.
+    /// Returns the due time of the next round that a worker may take, and whether its node
+    /// is failing.
     fn next(&self, for_failing: usize) -> Option<(Instant, bool)> {
         let due = |heap: &BinaryHeap<Waiting<R>>| heap.peek().map(|waiting| waiting.due);
         let failing = due(&self.failing).filter(|_| self.at_failing < for_failing);

@@ -1,4 +1,4 @@
-//! One node's rounds: what an answer means for what is known, and when to ask again.
+//! The rounds of one node: requests, updates of its state, and the next due time.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -19,28 +19,28 @@ use crate::schedule::Schedule;
 use crate::state::{Node, SharedState};
 use crate::usage::{Arrival, Known};
 
-/// A node that keeps repeating its first sample is hurried so many times.
+/// Maximum number of early rounds for a node that keeps repeating its first sample.
 const HURRIED_ROUNDS: u32 = 8;
 
-/// One node's rounds.
+/// The rounds of one node.
 #[derive(Debug)]
 pub struct NodeScraper {
     shared: Arc<SharedState>,
     /// The node.
     pub node: Arc<Node>,
     schedules: Vec<Schedule>,
-    /// When the history was last added to.
+    /// Time of the last record in the history.
     recorded: Instant,
-    /// Whether the last answer of cAdvisor named no container.
+    /// True if the last answer of cAdvisor had no container labels.
     is_unlabelled: bool,
-    /// Whether the node's kubelet answers.
+    /// Availability of the node's kubelet.
     kubelet: Availability,
-    /// Rounds in a row that were hurried for the node's CPU.
+    /// Number of early rounds in a row for the node's CPU.
     hurried: u32,
 }
 
 impl NodeScraper {
-    /// A scraper that keeps what is known of the node up to date, from `due` on.
+    /// Makes a scraper that keeps the node's state up to date, from `due` on.
     pub fn new(shared: &Arc<SharedState>, node: Arc<Node>, due: Instant) -> Self {
         let now = (Instant::now(), since_epoch());
         let schedules = plan::endpoints(&shared.config, Scope::Node)
@@ -65,8 +65,8 @@ impl NodeScraper {
         }
     }
 
-    /// When the next endpoint is due, or the history is: also while every endpoint
-    /// backs off it is kept, so that a value that expires ends there.
+    /// Returns the time at which the next endpoint or the history is due. The history is
+    /// recorded even while every endpoint backs off, so that expired values end there.
     pub fn due(&self) -> Instant {
         let record = self
             .history()
@@ -89,19 +89,19 @@ impl NodeScraper {
         schedule.due_after(outages.map(Option::flatten), place)
     }
 
-    /// Whether an endpoint is read from the kubelet, and whether through the API server.
+    /// Returns whether an endpoint is read from the kubelet, and whether through the API server.
     fn servers(&self, endpoint: Endpoint) -> (bool, bool) {
         let at_kubelet = matches!(endpoint, Endpoint::Resource | Endpoint::Cadvisor);
         (at_kubelet, !at_kubelet || self.shared.kubelets.is_none())
     }
 
-    /// Whether an endpoint failed last time, and may well keep us waiting again.
+    /// Returns whether an endpoint failed last time, and may occupy a worker again.
     pub fn is_failing(&self) -> bool {
         self.schedules.iter().any(|schedule| schedule.failures > 0)
     }
 
-    /// Scrapes each endpoint that is due, one after the other. Returns whether an outage
-    /// of the API server has ended.
+    /// Scrapes each due endpoint, one after the other. Returns whether an outage of the API
+    /// server has ended.
     pub fn round(&mut self) -> bool {
         let mut outage_ended = false;
         for index in 0..self.schedules.len() {
@@ -138,12 +138,14 @@ impl NodeScraper {
             &mut samples,
         );
         if !lock(history).record(node, &samples, millis(since_epoch())) {
-            debug!("node {node}: the history is full (--history-memory), the oldest samples went");
+            debug!(
+                "node {node}: the history is full (--history-memory), the oldest samples were dropped"
+            );
         }
     }
 
-    /// Whether `--once` has what it came for: the core series, and two readings
-    /// of cAdvisor, where that is asked, for what lies between them.
+    /// Returns whether the node has all that `--once` waits for: the core series and, where
+    /// cAdvisor is scraped, two readings of it for its rates.
     pub fn is_complete(&self) -> bool {
         lock(&self.node.state).has_all_core_series(Instant::now())
             && self.schedules.iter().all(|schedule| {
@@ -152,7 +154,7 @@ impl NodeScraper {
             })
     }
 
-    /// Scrapes one endpoint. Returns whether its answer ends an outage of the API server.
+    /// Scrapes one endpoint. Returns whether that ends an outage of the API server.
     fn scrape(&mut self, index: usize) -> bool {
         let Schedule {
             endpoint, interval, ..
@@ -222,8 +224,8 @@ impl NodeScraper {
                 }
             }
         }
-        // Rates need a second reading soon: of an endpoint asked once, and of
-        // the CPU's source as long as the kubelet repeats its first sample.
+        // Rates need a second reading soon: of an endpoint scraped once, and of the source
+        // of CPU as long as the kubelet repeats its first sample.
         let mut hurry = self.schedules[index].rounds == 0;
         if is_cpu_source && failure.is_none() {
             self.hurried = match cpu_is_known {
@@ -239,14 +241,14 @@ impl NodeScraper {
         }
         let (at_kubelet, at_api_server) = self.servers(endpoint);
         if failure.is_none() && at_kubelet {
-            // Its own endpoints alone wait for it: there is nothing to spread.
+            // Only its own endpoints wait for it: nothing to spread.
             self.kubelet.succeeded(now, Duration::ZERO);
         }
         failure.is_none() && at_api_server && self.shared.api_server_answered(now)
     }
 
-    /// Where kubelets are read directly: asks for the node object soon where the kubelet
-    /// is not at its address, and the kubelet at once where it has a new one.
+    /// Where kubelets are read directly: requests the node object soon if the kubelet is
+    /// unreachable at its address, and the kubelet at once if it has a new address.
     fn follow_address(
         &mut self,
         endpoint: Endpoint,
@@ -281,7 +283,7 @@ impl NodeScraper {
         }
     }
 
-    /// Asks one endpoint. The outcome grows, also where it fails.
+    /// Requests one endpoint. Counts received bytes in `outcome`, also after a failure.
     fn ask(&self, endpoint: Endpoint, outcome: &mut Outcome) -> Result<Answer, ScrapeError> {
         let SharedState {
             config,
@@ -294,7 +296,7 @@ impl NodeScraper {
             read_kubelet(self.way()?, path, collector, outcome)
         };
         match endpoint {
-            // Nothing of a single node.
+            // A list of all nodes.
             Endpoint::Nodes => Err(ScrapeError::new(Reason::NotFound, "not of one node")),
             Endpoint::Node => {
                 apiserver::node(credentials, name, &mut outcome.bytes).map(Answer::Node)
@@ -317,7 +319,7 @@ impl NodeScraper {
         }
     }
 
-    /// The way to the node's kubelet.
+    /// Returns the path to the node's kubelet.
     fn way(&self) -> Result<Way<'_>, ScrapeError> {
         let Some(credentials) = &self.shared.kubelets else {
             return Ok(Way::Proxy {
@@ -325,7 +327,7 @@ impl NodeScraper {
                 node: &self.node.name,
             });
         };
-        // However old the object: an address that was right is worth trying.
+        // However old the object: its last known address is worth a try.
         let address = lock(&self.node.state)
             .object
             .and_then(|known| known.value.kubelet)
@@ -342,18 +344,18 @@ impl NodeScraper {
     }
 }
 
-/// How a scrape went, apart from its answer.
+/// Statistics of one scrape.
 #[derive(Debug)]
 pub struct Outcome {
     started: Instant,
     /// Bytes received.
     pub bytes: u64,
-    /// What was left out of a scrape that went on.
+    /// Dropped lines and samples of a scrape that went on.
     pub left_out: Tally,
 }
 
 impl Outcome {
-    /// The scrape begins now.
+    /// Starts a scrape now.
     pub fn begin() -> Self {
         Self {
             started: Instant::now(),
@@ -362,8 +364,8 @@ impl Outcome {
         }
     }
 
-    /// Enters the scrape, which ends now, into the health of its endpoint, and logs a
-    /// change of that once; repetitions only for debugging.
+    /// Records the scrape, which ends now, in the health of its endpoint. Logs each change
+    /// of that once, and repetitions at level debug.
     pub fn enter(
         &self,
         health: &mut Health,
@@ -399,16 +401,16 @@ impl Outcome {
                 warn!("{who}: {name} fails ({}): {error}", error.reason.name());
             }
             (None, Some(true)) => debug!("{who}: {name} scraped in {took:.0?}"),
-            (None, Some(false)) => info!("{who}: {name} answers again"),
-            (None, None) => info!("{who}: {name} answers, first in {took:.0?}"),
+            (None, Some(false)) => info!("{who}: {name} is available again"),
+            (None, None) => info!("{who}: {name} is available, scraped in {took:.0?}"),
         }
         for (reason, count) in self.left_out.iter() {
-            debug!("{who}: {name} left out {count} ({})", reason.name());
+            debug!("{who}: {name}: {count} dropped ({})", reason.name());
         }
     }
 }
 
-/// What an endpoint answered.
+/// The answer of an endpoint.
 enum Answer {
     Resource(Reading),
     Cadvisor(Reading),
@@ -422,7 +424,7 @@ fn read_kubelet(
     mut collector: Collector,
     outcome: &mut Outcome,
 ) -> Result<Reading, ScrapeError> {
-    // A body that broke off says nothing, whatever came before the break.
+    // The start of a truncated body is not used.
     way.exposition(path, &mut collector, &mut outcome.bytes)?;
     let (reading, tally) = collector.finish();
     outcome.left_out.merge(&tally);
@@ -431,27 +433,27 @@ fn read_kubelet(
             reason,
             match reason {
                 Reason::KubeletError => "the kubelet could not collect (its scrape_error is 1)",
-                Reason::TooLarge => "more pods or containers than any kubelet runs",
-                _ => "a complete body without a usable sample of the node",
+                Reason::TooLarge => "the body has more pods or containers than any kubelet runs",
+                _ => "the body is complete and has no usable sample of the node",
             },
         )
     })
 }
 
 /// Logs once when cAdvisor's containers lose their labels or have them again. Returns
-/// whether they are missing.
+/// whether labels are missing.
 fn log_labels(node: &str, were_missing: bool, reading: &Reading) -> bool {
     match (were_missing, reading.is_unlabelled) {
         (false, true) => warn!(
-            "node {node}: cadvisor answers without container labels: OOM kills and throttling are unknown; does the kubelet reach the container runtime?"
+            "node {node}: cadvisor has no container labels, so OOM kills and throttling are unknown; check that the kubelet reaches the container runtime"
         ),
-        (true, false) => info!("node {node}: cadvisor answers with container labels again"),
+        (true, false) => info!("node {node}: cadvisor has container labels again"),
         _ => {}
     }
     reading.is_unlabelled
 }
 
-/// What the machine has, for the bound on rates.
+/// Returns the machine's cores, the limit of rates.
 fn machine(state: &NodeState, now: Instant) -> Option<Cores> {
     Known::at(state.object, now)
         .and_then(|object| object.capacity.cpu)
@@ -459,14 +461,14 @@ fn machine(state: &NodeState, now: Instant) -> Option<Cores> {
         .filter(|cores| cores.get() > 0.0)
 }
 
-/// The wall clock: for timestamps that others compare, never for scheduling.
+/// Returns the wall clock: for published timestamps, never for scheduling.
 pub fn since_epoch() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
 }
 
-/// A time since the epoch in whole milliseconds.
+/// Converts a time since the epoch to whole milliseconds.
 pub fn millis(since_epoch: Duration) -> Millis {
     Millis::try_from(since_epoch.as_millis()).unwrap_or(Millis::MAX)
 }

@@ -1,4 +1,4 @@
-//! Where usage is read from.
+//! Sources of usage.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub enum Sources {
     Kubelet,
     /// cAdvisor alone, at the scrape interval.
     Cadvisor,
-    /// `/metrics/resource` each round, and cAdvisor at an interval of its own.
+    /// `/metrics/resource` each round, and cAdvisor at its own interval.
     Both {
         /// Time between two scrapes of cAdvisor.
         cadvisor_interval: Duration,
@@ -17,12 +17,12 @@ pub enum Sources {
 }
 
 impl Sources {
-    /// Whether `/metrics/resource` is scraped.
+    /// Returns whether `/metrics/resource` is scraped.
     pub fn kubelet(self) -> bool {
         !matches!(self, Self::Cadvisor)
     }
 
-    /// The interval at which cAdvisor is scraped, if it is.
+    /// Returns the interval at which cAdvisor is scraped, if it is.
     pub fn cadvisor_interval(self, scrape_interval: Duration) -> Option<Duration> {
         match self {
             Self::Kubelet => None,

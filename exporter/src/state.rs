@@ -19,57 +19,57 @@ use crate::nodes::{NodeName, Nodes};
 use crate::outage::{Availability, Outage};
 use crate::plan::{self, Scope};
 
-/// Everything that is shared between threads.
+/// The state shared between threads.
 #[derive(Debug)]
 pub struct SharedState {
-    /// What the run was asked for.
+    /// The configuration of the run.
     pub config: Config,
-    /// How to speak to the API server.
+    /// Credentials for the API server.
     pub credentials: Credentials,
-    /// How to speak to kubelets, where that is done directly.
+    /// Credentials for kubelets, where they are read directly.
     pub kubelets: Option<Credentials>,
-    /// Whether the API server answers, whatever it is asked.
+    /// Availability of the API server, over all requests.
     api_server: Mutex<Availability>,
-    /// How it goes with what is asked for all nodes at once.
+    /// Health of the lists of all nodes.
     pub lists: Mutex<Health>,
-    /// The boot of the exporter's own kernel, where that may be the kernel of the node
-    /// that it reads: of one node alone, since the nodes of a simulated or nested
-    /// cluster share one.
+    /// Boot ID of the exporter's own kernel, which may be the kernel of the node that it
+    /// reads. Only for a single named node, since the nodes of a simulated or nested
+    /// cluster share one kernel.
     boot_id: Option<BootId>,
-    /// The short history, where it is on.
+    /// The history, if it is on.
     pub history: Option<Mutex<History>>,
-    /// In the order of their names.
+    /// Sorted by name.
     nodes: Mutex<Arc<[Arc<Node>]>>,
 }
 
-/// A node and what is known of it.
+/// A node and its state.
 #[derive(Debug)]
 pub struct Node {
     /// The node.
     pub name: NodeName,
-    /// What is known of it.
+    /// Its current values.
     pub state: Mutex<NodeState>,
     left: AtomicBool,
 }
 
 impl Node {
-    /// Whether the node is no longer one of the cluster's: nobody asks for its state.
+    /// Returns whether the node has left the cluster.
     pub fn has_left(&self) -> bool {
         self.left.load(Ordering::Relaxed)
     }
 }
 
-/// The nodes that a new list of nodes has changed.
+/// Nodes that joined or left with a new list.
 #[derive(Debug, Default)]
 pub struct Change {
-    /// Those that are new.
+    /// New nodes.
     pub joined: Vec<Arc<Node>>,
-    /// Those that are no longer there.
+    /// Nodes that are no longer listed.
     pub left: Vec<Arc<Node>>,
 }
 
 impl SharedState {
-    /// Nothing is known yet. So many threads will send requests.
+    /// Makes a state without values, for this many threads that send requests.
     pub fn new(config: Config, threads: usize) -> Self {
         let credentials = |origin: BaseUrl, ca_file: Option<&PathBuf>| {
             Credentials::new(
@@ -82,7 +82,7 @@ impl SharedState {
         };
         let shared = Self {
             credentials: credentials(config.api_server.clone(), config.flags.ca_file.as_ref()),
-            // Set with --via=kubelet only. Each request names the origin that it goes to.
+            // Only with --via=kubelet. Each request names its own origin.
             kubelets: (config.flags.kubelet_ca_file.as_ref())
                 .map(|ca_file| credentials(any_kubelet(), Some(ca_file))),
             api_server: Mutex::new(Availability::new(
@@ -109,12 +109,12 @@ impl SharedState {
         shared
     }
 
-    /// The nodes as of now, in the order of their names.
+    /// Returns the current nodes, sorted by name.
     pub fn nodes(&self) -> Arc<[Arc<Node>]> {
         Arc::clone(&lock(&self.nodes))
     }
 
-    /// Makes these the nodes of the run. Of those that stay, all that is known stays.
+    /// Replaces the nodes of the run. Those that stay keep their state.
     pub fn set_nodes(&self, mut names: Vec<NodeName>) -> Change {
         names.sort();
         names.dedup();
@@ -147,7 +147,7 @@ impl SharedState {
         change
     }
 
-    /// Whether a core series of any node is published now.
+    /// Returns whether a core series of any node is published now.
     pub fn is_ready(&self) -> bool {
         let now = Instant::now();
         self.nodes()
@@ -155,19 +155,19 @@ impl SharedState {
             .any(|node| lock(&node.state).has_core_series(now))
     }
 
-    /// Enters a success of a request to the API server. Returns whether it ends an outage.
+    /// Records a successful request to the API server. Returns whether it ends an outage.
     pub fn api_server_answered(&self, now: Instant) -> bool {
         let nodes = self.nodes().len();
         let spread = plan::spread_after_outage(self.config.flags.scrape_interval, nodes);
         lock(&self.api_server).succeeded(now, spread)
     }
 
-    /// The API server's newest outage that has ended.
+    /// Returns the API server's last outage, once it has ended.
     pub fn api_server_outage(&self) -> Option<Outage> {
         lock(&self.api_server).outage()
     }
 
-    /// The exporter's own kernel, where that may be the kernel of the node that it reads.
+    /// Returns the exporter's own kernel, where it may be the kernel of the node that it reads.
     pub fn kernel(&self) -> Option<Kernel> {
         self.boot_id.map(|boot_id| Kernel {
             boot_id,

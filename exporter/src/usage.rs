@@ -1,9 +1,17 @@
-//! Readings of successive rounds -> what a node uses now.
+//! Current usage of a node, from the readings of successive rounds.
 //!
-//! A rate is a difference of two samples over the difference of their own
-//! timestamps. A reset, a repeated sample and a backward one are named cases;
-//! a container that comes, goes or restarts between rounds adds nothing.
-//! Asks no clock: the caller says when a reading arrived.
+//! A rate is the difference of two samples over the difference of their own timestamps.
+//! Resets, repeated and backward samples are named cases; a container that starts, ends or
+//! restarts between rounds adds nothing. Reads no clock: the caller passes the time of
+//! arrival.
+//!
+//! Invariants: cores are a rate by the samples' own timestamps (held by
+//! `cores_are_a_rate_by_sample_timestamps`); an interval is never counted twice
+//! (`old_body_counts_no_interval_twice`); no 0 stands for "unknown"
+//! (`reset_publishes_nothing_for_its_interval`); stale values disappear
+//! (`stale_values_disappear`). On real captures, cores and bytes equal the kubelet's own
+//! counts (`captures_equal_the_kubelets_own_summary`), and a killed container gives neither
+//! a spike nor a negative rate (`killed_container_gives_no_spike`).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,40 +29,40 @@ pub use known::Known;
 
 use containers::Containers;
 
-/// What a sample of a counter means next to the one before it.
+/// The relation of a counter's sample to the one before it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Step {
-    /// The first one, or the first by another clock: no interval yet.
+    /// The first sample, or the first by another clock: no interval yet.
     First,
     /// The same sample again: the kubelet has not measured since.
     Repeated,
-    /// Older than what is known: dropped.
+    /// Older than the last one: dropped.
     Backward,
-    /// The counter fell: a restart or reboot. Counting begins anew.
+    /// The counter fell: a restart or reboot. Counting starts again.
     Reset,
     /// A whole interval.
     Advanced { delta: f64, seconds: f64 },
 }
 
-/// After this many older samples in a row it is the kubelet's clock that was set
-/// back, and counting begins anew with it.
+/// After this many older samples in a row, the kubelet's clock was set back, and counting
+/// starts again.
 const BACKWARD_SAMPLES_BEFORE_REBASE: u32 = 3;
 
 /// A counter of seconds over rounds.
 #[derive(Debug, Default, Clone, Copy)]
 struct Counter {
     last: Option<At<CpuSeconds>>,
-    /// Whether the last one's time is its own.
+    /// True if the last sample has a timestamp of its own.
     stamped: bool,
     backward: u32,
 }
 
 impl Counter {
-    /// `stamped` says whether the sample's time is its own. Where it is that of the
-    /// request, an unchanged count is the same sample once more.
+    /// Takes the next sample. `stamped` is true if its timestamp is its own; else it is that of
+    /// the request, and an unchanged count is the same sample again.
     fn step(&mut self, new: At<CpuSeconds>, stamped: bool) -> Step {
         let Some(last) = self.last.filter(|_| self.stamped == stamped) else {
-            // The kubelet's times and ours have no interval between them: a sample is
+            // An interval between the kubelet's clock and ours would be wrong: a sample is
             // seconds old when it is read.
             *self = Self {
                 last: Some(new),
@@ -90,14 +98,14 @@ impl Counter {
     }
 }
 
-/// A rate may pass what the machine has by this factor: timestamps and counters
-/// are not read in the same instant. Beyond it, something is wrong.
+/// A rate may exceed the machine's cores by this factor, since timestamps and counters are
+/// not read at the same instant.
 const PLAUSIBLE_EXCESS: f64 = 1.1;
 
-/// More cores than any machine has: the bound while the node's own is unknown.
+/// More cores than any machine has: the limit while the node's own are unknown.
 const MOST_CORES: f64 = 16_384.0;
 
-/// A counter of CPU seconds and the cores that follow from it.
+/// A counter of CPU seconds, and its rate in cores.
 #[derive(Debug, Default, Clone, Copy)]
 struct CpuRate {
     counter: Counter,
@@ -208,7 +216,7 @@ struct PodUsage {
     memory: Gauge<Bytes>,
 }
 
-/// What is known of one node, over rounds.
+/// Usage of one node, over rounds.
 #[derive(Debug, Default)]
 pub struct Usage {
     resource: NodeUsage,
@@ -218,19 +226,19 @@ pub struct Usage {
     pressure: [(Counter, Option<Known<Ratio>>); PRESSURE.len()],
 }
 
-/// What each observation of a reading needs beside it.
+/// The circumstances of a reading.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
-    /// When the reading arrived.
+    /// Time of arrival.
     pub now: Instant,
-    /// How long its new samples count as fresh.
+    /// Time for which its new samples are published.
     pub fresh_for: Duration,
-    /// What the machine has, if that is known.
+    /// The machine's cores, if known.
     pub machine: Option<Cores>,
 }
 
 impl Usage {
-    /// Forgets all but what it counted itself: a counter does not fall.
+    /// Drops all but the counters that this program counts itself: they must not fall.
     pub fn forget(&mut self) {
         let mut containers = std::mem::take(&mut self.containers);
         containers.forget();
@@ -240,7 +248,7 @@ impl Usage {
         };
     }
 
-    /// Takes a reading of `/metrics/resource`. Returns what was left out.
+    /// Takes a reading of `/metrics/resource`. Returns the dropped samples.
     pub fn observe_resource(&mut self, reading: &Reading, arrival: Arrival) -> Tally {
         let until = arrival.now + arrival.fresh_for;
         let mut tally = self.resource.observe(reading, arrival.machine, until);
@@ -248,8 +256,8 @@ impl Usage {
         tally
     }
 
-    /// Takes a reading of cAdvisor. `with_pods` says whether namespaces are to
-    /// be had from it. Returns what was left out.
+    /// Takes a reading of cAdvisor, and with `with_pods` the usage of pods from it. Returns the
+    /// dropped samples.
     pub fn observe_cadvisor(
         &mut self,
         reading: Reading,
@@ -306,9 +314,9 @@ impl Usage {
         tally
     }
 
-    /// CPU of the node, while fresh: from the resource endpoint, or from cAdvisor
-    /// where the resource endpoint has no such line. Where it has one, its silence
-    /// counts too: an older rate of cAdvisor's must not cover a reset.
+    /// Returns the CPU usage of the node while it is fresh: from the resource endpoint, or
+    /// from cAdvisor if the resource endpoint has no such line. If it has one, cAdvisor does
+    /// not replace a missing rate: its older rate would cover a reset.
     pub fn cpu(&self, now: Instant) -> Option<Cores> {
         let source = match self.resource.cpu.counter.last {
             Some(_) => &self.resource,
@@ -317,7 +325,7 @@ impl Usage {
         Known::at(source.cpu.cores, now)
     }
 
-    /// Memory of the node, while fresh, from the same source as its CPU would be.
+    /// Returns the memory usage of the node while it is fresh, from the source of its CPU.
     pub fn memory(&self, now: Instant) -> Option<Bytes> {
         let source = match self.resource.memory.last {
             Some(_) => &self.resource,
@@ -326,23 +334,23 @@ impl Usage {
         Known::at(source.memory.value, now)
     }
 
-    /// Share of scheduler periods in which containers with a limit were throttled.
+    /// Returns the share of scheduler periods in which containers with a limit were throttled.
     pub fn throttled(&self, now: Instant) -> Option<Ratio> {
         self.containers.throttled(now)
     }
 
-    /// OOM kills in containers since the start, while cAdvisor tells of all of them.
+    /// Returns the OOM kills in containers since the start, while cAdvisor reports all of them.
     pub fn oom_kills(&self, now: Instant) -> Option<u64> {
         self.containers.oom_kills(now)
     }
 
-    /// Pressure ratios in the order of [`PRESSURE`].
+    /// Returns pressure ratios in the order of [`PRESSURE`].
     pub fn pressure(&self, now: Instant) -> [Option<Ratio>; PRESSURE.len()] {
         self.pressure.map(|(_, ratio)| Known::at(ratio, now))
     }
 
-    /// Cores and bytes by namespace: the sums over its pods whose values are
-    /// fresh; `None` where there is no such pod.
+    /// Returns cores and bytes by namespace: the sums over its pods with fresh values; `None`
+    /// if there is no such pod.
     pub fn namespaces(&self, now: Instant) -> BTreeMap<&str, (Option<Cores>, Option<Bytes>)> {
         let mut sums: BTreeMap<&str, (Option<Cores>, Option<Bytes>)> = BTreeMap::new();
         for ((namespace, _), pod) in &self.pods {

@@ -52,7 +52,7 @@ pub(super) fn answer(request: &Request, board: &Board, style: Style) -> Response
                     }
                 },
             ),
-            None => Response::text(404, format!("not here; see {} or /\n", path::METRICS)),
+            None => Response::text(404, format!("not found; see {} or /\n", path::METRICS)),
         },
     }
 }

@@ -49,7 +49,9 @@ impl Service {
         let first = lines.next().expect("a line").expect("UTF-8");
         let address = first
             .strip_prefix("k8s-ai-agent: serving on ")
-            .and_then(|rest| rest.strip_suffix(", a report every 1s, plain HTTP without login"))
+            .and_then(|rest| {
+                rest.strip_suffix(", a report every 1s, plain HTTP without authentication")
+            })
             .unwrap_or_else(|| panic!("{first}"))
             .to_owned();
         let log = Arc::new(Mutex::new(String::new()));

@@ -1,4 +1,4 @@
-//! What we read of kube-state-metrics, version 2: families, labels, values.
+//! Families, labels and values of kube-state-metrics, version 2, that the agent queries.
 //!
 //! Source: <https://github.com/kubernetes/kube-state-metrics/tree/main/docs/metrics>.
 
@@ -10,27 +10,26 @@ pub const NODE_TAINT: &str = "kube_node_spec_taint";
 pub const NODE_ROLE: &str = "kube_node_role";
 /// 1 for the status that holds; labels node, condition, status.
 pub const NODE_CONDITION: &str = "kube_node_status_condition";
-/// What pods may use of the node; labels node, resource, unit.
+/// Resources of the node for pods; labels node, resource, unit.
 pub const NODE_ALLOCATABLE: &str = "kube_node_status_allocatable";
-/// Always 1, one a pod, also of pods that have ended; labels node, namespace, pod,
+/// Always 1, one a pod, ended pods included; labels node, namespace, pod,
 /// created_by_kind.
 pub const POD_INFO: &str = "kube_pod_info";
 /// 1 for the phase that holds; labels namespace, pod, phase.
 pub const POD_PHASE: &str = "kube_pod_status_phase";
-/// What a container requests; labels node, namespace, pod, container, resource, unit.
+/// Requests of a container; labels node, namespace, pod, container, resource, unit.
 pub const CONTAINER_REQUESTS: &str = "kube_pod_container_resource_requests";
-/// The same of init containers.
+/// Requests of an init container; the same labels.
 pub const INIT_CONTAINER_REQUESTS: &str = "kube_pod_init_container_resource_requests";
 /// Always 1; labels namespace, pod, container, restart_policy: `Always` is a sidecar.
 pub const INIT_CONTAINER_INFO: &str = "kube_pod_init_container_info";
 /// Evictions that a PodDisruptionBudget allows now; labels namespace,
 /// poddisruptionbudget.
 pub const BUDGET_ALLOWED: &str = "kube_poddisruptionbudget_status_pod_disruptions_allowed";
-/// Pods that it covers; the same labels.
+/// Pods that the PodDisruptionBudget covers; the same labels.
 pub const BUDGET_PODS: &str = "kube_poddisruptionbudget_status_expected_pods";
 
-/// Labels of these families; those that our own series have as well are in
-/// [`crate::label`].
+/// Labels of these families; those that our own series share are in [`crate::label`].
 pub mod label {
     /// Pod.
     pub const POD: &str = "pod";

@@ -1,7 +1,6 @@
-//! What we read of other programs: kubelet paths and the families of
-//! `/metrics/resource` and cAdvisor.
+//! Kubelet paths, and the families of `/metrics/resource` and cAdvisor that are read.
 
-/// Port of a kubelet whose node object names none.
+/// Default port of a kubelet.
 pub const PORT: u16 = 10250;
 
 /// Path of the kubelet's resource metrics endpoint (STABLE).
@@ -9,8 +8,8 @@ pub const RESOURCE_PATH: &str = "/metrics/resource";
 /// Path of the kubelet's cAdvisor endpoint.
 pub const CADVISOR_PATH: &str = "/metrics/cadvisor";
 
-/// Every kubelet path that the exporter ever asks for: an admission policy may
-/// refuse all others.
+/// Every kubelet path that the exporter requests: an admission policy may refuse all
+/// others.
 pub const PATHS: [&str; 2] = [RESOURCE_PATH, CADVISOR_PATH];
 
 /// Families of `/metrics/resource`.
@@ -25,7 +24,7 @@ pub mod resource {
     pub const POD_MEMORY: &str = "pod_memory_working_set_bytes";
     /// 1 if the kubelet could not collect.
     pub const ERROR: &str = "resource_scrape_error";
-    /// The name of [`ERROR`] in older kubelets.
+    /// [`ERROR`] in older kubelets.
     pub const ERROR_OLD: &str = "scrape_error";
 }
 
@@ -38,16 +37,15 @@ pub mod cadvisor {
     pub const MEMORY: &str = "container_memory_working_set_bytes";
     /// Scheduler periods of a container with a CPU limit.
     pub const CFS_PERIODS: &str = "container_cpu_cfs_periods_total";
-    /// Those of them in which the container was throttled.
+    /// Scheduler periods in which the container was throttled.
     pub const CFS_THROTTLED: &str = "container_cpu_cfs_throttled_periods_total";
     /// Out-of-memory kills in a cgroup.
     pub const OOM: &str = "container_oom_events_total";
     /// 1 if cAdvisor could not collect.
     pub const ERROR: &str = "container_scrape_error";
-    /// Pressure stall information: seconds in which some (waiting) or all
-    /// (stalled) tasks of a cgroup waited for a resource. At the root the
-    /// kernel defines no `stalled` for CPU.
-    /// Each with its labels `resource` and `kind` in our series.
+    /// Pressure stall information: seconds in which some (waiting) or all (stalled) tasks of
+    /// a cgroup waited for a resource, each with its labels `resource` and `kind` in our
+    /// series. At the root the kernel defines no `stalled` for CPU.
     pub const PRESSURE: [(&str, &str, &str); 5] = [
         (
             "container_pressure_cpu_waiting_seconds_total",

@@ -1,10 +1,12 @@
-//! The names that everything agrees on: the exporter emits them, the agent
-//! asks for them and emits its own, manifests draw and alert on them.
+//! Names that the programs and the manifests share: the exporter publishes them, the agent
+//! queries them and publishes its own, dashboards and alerts use them.
 //!
-//! A series name, a label, a port, a path, a word of a closed vocabulary or the limit
-//! of a flag is written here and nowhere else.
-//! Data only: no I/O, no logic beyond lookups, no dependency but, with the feature `serde`, the
-//! words in JSON.
+//! Each series name, label, port, path, word of a closed vocabulary and limit of a flag is
+//! written here only. Data only: no I/O, no logic beyond lookups, no dependency except, with
+//! the feature `serde`, for the words in JSON.
+//!
+//! Invariant: promised names stay (held by `promised_series_names_stay`), and names are
+//! distinct (`series_names_are_distinct_and_suffixed`).
 
 pub mod kube_state;
 pub mod kubelet;
@@ -29,24 +31,24 @@ macro_rules! exporter_port {
 /// Port on which the exporter serves.
 pub const EXPORTER_PORT: u16 = exporter_port!();
 
-/// Address on which the exporter serves: every one.
+/// Default listen address of the exporter: all addresses.
 pub const EXPORTER_ADDRESS: &str = concat!(":", exporter_port!());
 
-/// Port on which the manifests have a long-running agent serve.
+/// Port of a long-running agent in the manifests.
 pub const AGENT_PORT: u16 = 9101;
 
 /// Paths that the programs serve.
 pub mod path {
     /// The exposition.
     pub const METRICS: &str = "/metrics";
-    /// 200 as long as the program runs.
+    /// Liveness: 200 as long as the program runs.
     pub const LIVEZ: &str = "/livez";
-    /// 200 while there is something to publish: a core series, a report.
+    /// Readiness: 200 while there is something to publish, such as a core series or a report.
     pub const READYZ: &str = "/readyz";
-    /// What needs no login: the kubelet asks for it, and has none. It tells nothing but
-    /// how the program is.
+    /// Paths without authentication: the kubelet's probes have none. They show nothing but
+    /// the program's health.
     pub const OPEN: &[&str] = &[LIVEZ, READYZ];
-    /// Range queries: Prometheus's own path, so that the agent can ask either.
+    /// Range queries: Prometheus's own path, so that the agent can query either.
     pub const QUERY_RANGE: &str = "/api/v1/query_range";
     /// Instant queries: Prometheus's own path, which the exporter does not serve.
     pub const QUERY: &str = "/api/v1/query";
@@ -54,7 +56,7 @@ pub mod path {
     pub const SERIES: &str = "/api/v1/series";
     /// The agent's newest report, with the form behind a dot: `/report.json`.
     pub const REPORT: &str = "/report";
-    /// What a Prometheus says of its version.
+    /// Version of a Prometheus.
     pub const BUILD_INFO: &str = "/api/v1/status/buildinfo";
 }
 
@@ -102,7 +104,7 @@ macro_rules! reasons {
             /// Every reason.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The label value.
+            /// Returns the label value.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $label),+ }
             }
@@ -213,7 +215,7 @@ reasons! {
 }
 
 impl Reason {
-    /// Returns whether only a line or sample was left out, of a scrape that went on. Every
+    /// Returns whether only a line or sample was left out, of a scrape that went on. Any
     /// other reason fails the whole scrape and counts once.
     pub fn is_partial(self) -> bool {
         self.name().ends_with("_line") || self.name().ends_with("_sample")

@@ -14,16 +14,16 @@ pub enum Kind {
     Info,
 }
 
-/// One series of ours.
+/// A published series.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Series {
-    /// Full name, suffix included: what PromQL asks for.
+    /// Full name with its suffix, as in PromQL.
     pub name: &'static str,
     /// Metric type.
     pub kind: Kind,
-    /// One sentence for people; no full stop, as Prometheus's own.
+    /// Help text in one sentence; no full stop, as in Prometheus's own.
     pub help: &'static str,
-    /// Label names in the order in which they are written.
+    /// Label names in their order.
     pub labels: &'static [&'static str],
 }
 
@@ -55,25 +55,25 @@ table! {
     ACTIVE_PODS: Gauge "k8s_node_active_pods" [label::NODE]
         "Pods bound to the node in a phase that is not excluded (by default all but Succeeded and Failed)";
     CPU_ALLOCATABLE: Gauge "k8s_node_cpu_allocatable_cores" [label::NODE]
-        "CPU that pods may use on the node, in cores";
+        "CPU allocatable to pods on the node, in cores";
     MEMORY_ALLOCATABLE: Gauge "k8s_node_memory_allocatable_bytes" [label::NODE]
-        "Memory that pods may use on the node, in bytes";
+        "Memory allocatable to pods on the node, in bytes";
     PODS_ALLOCATABLE: Gauge "k8s_node_pods_allocatable" [label::NODE]
-        "Pods that may run on the node";
+        "Pods that can be scheduled on the node";
     CPU_CAPACITY: Gauge "k8s_node_cpu_capacity_cores" [label::NODE]
-        "CPU that the node has, in cores";
+        "CPU of the node, in cores";
     MEMORY_CAPACITY: Gauge "k8s_node_memory_capacity_bytes" [label::NODE]
-        "Memory that the node has, in bytes";
+        "Memory of the node, in bytes";
     PODS_CAPACITY: Gauge "k8s_node_pods_capacity" [label::NODE]
-        "Pods that the node has room for";
+        "Pod capacity of the node";
     CPU_THROTTLED: Gauge "k8s_node_cpu_throttled_ratio" [label::NODE]
         "Share of scheduler periods in which containers with a CPU limit were throttled, 0 to 1, over the last cAdvisor interval";
     OOM_KILLS: Counter "k8s_node_oom_kills_total" [label::NODE]
-        "Processes that the node's kernel killed for lack of memory since boot, where the exporter reads the node it runs on and no other; elsewhere kills in containers since the exporter started, a lower bound, since cAdvisor forgets a container's count with the container";
+        "Processes that the node's kernel killed for lack of memory since boot, if the exporter reads only the node that it runs on; else OOM kills in containers since the exporter started, a lower bound, since cAdvisor drops a container's count with the container";
     PRESSURE: Gauge "k8s_node_pressure_ratio" [label::NODE, label::RESOURCE, label::KIND]
         "Share of time in which some (waiting) or all (stalled) tasks of the node waited for the resource, 0 to 1, over the last cAdvisor interval";
     NAMESPACE_CPU: Gauge "k8s_namespace_cpu_usage_cores" [label::NODE, label::NAMESPACE]
-        "CPU used by the namespace's pods on the node, in cores; a new pod counts from its second sample on";
+        "CPU used by the namespace's pods on the node, in cores; a new pod counts from its second sample";
     NAMESPACE_MEMORY: Gauge "k8s_namespace_memory_usage_bytes" [label::NODE, label::NAMESPACE]
         "Memory used by the namespace's pods on the node, in bytes: the sum of their working sets";
     UP: Gauge "k8s_ai_exporter_up" [label::NODE, label::ENDPOINT]
@@ -81,17 +81,17 @@ table! {
     SCRAPE_DURATION: Gauge "k8s_ai_exporter_scrape_duration_seconds" [label::NODE, label::ENDPOINT]
         "Duration of the last scrape of the endpoint, in seconds";
     SCRAPE_ERRORS: Counter "k8s_ai_exporter_scrape_errors_total" [label::NODE, label::ENDPOINT, label::REASON]
-        "Failed scrapes by reason; reasons ending in _line or _sample count lines or samples left out of a scrape that went on";
+        "Failed scrapes by reason; reasons ending in _line or _sample count dropped lines or samples of scrapes that otherwise succeeded";
     LAST_SUCCESS: Gauge "k8s_ai_exporter_last_success_timestamp_seconds" [label::NODE, label::ENDPOINT]
         "Unix time of the last successful scrape of the endpoint, in seconds";
     RESPONSE_BYTES: Counter "k8s_ai_exporter_response_bytes_total" [label::NODE, label::ENDPOINT]
         "Bytes of response bodies received, as sent (compressed)";
     TOKEN_RELOADS: Counter "k8s_ai_exporter_token_reloads_total" []
-        "Times that the service-account token file was found changed and taken over";
+        "Service-account token reloads";
     HISTORY_SERIES: Gauge "k8s_ai_exporter_history_series" []
-        "Series that the history holds";
+        "Series in the history";
     HISTORY_BYTES: Gauge "k8s_ai_exporter_history_bytes" []
-        "Memory that the history takes, in bytes; at most --history-memory, for which the oldest samples go first";
+        "Memory of the history, in bytes; at --history-memory the oldest samples are dropped";
     BUILD_INFO: Info "k8s_ai_exporter_build_info" [label::VERSION, label::REVISION]
         "Version and source revision of the running exporter";
     PROCESS_CPU: Counter "process_cpu_seconds_total" []

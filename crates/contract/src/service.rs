@@ -8,7 +8,7 @@ table! {
     UP: Gauge "k8s_ai_agent_up" []
         "Whether the last run made a report (1) or failed (0); absent before the first";
     LAST_SUCCESS: Gauge "k8s_ai_agent_last_success_timestamp_seconds" []
-        "Unix time of the last run that made a report, in seconds";
+        "Unix time of the last run with a report, in seconds";
     INTERVAL: Gauge "k8s_ai_agent_run_interval_seconds" []
         "Time from one run to the next, in seconds; a report older than three of them is no longer published";
     RUN_DURATION: Gauge "k8s_ai_agent_run_duration_seconds" []
@@ -16,9 +16,9 @@ table! {
     RUNS: Counter "k8s_ai_agent_runs_total" []
         "Runs since the agent started";
     FAILED_RUNS: Counter "k8s_ai_agent_failed_runs_total" []
-        "Runs that made no report";
+        "Runs without a report";
     SINK_UP: Gauge "k8s_ai_agent_sink_up" [label::SINK]
-        "Whether the sink took the last report that was meant for it (1) or not (0)";
+        "Whether the last report for the sink was delivered (1) or not (0)";
     SINK_FAILURES: Counter "k8s_ai_agent_sink_failures_total" [label::SINK]
-        "Reports that did not reach the sink";
+        "Reports that were not delivered to the sink";
 }

@@ -40,11 +40,11 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// When the kubelet pulls an image.
+    /// The kubelet's policy for pulling an image.
     PullPolicy {
         /// Each time a container starts.
         Always = "Always",
-        /// When the node lacks it.
+        /// If the node does not have it.
         IfNotPresent = "IfNotPresent",
         /// Never.
         Never = "Never",
@@ -52,7 +52,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// The least severity that is logged.
+    /// The lowest severity that is logged.
     LogLevel {
         /// Errors only.
         Error = "error",
@@ -66,7 +66,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How the exporter reaches the kubelets.
+    /// The path from the exporter to the kubelets.
     Via {
         /// Through the API server's proxy.
         Proxy = "proxy",
@@ -82,7 +82,7 @@ vocabulary! {
         Daemonset = "daemonset",
         /// Some pods that share all nodes.
         Statefulset = "statefulset",
-        /// One pod that reads all nodes and keeps a history, which the agent asks.
+        /// One pod that reads all nodes and keeps a history for the agent.
         Standalone = "standalone",
     }
 }
@@ -92,7 +92,7 @@ vocabulary! {
     AgentMode {
         /// A report on a schedule, in the log of its job.
         Cronjob = "cronjob",
-        /// One pod that stays, and serves the newest report.
+        /// A long-running pod that serves the newest report.
         Deployment = "deployment",
     }
 }
@@ -116,9 +116,9 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// Whether the agent reports which nodes could be removed.
+    /// The report on removable nodes.
     FleetView {
-        /// Wherever kube-state-metrics is found.
+        /// If kube-state-metrics is found.
         Auto = "auto",
         /// Never.
         Off = "off",

@@ -1,8 +1,8 @@
 //! The Prometheus text format: a streaming reader, and a writer. Pure.
 //!
-//! A crate of its own, without generic functions, because every byte of a scrape passes
-//! through it: it alone is compiled for speed in programs that are otherwise compiled for
-//! size.
+//! Every byte of a scrape passes through this crate, so it is compiled for speed in programs
+//! that are otherwise compiled for size. It therefore has no generic functions, which would
+//! be compiled elsewhere.
 
 mod escape;
 pub mod read;

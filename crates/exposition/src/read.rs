@@ -1,8 +1,16 @@
-//! Bytes of a text exposition to samples, as a stream.
+//! Streaming reader of the text format: bytes to samples.
 //!
 //! Reads the Prometheus text format 0.0.4: label escapes, timestamps, exponents, and a body
 //! cut into chunks anywhere. Holds at most one line. Does not check `# TYPE` and `# HELP`
-//! comments, does not merge series, and knows nothing of kubelets. Format:
+//! comments, does not merge series, and knows nothing of kubelets.
+//!
+//! Invariants: no bytes cause a panic (held by `no_bytes_make_the_reader_panic`); chunk
+//! boundaries change nothing (`chunk_boundaries_change_nothing`); a body is never held whole
+//! (`overlong_line_is_dropped_without_buffering`); a family is matched by its whole name
+//! (`family_is_matched_by_its_whole_name`); a printed sample reads back as the same
+//! (`printed_sample_reads_back`).
+//!
+//! Format:
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>
 
 use std::borrow::Cow;
@@ -17,16 +25,16 @@ pub const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// Receives the samples of a reader.
 pub trait Consumer {
-    /// Whether samples of the family are of interest. Lines of other families
-    /// are passed over without being read, and what is wrong in them with them.
+    /// Returns whether samples of the family are wanted. Lines of other families are skipped
+    /// without being parsed, errors included.
     fn wants(&self, family: &[u8]) -> bool;
     /// Takes one sample.
     fn sample(&mut self, sample: &Sample<'_>);
-    /// Takes note of a line that was left out.
+    /// Takes a line that was left out.
     fn problem(&mut self, problem: Problem);
 }
 
-/// Why a line was left out.
+/// The reason why a line was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
     /// It does not follow the grammar.
@@ -44,12 +52,12 @@ pub struct Sample<'a> {
     pub labels: Labels<'a>,
     /// The value, which may be NaN or infinite.
     pub value: f64,
-    /// Milliseconds since the Unix epoch, where the line gives them.
+    /// Milliseconds since the Unix epoch, if the line has a timestamp.
     pub timestamp_ms: Option<i64>,
 }
 
-/// The labels of one sample, up to their closing brace: proven to follow the
-/// grammar, still escaped. Empty where the line has none.
+/// The labels of one sample, up to their closing brace: checked, still escaped. Empty where
+/// the line has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Labels<'a>(&'a [u8]);
 
@@ -58,8 +66,8 @@ pub struct Labels<'a>(&'a [u8]);
 pub struct Label<'a> {
     /// Label name.
     pub name: &'a [u8],
-    /// Label value with its escapes: compare it with [`Label::unescaped`] where
-    /// it may hold a backslash, a quote or a newline.
+    /// Label value with its escapes: compare it with [`Label::unescaped`] if it may hold a
+    /// backslash, a quote or a newline.
     pub escaped: &'a [u8],
 }
 
@@ -77,7 +85,7 @@ impl<'a> Labels<'a> {
         std::iter::from_fn(move || next_label(&mut rest).ok().flatten())
     }
 
-    /// The value of one label, escapes kept; `None` when it is not there.
+    /// The value of one label, still escaped; `None` if it is missing.
     pub fn get(self, name: &[u8]) -> Option<&'a [u8]> {
         self.iter()
             .find(|label| label.name == name)
@@ -85,7 +93,7 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// A line that does not follow the grammar.
+/// A line that violates the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
@@ -105,7 +113,7 @@ pub fn parse_line(line: &[u8]) -> Result<Option<Sample<'_>>, Malformed> {
     sample_after_name(name, &line[name.len()..]).map(Some)
 }
 
-/// The metric name at the start of a line; empty when there is none.
+/// Returns the metric name at the start of a line; empty if there is none.
 fn metric_name(line: &[u8]) -> &[u8] {
     let end = line
         .iter()
@@ -121,8 +129,8 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':'
 }
 
-/// The format's own blanks. A carriage return is none: a CRLF line is malformed
-/// unless the return ends up after the value, where [`trim`] drops it.
+/// Returns whether a byte is a blank of the format. A carriage return is none: a CRLF line is
+/// malformed unless the return follows the value, where [`trim`] drops it.
 fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
@@ -155,7 +163,7 @@ fn sample_after_name<'a>(name: &'a [u8], rest: &'a [u8]) -> Result<Sample<'a>, M
             let labels = &inside[..=inside.len() - after.len()];
             (Labels(labels), &after[1..])
         }
-        // Without labels, a blank parts the name from the value.
+        // Without labels, a blank separates the name from the value.
         value if value.len() < rest.len() => (Labels(&[]), value),
         _ => return Err(Malformed),
     };
@@ -210,7 +218,7 @@ fn next_label<'a>(rest: &mut &'a [u8]) -> Result<Option<Label<'a>>, Malformed> {
     }))
 }
 
-/// Position of the quote that ends a label value; checks the escapes before it.
+/// Returns the position of the quote that ends a label value. Checks the escapes before it.
 fn closing_quote(quoted: &[u8]) -> Result<usize, Malformed> {
     let mut at = 0;
     loop {
@@ -238,19 +246,18 @@ fn parse_value(text: &[u8]) -> Result<f64, Malformed> {
 
 /// Reads an exposition that arrives in chunks.
 ///
-/// Feed it with [`Reader::push`], then call [`Reader::finish`]. A line that has
-/// no newline by then is not complete, and so not read: its last number may
-/// have lost digits.
+/// Pass chunks to [`Reader::push`], then call [`Reader::finish`]. A line without a newline at
+/// the end is not read: its last number may have lost digits.
 #[derive(Debug, Default)]
 pub struct Reader {
-    /// The start of a line whose end has not arrived.
+    /// The start of a line that is incomplete so far.
     partial: Vec<u8>,
-    /// Inside a line that grew too long.
+    /// True within a line that is too long.
     skipping: bool,
-    /// Whether the first line is still to come (a byte order mark may precede it).
+    /// True before the first line, which a byte order mark may precede.
     started: bool,
-    /// The family of the line before, and whether it is wanted: the lines of a
-    /// family stand together, so one comparison passes over most of them.
+    /// The family of the last line, and whether it is wanted: lines of a family are adjacent,
+    /// so one comparison skips most of them.
     family: Vec<u8>,
     wanted: bool,
 }
@@ -290,14 +297,14 @@ impl Reader {
         self.keep(chunk, consumer);
     }
 
-    /// Ends the exposition. An unfinished line is reported, not read.
+    /// Ends the exposition. An incomplete line is reported, not read.
     pub fn finish(self, consumer: &mut dyn Consumer) {
         if !self.partial.is_empty() {
             consumer.problem(Problem::Malformed);
         }
     }
 
-    /// Keeps the start of a line, unless it has become too long.
+    /// Keeps the start of a line, unless it is too long.
     fn keep(&mut self, start: &[u8], consumer: &mut dyn Consumer) {
         if self.skipping {
             return;
@@ -333,7 +340,7 @@ impl Reader {
             let name = metric_name(line);
             self.family.clear();
             self.family.extend_from_slice(name);
-            // A line without a name is nobody's: reported as malformed below.
+            // A line without a name is reported as malformed below.
             self.wanted = name.is_empty() || consumer.wants(name);
             name
         };

@@ -22,7 +22,7 @@ impl Selector {
         let line = format!("{} 0", text.trim());
         let sample = parse_line(line.as_bytes()).ok()??;
         let owned = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
-        // A value of its own (`up 1`) would have become the sample's timestamp.
+        // A value (`up 1`) would be read as the sample's timestamp.
         if sample.timestamp_ms.is_some() {
             return None;
         }
@@ -37,8 +37,8 @@ impl Selector {
         })
     }
 
-    /// Whether a series is selected, whose label values `label` tells by name; as in
-    /// PromQL, a label that is not there is an empty one.
+    /// Returns whether a series is selected. `label` returns its label values by name; as in
+    /// PromQL, a missing label is an empty one.
     pub fn selects<'a>(&self, name: &str, label: impl Fn(&str) -> Option<&'a str>) -> bool {
         name == self.name
             && self

@@ -1,10 +1,11 @@
-//! Samples of our series to text that Prometheus reads.
+//! Writer of the text formats: samples to text.
 //!
 //! Formats: Prometheus text 0.0.4
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>) and
 //! OpenMetrics 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
-//! In scope: heads of families, escaping, the choice of the format. Out of scope: which
-//! samples there are, and HTTP.
+//!
+//! In scope: heads of families, escaping, the choice of the format. Out of scope: the
+//! selection of samples, and HTTP.
 
 use std::fmt::Write;
 
@@ -12,10 +13,10 @@ use contract::{Kind, Series};
 
 use crate::escape::escape;
 
-/// Labels of a series of ours, at most.
+/// Maximum number of labels of a series.
 const MAX_LABELS: usize = 3;
 
-/// One sample of a series of ours.
+/// One sample of a published series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample<'a> {
     /// The series.
@@ -26,7 +27,7 @@ pub struct Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// A sample with its label values, in the order of the series's label names.
+    /// Makes a sample with its label values, in the order of the series's label names.
     pub fn new(series: &'static Series, labels: &[&'a str], value: f64) -> Self {
         debug_assert_eq!(labels.len(), series.labels.len(), "{}", series.name);
         let mut all = [""; MAX_LABELS];
@@ -64,8 +65,8 @@ impl Format {
         }
     }
 
-    /// Chooses by an `Accept` header: OpenMetrics where it is preferred to plain text, else
-    /// text, which every scraper reads.
+    /// Chooses by an `Accept` header: OpenMetrics if it is preferred to plain text, else text,
+    /// which every scraper reads.
     pub fn negotiate(accept: &str) -> Self {
         let (mut text, mut open_metrics) = (0.0, 0.0);
         for range in accept.split(',') {
@@ -106,8 +107,8 @@ pub fn render(families: &[&'static Series], samples: &[Sample<'_>], format: Form
     writer.finish()
 }
 
-/// Writes samples that come in any order, family by family in the order of one of the
-/// contract's tables. Holds their text once.
+/// Writes samples that arrive in any order, grouped by family in the order of one of the
+/// contract's tables.
 #[derive(Debug)]
 pub struct Writer<'f> {
     format: Format,
@@ -117,7 +118,7 @@ pub struct Writer<'f> {
 }
 
 impl<'f> Writer<'f> {
-    /// An empty exposition. `families` has the series of every sample.
+    /// Makes an empty exposition. `families` has the series of every sample.
     pub fn new(families: &'f [&'static Series], format: Format) -> Self {
         Self {
             format,
@@ -162,7 +163,7 @@ fn write_head(text: &mut String, series: &Series, format: Format) {
         (Format::OpenMetrics, Kind::Counter) => (trim_suffix(series.name, "_total"), "counter"),
         (Format::OpenMetrics, Kind::Info) => (trim_suffix(series.name, "_info"), "info"),
     };
-    // Help texts are our own: no backslash, no line break (a test holds it).
+    // Help texts are our own: no backslash, no line break (`help_texts_need_no_escaping`).
     let _ = writeln!(
         text,
         "# HELP {family} {}\n# TYPE {family} {kind}",
@@ -220,7 +221,7 @@ mod tests {
         # HELP k8s_node_memory_usage_bytes Memory used by the node, in bytes: its working set
         # TYPE k8s_node_memory_usage_bytes gauge
         k8s_node_memory_usage_bytes{node="a"} 904564736
-        # HELP k8s_ai_exporter_scrape_errors_total Failed scrapes by reason; reasons ending in _line or _sample count lines or samples left out of a scrape that went on
+        # HELP k8s_ai_exporter_scrape_errors_total Failed scrapes by reason; reasons ending in _line or _sample count dropped lines or samples of scrapes that otherwise succeeded
         # TYPE k8s_ai_exporter_scrape_errors_total counter
         k8s_ai_exporter_scrape_errors_total{node="n",endpoint="pods",reason="timeout"} 2
         # HELP k8s_ai_exporter_build_info Version and source revision of the running exporter

@@ -1,4 +1,4 @@
-//! Durations as Prometheus and Go users write them: `30s`, `1m30s`, `500ms`, `6h`.
+//! Durations in the form of Prometheus and Go: `30s`, `1m30s`, `500ms`, `6h`.
 
 use std::fmt;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseError> {
         let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
         let (unit, after) = rest.split_at(letters);
         rest = after;
-        // `find` moves the iterator on, which is what makes the order binding.
+        // `find` advances the iterator, which enforces the order of units.
         let (_, millis) = units.find(|(name, _)| *name == unit).ok_or_else(bad)?;
         total = number
             .checked_mul(*millis)

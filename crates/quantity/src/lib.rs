@@ -1,9 +1,9 @@
-//! Units as types, and the text forms people write them in.
+//! Units as types, with their text forms.
 //!
-//! In scope: CPU time, cores, bytes, ratios, moments, durations (`1m30s`) and
+//! In scope: CPU time, cores, bytes, ratios, timestamps, durations (`1m30s`) and
 //! Kubernetes quantities (`1920m`, `24581256Ki`). Out of scope: I/O, clocks,
 //! arithmetic that has no unit. No dependency but `std`; feature `serde` writes
-//! moments as text.
+//! timestamps as text.
 
 mod duration;
 mod grid;
@@ -49,7 +49,7 @@ impl CpuSeconds {
 pub struct Cores(f64);
 
 impl Cores {
-    /// No CPU at all: the neutral element of a sum.
+    /// No CPU, to start a sum with.
     pub const ZERO: Self = Self(0.0);
 
     /// `None` for NaN, infinities, negative values and values above 2^53.
@@ -114,7 +114,7 @@ impl fmt::Display for Bytes {
 pub struct Ratio(f64);
 
 impl Ratio {
-    /// `part / whole`, held to 0..=1; `None` when `whole` is not above 0 or either is not finite.
+    /// `part / whole`, limited to 0..=1; `None` when `whole` is not above 0 or either is not finite.
     pub fn of(part: f64, whole: f64) -> Option<Self> {
         (part.is_finite() && whole.is_finite() && whole > 0.0)
             .then(|| Self((part / whole).clamp(0.0, 1.0)))
@@ -132,12 +132,12 @@ pub fn percent(share: f64) -> String {
     format!("{}%", tenths / 10.0)
 }
 
-/// A text that is not what a parser of this crate expected.
+/// A text that a parser of this crate refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
-    /// The text as it was given.
+    /// The text.
     pub input: String,
-    /// What would have been accepted.
+    /// The expected form.
     pub expected: &'static str,
 }
 

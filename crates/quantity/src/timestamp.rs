@@ -1,16 +1,16 @@
-//! A moment, and how it is written. No clock is read here.
+//! A timestamp with its text forms. No clock is read here.
 
 use std::fmt;
 use std::time::SystemTime;
 
-/// A moment in whole seconds since the Unix epoch. Displayed in UTC as RFC 3339 writes it.
+/// Whole seconds since the Unix epoch, displayed in UTC as in RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
 impl Timestamp {
-    /// The moment `seconds` after the Unix epoch.
+    /// Makes the timestamp `seconds` after the Unix epoch.
     pub const fn from_unix(seconds: i64) -> Self {
         Self(seconds)
     }
@@ -20,15 +20,14 @@ impl Timestamp {
         self.0
     }
 
-    /// Seconds from `earlier` to this moment; negative if it is later.
+    /// Returns the seconds from `earlier` to this timestamp; negative if it is later.
     pub fn since(self, earlier: Self) -> f64 {
         // Exact: a window spans far less than 2^53 seconds.
         (self.0 - earlier.0) as f64
     }
 }
 
-/// Reads a moment as people and programs write it, in seconds since the Unix epoch
-/// with a fraction: Unix seconds (`1795331588.5`), or RFC 3339 with an offset
+/// Parses a time to seconds since the Unix epoch, with a fraction: Unix seconds (`1795331588.5`), or RFC 3339 with an offset
 /// (`2026-11-22T07:13:08Z`, `2026-11-22T08:13:08.5+01:00`).
 ///
 /// `None` for anything else, and beyond the year 9999.
@@ -63,7 +62,7 @@ fn parse_rfc_3339(text: &str) -> Option<f64> {
         _ => return None,
     };
     let days = days_since_epoch(year, month, day);
-    // What is no day of the calendar would be another one.
+    // 31 April would become 1 May.
     if civil(days) != (year, month, day) {
         return None;
     }
@@ -79,13 +78,13 @@ fn clock(text: &str) -> Option<i64> {
     Some(hour * 60 + minute)
 }
 
-/// A number of so many digits and nothing else.
+/// Parses a number of exactly this many digits.
 fn number(text: &str, digits: usize) -> Option<i64> {
     (text.len() == digits && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
 impl From<SystemTime> for Timestamp {
-    /// The second that `time` falls into. A clock set before 1970 counts as 1970.
+    /// Truncates `time` to a second. A clock before 1970 counts as 1970.
     fn from(time: SystemTime) -> Self {
         let since = time.duration_since(SystemTime::UNIX_EPOCH);
         Self(since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX)))
@@ -133,7 +132,7 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     year * 365 + leap_days + (153 * month_from_march + 2) / 5 + day - 1 - 719_468
 }
 
-/// As RFC 3339 text.
+/// RFC 3339 text.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

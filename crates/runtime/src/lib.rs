@@ -1,4 +1,5 @@
-//! What both programs need of the machine they run on, each thing once.
+//! Services of the operating system that both programs use: logging, signals, files,
+//! schedules, random numbers.
 //!
 //! Out of scope: what the programs do, HTTP, flags.
 

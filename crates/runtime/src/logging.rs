@@ -5,7 +5,7 @@ use std::io::Write;
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-/// Our crates. Libraries log what they send, headers included.
+/// Our crates. The log lines of libraries may hold headers.
 const CRATES: [&str; 5] = [
     "k8s_ai_agent",
     "k8s_ai_exporter",
@@ -36,8 +36,8 @@ impl Log for Prefix {
                 Self::Level => &level,
                 Self::Program(name) => *name,
             };
-            // One write a line, so that threads do not mix theirs. With standard error
-            // closed there is nobody left to tell.
+            // One write per line, so that lines of threads do not mix. If standard error is
+            // closed, there is no other place to log to.
             let line = format!("{prefix}: {}\n", record.args());
             let _ = std::io::stderr().write_all(line.as_bytes());
         }
@@ -46,7 +46,7 @@ impl Log for Prefix {
     fn flush(&self) {}
 }
 
-/// Starts logging. Calls after the first change the level only.
+/// Starts logging. Later calls only change the level.
 pub fn start(prefix: Prefix, level: LevelFilter) {
     // Fails only where a logger is set already: this one.
     let _ = log::set_boxed_logger(Box::new(prefix));

@@ -1,5 +1,8 @@
-//! Outputs that are written whole: to a stream in one go; to a file completely, or the file
-//! stays as it was. [`signals::exit`] waits for both.
+//! Outputs that are written completely or not at all: to a stream in one piece, to a file by
+//! renaming. [`signals::exit`] waits for both.
+//!
+//! Invariant: a failed write leaves the file as it was (held by
+//! `failed_write_changes_nothing`).
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -9,7 +12,7 @@ use std::process;
 
 use crate::signals;
 
-/// Bytes that are held of an output at a time.
+/// Size of the buffer.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Writes what `fill` produces to a stream.
@@ -27,12 +30,11 @@ pub fn to_stream(
     })
 }
 
-/// Writes what `fill` produces to the file at `path`: to a temporary file beside it, which
-/// reaches the disk and replaces it in one step. A link is followed, and the file it leads
-/// to replaced.
+/// Writes what `fill` produces to the file at `path`: to a temporary file beside it, which is
+/// synced to disk and then renamed. A symbolic link is followed, and its target replaced.
 ///
 /// # Errors
-/// Those of the file system, and when the path leads to anything but a regular file: a
+/// Those of the file system, and if the path leads to anything but a regular file: a
 /// device or a pipe would be replaced, not written to.
 pub fn to_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     signals::uninterrupted(|| {
@@ -43,7 +45,7 @@ pub fn to_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>)
             .inspect_err(|_| {
                 let _ = fs::remove_file(&temporary);
             })?;
-        // The new name itself reaches the disk; not every file system supports that.
+        // Syncs the new name too; not every file system supports that.
         let _ = folder(&target)
             .and_then(File::open)
             .and_then(|f| f.sync_all());
@@ -51,7 +53,7 @@ pub fn to_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>)
     })
 }
 
-/// The file that a path leads to.
+/// Returns the file that a path leads to.
 fn target(path: &Path) -> io::Result<PathBuf> {
     match fs::metadata(path) {
         Ok(found) if found.is_file() => fs::canonicalize(path),
@@ -61,7 +63,7 @@ fn target(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// A name in the same folder, so that it can be renamed, of this process alone.
+/// Returns a name in the same folder, so that it can be renamed, for this process only.
 fn temporary(target: &Path) -> io::Result<PathBuf> {
     let name = target
         .file_name()
@@ -73,7 +75,7 @@ fn temporary(target: &Path) -> io::Result<PathBuf> {
 }
 
 fn create(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    // Left by a killed process of the same number: in a container all have number 1.
+    // Left by a killed process with the same PID: in a container all have PID 1.
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}

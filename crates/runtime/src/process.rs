@@ -1,4 +1,4 @@
-//! The process's own figures from `/proc`, under the names that Prometheus's client
+//! Statistics of the process from `/proc`, under the names that Prometheus's client
 //! libraries use.
 
 use std::fs;
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use contract::{Series, series};
 
-/// Ticks a second in `/proc/self/stat`: `USER_HZ`, which Linux fixes at 100 on every
-/// architecture it gives to programs.
+/// Ticks per second in `/proc/self/stat`: `USER_HZ`, which Linux fixes at 100 for programs on
+/// every architecture.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// The `process_*` series with their values; one that cannot be read is left out.
+/// Returns the `process_*` series with their values; unreadable ones are left out.
 pub fn figures() -> impl Iterator<Item = (&'static Series, f64)> {
     let stat = read("/proc/self/stat");
     let status = read("/proc/self/status");
@@ -42,8 +42,8 @@ pub fn figures() -> impl Iterator<Item = (&'static Series, f64)> {
     .filter_map(|(series, value)| Some((series, value?)))
 }
 
-/// The number of file descriptors that the process may open; `None` if it is unlimited or
-/// cannot be read.
+/// Returns the number of file descriptors that the process may open; `None` if it is
+/// unlimited or cannot be read.
 pub fn max_open_files() -> Option<u64> {
     soft_limit(&read("/proc/self/limits"), "Max open files")
 }
@@ -52,8 +52,8 @@ fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Field `number` of `/proc/self/stat`, counted from 1 as in proc(5). The second is the
-/// program's name in brackets, which may hold anything.
+/// Returns field `number` of `/proc/self/stat`, counted from 1 as in proc(5). The second is
+/// the program's name in brackets, with any characters.
 fn stat_field(stat: &str, number: usize) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name

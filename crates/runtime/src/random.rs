@@ -1,16 +1,15 @@
-//! Random numbers, for jitter and for identifiers that nobody else gives away. Not for
-//! secrets.
+//! Random numbers for jitter and identifiers. Not for secrets.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-/// A number from 0 to below 1.
+/// Returns a number from 0 to below 1.
 pub fn unit() -> f64 {
     // 2^53 steps: f64 holds each of them.
     (bits() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// An identifier: 128 bits in hexadecimal.
+/// Returns an identifier: 128 bits in hexadecimal.
 pub fn id() -> String {
     format!("{:016x}{:016x}", bits(), bits())
 }

@@ -1,11 +1,11 @@
-//! Values read again and again from files that may change at any time.
+//! Values that are read again from files which may change at any time.
 
 use std::fmt::Display;
 
 use log::{info, warn};
 
-/// The last good content of a file, or of several, and the value made of it. Both stay in
-/// use while the file is empty, half-written, invalid or gone.
+/// The last good content of one or several files, and the value made of it. Both stay in use
+/// while a file is empty, half-written, invalid or gone.
 #[derive(Debug)]
 pub struct LastGood<C, T = ()> {
     good: Option<(C, T)>,
@@ -25,11 +25,11 @@ impl<C, T> Default for LastGood<C, T> {
 }
 
 impl<C: PartialEq, T> LastGood<C, T> {
-    /// Takes over what was read now, where it has changed and a value can be made of it;
-    /// `name` is that of the file in the log. Returns what is in use from now on.
+    /// Replaces the content with `read` if it has changed and `make` accepts it. `name` is the
+    /// file in log lines. Returns the content and value in use.
     ///
     /// # Errors
-    /// That of `read` or `make`, while there has been nothing good yet.
+    /// That of `read` or `make`, until there is a good content.
     pub fn update<E: Display>(
         &mut self,
         name: &dyn Display,
@@ -63,12 +63,12 @@ impl<C: PartialEq, T> LastGood<C, T> {
         Ok(self.good.as_ref().expect("set above, or an error"))
     }
 
-    /// What is in use; `None` before the first good update.
+    /// Returns the content and value in use; `None` before the first good update.
     pub fn get(&self) -> Option<&(C, T)> {
         self.good.as_ref()
     }
 
-    /// How often a good content has replaced another.
+    /// Returns the number of times that one good content has replaced another.
     pub fn replaced(&self) -> u64 {
         self.replaced
     }

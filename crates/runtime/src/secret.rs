@@ -1,8 +1,9 @@
-//! Secrets, and the files they are read from.
+//! Secrets, and the files that hold them.
 //!
-//! A secret comes from a file, never from an argument, and the file is read before each
-//! request: it is small, often a projected volume in memory, and no notification is as
-//! reliable.
+//! A secret comes from a file, never from an argument. The file is read before each request:
+//! it is small, often in memory, and no notification is as reliable.
+//!
+//! Invariant: a secret is never shown (held by `secrets_are_never_shown`).
 
 use std::fmt;
 use std::fs::File;
@@ -23,7 +24,7 @@ impl Secret {
         Self(text)
     }
 
-    /// The secret itself: to be sent, never to be shown.
+    /// Returns the secret itself: to be sent, never to be shown.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -41,7 +42,7 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A file does not hold a secret. Repeats nothing of its content.
+/// A file without a usable secret. Never displays its content.
 #[derive(Debug)]
 pub struct SecretError {
     path: PathBuf,
@@ -73,8 +74,8 @@ impl std::error::Error for SecretError {
     }
 }
 
-/// A file with a secret in it, read again before each use. While it is empty, half-written
-/// or gone, the last good secret stays in use.
+/// A file with a secret, read again before each use. While it is empty, half-written or gone,
+/// the last good secret stays in use.
 #[derive(Debug, Clone)]
 pub struct SecretFile {
     path: PathBuf,
@@ -106,29 +107,28 @@ impl SecretFile {
         &self.path
     }
 
-    /// The secret as of now.
+    /// Returns the current secret.
     ///
     /// # Errors
     /// When the file has never held one.
     pub fn current(&self) -> Result<Secret, SecretError> {
-        // Read before locking, so that nobody waits for a file.
+        // Read before locking, so that no thread waits for a file.
         let read = (self.read)(&self.path);
         let mut last_good = lock(&self.last_good);
         let (secret, ()) = last_good.update(&self.path.display(), read, |_| Ok(()))?;
         Ok(secret.clone())
     }
 
-    /// How often a new secret has replaced another.
+    /// Returns the number of times that a new secret has replaced another.
     pub fn replaced(&self) -> u64 {
         lock(&self.last_good).replaced()
     }
 }
 
-/// Reads a bearer token: one word of printable ASCII, since it goes into a header
-/// line as it is.
+/// Reads a bearer token: one word of printable ASCII, since it is sent in a header.
 ///
 /// # Errors
-/// When the file cannot be read or holds anything else.
+/// When the file cannot be read or holds no such word.
 pub fn read_token(path: &Path) -> Result<Secret, SecretError> {
     let expected = "a bearer token in one word of printable ASCII";
     read_text(path, expected, |text| {
@@ -145,7 +145,7 @@ fn read_line(path: &Path) -> Result<Secret, SecretError> {
     })
 }
 
-/// Reads the `part` of a file's text that is the secret, which must not be empty.
+/// Reads a file, and the non-empty part of its text that is the secret.
 fn read_text(
     path: &Path,
     expected: &'static str,
@@ -164,11 +164,11 @@ fn read_text(
         .ok_or_else(|| error(Problem::Unfit { expected }))
 }
 
-/// Bytes of a file that are read at most: a bundle of all public CAs has 250 KB.
+/// Maximum number of bytes that are read: a bundle of all public CAs has 250 KB.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Reads a regular file, at most its first 4 MiB. Other files might block the reader, such
-/// as a pipe that nobody writes to.
+/// Reads a regular file, at most its first 4 MiB. Other files may block the reader, such as
+/// a pipe without a writer.
 ///
 /// # Errors
 /// When it is not a regular file, or cannot be read.

@@ -1,8 +1,7 @@
 //! SIGTERM and SIGINT.
 //!
-//! As process 1 of a container a program has no default action for them: without a handler
-//! they are ignored. A thread of its own waits for them, so that no slow request or pause
-//! has to be interrupted.
+//! PID 1 of a container has no default action for them: without a handler they are ignored.
+//! A separate thread waits for them, so that no slow request or pause has to be interrupted.
 
 use std::io;
 use std::process;
@@ -14,11 +13,11 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::lock::lock;
 
-/// Held while an output is written.
+/// Locked while an output is written.
 static WRITING: Mutex<()> = Mutex::new(());
 
-/// How long an output that is being written may still take: 20 × 50 ms. After that its
-/// reader has stalled, and leaving in time matters more.
+/// Maximum wait for an output in progress: 20 × 50 ms. After that its reader has stalled, and
+/// the process exits in time.
 const CHECKS: u32 = 20;
 const BETWEEN_CHECKS: Duration = Duration::from_millis(50);
 
@@ -48,14 +47,14 @@ impl Signals {
     }
 }
 
-/// Exit code of a program that a signal ended, as shells report it: 128 + signal.
+/// Returns the exit code of a program that a signal ended, as in shells: 128 + signal.
 pub fn exit_code(signal: i32) -> u8 {
     // Numbers of signals are below 65.
     u8::try_from(signal).map_or(128, |signal| signal.saturating_add(128))
 }
 
-/// Ends the process: at once or, if an output is just being written, when that is done, a
-/// second later at most.
+/// Ends the process: at once, or when an output in progress is complete, at most a second
+/// later.
 pub fn exit(code: u8) -> ! {
     let mut checks = 0;
     let _no_output_begins = loop {
@@ -70,7 +69,7 @@ pub fn exit(code: u8) -> ! {
     process::exit(i32::from(code))
 }
 
-/// Runs `work`, which [`exit`] waits for.
+/// Runs `work`, for whose end [`exit`] waits.
 pub fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
     let _exit_waits = lock(&WRITING);
     work()

@@ -24,15 +24,16 @@ impl PortPolicy {
     pub(crate) fn describe(&self) -> &'static str {
         let is_public = self.logins.is_empty() && !self.needs_certificate;
         match (&self.tls, is_public) {
-            (None, true) => "plain HTTP without login",
-            (None, false) => "plain HTTP with login",
-            (Some(_), true) => "TLS without login",
-            (Some(_), false) => "TLS with login",
+            (None, true) => "plain HTTP without authentication",
+            (None, false) => "plain HTTP with authentication",
+            (Some(_), true) => "TLS without authentication",
+            (Some(_), false) => "TLS with authentication",
         }
     }
 
     fn unauthorized(&self) -> Response {
-        Response::text(401, "expected a login\n").with("WWW-Authenticate", self.logins.challenge())
+        Response::text(401, "authentication required\n")
+            .with("WWW-Authenticate", self.logins.challenge())
     }
 
     fn verify(&self, credentials: &Credentials) -> Result<(), Response> {

@@ -11,16 +11,16 @@ use webclient::Failure;
 pub struct ScrapeError {
     /// The reason, as it is counted.
     pub reason: Reason,
-    /// What happened and what to look at.
+    /// The problem, and the next step.
     pub message: String,
-    /// How long the API server asks to wait.
+    /// The wait that the server asks for.
     pub retry_after: Option<Duration>,
-    /// The API server knows no such node: everything about it is void.
+    /// True if the API server knows no such node: all its values are invalid.
     pub node_gone: bool,
 }
 
 impl ScrapeError {
-    /// An error without a wish to wait.
+    /// Makes an error without a wait.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
             reason,
@@ -55,7 +55,7 @@ impl From<Failure> for ScrapeError {
     }
 }
 
-/// An error while reading a body.
+/// Converts an error while reading a body.
 pub(super) fn read_error(error: std::io::Error) -> ScrapeError {
     match Failure::from_io(error) {
         Ok(failure) => failure.into(),

@@ -1,4 +1,5 @@
-//! Lists of nodes and pods, page by page, of which nothing is kept but what is wanted.
+//! Lists of nodes and pods, read page by page; only the wanted field of each object is
+//! kept.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -12,25 +13,25 @@ use super::wire::{ListForm, Page};
 use crate::credentials::Credentials;
 use crate::nodes::NodeName;
 
-/// A table row an object, some 300 bytes each; the objects themselves are 10 KB each.
+/// Tables: some 300 bytes a row, where the objects themselves are 10 KB each.
 const ACCEPT_TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
 
-/// Objects asked for in one page. The API server's cache ignores it and sends all.
+/// Objects requested in one page. The API server's cache ignores it and sends all.
 const PER_PAGE: u32 = 500;
 
-/// A list that takes more pages than this has no end: 150,000 pods take 300.
+/// Maximum number of pages: 150,000 pods take 300.
 const MAX_PAGES: u32 = 1000;
 
-/// A list of a whole cluster: 150,000 pods in tables are 50 MB.
+/// Limits of a list of a whole cluster: 150,000 pods in tables are 50 MB.
 const CLUSTER_CAPS: Caps = Caps {
     compressed: 64 * MIB,
     inflated: 256 * MIB,
 };
 
-/// Pages that are read one after the other take longer than one answer.
+/// Time for all pages, in deadlines of one request.
 const CLUSTER_DEADLINES: u32 = 6;
 
-/// More nodes than any cluster has.
+/// Maximum number of nodes: more than any cluster has.
 const MAX_NODES: usize = 65_536;
 
 const PODS: ListForm = ListForm {
@@ -108,7 +109,7 @@ pub fn node_names(
     };
     list.read(credentials, bytes, Vec::new, |nodes, name| {
         if nodes.len() < MAX_NODES {
-            // The API server lets no other names in.
+            // The API server accepts no other names.
             nodes.extend(NodeName::parse(name));
         }
     })
@@ -122,7 +123,7 @@ fn phases(excluded: &[PodPhase]) -> String {
     terms.join(",")
 }
 
-/// A list to ask for.
+/// A list to request.
 #[derive(Clone, Copy)]
 struct List<'a> {
     path: &'static str,
@@ -131,12 +132,12 @@ struct List<'a> {
     form: ListForm,
     /// Of one page.
     caps: Caps,
-    /// Deadlines of one request that all pages together may take.
+    /// Time for all pages together, in deadlines of one request.
     deadlines: u32,
 }
 
 impl List<'_> {
-    /// Reads all pages: `take` is told the wanted text of each object.
+    /// Reads all pages, and calls `take` with the wanted text of each object.
     fn read<T>(
         self,
         credentials: &Credentials,
@@ -154,8 +155,8 @@ impl List<'_> {
         let mut token = String::new();
         for _ in 0..MAX_PAGES {
             let url = match token.as_str() {
-                // From the API server's cache, without asking etcd. A token goes with
-                // the rest of its query, but not with resourceVersion.
+                // From the API server's cache, without a read of etcd. A continue token may be
+                // combined with the rest of its query, but not with resourceVersion.
                 "" => format!("{query}&resourceVersion=0"),
                 token => format!("{query}&continue={}", percent_encode(token)),
             };
@@ -166,7 +167,7 @@ impl List<'_> {
             match json(credentials, &url, ACCEPT_TABLE, self.caps, page, bytes) {
                 Ok(next) if next.is_empty() => return Ok(taken),
                 Ok(next) => token = next,
-                // The rest of the list has expired: the whole is read again.
+                // The rest of the list has expired: start again.
                 Err(error) if is_expired(&error) && !token.is_empty() => {
                     taken = empty();
                     token.clear();
@@ -186,7 +187,7 @@ impl List<'_> {
         Err(ScrapeError::new(
             Reason::TooLarge,
             format!(
-                "the list of {} does not end after {MAX_PAGES} pages",
+                "the list of {} did not end after {MAX_PAGES} pages",
                 self.path
             ),
         ))

@@ -1,4 +1,4 @@
-//! An answer that is not 200, or none at all -> an error that says what to look at.
+//! Errors for responses other than 200, and for missing responses, each with the next step.
 
 use contract::Reason;
 use webclient::{Failure, Response};
@@ -6,7 +6,7 @@ use webclient::{Failure, Response};
 use super::error::ScrapeError;
 use super::wire::Status;
 
-/// Who was asked: the same status means different things.
+/// The server that was asked: the same status means different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// The API server, also where it passes a kubelet's answer on.
@@ -18,7 +18,7 @@ pub enum Asked {
 /// Bytes of a refusal that are read for its message.
 const REFUSAL_BYTES: u64 = 16 * 1024;
 
-/// Turns a response that is not 200 into an error that says what to look at.
+/// Converts a response other than 200 into an error with the next step.
 pub(super) fn of(response: &mut Response, asked: Asked) -> ScrapeError {
     let text = response.body.read_start(REFUSAL_BYTES);
     ScrapeError {
@@ -27,44 +27,44 @@ pub(super) fn of(response: &mut Response, asked: Asked) -> ScrapeError {
     }
 }
 
-/// What a refusal with this status, type and start of its body says. Pure.
+/// Returns the error for a response with this status, type and start of its body. Pure.
 pub fn read_refusal(status: u16, media_type: &str, text: &str, asked: Asked) -> ScrapeError {
     let parsed: Option<Status> = serde_json::from_str(text)
         .ok()
         .filter(|status: &Status| status.kind == "Status");
     let said = match &parsed {
         Some(status) => one_line(&status.message),
-        // A kubelet answers in plain words; anything else may be a page of a proxy.
+        // A kubelet answers in plain text; anything else may be a page of a proxy.
         None if media_type == "text/plain" => one_line(text.trim()),
         None => String::new(),
     };
     let (reason, hint) = match (status, asked) {
         (401, Asked::ApiServer) => (
             Reason::Unauthorized,
-            "the API server does not accept the token; is --token-file the service account's?",
+            "the API server does not accept the token; check that --token-file is the service account's",
         ),
         (401, Asked::Kubelet) => (
             Reason::Unauthorized,
-            "the kubelet does not accept the token; is its authentication.webhook on?",
+            "the kubelet does not accept the token; check its setting authentication.webhook",
         ),
         (403, Asked::ApiServer) => (
             Reason::Forbidden,
-            "RBAC does not allow it; is the ClusterRole k8s-ai-exporter bound to this service account?",
+            "RBAC refuses it; check that the ClusterRole k8s-ai-exporter is bound to this service account",
         ),
         (403, Asked::Kubelet) => (
             Reason::Forbidden,
-            "RBAC does not allow it; --via=kubelet needs get on nodes/metrics in the ClusterRole k8s-ai-exporter",
+            "RBAC refuses it; --via=kubelet requires get on nodes/metrics in the ClusterRole k8s-ai-exporter",
         ),
-        (404, Asked::ApiServer) => (Reason::NotFound, "is --node-name a node of this cluster?"),
+        (404, Asked::ApiServer) => (
+            Reason::NotFound,
+            "check that --node-name is a node of this cluster",
+        ),
         (404, Asked::Kubelet) => (Reason::NotFound, "the kubelet does not serve this path"),
         (422, _) => (
             Reason::AdmissionDenied,
-            "an admission policy refuses it; does its list hold this path, and this pod's node?",
+            "an admission policy refuses it; check that it allows this path, and this pod's node",
         ),
-        (429, _) => (
-            Reason::RateLimited,
-            "the API server asks for fewer requests",
-        ),
+        (429, _) => (Reason::RateLimited, "the API server limits requests"),
         (503, Asked::ApiServer) => (
             Reason::Unavailable,
             "the API server is not ready or cannot reach the kubelet",
@@ -90,18 +90,18 @@ pub fn read_refusal(status: u16, media_type: &str, text: &str, asked: Asked) -> 
     }
 }
 
-/// Adds what to look at to a failure to reach a kubelet.
+/// Adds the next step to a failure to reach a kubelet.
 pub(super) fn failed(failure: Failure, asked: Asked) -> ScrapeError {
     let mut error = ScrapeError::from(failure);
     if error.reason == Reason::Tls && asked == Asked::Kubelet {
         error.message.push_str(
-            "; --kubelet-ca-file must hold the authority of the kubelets' serving certificates, and those name their node's address",
+            "; --kubelet-ca-file must hold the CAs of the kubelets' serving certificates, which must name the node's address",
         );
     }
     error
 }
 
-/// Foreign text for a log line: no line breaks, not without end.
+/// Makes text from outside fit a log line: no line breaks, limited length.
 fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })

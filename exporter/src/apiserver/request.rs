@@ -1,4 +1,4 @@
-//! Bounded GETs of the API server and of kubelets.
+//! Bounded GETs to the API server and to kubelets.
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -17,13 +17,13 @@ use crate::nodes::NodeName;
 
 pub(super) const MIB: u64 = 1024 * 1024;
 
-/// Real bodies: up to 25 MB of cAdvisor text for 500 pods, a sixth of it sent.
+/// Limits for metrics: up to 25 MB of cAdvisor text for 500 pods, a sixth of it compressed.
 const EXPOSITION_CAPS: Caps = Caps {
     compressed: 64 * MIB,
     inflated: 256 * MIB,
 };
 
-/// Real bodies: a node object with its images up to 100 KB, a node's pods 160 KB.
+/// Limits for objects: a node object with its images has up to 100 KB, a node's pods 160 KB.
 pub(super) const JSON_CAPS: Caps = Caps {
     compressed: 16 * MIB,
     inflated: 32 * MIB,
@@ -33,7 +33,7 @@ pub(super) const JSON_CAPS: Caps = Caps {
 const ACCEPT_EXPOSITION: &str = "text/plain;version=0.0.4";
 const ACCEPT_JSON: &str = "application/json";
 
-/// Where a kubelet is reached.
+/// The path to a kubelet.
 #[derive(Debug, Clone, Copy)]
 pub enum Way<'a> {
     /// Through the API server's proxy.
@@ -43,7 +43,7 @@ pub enum Way<'a> {
         /// The kubelet's node.
         node: &'a NodeName,
     },
-    /// At an address of its own.
+    /// Directly, at its own address.
     Kubelet {
         /// For kubelets.
         credentials: &'a Credentials,
@@ -53,11 +53,11 @@ pub enum Way<'a> {
 }
 
 impl Way<'_> {
-    /// Reads an endpoint of the kubelet into `consumer`. `bytes` grows by what was
-    /// received, also where the scrape fails.
+    /// Reads an endpoint of the kubelet into `consumer`. Adds the received bytes to `bytes`,
+    /// also after a failure.
     ///
     /// # Errors
-    /// When no complete exposition arrived: what `consumer` took is void then.
+    /// When no complete exposition arrived: the samples in `consumer` are invalid then.
     pub fn exposition(
         self,
         path: &str,
@@ -92,13 +92,13 @@ impl Way<'_> {
 /// Reads a node object.
 ///
 /// # Errors
-/// When it did not arrive whole, or is no node.
+/// When it did not arrive whole, or is no node object.
 pub fn node(
     credentials: &Credentials,
     node: &NodeName,
     bytes: &mut u64,
 ) -> Result<NodeObject, ScrapeError> {
-    // From the API server's cache, without asking etcd.
+    // From the API server's cache, without a read of etcd.
     let url = format!("/api/v1/nodes/{node}?resourceVersion=0");
     let form = std::marker::PhantomData::<wire::Node>;
     json(credentials, &url, ACCEPT_JSON, JSON_CAPS, form, bytes)?.read()
@@ -120,19 +120,16 @@ pub(super) fn json<'de, S: DeserializeSeed<'de>>(
         if error.is_io() {
             read_error(error.into())
         } else if error.is_eof() {
-            ScrapeError::new(Reason::Truncated, format!("JSON that ends early: {error}"))
+            ScrapeError::new(Reason::Truncated, format!("the JSON ended early: {error}"))
         } else {
-            ScrapeError::new(
-                Reason::Json,
-                format!("not the JSON that was asked for: {error}"),
-            )
+            ScrapeError::new(Reason::Json, format!("not the requested JSON: {error}"))
         }
     })
 }
 
-/// Sends a GET to the API server, or to the kubelet at `origin`; once more after
-/// a 401, since the token may have rotated since it was read, and after a TLS failure
-/// if the CA has. Returns a response with status 200.
+/// Sends a GET to the API server, or to the kubelet at `origin`. Sends it again after a
+/// 401, since the token may have rotated since it was read, and after a TLS failure if the
+/// CA file has changed. Returns a response with status 200.
 fn get(
     credentials: &Credentials,
     origin: Option<BaseUrl>,

@@ -1,4 +1,4 @@
-//! The JSON of the API server, as far as it is read.
+//! The fields of the API server's JSON that are read.
 
 use std::fmt;
 use std::io::{BufReader, Read};
@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer};
 use super::error::ScrapeError;
 use crate::kernel::BootId;
 
-/// Bytes of a body handed to its reader at a time. After each piece the decoder keeps its
-/// 32 KiB window, so larger pieces mean less copying.
+/// Bytes read at a time. After each piece the decoder keeps its 32 KiB window, so larger
+/// pieces mean less copying.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Reads one JSON text to its end.
@@ -40,15 +40,15 @@ pub(super) struct Status {
     pub(super) details: Option<Details>,
 }
 
-/// What a refusal is about.
+/// The object of a refusal.
 #[derive(Deserialize)]
 pub(super) struct Details {
     #[serde(default)]
     pub(super) kind: String,
 }
 
-/// What pods may use of a node, or what it has. Plain numbers by Kubernetes
-/// quantity; `None` where the node does not say.
+/// Resources of a node, as plain numbers of Kubernetes quantities; `None` where the node
+/// object has none.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Resources {
     /// Cores.
@@ -59,16 +59,16 @@ pub struct Resources {
     pub pods: Option<f64>,
 }
 
-/// What is read of a node object.
+/// The fields of a node object that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct NodeObject {
-    /// What pods may use.
+    /// Resources for pods.
     pub allocatable: Resources,
-    /// What the machine has.
+    /// Resources of the machine.
     pub capacity: Resources,
-    /// Where its kubelet listens.
+    /// Address of its kubelet.
     pub kubelet: Option<SocketAddr>,
-    /// Which boot of its machine it is.
+    /// Boot ID of its kernel.
     pub boot_id: Option<BootId>,
 }
 
@@ -173,26 +173,26 @@ impl Quantities {
     }
 }
 
-/// What is wanted of a list: one text of each object.
+/// The wanted text of each object in a list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ListForm {
     /// Column of the table that shows the text.
     pub(super) column: &'static str,
     /// Kind of the list where the server knows no tables.
     pub(super) kind: &'static str,
-    /// Where the text stands in the objects of that list.
+    /// Path of the text in the objects of that list.
     pub(super) field: [&'static str; 2],
 }
 
-/// A page of a list: a Table, or a list of objects from a server that knows no
-/// tables. Nothing of it is kept: `each` is told the text of each object.
+/// A page of a list: a Table, or a list of objects from a server without tables. Calls
+/// `each` with the text of each object, and keeps nothing.
 pub(super) struct Page<'a> {
     pub(super) form: ListForm,
     pub(super) each: &'a mut dyn FnMut(&str),
 }
 
 impl<'de> DeserializeSeed<'de> for Page<'_> {
-    /// The token of the next page; empty on the last.
+    /// The token of the next page; empty on the last one.
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<String, D::Error> {
@@ -212,7 +212,7 @@ impl<'de> Visitor<'de> for Page<'_> {
         let mut kind = String::new();
         let mut metadata = ListMeta::default();
         let mut column = None;
-        // Of which kind of list the elements were read.
+        // The kind of list whose elements were read.
         let mut read = "";
         while let Some(key) = map.next_key::<Box<str>>()? {
             match &*key {
@@ -223,7 +223,7 @@ impl<'de> Visitor<'de> for Page<'_> {
                     column = columns.iter().flatten().position(|c| c.name == form.column);
                 }
                 "rows" => {
-                    // They stand behind the definitions of their columns.
+                    // Rows follow the definitions of their columns.
                     let path = &column.map(|index| [Step::Key("cells"), Step::At(index)]);
                     let path = path.as_ref().map_or(&[][..], |path| path);
                     let rows = map.next_value_seed(Elements { path, each })?;
@@ -307,7 +307,7 @@ impl<'de> Visitor<'de> for Elements<'_> {
     }
 }
 
-/// The text at a path, if one is there; the rest is passed over.
+/// The text at a path, if it exists; the rest is skipped.
 struct Text<'a> {
     path: &'a [Step],
     each: &'a mut dyn FnMut(&str),

@@ -1,8 +1,8 @@
-//! Series of the history, as an answer names them.
+//! Identities of series in the history.
 
 use crate::readings::Millis;
 
-/// Name and labels of a series, as a query's answer shows them.
+/// Name and labels of a series in an answer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity {
     /// Metric name.
@@ -12,11 +12,11 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The node that the series is about: each has this label first.
+    /// The node of the series: the first label of each.
     pub(super) fn node(&self) -> Option<&str> {
         self.labels.first().map(|(_, node)| node.as_str())
     }
 }
 
-/// One series of an answer: what it is called, and its (time, value) pairs.
+/// One series of an answer: its identity, and its (time, value) pairs.
 pub type Answered = (Identity, Vec<(Millis, f64)>);

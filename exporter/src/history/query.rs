@@ -1,7 +1,7 @@
 //! The parameters of a range query, as Prometheus's HTTP API takes them.
 //!
 //! API: <https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries>.
-//! Of PromQL only `name{label="value",…}` is read; the rest is refused in words.
+//! Of PromQL only `name{label="value",…}` is supported; the rest is refused with a message.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use quantity::parse_time;
 use super::identity::Identity;
 use crate::readings::Millis;
 
-/// Most points a series may have in an answer: Prometheus's own bound.
+/// Maximum number of points per series: Prometheus's own limit.
 const MAX_POINTS: Millis = 11_000;
 
 /// A range query: a selector and the steps to evaluate it at.
@@ -23,7 +23,7 @@ pub struct RangeQuery {
     step: Millis,
 }
 
-/// A query that cannot be answered, worded for the person who wrote it.
+/// A query that cannot be answered, with a message for its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadQuery(String);
 
@@ -43,7 +43,7 @@ impl RangeQuery {
     /// Reads the decoded parameters `query`, `start`, `end` and `step`; others are ignored.
     ///
     /// # Errors
-    /// When one is missing or not understood, or the answer would be too long.
+    /// When one is missing or invalid, or the answer would be too long.
     pub fn parse(parameters: &[(String, String)]) -> Result<Self, BadQuery> {
         let get = |name: &str| {
             parameters
@@ -86,7 +86,7 @@ impl RangeQuery {
         let selector = Selector::parse(text).ok_or_else(|| {
             bad(
                 "query",
-                &format!("this history answers only name{{label=\"value\",...}}, for PromQL ask a Prometheus: {text:?}"),
+                &format!("this history answers only name{{label=\"value\",...}}; for PromQL, query a Prometheus: {text:?}"),
             )
         })?;
         Ok(Self {
@@ -97,7 +97,7 @@ impl RangeQuery {
         })
     }
 
-    /// The times at which the query is evaluated.
+    /// Returns the times at which the query is evaluated.
     pub fn steps(&self) -> impl Iterator<Item = Millis> + use<> {
         let Self {
             start, end, step, ..
@@ -105,12 +105,12 @@ impl RangeQuery {
         (0..=(end - start) / step).map(move |n| start + n * step)
     }
 
-    /// Whether series of this name are asked for.
+    /// Returns whether series of this name are selected.
     pub fn is_of(&self, name: &str) -> bool {
         self.selector.name == name
     }
 
-    /// Whether a series is asked for.
+    /// Returns whether a series is selected.
     pub fn selects(&self, identity: &Identity) -> bool {
         self.selector.selects(identity.name, |name| {
             let mut labels = identity.labels.iter();
@@ -123,7 +123,7 @@ impl RangeQuery {
 /// Seconds with a fraction, or a duration such as `1m`.
 fn parse_step(text: &str) -> Option<Millis> {
     let millis = match text.parse::<f64>() {
-        // Held to the same bounds as a moment.
+        // With the limits of a timestamp.
         Ok(_) => millis(parse_time(text)?),
         Err(_) => Millis::try_from(quantity::parse_duration(text).ok()?.as_millis()).ok()?,
     };

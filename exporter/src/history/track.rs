@@ -1,8 +1,8 @@
 //! The recorded samples of one node.
 //!
-//! All its series are recorded at the same moments, so their times are held once;
-//! and of a series only the rounds in which its value changed. What never changes,
-//! such as allocatable, takes no room; what always does takes 12 bytes a round.
+//! All its series are recorded at the same times, which are stored once; of a series only
+//! the rounds in which its value changed. Constant series, such as allocatable, take no
+//! memory; a value that changes each round takes 12 bytes a round.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -14,19 +14,19 @@ use super::identity::{Answered, Identity};
 use super::query::RangeQuery;
 use crate::readings::Millis;
 
-/// How far back a step looks for a sample: Prometheus's default.
+/// A sample is used for steps up to this much later: Prometheus's default.
 const LOOK_BACK_MS: Millis = 300_000;
 
-/// What a track takes beside its samples: its name, its maps, room in its queues.
+/// Memory of a track without samples: its name, its maps, room in its queues.
 const TRACK_BYTES: usize = 1024;
 
-/// The same for a series.
+/// Memory of a series without samples.
 const SERIES_BYTES: usize = 160;
 
 /// The samples of one node, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Track {
-    /// When each round was; the first of them has the number `first`.
+    /// Times of rounds; the first of them has the number `first`.
     rounds: VecDeque<Millis>,
     first: u32,
     series: BTreeMap<Key, Line>,
@@ -34,7 +34,7 @@ pub(super) struct Track {
     runs: usize,
 }
 
-/// What tells the series of one node apart.
+/// The identity of a series within one node.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     name: &'static str,
@@ -62,12 +62,12 @@ struct Line {
     newest: u32,
 }
 
-/// A value, from one round to that of the next run. NaN says that there was no
-/// sample: published values are finite.
+/// A value, from one round up to that of the next run. NaN means that there was no sample:
+/// published values are finite.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     from: u32,
-    /// As bytes, so that a run takes 12 and not 16.
+    /// As bytes, so that a run takes 12 bytes and not 16.
     value: [u8; 8],
 }
 
@@ -77,7 +77,7 @@ impl Track {
         self.series.len()
     }
 
-    /// Memory taken, within some percent.
+    /// Memory in bytes, to within some percent.
     pub(super) fn bytes(&self) -> usize {
         TRACK_BYTES
             + self.rounds.len() * size_of::<Millis>()
@@ -85,15 +85,15 @@ impl Track {
             + self.runs * size_of::<Run>()
     }
 
-    /// Records a round in at most `memory` bytes. Returns false where the oldest
-    /// rounds had to go for it, or a new series was left out.
+    /// Records a round in at most `memory` bytes. Returns false if the oldest rounds were
+    /// dropped for it, or a new series was left out.
     pub(super) fn record<'a>(
         &mut self,
         samples: impl Iterator<Item = &'a Sample<'a>>,
         now: Millis,
         memory: usize,
     ) -> bool {
-        // A wall clock that was set back must not put rounds out of order.
+        // If the wall clock was set back, rounds must stay in order.
         if self.rounds.back().is_some_and(|last| *last >= now) {
             return true;
         }
@@ -123,14 +123,14 @@ impl Track {
             }
         }
         while self.bytes() > memory && self.rounds.len() > 1 {
-            // Some at a time: a full history then has room for some rounds.
+            // Several at a time, so that a full history has room for the next rounds.
             self.forget(self.rounds.len().div_ceil(32));
             all_kept = false;
         }
         all_kept
     }
 
-    /// Forgets the rounds before `oldest`, and the series that ended before it.
+    /// Drops the rounds before `oldest`, and the series that ended before it.
     pub(super) fn forget_before(&mut self, oldest: Millis) {
         self.forget(self.rounds.partition_point(|at| *at < oldest));
     }
@@ -150,7 +150,7 @@ impl Track {
         self.runs -= dropped;
     }
 
-    /// The series that a query selects and has samples of: those behind `last`, or all.
+    /// Returns the selected series that have samples: those after `last`, or all.
     pub(super) fn answer<'a>(
         &'a self,
         node: &'a str,
@@ -167,7 +167,7 @@ impl Track {
             .filter(|(_, values)| !values.is_empty())
     }
 
-    /// The value at each step: that of the newest round up to it.
+    /// Returns the value at each step: that of the newest round up to it.
     fn evaluate(&self, line: &Line, query: &RangeQuery) -> Vec<(Millis, f64)> {
         let mut rounds = self.rounds.iter().zip(self.first..).peekable();
         let mut runs = line.runs.iter().peekable();
@@ -214,13 +214,13 @@ impl Line {
         }
     }
 
-    /// Enters a sample. Returns the number of new runs.
+    /// Adds a sample. Returns the number of new runs.
     fn extend(&mut self, round: u32, value: f64) -> usize {
         self.newest = round;
         self.enter(Run::new(round, value))
     }
 
-    /// Enters that there is no sample. Returns the number of new runs.
+    /// Notes a missing sample. Returns the number of new runs.
     fn end(&mut self, round: u32) -> usize {
         self.enter(Run::new(round, f64::NAN))
     }
@@ -233,7 +233,7 @@ impl Line {
         1
     }
 
-    /// Forgets the runs that end before a round. Returns their number.
+    /// Drops the runs that end before a round. Returns their number.
     fn forget_before(&mut self, round: u32) -> usize {
         let over = self.runs.partition_point(|run| run.from <= round);
         let over = over.saturating_sub(1);
@@ -256,8 +256,8 @@ impl Run {
     }
 }
 
-/// Adds an entry. A queue that is left to itself doubles its room, and half of a
-/// full history would be empty.
+/// Adds an entry with little room to spare: a queue that doubles its capacity would leave
+/// half of a full history empty.
 fn push<T>(queue: &mut VecDeque<T>, entry: T) {
     if queue.len() == queue.capacity() {
         queue.reserve_exact(queue.len() / 8 + 4);
@@ -265,7 +265,7 @@ fn push<T>(queue: &mut VecDeque<T>, entry: T) {
     queue.push_back(entry);
 }
 
-/// Gives room back once a quarter of it is empty.
+/// Shrinks a queue once a quarter of it is empty.
 fn give_back<T>(queue: &mut VecDeque<T>) {
     let wanted = queue.len() + queue.len() / 8 + 4;
     if queue.capacity() > wanted + queue.len() / 8 + 16 {

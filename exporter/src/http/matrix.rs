@@ -1,5 +1,5 @@
-//! The answer to a range query, made in pieces: the series of a large fleet over a long
-//! time would take more memory than all else.
+//! The answer to a range query, produced in pieces: the series of a large cluster over a
+//! long time would take more memory than everything else.
 //!
 //! Form: <https://prometheus.io/docs/prometheus/latest/querying/api/#range-vectors>.
 
@@ -12,15 +12,15 @@ use crate::history::{Identity, RangeQuery};
 use crate::readings::Millis;
 use crate::state::SharedState;
 
-/// Pieces end with the series that brings them to this size.
+/// A piece ends with the series that brings it to this size.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// The pieces of one answer. Between them the history goes on: what is recorded meanwhile
-/// is in the series that are still to come.
+/// The pieces of one answer. Samples recorded between two pieces are in the series that
+/// follow.
 pub(super) struct Matrix {
     shared: Arc<SharedState>,
     query: RangeQuery,
-    /// The last series that was told.
+    /// The last series that was sent.
     last: Option<Identity>,
     next: Next,
 }

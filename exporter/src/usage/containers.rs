@@ -1,4 +1,4 @@
-//! What cAdvisor's containers did between two readings: throttling and OOM kills.
+//! Throttling and OOM kills of containers between two readings of cAdvisor.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,25 +8,25 @@ use quantity::Ratio;
 use super::known::Known;
 use crate::readings::{At, ContainerReading, MAX_ROWS};
 
-/// More OOM kills than one container survives between two readings.
+/// Limit for the OOM kills of one container between two readings.
 const MAX_KILLS: f64 = 1e6;
 
 /// Counters of containers over readings.
 #[derive(Debug, Default)]
 pub(super) struct Containers {
-    /// By cgroup path. One that is missing from a reading is kept until its instant, so
-    /// that it is not taken for a new one when it comes back.
+    /// By cgroup path. One that is missing from a reading is kept until its time, so that
+    /// it is not taken for a new one when it returns.
     last: BTreeMap<Box<[u8]>, (ContainerReading, Instant)>,
     throttled: Option<Known<Ratio>>,
     /// Never falls while the program runs.
     oom_kills: u64,
-    /// Until when `oom_kills` holds; `None` where the last reading did not tell of the
+    /// Time until which `oom_kills` is valid; `None` if the last reading did not report the
     /// OOM kills of all containers.
     oom_kills_until: Option<Instant>,
 }
 
 impl Containers {
-    /// Forgets all but the OOM kills counted so far.
+    /// Drops all but the OOM kills counted so far.
     pub(super) fn forget(&mut self) {
         *self = Self {
             oom_kills: self.oom_kills,
@@ -34,8 +34,8 @@ impl Containers {
         };
     }
 
-    /// Takes a reading. `has_all_oom_kills` says whether it tells of the OOM kills of
-    /// every container.
+    /// Takes a reading. `has_all_oom_kills` is true if it reports the OOM kills of every
+    /// container.
     pub(super) fn observe(
         &mut self,
         reading: BTreeMap<Box<[u8]>, ContainerReading>,
@@ -43,7 +43,7 @@ impl Containers {
         now: Instant,
         until: Instant,
     ) {
-        // A container that was not there a moment ago has been killed since.
+        // A new container's count began at 0 after the last reading.
         let counts_new = self.oom_kills(now).is_some();
         let (mut periods, mut throttled) = (0.0, 0.0);
         let mut advanced = false;
@@ -75,8 +75,8 @@ impl Containers {
             (*before, *kept_until) = (new, until);
         }
         if advanced {
-            // No period at all passed in an interval: nobody could be throttled,
-            // and there is no share to tell.
+            // No period passed in the interval: nothing could be throttled, and there is no
+            // ratio.
             self.throttled = Ratio::of(throttled, periods).map(|value| Known { value, until });
         }
         let has_room = self.last.len() <= MAX_ROWS;
@@ -85,7 +85,7 @@ impl Containers {
         self.oom_kills_until = has_all_oom_kills.then_some(until);
     }
 
-    /// Share of scheduler periods in which containers with a limit were throttled.
+    /// Returns the share of scheduler periods in which containers with a limit were throttled.
     pub(super) fn throttled(&self, now: Instant) -> Option<Ratio> {
         Known::at(self.throttled, now)
     }

@@ -229,7 +229,7 @@ fn refusals_are_counted_by_their_reason_and_say_what_to_look_at() {
         (403, "forbidden", "ClusterRole"),
         (404, "not_found", "--node-name"),
         (422, "admission_denied", "admission policy"),
-        (429, "rate_limited", "fewer requests"),
+        (429, "rate_limited", "limits requests"),
         (503, "unavailable", "cannot reach the kubelet"),
         (500, "http_status", "HTTP 500"),
     ] {
@@ -329,7 +329,7 @@ fn without_container_labels_oom_kills_are_unknown() {
     exporter.value_of(OOM_KILLS);
     let unlabelled = Effect::Text(Hostile::Unlabelled);
     cluster.fault(Fault::new(unlabelled).on(Endpoint::Cadvisor));
-    exporter.process.line_with("without container labels");
+    exporter.process.line_with("has no container labels");
     eventually("unknown", || {
         exporter.value(OOM_KILLS).is_none().then_some(())
     });
@@ -337,10 +337,10 @@ fn without_container_labels_oom_kills_are_unknown() {
     assert_eq!(exporter.value(up), Some(1.0));
     two_readings(&cluster);
     cluster.clear_faults();
-    exporter.process.line_with("with container labels again");
+    exporter.process.line_with("has container labels again");
     exporter.value_of(OOM_KILLS);
     let log = exporter.process.log();
-    assert_eq!(log.matches("without container labels").count(), 1, "{log}");
+    assert_eq!(log.matches("has no container labels").count(), 1, "{log}");
 }
 
 #[test]

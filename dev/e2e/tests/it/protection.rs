@@ -176,7 +176,10 @@ fn prometheus_scrapes_and_the_agent_reads_the_history_with_tls_and_a_login_only(
     });
 
     let log = exporter.process.log();
-    assert!(log.contains("the port speaks TLS with login"), "{log}");
+    assert!(
+        log.contains("the port uses TLS with authentication"),
+        "{log}"
+    );
     for secret in ["correct", "eyJhbGciOi", "KqkSGqmZ7NRb"] {
         assert!(!log.contains(secret), "{log}");
     }
@@ -216,7 +219,7 @@ fn the_agents_port_is_protected_in_the_same_way_and_takes_changes_over() {
         .arg(files.flag("--web.config.file", "web.yml"));
     let agent = Process::start(&mut command);
     let line = agent.line_with("serving on ");
-    assert!(line.ends_with(", TLS with login"), "{line}");
+    assert!(line.ends_with(", TLS with authentication"), "{line}");
     let (_, address) = line.split_once("serving on ").expect("an address");
     let (address, _) = address.split_once(',').expect("and more");
     let ask = |password, path| status(&files.client(address, false, password), path);
