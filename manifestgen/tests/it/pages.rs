@@ -1,7 +1,9 @@
 //! The commands of the pages, executed as far as no cluster is needed: real
 //! Helm renders what would be installed, real kubectl reads and changes files
-//! in place of live objects. What needs a cluster is checked by its form only.
+//! in place of live objects, and our programs read their flags. What needs a
+//! cluster or a network is checked by its form only.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -29,16 +31,6 @@ pub(crate) fn with_commands(root: &Path) -> Vec<String> {
     pages.sort();
     pages
 }
-
-/// What a command about our objects starts with.
-const PROGRAMS: [&str; 6] = [
-    "helm ",
-    "kubectl ",
-    "docker ",
-    "just ",
-    "REGISTRY=",
-    "cd helm",
-];
 
 /// Installing becomes rendering. Charts of others cannot be fetched here.
 const HELM: &str = r#"#!/bin/sh
@@ -99,10 +91,31 @@ const CARGO: &str = r#"#!/bin/sh
 case "$*" in
 "run -p manifestgen -- preflight"*) ;;
 "run -p manifestgen -- "*) shift 4; exec "$MANIFESTGEN" "$@" ;;
+"run --release -p k8s-ai-agent -- "*) shift 5; exec k8s-ai-agent "$@" ;;
 esac
 "#;
 
+/// The arguments of our programs are read later.
+const PROGRAM: &str = r#"#!/bin/sh
+printf '%s\0' "${0##*/}" "$@" > "$(mktemp "$COMMANDS/XXXXXX")"
+"#;
+
+/// A response with something of everything that pages look for.
+const CURL: &str = "#!/bin/sh\necho k8s_node_scrape_errors_total\n";
+
 const NOTHING: &str = "#!/bin/sh\n";
+
+/// Programs that are no part of the project: their commands are only well-formed.
+const OTHERS: [&str; 8] = [
+    "cosign",
+    "docker",
+    "gh",
+    "jq",
+    "kind",
+    "man",
+    "promtool",
+    "sha256sum",
+];
 
 struct Folder(PathBuf);
 
@@ -116,21 +129,48 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The blocks of a page that are about our objects.
+/// The shell commands of a page, block by block; of a console, what is typed.
 fn blocks(page: &str) -> Vec<String> {
-    page.split("```bash\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next())
-        .filter(|block| {
-            block.lines().any(|line| {
-                line.contains("-p manifestgen")
-                    || PROGRAMS
-                        .iter()
-                        .any(|program| line.trim_start().starts_with(program))
-            })
-        })
-        .map(str::to_owned)
-        .collect()
+    let mut blocks = Vec::new();
+    let mut block: Option<(bool, String)> = None;
+    for line in page.lines() {
+        let text = line.trim();
+        match &mut block {
+            None => match text.strip_prefix("```") {
+                Some("sh" | "bash") => block = Some((false, String::new())),
+                Some("console") => block = Some((true, String::new())),
+                _ => {}
+            },
+            Some(_) if text == "```" => blocks.extend(block.take().map(|(_, block)| block)),
+            Some((is_console, block)) => {
+                let typed = match is_console {
+                    true => text.strip_prefix("$ "),
+                    false => Some(line),
+                };
+                block.extend(typed.into_iter().flat_map(|line| [line, "\n"]));
+            }
+        }
+    }
+    blocks
+}
+
+/// Reads the flags of a command of one of our programs, in a pod's environment.
+fn read_flags(program: &str, args: Vec<OsString>) -> Result<(), String> {
+    let names_no_node = !args
+        .iter()
+        .any(|arg| arg.to_string_lossy().starts_with("--node"));
+    let pod = &|name: &str| match name {
+        "KUBERNETES_SERVICE_HOST" => Some("10.96.0.1".into()),
+        "KUBERNETES_SERVICE_PORT" => Some("443".into()),
+        // Flags that name nodes stand alone.
+        "NODE_NAME" if names_no_node => Some("node-1".into()),
+        _ => None,
+    };
+    match program {
+        "k8s-ai-agent" => k8s_ai_agent::args::parse(args, pod).map(drop),
+        _ => k8s_ai_exporter::args::resolve(args, pod).map(drop),
+    }
+    .map_err(|error| error.to_string())
 }
 
 #[test]
@@ -144,19 +184,26 @@ fn every_command_of_the_pages_does_what_it_says() {
     let bin = stage.0.join("bin");
     let project = stage.0.join("project");
     let scripts = project.join("dev/scripts");
-    for folder in [&bin, &scripts] {
+    let built = project.join("target/release");
+    let commands = stage.0.join("commands");
+    for folder in [&bin, &scripts, &built, &commands] {
         fs::create_dir_all(folder).expect("it can be made");
     }
+    let others = OTHERS.map(|program| (bin.join(program), NOTHING));
     for (file, text) in [
         (bin.join("helm"), HELM),
         (bin.join("kubectl"), KUBECTL),
         (bin.join("just"), JUST),
         (bin.join("cargo"), CARGO),
-        (bin.join("docker"), NOTHING),
-        (bin.join("kind"), NOTHING),
-        (bin.join("curl"), NOTHING),
+        (bin.join("curl"), CURL),
+        (bin.join("k8s-ai-agent"), PROGRAM),
+        (bin.join("k8s-ai-exporter"), PROGRAM),
+        (built.join("k8s-ai-exporter"), PROGRAM),
         (scripts.join("setup"), SETUP),
-    ] {
+    ]
+    .into_iter()
+    .chain(others)
+    {
         fs::write(&file, text).expect("it can be written");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("it can be run");
     }
@@ -191,6 +238,8 @@ fn every_command_of_the_pages_does_what_it_says() {
                 .env("PROJECT", fs::canonicalize(root()).expect("it exists"))
                 .env("MANIFESTGEN", env!("CARGO_BIN_EXE_manifestgen"))
                 .env("KUBECONFIG", "/nonexistent")
+                .env("COMMANDS", &commands)
+                .env("PROMETHEUS", "http://127.0.0.1:9090")
                 .output()
                 .expect("a shell starts");
             assert!(
@@ -202,7 +251,53 @@ fn every_command_of_the_pages_does_what_it_says() {
         }
     }
     assert!(run >= 30, "{run}");
+    let mut read = 0;
+    for command in fs::read_dir(&commands).expect("commands were run") {
+        let text = fs::read_to_string(command.expect("a command").path()).expect("it is text");
+        let mut words = text.split_terminator('\0');
+        let program = words.next().expect("a program");
+        // A placeholder of the pages.
+        let words = words.map(|word| if word == "NODE" { "node-1" } else { word });
+        read_flags(program, words.map(OsString::from).collect())
+            .unwrap_or_else(|error| panic!("{text:?}: {error}"));
+        read += 1;
+    }
+    assert!(read >= 25, "{read}");
     let rendered = project.join("target/manifests/deploy/daemonset-exporter.yaml");
     let rendered = fs::read_to_string(rendered).expect("the page renders it");
     assert!(rendered.contains("image: \"registry.example.org/team/k8s-ai-exporter:v0.3.0\""));
+}
+
+/// Blocks of YAML that begin with a value of the chart are values files.
+#[test]
+fn the_chart_takes_the_values_of_the_pages() {
+    let helm = root().join(".cache/helm/4/helm");
+    let mut read = 0;
+    for page in with_commands(&root()) {
+        let text = fs::read_to_string(root().join(&page)).expect("a page");
+        for block in text.split("```yaml\n").skip(1) {
+            let block = block.split("```").next().expect("a block");
+            let indent = block.len() - block.trim_start().len();
+            if !["exporter:", "agent:"].contains(&block.lines().next().unwrap_or_default().trim()) {
+                continue;
+            }
+            let values: String = block
+                .lines()
+                .flat_map(|line| [line.get(indent..).unwrap_or_default(), "\n"])
+                .collect();
+            let file = std::env::temp_dir().join(format!("values-{}-{read}", std::process::id()));
+            fs::write(&file, values).expect("it can be written");
+            let output = Command::new(&helm)
+                .args(["template", "binbots-k8s", "helm", "-f"])
+                .arg(&file)
+                .current_dir(root())
+                .output()
+                .expect("Helm starts");
+            fs::remove_file(&file).expect("it can be removed");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{page}:\n{block}\n{said}");
+            read += 1;
+        }
+    }
+    assert!(read >= 3, "{read}");
 }
