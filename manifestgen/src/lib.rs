@@ -20,6 +20,7 @@ pub mod helm;
 pub mod object;
 pub mod objects;
 pub mod output;
+mod picture;
 pub mod term;
 pub mod values;
 pub mod yaml;

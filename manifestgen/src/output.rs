@@ -15,7 +15,7 @@ use crate::documents::{self, Entry};
 use crate::objects::{self, dashboard};
 use crate::term::Sources;
 use crate::values::{Strings, Values};
-use crate::{MARK, helm, yaml};
+use crate::{MARK, helm, picture, yaml};
 
 /// The folders in which every file is generated.
 pub const FOLDERS: [&str; 2] = ["deploy", "helm"];
@@ -112,6 +112,8 @@ pub fn files() -> Result<Files, Vec<String>> {
     put(dashboard::CHART_PATH, dashboard::json());
     let alerts = alerts().map_err(|problem| one(problem.to_string()))?;
     files.insert("docs/reference/alerts.md".to_owned(), alerts);
+    let picture = render(picture::svg(&dashboard::dashboard()))?;
+    files.insert("docs/pictures/dashboard-nodes.svg".to_owned(), picture);
     Ok(files)
 }
 
