@@ -19,7 +19,7 @@ fn problem(object: &Object) -> String {
 }
 
 #[test]
-fn the_pointer_of_an_expression_is_found() {
+fn expression_pointer_is_found() {
     let object = Object::new("a.yaml", |b| {
         let values = b.values;
         Ok(config_map(
@@ -33,7 +33,7 @@ fn the_pointer_of_an_expression_is_found() {
 }
 
 #[test]
-fn an_expression_that_reaches_no_field_is_named() {
+fn expression_without_field_is_refused() {
     let object = Object::new("a.yaml", |b| {
         let values = b.values;
         b.text(value!(values.namespace));
@@ -47,7 +47,7 @@ fn an_expression_that_reaches_no_field_is_named() {
 }
 
 #[test]
-fn an_expression_that_is_part_of_a_field_is_named() {
+fn expression_within_a_field_is_refused() {
     let object = Object::new("a.yaml", |b| {
         let values = b.values;
         Ok(config_map(format!(
@@ -63,7 +63,7 @@ fn an_expression_that_is_part_of_a_field_is_named() {
 }
 
 #[test]
-fn an_entry_among_equal_ones_is_refused() {
+fn entry_among_equal_ones_is_refused() {
     let object = Object::new("a.yaml", |b| {
         let values = b.values;
         let condition = value!(values.create_namespace).is_set();
@@ -80,7 +80,7 @@ fn an_entry_among_equal_ones_is_refused() {
 }
 
 #[test]
-fn a_value_with_a_field_that_its_type_lacks_is_refused() {
+fn value_with_unknown_field_is_refused() {
     let object = Object::new("a.yaml", |b| {
         let values = b.values;
         Ok(PodSpec {

@@ -142,7 +142,7 @@ fn check(cluster: Cluster) -> Report {
 }
 
 #[test]
-fn a_cluster_that_is_ready_has_no_bad_row() {
+fn ready_cluster_has_no_bad_row() {
     let report = check(ready());
     assert!(!report.is_bad(), "{report}");
     assert_eq!(
@@ -159,7 +159,7 @@ fn a_cluster_that_is_ready_has_no_bad_row() {
 }
 
 #[test]
-fn an_old_cluster_is_refused_with_the_version_that_would_do() {
+fn old_kubernetes_version_is_bad() {
     let old = json!({"major": "1", "minor": "29", "gitVersion": "v1.29.4"});
     let report = check(ready().with("/version", old));
     assert_eq!(
@@ -169,7 +169,7 @@ fn an_old_cluster_is_refused_with_the_version_that_would_do() {
 }
 
 #[test]
-fn each_permission_that_is_missing_is_named() {
+fn missing_permissions_are_named() {
     let mut cluster = ready();
     cluster.forbidden = vec![("create", "clusterroles"), ("patch", "daemonsets")];
     let report = check(cluster);
@@ -182,7 +182,7 @@ fn each_permission_that_is_missing_is_named() {
 }
 
 #[test]
-fn without_the_operators_crds_the_missing_ones_are_named() {
+fn missing_operator_crds_are_named() {
     let report = check(ready().without(CRDS));
     let (verdict, found) = row(&report, "Prometheus Operator's CRDs");
     assert_eq!(verdict, Verdict::Bad);
@@ -194,7 +194,7 @@ fn without_the_operators_crds_the_missing_ones_are_named() {
 
 /// A Prometheus with these selectors, and whether it takes our ServiceMonitor.
 #[test]
-fn selectors_are_read_as_kubernetes_reads_them() {
+fn label_selectors_match_as_in_kubernetes() {
     let other = json!({"matchLabels": {"release": "kps"}});
     let fits = json!({"matchLabels": {"release": "prometheus-stack"}});
     let rule = |operator: &str, values: Value| json!({"matchExpressions": [{"key": "release", "operator": operator, "values": values}]});
@@ -250,7 +250,7 @@ fn selectors_are_read_as_kubernetes_reads_them() {
 }
 
 #[test]
-fn a_cluster_without_a_prometheus_says_so() {
+fn missing_prometheus_is_bad() {
     let report = check(ready().with(PROMETHEUSES, json!({"items": []})));
     assert_eq!(
         row(&report, "Prometheus selects our ServiceMonitor"),
@@ -259,7 +259,7 @@ fn a_cluster_without_a_prometheus_says_so() {
 }
 
 #[test]
-fn a_missing_namespace_is_a_note_and_a_dying_one_is_bad() {
+fn terminating_namespace_is_bad_missing_one_a_note() {
     let path = "/api/v1/namespaces/monitoring";
     let report = check(ready().without(path));
     assert_eq!(row(&report, "namespace monitoring").0, Verdict::Note);
@@ -272,7 +272,7 @@ fn a_missing_namespace_is_a_note_and_a_dying_one_is_bad() {
 }
 
 #[test]
-fn a_service_of_others_under_our_name_is_bad() {
+fn foreign_service_of_our_name_is_bad() {
     let path = "/api/v1/namespaces/monitoring/services/k8s-ai-exporter";
     let service = |app: &str, port: u16| json!({"spec": {"selector": {"app": app}, "ports": [{"port": port}]}});
     for (live, wanted) in [
@@ -315,7 +315,7 @@ fn with_kubelet(address: SocketAddr, ca: &Path, configuration: Option<Value>) ->
 }
 
 #[test]
-fn readable_kubelets_are_recommended_and_others_say_why() {
+fn kubelet_access_is_recommended_or_explained() {
     let simulated = testbed::Cluster::new().node(testbed::Node::new("node-a"));
     let simulated = simulated.kubelets().start().expect("a cluster");
     let url = simulated.kubelet_url("node-a");
@@ -383,7 +383,7 @@ fn readable_kubelets_are_recommended_and_others_say_why() {
 }
 
 #[test]
-fn without_a_list_of_nodes_or_a_ca_nothing_is_concluded() {
+fn kubelets_without_nodes_or_ca_are_undecided() {
     for path in [NODES, CA] {
         let report = check(ready().without(path));
         let (verdict, found) = row(&report, "exporter.via=kubelet");
@@ -393,7 +393,7 @@ fn without_a_list_of_nodes_or_a_ca_nothing_is_concluded() {
 }
 
 #[test]
-fn serving_certificates_that_wait_for_approval_are_counted() {
+fn pending_certificate_requests_are_counted() {
     let requests = json!({"items": [
         {"status": {}},
         {"status": {"conditions": [{"type": "Approved"}]}},
@@ -406,7 +406,7 @@ fn serving_certificates_that_wait_for_approval_are_counted() {
 }
 
 #[test]
-fn a_cluster_that_does_not_answer_is_no_report() {
+fn unreachable_cluster_gives_no_report() {
     let service = tower::service_fn(|_: Request<Body>| async {
         Err::<Response<Body>, _>(std::io::Error::other("connection refused"))
     });

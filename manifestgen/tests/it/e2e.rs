@@ -104,7 +104,7 @@ impl Drop for Stage {
 }
 
 #[test]
-fn without_a_cluster_it_says_one_sentence_and_leaves_with_2() {
+fn e2e_without_a_cluster_exits_with_2() {
     let stage = Stage::new("none").with("no-cluster");
     let (code, said) = stage.run(&[]);
     assert_eq!(code, Some(2), "{said}");
@@ -116,7 +116,7 @@ fn without_a_cluster_it_says_one_sentence_and_leaves_with_2() {
 }
 
 #[test]
-fn a_sound_cluster_passes_and_nothing_is_left() {
+fn e2e_passes_and_cleans_up() {
     let stage = Stage::new("sound");
     let (code, said) = stage.run(&[]);
     assert_eq!(code, Some(0), "{said}");
@@ -147,7 +147,7 @@ fn a_sound_cluster_passes_and_nothing_is_left() {
 }
 
 #[test]
-fn whatever_is_wrong_fails_by_name_and_is_cleaned_up() {
+fn e2e_names_each_failure_and_cleans_up() {
     for (fault, words) in [
         ("no-install", "image cannot be pulled"),
         (
@@ -184,7 +184,7 @@ fn whatever_is_wrong_fails_by_name_and_is_cleaned_up() {
 }
 
 #[test]
-fn of_a_prometheus_the_agent_is_to_name_every_node() {
+fn e2e_expects_every_node_from_prometheus() {
     let stage = Stage::new("prometheus");
     let (code, said) = stage.run(&[("PROMETHEUS_URL", "http://prometheus:9090")]);
     assert_eq!(code, Some(1), "{said}");

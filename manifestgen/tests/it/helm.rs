@@ -149,7 +149,7 @@ fn deploy() -> Vec<Value> {
 }
 
 #[test]
-fn lint_has_nothing_to_say_about_any_of_the_values() {
+fn helm_lint_accepts_all_value_files() {
     for major in HELMS {
         for file in value_files() {
             let output = helm(major, &["lint", "--strict", "helm", "-f", &file]);
@@ -161,7 +161,7 @@ fn lint_has_nothing_to_say_about_any_of_the_values() {
 }
 
 #[test]
-fn with_the_defaults_the_chart_is_deploy_object_by_object() {
+fn default_chart_equals_deploy() {
     let plain = by_name(deploy());
     let namespace = "\"Namespace\" \"monitoring\"";
     assert!(plain.contains_key(namespace));
@@ -181,7 +181,7 @@ fn with_the_defaults_the_chart_is_deploy_object_by_object() {
 }
 
 #[test]
-fn deploy_is_read_back_by_the_typed_objects() {
+fn typed_objects_read_deploy_back() {
     let read = by_name(deploy());
     let manifests = objects::deploy(&Values::default()).expect("the defaults fit their types");
     let typed = by_name(
@@ -231,7 +231,7 @@ fn value_files() -> Vec<String> {
 }
 
 #[test]
-fn every_file_of_values_renders_to_the_typed_objects() {
+fn value_files_render_to_typed_objects() {
     let mut values = vec![Values::dev(), Values::prod()];
     values.extend(Values::ci().into_iter().map(|(_, values)| values));
     for major in HELMS {
@@ -251,7 +251,7 @@ fn every_file_of_values_renders_to_the_typed_objects() {
 
 /// `UPDATE_GOLDEN=1 cargo test -p manifestgen` writes the files anew.
 #[test]
-fn dev_and_prod_render_to_their_golden_files() {
+fn dev_and_prod_match_golden_files() {
     for name in ["dev", "prod"] {
         let file = format!("helm/values-{name}.yaml");
         let rendered = template("4", &["-f", "helm/values.yaml", "-f", &file]);
@@ -270,7 +270,7 @@ fn dev_and_prod_render_to_their_golden_files() {
 }
 
 #[test]
-fn every_object_validates_against_kubernetes_own_schemas() {
+fn objects_validate_against_kubernetes_schemas() {
     const PROGRAM: &str = r#"
 import json, sys, kubernetes_validate
 wrong = []
@@ -299,7 +299,7 @@ print(json.dumps(wrong))
 }
 
 #[test]
-fn a_field_that_does_not_exist_is_seen_by_the_validator() {
+fn schema_validator_rejects_unknown_fields() {
     const PROGRAM: &str = r#"
 import json, sys, kubernetes_validate
 try:
@@ -324,7 +324,7 @@ fn refusal(major: &str, args: &[&str]) -> String {
 }
 
 #[test]
-fn values_of_no_use_are_refused_by_name() {
+fn invalid_values_are_refused_by_name() {
     for (args, key) in [
         (
             vec!["--set", "exporter.scrapeInterval=banana"],
@@ -405,7 +405,7 @@ fn values_of_no_use_are_refused_by_name() {
 }
 
 #[test]
-fn an_exporter_without_a_source_is_refused() {
+fn exporter_without_source_is_refused() {
     let both = [
         "--set",
         "exporter.enableKubelet=false,exporter.enableCadvisor=false",
@@ -418,7 +418,7 @@ fn an_exporter_without_a_source_is_refused() {
 
 /// deploy/ has few odd strings: the writer itself is given many.
 #[test]
-fn odd_strings_that_we_write_are_read_as_they_were() {
+fn odd_strings_survive_yaml_readers() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[9; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let strategy = (odd(), odd(), prop::collection::vec(odd(), 0..4));
@@ -444,7 +444,7 @@ fn odd_strings_that_we_write_are_read_as_they_were() {
 /// What a user of version 0.2 had in a file of their own: every key that it
 /// documented.
 #[test]
-fn values_of_the_previous_version_render() {
+fn values_of_version_0_2_render() {
     let values = json!({
         "namespace": "monitoring",
         "image": {
@@ -475,7 +475,7 @@ fn values_of_the_previous_version_render() {
 }
 
 #[test]
-fn a_parent_chart_may_pass_its_global_values() {
+fn global_values_are_accepted() {
     for major in HELMS {
         template(major, &["--set", "global.anything.at.all=1"]);
     }
@@ -483,7 +483,7 @@ fn a_parent_chart_may_pass_its_global_values() {
 
 /// Go's URL parser in the chart, ours in the objects.
 #[test]
-fn the_backends_port_follows_the_agents_url() {
+fn backend_port_follows_the_url() {
     const POLICY: &str = "\"NetworkPolicy\" \"k8s-ai-agent-backend\"";
     for (url, port) in [
         ("http://prometheus:9090", 9090),
@@ -507,7 +507,7 @@ fn the_backends_port_follows_the_agents_url() {
 
 /// The commands of the README, later files winning, images given by hand.
 #[test]
-fn the_commands_of_the_readme_choose_images_and_environment() {
+fn documented_commands_set_image_and_environment() {
     let text = template(
         "4",
         &[
@@ -540,7 +540,7 @@ fn the_commands_of_the_readme_choose_images_and_environment() {
 }
 
 #[test]
-fn the_notes_print_the_label_check_and_the_port_forward() {
+fn notes_print_label_check_and_port_forward() {
     // Neither Helm prints notes without a cluster: a copy of the chart renders
     // them as a manifest.
     let copy = tempdir("notes");
@@ -603,7 +603,7 @@ fn the_notes_print_the_label_check_and_the_port_forward() {
 }
 
 #[test]
-fn nothing_depends_on_what_the_cluster_can_do() {
+fn templates_use_no_cluster_capabilities() {
     for entry in fs::read_dir(root().join("helm/templates")).expect("there are templates") {
         let path = entry.expect("it can be read").path();
         if path.is_file() {
@@ -615,7 +615,7 @@ fn nothing_depends_on_what_the_cluster_can_do() {
 }
 
 #[test]
-fn kubectl_reads_the_whole_folder_namespace_first() {
+fn kubectl_reads_the_namespace_first() {
     for major in HELMS {
         let output = Command::new(tool(&format!("helm/{major}/kubectl")))
             .args(["label", "--local", "-f", "deploy", "read=yes", "-o", "name"])
@@ -816,7 +816,7 @@ fn any_values() -> impl Strategy<Value = Values> {
 /// Helm reads the values, prints the objects, a reader of YAML 1.1 takes them
 /// in: every string, number and name comes out as in the typed objects.
 #[test]
-fn odd_values_come_out_of_both_helms_as_they_went_in() {
+fn odd_values_survive_both_helm_versions() {
     const CASES: usize = 48;
     // A fixed seed: a failure here is a failure everywhere.
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);

@@ -174,7 +174,7 @@ fn read_flags(program: &str, args: Vec<OsString>) -> Result<(), String> {
 }
 
 #[test]
-fn every_command_of_the_pages_does_what_it_says() {
+fn documented_commands_work() {
     let tools = root().join(".cache/helm/4");
     assert!(
         tools.join("helm").exists(),

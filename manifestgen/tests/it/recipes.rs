@@ -81,7 +81,7 @@ const MONITORING: [&str; 2] = [
 ];
 
 #[test]
-fn deploy_applies_every_file_with_the_images_asked_for() {
+fn deploy_applies_every_file_with_given_images() {
     let stage = Stage::new("deploy");
     let images = [("REGISTRY", "reg.example.org/team"), ("TAG", "v9.9.9")];
     let (code, said) = stage.run(&["deploy"], &images);
@@ -98,7 +98,7 @@ fn deploy_applies_every_file_with_the_images_asked_for() {
 }
 
 #[test]
-fn deploy_says_which_files_wait_for_a_crd_and_applies_the_rest() {
+fn deploy_without_crds_applies_the_rest() {
     let stage = Stage::new("crds").lacks("no-crds");
     let (code, said) = stage.run(&["deploy"], &[("REGISTRY", "reg.example.org")]);
     assert_eq!(code, Some(0), "{said}");
@@ -112,7 +112,7 @@ fn deploy_says_which_files_wait_for_a_crd_and_applies_the_rest() {
 }
 
 #[test]
-fn without_a_cluster_nothing_is_tried() {
+fn e2e_recipe_needs_a_cluster() {
     for args in [&["deploy"][..], &["undeploy"], &["helm-install", "dev"]] {
         let stage = Stage::new(&format!("none-{}", args[0])).lacks("no-cluster");
         let (code, said) = stage.run(args, &[]);
@@ -124,7 +124,7 @@ fn without_a_cluster_nothing_is_tried() {
 }
 
 #[test]
-fn deploy_warns_of_images_that_no_node_can_pull() {
+fn deploy_warns_of_placeholder_images() {
     let stage = Stage::new("placeholder");
     let (code, said) = stage.run(&["deploy"], &[]);
     assert_eq!(code, Some(0));
@@ -132,7 +132,7 @@ fn deploy_warns_of_images_that_no_node_can_pull() {
 }
 
 #[test]
-fn undeploy_deletes_everything_but_the_namespace() {
+fn undeploy_keeps_only_the_namespace() {
     let stage = Stage::new("undeploy");
     let (code, said) = stage.run(&["undeploy"], &[]);
     assert_eq!(code, Some(0), "{said}");
@@ -143,7 +143,7 @@ fn undeploy_deletes_everything_but_the_namespace() {
 }
 
 #[test]
-fn helm_install_gives_the_environment_the_last_word() {
+fn helm_install_environment_overrides_values() {
     let stage = Stage::new("helm");
     let images = [("REGISTRY", "reg.example.org"), ("TAG", "0123")];
     let (code, said) = stage.run(&["helm-install", "prod"], &images);
@@ -165,7 +165,7 @@ fn helm_install_gives_the_environment_the_last_word() {
 }
 
 #[test]
-fn helm_install_leaves_out_what_the_cluster_has_no_crds_for() {
+fn helm_install_skips_objects_without_crds() {
     let stage = Stage::new("helm-crds").lacks("no-crds");
     let (code, said) = stage.run(&["helm-install", "dev"], &[]);
     assert_eq!(code, Some(0), "{said}");
@@ -181,7 +181,7 @@ fn helm_install_leaves_out_what_the_cluster_has_no_crds_for() {
 }
 
 #[test]
-fn check_names_each_file_that_differs_and_generate_mends_it() {
+fn check_names_differences_generate_fixes_them() {
     let stage = Stage::new("check");
     let project = stage.0.join("project");
     let root = project.to_str().expect("it is UTF-8");
@@ -228,7 +228,7 @@ fn a_usage_error_exits_with_2() {
 }
 
 #[test]
-fn a_cluster_that_cannot_be_asked_exits_with_3() {
+fn unreachable_cluster_exits_with_3() {
     let output = Command::new(env!("CARGO_BIN_EXE_manifestgen"))
         .arg("preflight")
         .env("KUBECONFIG", "/nonexistent")

@@ -469,7 +469,7 @@ fn previous() -> Value {
 }
 
 #[test]
-fn a_release_is_installed_upgraded_rolled_back_and_uninstalled() {
+fn release_survives_upgrade_and_rollback() {
     for major in ["3", "4"] {
         let cluster = Cluster::new("life", major);
         let file = cluster.folder.join("previous.json");
@@ -545,7 +545,7 @@ const POLICIES: [&str; 2] = [
 
 /// SECURITY.md says when the policy is in force, by this order.
 #[test]
-fn the_policy_is_last_with_helm_unless_it_was_applied() {
+fn helm_install_keeps_an_applied_policy_first() {
     const INSTALL: [&str; 4] = [
         "install",
         "binbots-k8s",
@@ -588,7 +588,7 @@ fn the_policy_is_last_with_helm_unless_it_was_applied() {
 }
 
 #[test]
-fn kubectl_applies_the_policy_before_the_binding() {
+fn policy_is_applied_before_the_binding() {
     let cluster = Cluster::new("kubectl", "4");
     cluster.kubectl(&["apply", "--validate=false", "-f", "deploy"]);
     for policy in POLICIES {
@@ -597,7 +597,7 @@ fn kubectl_applies_the_policy_before_the_binding() {
 }
 
 #[test]
-fn switching_to_the_kubelets_is_one_value_and_back() {
+fn switching_to_kubelet_access_is_one_value() {
     for major in ["3", "4"] {
         let cluster = Cluster::new("switch", major);
         let rights = || cluster.get(ROLE).expect("it is there")["rules"][0]["resources"][0].clone();

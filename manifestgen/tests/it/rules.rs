@@ -122,7 +122,7 @@ fn the_rules_are_valid() {
 }
 
 #[test]
-fn the_exporter_alert_wants_every_target_down_or_none_there() {
+fn down_alert_fires_for_all_or_no_targets() {
     const A: &str = r#"up{job="k8s-ai-exporter",namespace="monitoring",pod="a"}"#;
     const B: &str = r#"up{job="k8s-ai-exporter",namespace="monitoring",pod="b"}"#;
     let down = || Some((json!({"severity": "critical"}), Vec::new()));
@@ -170,7 +170,7 @@ fn the_exporter_alert_wants_every_target_down_or_none_there() {
 }
 
 #[test]
-fn where_pods_share_the_nodes_the_alert_wants_every_one_of_them() {
+fn down_alert_fires_for_one_missing_shard() {
     let target = |pod| format!(r#"up{{job="k8s-ai-exporter",namespace="monitoring",pod="{pod}"}}"#);
     let [a, b, c] = ["a", "b", "c"].map(|pod| &*String::leak(target(pod)));
     let mut values = Values::default();
@@ -204,7 +204,7 @@ fn where_pods_share_the_nodes_the_alert_wants_every_one_of_them() {
 }
 
 #[test]
-fn the_agent_alert_knows_late_never_and_not_there() {
+fn agent_alert_fires_for_late_never_and_missing() {
     const SUCCESS: &str = r#"kube_cronjob_status_last_successful_time{namespace="monitoring",cronjob="k8s-ai-agent"}"#;
     const CREATED: &str = r#"kube_cronjob_created{namespace="monitoring",cronjob="k8s-ai-agent"}"#;
     const SUSPENDED: &str =
@@ -303,7 +303,7 @@ fn at_each(
 }
 
 #[test]
-fn unreadable_nodes_alert_in_5_minutes_and_restarts_never() {
+fn scrape_alert_fires_for_failures_not_restarts() {
     const FAILED: &str =
         r#"k8s_ai_exporter_scrape_errors_total{node="n1",endpoint="resource",reason="timeout"}"#;
     const UP: &str = r#"k8s_ai_exporter_up{node="n1",endpoint="resource"}"#;
@@ -396,7 +396,7 @@ fn unreadable_nodes_alert_in_5_minutes_and_restarts_never() {
 }
 
 #[test]
-fn the_node_alert_draws_a_line_through_the_past() {
+fn node_alert_extrapolates_usage() {
     const USED: &str = r#"k8s_node_memory_usage_bytes{node="n1"}"#;
     const REPLACED: &str = r#"k8s_node_memory_usage_bytes{node="n1",pod="new"}"#;
     const ROOM: &str = r#"k8s_node_memory_allocatable_bytes{node="n1"}"#;

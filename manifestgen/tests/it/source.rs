@@ -57,7 +57,7 @@ fn schema_of<'a>(schema: &'a Value, path: &str) -> &'a Value {
 
 /// A field that is usually missing has to be rendered somewhere.
 #[test]
-fn every_value_that_is_empty_by_default_is_tested() {
+fn full_values_set_every_empty_default() {
     let full: Vec<Value> = Values::ci()
         .iter()
         .map(|(_, values)| serde_json::to_value(values).expect("values are JSON"))
@@ -82,7 +82,7 @@ fn every_value_that_is_empty_by_default_is_tested() {
 /// Without quotes around it, a value with a line feed or a quote would end the string
 /// that it stands in.
 #[test]
-fn an_unquoted_value_has_a_harmless_pattern() {
+fn unquoted_values_have_safe_patterns() {
     let schema = schema();
     let mut seen = BTreeSet::new();
     for (path, text) in output::files().expect("all is generated") {
@@ -108,7 +108,7 @@ fn an_unquoted_value_has_a_harmless_pattern() {
 }
 
 #[test]
-fn the_committed_files_are_those_that_would_be_written() {
+fn committed_files_are_up_to_date() {
     let files = output::files().expect("all is generated");
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let differences = output::differences(&root, &files).expect("the folders can be read");
@@ -116,7 +116,7 @@ fn the_committed_files_are_those_that_would_be_written() {
 }
 
 #[test]
-fn every_generated_file_says_so_in_its_first_line() {
+fn generated_files_are_marked() {
     for (path, text) in output::files().expect("all is generated") {
         let head: String = text.lines().take(5).collect();
         // JSON has no comments: the schema has a key for them, the dashboard a description.
@@ -131,7 +131,7 @@ fn every_generated_file_says_so_in_its_first_line() {
 }
 
 #[test]
-fn promised_series_names_stay() {
+fn promised_object_names_stay() {
     for (kind, name) in [
         ("Namespace", "monitoring"),
         ("ServiceAccount", "k8s-ai-exporter"),
@@ -195,7 +195,7 @@ fn promised_series_names_stay() {
 }
 
 #[test]
-fn the_environments_keep_their_promises() {
+fn environments_keep_their_settings() {
     let dev = serde_json::to_value(Values::dev()).expect("values are JSON");
     let prod = serde_json::to_value(Values::prod()).expect("values are JSON");
     assert_eq!(dev["agent"]["schedule"], "*/15 * * * *");
@@ -262,7 +262,7 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 }
 
 #[test]
-fn each_mode_has_its_workload_and_nothing_for_a_prometheus_that_is_not_there() {
+fn each_mode_renders_its_own_workload() {
     const SCRAPED: [&str; 3] = ["ServiceMonitor", "PrometheusRule", "ConfigMap"];
     for (mode, own, others) in [
         ("daemonset", vec!["DaemonSet"], SCRAPED.to_vec()),
@@ -295,7 +295,7 @@ fn each_mode_has_its_workload_and_nothing_for_a_prometheus_that_is_not_there() {
 
 /// The same rights as those with which the programs are tested to do.
 #[test]
-fn each_mode_grants_the_rights_that_it_needs_and_no_others() {
+fn each_mode_grants_only_needed_permissions() {
     for (mode, via, expected) in [
         ("daemonset", "proxy", ["nodes/proxy get", "nodes get"]),
         ("daemonset", "kubelet", ["nodes/metrics get", "nodes get"]),
@@ -349,7 +349,7 @@ fn each_mode_grants_the_rights_that_it_needs_and_no_others() {
 }
 
 #[test]
-fn standing_alone_the_exporter_keeps_as_much_as_the_agent_looks_back_and_lets_it_in() {
+fn standalone_history_covers_the_lookback() {
     let objects = in_mode("standalone", "proxy");
     let cronjob = of_kind(&objects, "CronJob")[0];
     let container = &cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
@@ -401,7 +401,7 @@ fn egress_ports(objects: &[Value], app: &str) -> BTreeSet<u64> {
 }
 
 #[test]
-fn egress_is_limited_to_what_each_mode_needs() {
+fn egress_follows_the_mode() {
     for (mode, via, exporter, agent) in [
         ("daemonset", "proxy", vec![53, 443, 6443], 9090),
         ("daemonset", "kubelet", vec![53, 443, 6443, 10250], 9090),
@@ -423,7 +423,7 @@ fn egress_is_limited_to_what_each_mode_needs() {
 }
 
 #[test]
-fn where_pods_share_the_nodes_the_alert_wants_each_of_them() {
+fn down_alert_expects_every_shard() {
     for (mode, least) in [("daemonset", "< 1"), ("statefulset", "< 3")] {
         let objects = in_mode(mode, "proxy");
         let expr = &of_kind(&objects, "PrometheusRule")[0]["spec"]["groups"][0]["rules"][0]["expr"];
@@ -461,7 +461,7 @@ fn every_rendering() -> Vec<Value> {
 }
 
 #[test]
-fn the_exporter_takes_the_arguments_of_every_rendering() {
+fn exporter_accepts_rendered_arguments() {
     let mut seen = 0;
     for object in every_rendering() {
         let (container, nodes) = match object["kind"].as_str() {
@@ -496,7 +496,7 @@ fn the_exporter_takes_the_arguments_of_every_rendering() {
 }
 
 #[test]
-fn the_agent_takes_the_environment_of_every_rendering() {
+fn agent_accepts_rendered_environment() {
     let mut seen = 0;
     for object in every_rendering() {
         let pod = match object["kind"].as_str() {
@@ -562,7 +562,7 @@ fn accepted(own: &Value, runner: &mut TestRunner) -> Vec<Value> {
 
 /// Each value by itself; what the programs refuse in combination has the room it needs.
 #[test]
-fn the_programs_accept_what_the_schema_accepts() {
+fn programs_accept_what_the_schema_accepts() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[11; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let schema = schema();
@@ -615,7 +615,7 @@ fn the_programs_accept_what_the_schema_accepts() {
 
 /// The schema refuses what the programs refuse, and nothing that people write.
 #[test]
-fn the_schema_has_the_limits_of_the_programs() {
+fn schema_has_the_programs_limits() {
     let schema = schema();
     let schema = jsonschema::validator_for(&schema).expect("a schema");
     for (path, accepted, refused) in [
@@ -676,7 +676,7 @@ fn the_schema_has_the_limits_of_the_programs() {
 }
 
 #[test]
-fn without_a_url_of_its_own_the_agent_follows_the_namespace() {
+fn default_url_follows_the_namespace() {
     let mut values = defaults();
     values["namespace"] = json!("observability");
     let objects = render(values);
@@ -689,7 +689,7 @@ fn without_a_url_of_its_own_the_agent_follows_the_namespace() {
 }
 
 #[test]
-fn the_admission_policy_follows_contract_namespace_and_account() {
+fn admission_policy_names_paths_and_account() {
     let policy = find("ValidatingAdmissionPolicy", "k8s-ai-exporter");
     let paths = policy["spec"]["validations"][0]["expression"]
         .as_str()
@@ -713,7 +713,7 @@ fn the_admission_policy_follows_contract_namespace_and_account() {
 }
 
 #[test]
-fn pods_meet_the_restricted_standard_and_need_nothing_of_the_host() {
+fn pods_meet_the_restricted_standard() {
     for object in every_rendering() {
         let pod = match object["kind"].as_str() {
             Some("DaemonSet" | "StatefulSet" | "Deployment") => &object["spec"]["template"]["spec"],
@@ -779,7 +779,7 @@ fn asked(expr: &str) -> HashSet<String> {
 }
 
 #[test]
-fn the_agent_has_neither_token_nor_right_and_the_exporter_three_with_their_reasons() {
+fn agent_has_no_permissions_exporter_has_three() {
     let agent = find("ServiceAccount", "k8s-ai-agent");
     assert_eq!(agent["automountServiceAccountToken"], false);
     let (mut pods, mut bindings) = (0, 0);
@@ -827,7 +827,7 @@ fn the_agent_has_neither_token_nor_right_and_the_exporter_three_with_their_reaso
 }
 
 #[test]
-fn every_expression_parses_and_asks_for_series_that_exist() {
+fn expressions_parse_and_query_known_series() {
     let published = series::ALL.iter().chain(report::ALL).chain(service::ALL);
     let mut known: BTreeSet<&str> = published.map(|series| series.name).collect();
     known.extend(rules::FOREIGN);
@@ -867,7 +867,7 @@ fn every_expression_parses_and_asks_for_series_that_exist() {
 }
 
 #[test]
-fn the_dashboard_is_one_that_grafana_takes() {
+fn dashboard_has_what_grafana_requires() {
     let text = dashboard::json();
     let json: Value = serde_json::from_str(&text).expect("it is JSON");
     assert_eq!(json["uid"], "binbots-nodes");
@@ -909,7 +909,7 @@ fn the_dashboard_is_one_that_grafana_takes() {
 }
 
 #[test]
-fn the_operators_own_types_know_every_field_of_ours() {
+fn operator_types_know_all_our_fields() {
     use kcr_monitoring_coreos_com::v1::prometheusrules::PrometheusRule;
     use kcr_monitoring_coreos_com::v1::servicemonitors::ServiceMonitor;
     let mut seen = 0;
@@ -928,7 +928,7 @@ fn the_operators_own_types_know_every_field_of_ours() {
 }
 
 #[test]
-fn no_value_lacks_a_type_a_default_or_a_comment() {
+fn values_have_type_default_and_comment() {
     let entries = entries();
     let schema = schema();
     let rows = documents::leaves(&entries);
@@ -953,7 +953,7 @@ fn no_value_lacks_a_type_a_default_or_a_comment() {
 }
 
 #[test]
-fn no_object_carries_null_or_an_empty_map() {
+fn no_object_has_null_or_empty_maps() {
     fn walk(value: &Value, path: &str) {
         match value {
             Value::Null => panic!("null at {path}"),
@@ -977,7 +977,7 @@ fn no_object_carries_null_or_an_empty_map() {
 }
 
 #[test]
-fn each_alert_has_one_runbook_and_each_runbook_an_alert() {
+fn alerts_and_runbooks_match_one_to_one() {
     let folder =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations/runbooks");
     let pages: BTreeSet<String> = std::fs::read_dir(&folder)
@@ -1007,7 +1007,7 @@ fn each_alert_has_one_runbook_and_each_runbook_an_alert() {
 
 /// Files that the pages name are there.
 #[test]
-fn the_pages_apply_files_that_exist_and_forget_none() {
+fn pages_apply_every_deploy_file() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let pages: String = crate::pages::with_commands(&root)
         .iter()
