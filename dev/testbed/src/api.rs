@@ -80,11 +80,11 @@ impl Backend {
             if self.replay.is_none() && self.machine(node).is_none() {
                 return Status::node_not_found(node).response();
             }
-            let pods = || self.pods(Some(node), false, at).collect();
+            let pods = || self.pods(Some(node), at).collect();
             return kubelet::answer(request, &route.proxied, pods);
         }
         if request.method != "GET" {
-            return Status::method_not_allowed().response();
+            return Status::usual(405).response();
         }
         let query = route.query(request.header("accept"));
         let version = objects::resource_version(at);
@@ -106,10 +106,10 @@ impl Backend {
                 list::list(Kind::Nodes, nodes, &version, &query, paging)
             }
             Endpoint::Pods => {
-                let pods = self.pods(route.node.as_deref(), query.wants_cells_only(), at);
+                let pods = self.pods(route.node.as_deref(), at);
                 list::list(Kind::Pods, pods, &version, &query, paging)
             }
-            Endpoint::OtherProxy | Endpoint::Other => Err(Status::no_such_path()),
+            Endpoint::OtherProxy | Endpoint::Other => Err(Status::usual(404)),
         };
         match object {
             Ok(object) => Response::new(200, "application/json", object.to_string())
@@ -157,7 +157,7 @@ impl Backend {
 
     /// The pods on a node, or all. The replayed ones are on the node that is asked
     /// about, unless that one is simulated.
-    fn pods(&self, node: Option<&str>, in_outline: bool, at: f64) -> impl Iterator<Item = Value> {
+    fn pods(&self, node: Option<&str>, at: f64) -> impl Iterator<Item = Value> {
         let start_ms = self.sampling.start_ms;
         let is_simulated = node.is_some_and(|name| self.machine(name).is_some());
         let replayed = self.replay.iter().flat_map(move |replay| {
@@ -173,10 +173,7 @@ impl Backend {
         }
         machines
             .into_values()
-            .flat_map(move |machine| match in_outline {
-                true => objects::pod_outlines(&machine, at),
-                false => objects::pods(&machine, start_ms, at),
-            })
+            .flat_map(move |machine| objects::pods(&machine, start_ms, at))
             .chain(replayed)
     }
 }

@@ -67,9 +67,6 @@ pub(crate) struct Serve {
     /// what the pseudo-random parts follow from [default: 0]
     #[argh(option, arg_name = "number", default = "0")]
     seed: u64,
-    /// stop when standard input ends, too
-    #[argh(switch)]
-    pub(crate) until_stdin_closes: bool,
 }
 
 /// Pods of each node of a fleet: 5,000 nodes of them are as many as Kubernetes supports.
@@ -223,10 +220,8 @@ mod tests {
             "--kubelets",
             "--seed",
             "7",
-            "--until-stdin-closes",
         ])
         .expect("good flags");
-        assert!(serve.until_stdin_closes);
         let cluster = format!("{:?}", serve.cluster().expect("they go together"));
         for part in [
             "listen: \"[::1]:0\"",

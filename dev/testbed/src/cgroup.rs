@@ -43,7 +43,6 @@ pub(crate) struct Cgroup {
     pub(crate) age: f64,
     pub(crate) cpu_seconds: f64,
     pub(crate) memory_bytes: u64,
-    pub(crate) memory_limit: u64,
     pub(crate) limit: Option<Limit>,
     pub(crate) oom_kills: u64,
 }
@@ -136,7 +135,6 @@ impl View<'_> {
             age: at - started,
             cpu_seconds: 0.0,
             memory_bytes: 0,
-            memory_limit: 0,
             limit: None,
             oom_kills: 0,
         };
@@ -150,7 +148,6 @@ impl View<'_> {
             .map(|(mut group, at)| {
                 group.cpu_seconds = self.machine.cpu_seconds(self.booted, at);
                 group.memory_bytes = self.machine.memory(at);
-                group.memory_limit = self.machine.node.memory_bytes;
                 group
             });
         let parent = |id: &str, includes: &dyn Fn(&Pod) -> bool| {
@@ -164,8 +161,8 @@ impl View<'_> {
         [
             root,
             parent("/kubepods", &|_| true),
-            parent("/kubepods/besteffort", &|pod| !pod.is_burstable()),
-            parent("/kubepods/burstable", &Pod::is_burstable),
+            parent("/kubepods/besteffort", &|pod| pod.quality() == "BestEffort"),
+            parent("/kubepods/burstable", &|pod| pod.quality() == "Burstable"),
         ]
         .into_iter()
         .flatten()
@@ -174,11 +171,7 @@ impl View<'_> {
 
     fn push_pod(&self, pod: &Pod, groups: &mut Vec<Cgroup>) {
         let started = pod.started(self.booted);
-        let quality = if pod.is_burstable() {
-            "burstable"
-        } else {
-            "besteffort"
-        };
+        let quality = pod.quality().to_lowercase();
         let path = format!("/kubepods/{quality}/pod{}", pod.uid);
         let of_pod = |mut group: Cgroup| {
             group.namespace = pod.namespace;
@@ -214,7 +207,6 @@ impl View<'_> {
                     name: id,
                     cpu_seconds: container.cpu_seconds(self.machine, life.started, at),
                     memory_bytes: container.memory(self.machine, at),
-                    memory_limit: container.limit.map_or(0, |limit| limit.mebibytes << 20),
                     limit: container.limit,
                     oom_kills: container.oom_kills(life, at),
                     ..of_pod(group)

@@ -64,15 +64,23 @@ impl Builder {
         self
     }
 
-    /// Serves captures for every node that is not simulated.
-    pub fn replay(mut self, replay: Replay) -> Self {
-        self.replay = Some(replay);
-        self
+    setters! {
+        /// Serves captures for every node that is not simulated.
+        replay: Replay;
+        /// Time between two samples of a control group: 10 s if not told, at least 1 ms.
+        housekeeping: Duration;
+        /// The address to listen on: `127.0.0.1:0`, any free port, if not told.
+        listen: impl Into<String>;
+        /// The seed of the pseudo-random parts: 0 if not told.
+        seed: u64;
+        /// How the kubelets' pages are framed: chunked, as real ones, if not told.
+        framing: Framing;
     }
 
-    /// Time between two samples of a control group: 10 s if not told, at least 1 ms.
-    pub fn housekeeping(mut self, every: Duration) -> Self {
-        self.housekeeping = every;
+    /// Where `ca.crt` and `token` are written, and left behind. If not told: a
+    /// temporary directory that goes when the cluster stops.
+    pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.directory = Some(path.into());
         self
     }
 
@@ -86,31 +94,6 @@ impl Builder {
     /// for the same token, with certificates of another authority.
     pub fn kubelets(mut self) -> Self {
         self.kubelets = true;
-        self
-    }
-
-    /// Where `ca.crt` and `token` are written, and left behind. If not told: a
-    /// temporary directory that goes when the cluster stops.
-    pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
-        self.directory = Some(path.into());
-        self
-    }
-
-    /// The address to listen on: `127.0.0.1:0`, any free port, if not told.
-    pub fn listen(mut self, address: impl Into<String>) -> Self {
-        self.listen = address.into();
-        self
-    }
-
-    /// What the pseudo-random parts follow from: 0 if not told.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// How the kubelets' pages are framed: chunked, as real ones, if not told.
-    pub fn framing(mut self, framing: Framing) -> Self {
-        self.framing = framing;
         self
     }
 

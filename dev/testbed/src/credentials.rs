@@ -8,10 +8,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rcgen::KeyPair;
 use rustls::ServerConfig;
+use tempfile::TempDir;
 
 use crate::admission::User;
 use crate::shape::mix_text;
@@ -102,20 +102,23 @@ const TOKEN_FILE: &str = "token";
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    is_temporary: bool,
+    _temporary: Option<TempDir>,
 }
 
 impl Directory {
-    /// The directory given, which stays, or a temporary one, which goes.
+    /// The directory given, which stays, or a temporary one, which is removed with this.
     pub(crate) fn new(given: Option<PathBuf>) -> io::Result<Self> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let is_temporary = given.is_none();
-        let path = given.unwrap_or_else(|| {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            std::env::temp_dir().join(format!("testbed-{}-{count}", std::process::id()))
-        });
+        let temporary = match given {
+            Some(_) => None,
+            None => Some(tempfile::Builder::new().prefix("testbed-").tempdir()?),
+        };
+        let given = given.or_else(|| Some(temporary.as_ref()?.path().to_owned()));
+        let path = given.expect("one of the two");
         fs::create_dir_all(&path).map_err(|error| about(&path, &error))?;
-        Ok(Self { path, is_temporary })
+        Ok(Self {
+            path,
+            _temporary: temporary,
+        })
     }
 
     pub(crate) fn ca_file(&self) -> PathBuf {
@@ -142,15 +145,6 @@ impl Directory {
         fs::write(&beside, text)
             .and_then(|()| fs::rename(&beside, &file))
             .map_err(|error| about(&file, &error))
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        if self.is_temporary {
-            // A leftover in the system's temporary directory does no harm.
-            let _ = fs::remove_dir_all(&self.path);
-        }
     }
 }
 

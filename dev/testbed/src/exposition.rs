@@ -145,10 +145,6 @@ fn limited(group: &Cgroup, value: f64) -> Option<f64> {
     group.limit.map(|_| value)
 }
 
-fn memory(group: &Cgroup, share: f64) -> Option<f64> {
-    Some((group.memory_bytes as f64 * share).floor())
-}
-
 /// Pressure exists at the root and at containers: a share of the time that the
 /// CPU is busy.
 fn pressure(group: &Cgroup, share: f64) -> Option<f64> {
@@ -166,7 +162,8 @@ fn devices(group: &Cgroup, value: f64) -> Option<f64> {
     matches!(group.kind, Kind::Root | Kind::Pod).then_some(value)
 }
 
-/// In the order of the page: by name.
+/// In the order of the page: by name. Of those that no program of ours reads there are a
+/// few of each form; captures of real pages have them all.
 const FAMILIES: &[Family] = families! {
     counter container_cpu_cfs_periods_total "Periods in which the CPU quota was enforced."
         |g| limited(g, (g.age * PERIODS_PER_SECOND).floor());
@@ -174,34 +171,16 @@ const FAMILIES: &[Family] = families! {
         |g| limited(g, (g.age * PERIODS_PER_SECOND * THROTTLED).floor());
     counter container_cpu_cfs_throttled_seconds_total "Seconds for which the CPU quota held the container back."
         |g| limited(g, g.age * PERIODS_PER_SECOND * THROTTLED * HELD_BACK);
-    gauge container_cpu_load_average_10s "Load average of the last ten seconds."
-        |_| Some(0.0);
-    counter container_cpu_system_seconds_total "Seconds of CPU time in the kernel."
-        |g| Some((g.cpu_seconds * 20.0).floor() / 100.0);
     counter container_cpu_usage_seconds_total ["cpu" = "total"] "Seconds of CPU time."
         |g| Some(cpu_seconds(g));
-    counter container_cpu_user_seconds_total "Seconds of CPU time outside the kernel."
-        |g| Some((g.cpu_seconds * 80.0).floor() / 100.0);
-    gauge container_fs_limit_bytes ["device" = "/dev/vda"] "Bytes that the filesystem can hold."
-        |g| devices(g, 270_553_174_016.0);
     gauge container_fs_usage_bytes ["device" = "/dev/vda"] "Bytes in use on the filesystem."
         |g| devices(g, 21_474_836_480.0);
-    gauge container_memory_cache "Bytes of page cache."
-        |g| memory(g, 0.4);
-    counter container_memory_failcnt "Times that memory hit its limit."
-        |_| Some(0.0);
     gauge container_memory_rss "Bytes of anonymous memory."
-        |g| memory(g, 0.7);
-    gauge container_memory_swap "Bytes of swap."
-        |_| Some(0.0);
-    gauge container_memory_usage_bytes "Bytes in use, however long ago they were touched."
-        |g| memory(g, 1.25);
+        |g| Some((g.memory_bytes as f64 * 0.7).floor());
     gauge container_memory_working_set_bytes "Bytes of the working set."
-        |g| memory(g, 1.0);
+        |g| Some(g.memory_bytes as f64);
     counter container_network_receive_bytes_total ["interface" = "eth0"] "Bytes received."
         |g| devices(g, (g.age * 2_000.0).floor());
-    counter container_network_transmit_bytes_total ["interface" = "eth0"] "Bytes sent."
-        |g| devices(g, (g.age * 700.0).floor());
     counter container_oom_events_total "Times that memory ran out."
         |g| Some(g.oom_kills as f64);
     // At the machine itself somebody always has the CPU.
@@ -217,20 +196,12 @@ const FAMILIES: &[Family] = families! {
         |g| pressure(g, 0.001);
     counter container_pressure_memory_waiting_seconds_total "Seconds in which some task waited for memory."
         |g| pressure(g, 0.003);
-    gauge container_processes "Processes in the container."
-        |g| Some(if g.kind == Kind::Root { 90.0 } else { 1.0 });
     bare container_scrape_error "1 if container metrics could not be had."
         |g| (g.kind == Kind::Root).then_some(0.0);
-    unstamped container_spec_cpu_period "Length of a period of the CPU quota, microseconds."
-        |_| Some(100_000.0);
     unstamped container_spec_cpu_quota "CPU quota, microseconds in a period."
         |g| g.limit.map(|limit| limit.millicores as f64 * 100.0);
-    unstamped container_spec_memory_limit_bytes "Limit of the memory in bytes, 0 for none."
-        |g| Some(g.memory_limit as f64);
     unstamped container_start_time_seconds "Unix time at which the container started."
         |g| Some(g.started.floor());
-    gauge container_tasks_state ["state" = "running"] "Tasks in a state."
-        |_| Some(0.0);
 };
 
 fn machine_families(machine: &Machine, text: &mut Text) {
@@ -240,24 +211,25 @@ fn machine_families(machine: &Machine, text: &mut Text) {
          system_uuid=\"00000000000000000000000000000001\"",
         node.boot_id
     );
-    let labels = labels.as_str();
-    for (name, labels, help, value) in [
-        ("machine_cpu_cores", labels, "Logical cores.", node.cores),
+    let families = [
+        ("cpu_cores", &*labels, "Logical cores.", node.cores),
         (
-            "machine_memory_bytes",
-            labels,
+            "memory_bytes",
+            &*labels,
             "Bytes of memory.",
             node.memory_bytes as f64,
         ),
         (
-            "machine_scrape_error",
+            "scrape_error",
             "",
             "1 if machine metrics could not be had.",
             0.0,
         ),
-    ] {
-        text.family(name, help, "gauge");
-        text.row(name, labels, value, None);
+    ];
+    for (name, labels, help, value) in families {
+        let name = format!("machine_{name}");
+        text.family(&name, help, "gauge");
+        text.row(&name, labels, value, None);
     }
 }
 

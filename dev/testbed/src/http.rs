@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::time::SystemTime;
 
+use http::StatusCode;
+
 /// Longest request head: what the real API server accepts by default is 1 MiB,
 /// what our programs send is under 4 KiB.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -245,28 +247,10 @@ impl Response {
 }
 
 fn reason(status: u16) -> &'static str {
-    match status {
-        101 => "Switching Protocols",
-        200 => "OK",
-        301 => "Moved Permanently",
-        302 => "Found",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        406 => "Not Acceptable",
-        410 => "Gone",
-        422 => "Unprocessable Entity",
-        429 => "Too Many Requests",
-        500 => "Internal Server Error",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        _ => "Status",
-    }
+    let known = StatusCode::from_u16(status).ok();
+    known
+        .and_then(|code| code.canonical_reason())
+        .unwrap_or("Status")
 }
 
 /// Decodes `%41` and, in a query, `+`. None for a bad escape or bad UTF-8.

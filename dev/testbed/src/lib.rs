@@ -31,6 +31,17 @@
 //! `state` and `server` (the connections), `cluster` and `running` (start, steer, stop). Apart from
 //! all these, `specimens`: whole series with what came after them.
 
+/// Defines methods of a builder that set the field of their name.
+macro_rules! setters {
+    ($($(#[$documentation:meta])* $field:ident: $type:ty;)*) => {
+        $($(#[$documentation])*
+        pub fn $field(mut self, $field: $type) -> Self {
+            self.$field = $field.into();
+            self
+        })*
+    };
+}
+
 mod admission;
 mod api;
 mod cgroup;

@@ -32,12 +32,7 @@ impl Query<'_> {
                 )));
             }
         };
-        Form::negotiate(self.accept, include).ok_or_else(Status::not_acceptable)
-    }
-
-    /// Whether of each object the cells of a table are all that is wanted.
-    pub(crate) fn wants_cells_only(&self) -> bool {
-        matches!(self.form(), Ok(Form::Table(Include::None)))
+        Form::negotiate(self.accept, include).ok_or_else(|| Status::usual(406))
     }
 }
 
@@ -112,7 +107,7 @@ fn start(query: &Query<'_>, paging: Paging) -> Result<usize, Status> {
     let parts = query.continues.split_once('-');
     match parts.map(|(generation, from)| (generation.parse::<u64>(), from.parse())) {
         Some((Ok(generation), Ok(from))) if generation == paging.generation => Ok(from),
-        Some((Ok(_), Ok(_))) => Err(Status::continue_expired()),
+        Some((Ok(_), Ok(_))) => Err(Status::usual(410)),
         _ => Err(Status::bad_request("continue key is not valid".to_owned())),
     }
 }

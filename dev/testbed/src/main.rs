@@ -5,8 +5,6 @@ mod args;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::mpsc;
-use std::thread;
 
 use argh::FromArgs as _;
 use serde_json::json;
@@ -22,16 +20,13 @@ fn main() -> ExitCode {
     let result = match Args::from_args(&["testbed"], &typed) {
         Ok(Args {
             command: Command::Serve(serve),
-        }) => {
-            let until_stdin_closes = serve.until_stdin_closes;
-            match serve.cluster() {
-                Ok(cluster) => serve_until_stopped(cluster, until_stdin_closes),
-                Err(problem) => {
-                    complain(&problem);
-                    return ExitCode::from(2);
-                }
+        }) => match serve.cluster() {
+            Ok(cluster) => serve_until_stopped(cluster),
+            Err(problem) => {
+                complain(&problem);
+                return ExitCode::from(2);
             }
-        }
+        },
         Err(exit) if exit.status.is_ok() => io::stdout().write_all(exit.output.as_bytes()),
         Err(exit) => {
             // argh's messages span lines; ours are one.
@@ -49,26 +44,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve_until_stopped(cluster: Builder, until_stdin_closes: bool) -> io::Result<()> {
-    // Before the line is printed: whoever reads it may stop us at once.
+fn serve_until_stopped(cluster: Builder) -> io::Result<()> {
+    // Before the line is printed: its reader may stop us at once.
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    let (stop, stopped) = mpsc::channel();
-    if until_stdin_closes {
-        let stop = stop.clone();
-        thread::spawn(move || {
-            // A standard input that fails is as good as closed.
-            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-            let _ = stop.send(());
-        });
-    }
-    thread::spawn(move || {
-        signals.forever().next();
-        let _ = stop.send(());
-    });
     let cluster = cluster.start()?;
     writeln!(io::stdout(), "{}", whereabouts(&cluster))?;
-    // An error would mean that nobody is left who could stop us.
-    let _ = stopped.recv();
+    signals.forever().next();
     Ok(())
 }
 

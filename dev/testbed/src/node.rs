@@ -22,7 +22,7 @@ pub struct Node {
     pub(crate) cores: f64,
     pub(crate) memory_bytes: u64,
     pub(crate) shape: Shape,
-    running: u32,
+    pods: u32,
     succeeded: u32,
     failed: u32,
     finishing: Option<(u32, Duration)>,
@@ -40,7 +40,7 @@ impl Node {
             cores: 4.0,
             memory_bytes: (16.0 * BYTES_PER_GIB) as u64,
             shape: Shape::STEADY,
-            running: 0,
+            pods: 0,
             succeeded: 0,
             failed: 0,
             finishing: None,
@@ -51,58 +51,31 @@ impl Node {
         }
     }
 
-    /// The boot that its kubelet reports: no machine's own, if not told.
-    pub fn boot_id(mut self, id: impl Into<String>) -> Self {
-        self.boot_id = id.into();
-        self
-    }
-
-    /// Its address, where its kubelet listens; if not told, one of the loopback
-    /// network, given out in the order in which nodes join.
-    pub fn address(mut self, address: IpAddr) -> Self {
-        self.address = Some(address);
-        self
-    }
-
-    /// Cores of the machine.
-    pub fn cores(mut self, cores: f64) -> Self {
-        self.cores = cores;
-        self
+    setters! {
+        /// The boot that its kubelet reports: no machine's own, if not told.
+        boot_id: impl Into<String>;
+        /// Its address, where its kubelet listens; if not told, one of the loopback
+        /// network, given out in the order in which nodes join.
+        address: IpAddr;
+        /// Cores of the machine.
+        cores: f64;
+        /// Memory of the machine in bytes.
+        memory_bytes: u64;
+        /// How the load develops.
+        shape: Shape;
+        /// Pods that run for ever.
+        pods: u32;
+        /// More pods, which finished with success before the start.
+        succeeded: u32;
+        /// More pods, which failed before the start.
+        failed: u32;
+        /// Boots the machine again each time it has run this long: all counters fall.
+        reboots_every: Duration;
     }
 
     /// Memory of the machine in GiB.
     pub fn memory_gib(self, gib: f64) -> Self {
         self.memory_bytes((gib * BYTES_PER_GIB) as u64)
-    }
-
-    /// Memory of the machine in bytes.
-    pub fn memory_bytes(mut self, bytes: u64) -> Self {
-        self.memory_bytes = bytes;
-        self
-    }
-
-    /// How the load develops.
-    pub fn shape(mut self, shape: Shape) -> Self {
-        self.shape = shape;
-        self
-    }
-
-    /// Pods that run for ever.
-    pub fn pods(mut self, count: u32) -> Self {
-        self.running = count;
-        self
-    }
-
-    /// More pods, which finished with success before the start.
-    pub fn succeeded(mut self, count: u32) -> Self {
-        self.succeeded = count;
-        self
-    }
-
-    /// More pods, which failed before the start.
-    pub fn failed(mut self, count: u32) -> Self {
-        self.failed = count;
-        self
     }
 
     /// More pods, which run and finish with success this long after the start.
@@ -115,12 +88,6 @@ impl Node {
     /// each time it has run this long: its counters fall, its id is new.
     pub fn restarting(mut self, count: u32, every: Duration) -> Self {
         self.restarting = Some((count, every));
-        self
-    }
-
-    /// Boots the machine again each time it has run this long: all counters fall.
-    pub fn reboots_every(mut self, every: Duration) -> Self {
-        self.reboots_every = Some(every);
         self
     }
 }
@@ -301,7 +268,7 @@ impl Pod {
             phase,
         };
         let fates = [
-            (node.running, Fate::Runs),
+            (node.pods, Fate::Runs),
             (
                 finishing,
                 Fate::Ends {
@@ -381,9 +348,12 @@ impl Pod {
         booted + self.starts
     }
 
-    /// Whether any container has a limit: then it is Burstable, else BestEffort.
-    pub(crate) fn is_burstable(&self) -> bool {
-        self.containers.iter().any(|each| each.limit.is_some())
+    /// The quality of service, which follows from the limits of its containers.
+    pub(crate) fn quality(&self) -> &'static str {
+        match self.containers.iter().any(|each| each.limit.is_some()) {
+            true => "Burstable",
+            false => "BestEffort",
+        }
     }
 }
 

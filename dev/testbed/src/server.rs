@@ -160,7 +160,7 @@ fn api_server(request: &Request, route: &Route, state: &State, token: &str) -> R
         return right_answer(request, route, state);
     }
     let Some(user) = state.review(token) else {
-        return Status::unauthorized().response();
+        return Status::usual(401).response();
     };
     let review = Review::at_api_server(&request.method, route.endpoint);
     if let Some(review) = review.filter(|review| !state.allows(*review)) {

@@ -28,25 +28,19 @@ pub struct View {
 /// The windows that people ask for: the default two hours with half an hour ahead,
 /// a day with six hours ahead, a fortnight with a day ahead.
 pub const VIEWS: [View; 3] = [
-    View {
-        name: "2h",
-        step: 60,
-        points: 121,
-        ahead: 30,
-    },
-    View {
-        name: "24h",
-        step: 300,
-        points: 289,
-        ahead: 72,
-    },
-    View {
-        name: "14d",
-        step: 3600,
-        points: 337,
-        ahead: 24,
-    },
+    view("2h", 60, 121, 30),
+    view("24h", 300, 289, 72),
+    view("14d", 3600, 337, 24),
 ];
+
+const fn view(name: &'static str, step: i64, points: usize, ahead: usize) -> View {
+    View {
+        name,
+        step,
+        points,
+        ahead,
+    }
+}
 
 /// One series: what is known of it, and what came after.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,59 +98,6 @@ pub fn specimens(seed: u64, views: &[View]) -> Vec<Specimen> {
         .collect()
 }
 
-type Shares = fn(&mut Chance, &Grid) -> Vec<f64>;
-
-struct Family {
-    name: &'static str,
-    shares: Shares,
-    /// Whether the exporter was away at times.
-    gaps: bool,
-}
-
-const fn family(name: &'static str, shares: Shares) -> Family {
-    Family {
-        name,
-        shares,
-        gaps: false,
-    }
-}
-
-const FAMILIES: [&Family; 25] = [
-    &family("constant", constant),
-    &family("idle", idle),
-    &family("noise", noise),
-    &family("autoregressive", autoregressive),
-    &family("random walk", random_walk),
-    &family("trend", trend),
-    &family("trend that turns", trend_that_turns),
-    &family("step", step),
-    &family("bursts", bursts),
-    &family("lognormal", lognormal),
-    &family("cron", cron),
-    &family("hourly wave", hourly_wave),
-    &family("daily wave", daily_wave),
-    &family("office hours", office_hours),
-    &family("weekdays", weekdays),
-    &family("daily wave that grows", daily_wave_that_grows),
-    &family("saturation", saturation),
-    &family("deploys", deploys),
-    &family("leak with restarts", leak_with_restarts),
-    &family("garbage collection", garbage_collection),
-    &Family {
-        name: "noise with gaps",
-        shares: autoregressive,
-        gaps: true,
-    },
-    &Family {
-        name: "daily wave with gaps",
-        shares: daily_wave,
-        gaps: true,
-    },
-    &family("testbed growing", testbed_growing),
-    &family("testbed wave", testbed_wave),
-    &family("testbed spiky", testbed_spiky),
-];
-
 /// A Monday, 2026-01-05T00:00:00Z; a window begins somewhere in the week after it.
 const MONDAY: i64 = 1_767_571_200;
 const HOUR: f64 = 3600.0;
@@ -180,7 +121,7 @@ fn specimen(family: &'static Family, view: View, seed: u64) -> Specimen {
         .map(|(at, share)| (at, share.clamp(0.0, 1.0) * ceiling))
         .collect();
     let future = history.split_off(view.points);
-    if family.gaps {
+    if family.has_gaps {
         // A tenth of the scrapes failed, and once there was an outage.
         let from = chance.below(0.6) * view.points as f64;
         let outage = from as usize..(from + 0.15 * view.points as f64) as usize;
@@ -211,9 +152,13 @@ impl Grid {
         (0..self.count as i64).map(|k| self.start + k * self.step)
     }
 
-    /// Seconds since a Monday's midnight.
-    fn clock(&self) -> impl Iterator<Item = f64> {
-        self.times().map(|at| (at - MONDAY) as f64)
+    /// A share for each point: of its number and the seconds since a Monday's midnight.
+    fn shares(&self, mut share: impl FnMut(f64, f64) -> f64) -> Vec<f64> {
+        let clock = self.times().map(|at| (at - MONDAY) as f64);
+        clock
+            .enumerate()
+            .map(|(k, clock)| share(k as f64, clock))
+            .collect()
     }
 
     /// A share of the window that one point is.
@@ -258,131 +203,216 @@ impl Chance {
     }
 }
 
-fn constant(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    vec![chance.between(0.05, 0.9); grid.count]
+/// A kind of series.
+struct Family {
+    name: &'static str,
+    /// Draws the shares of the machine in use, one for each point of the grid.
+    shares: fn(&mut Chance, &Grid) -> Vec<f64>,
+    /// The exporter was away at times.
+    has_gaps: bool,
 }
 
-fn idle(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let level = chance.between(0.0, 0.02);
-    grid.clock()
-        .map(|_| level + 0.004 * chance.normal().abs())
-        .collect()
+const fn family(name: &'static str, shares: fn(&mut Chance, &Grid) -> Vec<f64>) -> Family {
+    Family {
+        name,
+        shares,
+        has_gaps: false,
+    }
 }
 
-fn noise(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let level = chance.between(0.2, 0.8);
-    let spread = chance.between(0.01, 0.08);
-    grid.clock()
-        .map(|_| level + spread * chance.normal())
-        .collect()
+const fn with_gaps(family: Family) -> Family {
+    Family {
+        has_gaps: true,
+        ..family
+    }
 }
+
+const FAMILIES: [&Family; 25] = [
+    &family("constant", |chance, grid| {
+        let level = chance.between(0.05, 0.9);
+        grid.shares(|_, _| level)
+    }),
+    &family("idle", |chance, grid| {
+        let level = chance.between(0.0, 0.02);
+        grid.shares(|_, _| level + 0.004 * chance.normal().abs())
+    }),
+    &family("noise", |chance, grid| {
+        let level = chance.between(0.2, 0.8);
+        let spread = chance.between(0.01, 0.08);
+        grid.shares(|_, _| level + spread * chance.normal())
+    }),
+    &family("autoregressive", autoregressive),
+    &family("random walk", |chance, grid| {
+        let mut level = chance.between(0.3, 0.7);
+        grid.shares(|_, _| {
+            level = (level + 0.012 * chance.normal()).clamp(0.02, 0.98);
+            level
+        })
+    }),
+    // A straight line: rising or falling by a tenth to a half of the machine.
+    &family("trend", |chance, grid| {
+        let rise = chance.between(0.1, 0.5) * chance.among(&[-1.0, 1.0]);
+        let start = 0.5 - rise / 2.0;
+        let spread = chance.between(0.005, 0.04);
+        grid.shares(|k, _| start + rise * k * grid.fraction() + spread * chance.normal())
+    }),
+    // Two straight lines that meet in the middle third of the window.
+    &family("trend that turns", |chance, grid| {
+        let turn = chance.between(0.3, 0.65);
+        let (before, after) = (chance.between(-0.4, 0.4), chance.between(-0.5, 0.5));
+        let level = chance.between(0.35, 0.65);
+        let spread = chance.between(0.005, 0.03);
+        grid.shares(|k, _| {
+            let away = k * grid.fraction() - turn;
+            let slope = if away < 0.0 { before } else { after };
+            level + slope * away + spread * chance.normal()
+        })
+    }),
+    // A few sudden moves to another level, as when a deployment is scaled.
+    &family("step", |chance, grid| {
+        let mut level = chance.between(0.2, 0.7);
+        let spread = chance.between(0.004, 0.03);
+        grid.shares(|_, _| {
+            if chance.share() < 3.0 * grid.fraction() {
+                level = chance.between(0.1, 0.9);
+            }
+            level + spread * chance.normal()
+        })
+    }),
+    // Now and then a batch of work that lasts a few points.
+    &family("bursts", |chance, grid| {
+        let level = chance.between(0.1, 0.3);
+        let (mut left, mut height) = (0.0, 0.0);
+        grid.shares(|_, _| {
+            if left <= 0.0 && chance.share() < 0.05 {
+                left = chance.between(1.0, 9.0);
+                height = chance.between(0.2, 0.6);
+            }
+            left -= 1.0;
+            level + height_if(left > 0.0, height) + 0.01 * chance.normal()
+        })
+    }),
+    // Noise that is skewed upwards, as requests arrive.
+    &family("lognormal", |chance, grid| {
+        let level = chance.between(0.1, 0.3);
+        let spread = chance.between(0.2, 0.7);
+        grid.shares(|_, _| level * (spread * chance.normal()).exp())
+    }),
+    // A spike at a fixed distance: every 15 minutes, hour, six hours or day.
+    &family("cron", |chance, grid| {
+        let period = match grid.step {
+            60 => chance.among(&[900.0, HOUR]),
+            300 => chance.among(&[HOUR, 6.0 * HOUR]),
+            _ => chance.among(&[6.0 * HOUR, DAY]),
+        };
+        let phase = chance.below(period);
+        let lasts = chance.between(1.0, 4.0) * grid.step as f64;
+        let level = chance.between(0.05, 0.4);
+        let height = chance.between(0.2, 0.5);
+        grid.shares(|_, clock| {
+            let is_spike = (clock + phase).rem_euclid(period) < lasts;
+            level + height_if(is_spike, height) + 0.01 * chance.normal()
+        })
+    }),
+    // At one point an hour nothing of an hour can be seen: there half a day.
+    &family("hourly wave", |chance, grid| {
+        let period = if grid.step < 3600 { HOUR } else { DAY / 2.0 };
+        wave(chance, grid, period, 0.0)
+    }),
+    &family("daily wave", daily_wave),
+    // Busy from morning to evening, each day a little different.
+    &family("office hours", |chance, grid| busy(chance, grid, |_| true)),
+    &family("weekdays", |chance, grid| {
+        busy(chance, grid, |clock| clock.rem_euclid(WEEK) < 5.0 * DAY)
+    }),
+    &family("daily wave that grows", |chance, grid| {
+        let growth = chance.between(0.1, 0.3);
+        wave(chance, grid, DAY, growth)
+    }),
+    // Grows towards the machine and stays there.
+    &family("saturation", |chance, grid| {
+        let middle = chance.between(0.3, 0.9);
+        let steepness = chance.between(6.0, 14.0);
+        let limit = chance.between(0.85, 1.05);
+        grid.shares(|k, _| {
+            let away = k * grid.fraction() - middle;
+            limit / (1.0 + (-steepness * away).exp()) + 0.01 * chance.normal()
+        })
+    }),
+    // Memory that each deployment frees, and that then fills a cache again.
+    &family("deploys", |chance, grid| {
+        let mut level = chance.between(0.3, 0.6);
+        let mut since = chance.below(50.0);
+        grid.shares(|_, _| {
+            since += 1.0;
+            if chance.share() < 5.0 * grid.fraction() {
+                since = 0.0;
+                level += 0.05 * chance.normal();
+            }
+            level + 0.15 * (1.0 - (-since / 12.0).exp()) + 0.004 * chance.normal()
+        })
+    }),
+    // A leak that ends at a limit, where the container is killed and starts again.
+    &family("leak with restarts", |chance, grid| {
+        let base = chance.between(0.2, 0.4);
+        let limit = base + chance.between(0.2, 0.5);
+        let growth = (limit - base) * grid.fraction() * chance.between(1.5, 5.0);
+        let mut leaked = chance.below(limit - base);
+        grid.shares(|_, _| {
+            leaked += growth * chance.between(0.6, 1.4);
+            if base + leaked > limit {
+                leaked = 0.0;
+            }
+            base + leaked + 0.004 * chance.normal()
+        })
+    }),
+    // A quick sawtooth: a heap that fills within some ten points.
+    &family("garbage collection", |chance, grid| {
+        let base = chance.between(0.3, 0.6);
+        let height = chance.between(0.05, 0.2);
+        let mut filled = 0.0;
+        grid.shares(|_, _| {
+            filled += chance.between(0.05, 0.17);
+            if filled > 1.0 {
+                filled = chance.below(0.1);
+            }
+            base + height * filled + 0.004 * chance.normal()
+        })
+    }),
+    &with_gaps(family("noise with gaps", autoregressive)),
+    &with_gaps(family("daily wave with gaps", daily_wave)),
+    // The leak of a machine with 64 GiB that began some time within the window.
+    &family("testbed growing", |chance, grid| {
+        let began = chance.below(0.5) * (grid.count as i64 * grid.step) as f64;
+        grid.shares(|k, _| Shape::GROWING.memory(0, 64 << 30, k * grid.step as f64 - began))
+    }),
+    // The daily wave as the exporter reports it: cores are a rate between two
+    // scrapes, and the simulated machine's counters are exact.
+    &family("testbed wave", |_, grid| {
+        let step = grid.step as f64;
+        let counted = |clock| Shape::WAVE.cpu_integral(0, clock);
+        grid.shares(|_, clock| (counted(clock + step) - counted(clock)) / step)
+    }),
+    // The same of the spiky shape, whose levels are independent of one another.
+    &family("testbed spiky", |chance, grid| {
+        let step = grid.step as f64;
+        grid.shares(|_, _| Shape::SPIKY.cpu_integral(chance.share().to_bits(), step) / step)
+    }),
+];
 
 /// An autoregression of the first order about a level: falls back to it slowly.
 fn autoregressive(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
     let level = chance.between(0.3, 0.7);
     let memory = chance.between(0.6, 0.97);
     let mut away = 0.0;
-    grid.clock()
-        .map(|_| {
-            away = memory * away + 0.03 * chance.normal();
-            level + away
-        })
-        .collect()
+    grid.shares(|_, _| {
+        away = memory * away + 0.03 * chance.normal();
+        level + away
+    })
 }
 
-fn random_walk(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let mut level = chance.between(0.3, 0.7);
-    grid.clock()
-        .map(|_| {
-            level = (level + 0.012 * chance.normal()).clamp(0.02, 0.98);
-            level
-        })
-        .collect()
-}
-
-/// A straight line: rising or falling by a tenth to a half of the machine.
-fn trend(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let rise = chance.between(0.1, 0.5) * chance.among(&[-1.0, 1.0]);
-    let start = 0.5 - rise / 2.0;
-    let spread = chance.between(0.005, 0.04);
-    (0..grid.count)
-        .map(|k| start + rise * k as f64 * grid.fraction() + spread * chance.normal())
-        .collect()
-}
-
-/// Two straight lines that meet in the middle third of the window.
-fn trend_that_turns(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let turn = chance.between(0.3, 0.65);
-    let (before, after) = (chance.between(-0.4, 0.4), chance.between(-0.5, 0.5));
-    let level = chance.between(0.35, 0.65);
-    let spread = chance.between(0.005, 0.03);
-    (0..grid.count)
-        .map(|k| {
-            let away = k as f64 * grid.fraction() - turn;
-            let slope = if away < 0.0 { before } else { after };
-            level + slope * away + spread * chance.normal()
-        })
-        .collect()
-}
-
-/// A few sudden moves to another level, as when a deployment is scaled.
-fn step(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let mut level = chance.between(0.2, 0.7);
-    let spread = chance.between(0.004, 0.03);
-    (0..grid.count)
-        .map(|_| {
-            if chance.share() < 3.0 * grid.fraction() {
-                level = chance.between(0.1, 0.9);
-            }
-            level + spread * chance.normal()
-        })
-        .collect()
-}
-
-/// Now and then a batch of work that lasts a few points.
-fn bursts(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let level = chance.between(0.1, 0.3);
-    let mut left = 0.0;
-    let mut height = 0.0;
-    grid.clock()
-        .map(|_| {
-            if left <= 0.0 && chance.share() < 0.05 {
-                left = chance.between(1.0, 9.0);
-                height = chance.between(0.2, 0.6);
-            }
-            left -= 1.0;
-            let burst = if left > 0.0 { height } else { 0.0 };
-            level + burst + 0.01 * chance.normal()
-        })
-        .collect()
-}
-
-/// Noise that is skewed upwards, as requests arrive.
-fn lognormal(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let level = chance.between(0.1, 0.3);
-    let spread = chance.between(0.2, 0.7);
-    grid.clock()
-        .map(|_| level * (spread * chance.normal()).exp())
-        .collect()
-}
-
-/// A spike at a fixed distance: every 15 minutes, hour, six hours or day.
-fn cron(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let period = match grid.step {
-        60 => chance.among(&[900.0, HOUR]),
-        300 => chance.among(&[HOUR, 6.0 * HOUR]),
-        _ => chance.among(&[6.0 * HOUR, DAY]),
-    };
-    let phase = chance.below(period);
-    let lasts = chance.between(1.0, 4.0) * grid.step as f64;
-    let level = chance.between(0.05, 0.4);
-    let height = chance.between(0.2, 0.5);
-    grid.clock()
-        .map(|clock| {
-            let spike = (clock + phase).rem_euclid(period) < lasts;
-            level + if spike { height } else { 0.0 } + 0.01 * chance.normal()
-        })
-        .collect()
+fn daily_wave(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
+    wave(chance, grid, DAY, 0.0)
 }
 
 /// A wave of `period` seconds with noise.
@@ -392,43 +422,11 @@ fn wave(chance: &mut Chance, grid: &Grid, period: f64, growth: f64) -> Vec<f64> 
     let second = chance.between(0.0, 0.08);
     let phase = chance.below(TAU);
     let spread = chance.between(0.005, 0.04);
-    grid.clock()
-        .zip(0..)
-        .map(|(clock, k)| {
-            let angle = TAU * clock / period + phase;
-            let grown = growth * f64::from(k) * grid.fraction();
-            level
-                + grown
-                + height * angle.sin()
-                + second * (2.0 * angle).cos()
-                + spread * chance.normal()
-        })
-        .collect()
-}
-
-fn hourly_wave(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    // At one point an hour nothing of an hour can be seen: there half a day.
-    let period = if grid.step < 3600 { HOUR } else { DAY / 2.0 };
-    wave(chance, grid, period, 0.0)
-}
-
-fn daily_wave(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    wave(chance, grid, DAY, 0.0)
-}
-
-fn daily_wave_that_grows(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let growth = chance.between(0.1, 0.3);
-    wave(chance, grid, DAY, growth)
-}
-
-/// Busy from morning to evening, each day a little different.
-fn office_hours(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    busy(chance, grid, |_| true)
-}
-
-/// The same, and quiet at the weekend.
-fn weekdays(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    busy(chance, grid, |clock| clock.rem_euclid(WEEK) < 5.0 * DAY)
+    grid.shares(|k, clock| {
+        let angle = TAU * clock / period + phase;
+        let grown = level + growth * k * grid.fraction();
+        grown + height * angle.sin() + second * (2.0 * angle).cos() + spread * chance.normal()
+    })
 }
 
 fn busy(chance: &mut Chance, grid: &Grid, works: fn(f64) -> bool) -> Vec<f64> {
@@ -436,110 +434,19 @@ fn busy(chance: &mut Chance, grid: &Grid, works: fn(f64) -> bool) -> Vec<f64> {
     let height = chance.between(0.3, 0.6);
     let spread = chance.between(0.01, 0.03);
     let seed = chance.share().to_bits();
-    grid.clock()
-        .map(|clock| {
-            let hour = clock.rem_euclid(DAY) / HOUR;
-            // Up around eight, down around eighteen.
-            let rises = 1.0 / (1.0 + (-(hour - 8.0) * 2.0).exp());
-            let falls = 1.0 / (1.0 + ((hour - 18.0) * 1.5).exp());
-            let day = (clock / DAY) as u64;
-            let today = 0.9 + 0.2 * unit(mix(seed, day));
-            let busy = if works(clock) {
-                height * today * rises * falls
-            } else {
-                0.0
-            };
-            level + busy + spread * chance.normal()
-        })
-        .collect()
+    grid.shares(|_, clock| {
+        let hour = clock.rem_euclid(DAY) / HOUR;
+        // Up around eight, down around eighteen.
+        let rises = 1.0 / (1.0 + (-(hour - 8.0) * 2.0).exp());
+        let falls = 1.0 / (1.0 + ((hour - 18.0) * 1.5).exp());
+        let today = 0.9 + 0.2 * unit(mix(seed, (clock / DAY) as u64));
+        let busy = height_if(works(clock), height * today * rises * falls);
+        level + busy + spread * chance.normal()
+    })
 }
 
-/// Grows towards the machine and stays there.
-fn saturation(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let middle = chance.between(0.3, 0.9);
-    let steepness = chance.between(6.0, 14.0);
-    let limit = chance.between(0.85, 1.05);
-    (0..grid.count)
-        .map(|k| {
-            let away = k as f64 * grid.fraction() - middle;
-            limit / (1.0 + (-steepness * away).exp()) + 0.01 * chance.normal()
-        })
-        .collect()
-}
-
-/// Memory that each deployment frees, and that then fills a cache again.
-fn deploys(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let mut level = chance.between(0.3, 0.6);
-    let mut since = chance.below(50.0);
-    (0..grid.count)
-        .map(|_| {
-            since += 1.0;
-            if chance.share() < 5.0 * grid.fraction() {
-                since = 0.0;
-                level += 0.05 * chance.normal();
-            }
-            level + 0.15 * (1.0 - (-since / 12.0).exp()) + 0.004 * chance.normal()
-        })
-        .collect()
-}
-
-/// A leak that ends at a limit, where the container is killed and begins anew.
-fn leak_with_restarts(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let base = chance.between(0.2, 0.4);
-    let limit = base + chance.between(0.2, 0.5);
-    let growth = (limit - base) * grid.fraction() * chance.between(1.5, 5.0);
-    let mut leaked = chance.below(limit - base);
-    (0..grid.count)
-        .map(|_| {
-            leaked += growth * chance.between(0.6, 1.4);
-            if base + leaked > limit {
-                leaked = 0.0;
-            }
-            base + leaked + 0.004 * chance.normal()
-        })
-        .collect()
-}
-
-/// A quick sawtooth: a heap that fills within some ten points.
-fn garbage_collection(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let base = chance.between(0.3, 0.6);
-    let height = chance.between(0.05, 0.2);
-    let mut filled = 0.0;
-    (0..grid.count)
-        .map(|_| {
-            filled += chance.between(0.05, 0.17);
-            if filled > 1.0 {
-                filled = chance.below(0.1);
-            }
-            base + height * filled + 0.004 * chance.normal()
-        })
-        .collect()
-}
-
-/// What the exporter reports of the daily wave: cores are a rate between two
-/// scrapes, and the simulated machine's counters are exact.
-fn testbed_wave(_: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let step = grid.step as f64;
-    let counted = |clock| Shape::WAVE.cpu_integral(0, clock);
-    grid.clock()
-        .map(|clock| (counted(clock + step) - counted(clock)) / step)
-        .collect()
-}
-
-/// The same of the spiky shape, whose levels are independent of one another.
-fn testbed_spiky(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let step = grid.step as f64;
-    grid.clock()
-        .map(|_| Shape::SPIKY.cpu_integral(chance.share().to_bits(), step) / step)
-        .collect()
-}
-
-/// The leak of a machine with 64 GiB that began some time within the window.
-fn testbed_growing(chance: &mut Chance, grid: &Grid) -> Vec<f64> {
-    let began = chance.below(0.5) * (grid.count as i64 * grid.step) as f64;
-    grid.times()
-        .map(|at| Shape::GROWING.memory(0, 64 << 30, (at - grid.start) as f64 - began))
-        .collect()
+fn height_if(condition: bool, height: f64) -> f64 {
+    if condition { height } else { 0.0 }
 }
 
 #[cfg(test)]

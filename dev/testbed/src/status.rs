@@ -41,18 +41,43 @@ struct Cause {
     message: String,
 }
 
+/// Code, reason and usual message of each refusal.
+const REFUSALS: &str = "\
+400 BadRequest the request is not understood
+401 Unauthorized Unauthorized
+403 Forbidden forbidden
+404 NotFound the server could not find the requested resource
+405 MethodNotAllowed the server does not allow this method on the requested resource
+406 NotAcceptable only the following media types are accepted: application/json
+410 Expired the continue token is too old; start a new list without it
+422 Invalid invalid
+429 TooManyRequests Too many requests, please try again later.
+500 InternalError an error on the server
+503 ServiceUnavailable error trying to reach service: dial tcp 192.0.2.2:10250: connect: connection refused
+504 Timeout the request timed out";
+
 impl Status {
-    fn new(code: u16, reason: &'static str, message: String) -> Self {
+    /// The refusal with this code, with its usual message.
+    pub(crate) fn usual(code: u16) -> Self {
+        let mut known = REFUSALS.lines();
+        let known = known.find_map(|line| line.strip_prefix(&format!("{code} "))?.split_once(' '));
+        let simulated = format!("a simulated answer with status {code}");
+        let (reason, message) = known.unwrap_or(("", &simulated));
         Self {
             kind: "Status",
             api_version: "v1",
             metadata: Empty {},
             status: "Failure",
-            message,
+            message: message.to_owned(),
             reason,
             details: None,
             code,
         }
+    }
+
+    fn with(code: u16, message: String) -> Self {
+        let usual = Self::usual(code);
+        Self { message, ..usual }
     }
 
     fn about(mut self, kind: &'static str, name: &str) -> Self {
@@ -65,11 +90,7 @@ impl Status {
     }
 
     pub(crate) fn bad_request(message: String) -> Self {
-        Self::new(400, "BadRequest", message)
-    }
-
-    pub(crate) fn unauthorized() -> Self {
-        Self::new(401, "Unauthorized", "Unauthorized".to_owned())
+        Self::with(400, message)
     }
 
     pub(crate) fn forbidden(review: Review, node: &str) -> Self {
@@ -83,74 +104,38 @@ impl Status {
         let message = format!(
             "{what} is forbidden: User \"{USER}\" cannot {verb} resource \"{resource}\" in API group \"\" at the cluster scope"
         );
-        Self::new(403, "Forbidden", message).about(kind, name)
+        Self::with(403, message).about(kind, name)
     }
 
     pub(crate) fn node_not_found(node: &str) -> Self {
-        Self::new(404, "NotFound", format!("nodes \"{node}\" not found")).about("nodes", node)
-    }
-
-    pub(crate) fn no_such_path() -> Self {
-        let message = "the server could not find the requested resource";
-        Self::new(404, "NotFound", message.to_owned())
-    }
-
-    pub(crate) fn method_not_allowed() -> Self {
-        let message = "the server does not allow this method on the requested resource";
-        Self::new(405, "MethodNotAllowed", message.to_owned())
-    }
-
-    pub(crate) fn not_acceptable() -> Self {
-        let message = "only the following media types are accepted: application/json";
-        Self::new(406, "NotAcceptable", message.to_owned())
-    }
-
-    pub(crate) fn continue_expired() -> Self {
-        let message = "the continue token is too old; start a new list without it";
-        Self::new(410, "Expired", message.to_owned())
+        Self::with(404, format!("nodes \"{node}\" not found")).about("nodes", node)
     }
 
     pub(crate) fn refused_by_admission(node: &str, why: String) -> Self {
         let message = format!("nodes \"{node}\" is forbidden: {why}");
-        let mut status = Self::new(422, "Invalid", message).about("nodes", node);
+        let mut status = Self::with(422, message).about("nodes", node);
         if let Some(details) = &mut status.details {
             details.causes.push(Cause { message: why });
         }
         status
     }
 
-    fn kubelet_down() -> Self {
-        let message = "error trying to reach service: dial tcp 192.0.2.2:10250: connect: \
-                       connection refused";
-        Self::new(503, "ServiceUnavailable", message.to_owned())
-    }
-
     /// The refusal that usually has this code, for a request about `node` and,
     /// behind the proxy, `path`.
     pub(crate) fn of_code(code: u16, endpoint: Endpoint, node: &str, path: &str) -> Self {
         match code {
-            401 => Self::unauthorized(),
             403 => {
                 let review = Review::at_api_server("GET", endpoint);
                 Self::forbidden(review.unwrap_or(Right::GetNodesProxy.into()), node)
             }
             404 => Self::node_not_found(node),
-            410 => Self::continue_expired(),
             422 => {
                 let policy = "ValidatingAdmissionPolicy 'k8s-ai-exporter-proxy' with binding \
                               'k8s-ai-exporter-proxy'";
                 let why = format!("{policy} denied request: path not allowed: {path}");
                 Self::refused_by_admission(node, why)
             }
-            429 => Self::new(
-                429,
-                "TooManyRequests",
-                "Too many requests, please try again later.".to_owned(),
-            ),
-            500 => Self::new(500, "InternalError", "an error on the server".to_owned()),
-            503 => Self::kubelet_down(),
-            504 => Self::new(504, "Timeout", "the request timed out".to_owned()),
-            code => Self::new(code, "", format!("a simulated answer with status {code}")),
+            code => Self::usual(code),
         }
     }
 

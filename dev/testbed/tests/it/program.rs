@@ -12,7 +12,6 @@ fn start(args: &[&str]) -> (Child, Value) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_testbed"))
         .arg("serve")
         .args(args)
-        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("the program starts");
@@ -23,29 +22,32 @@ fn start(args: &[&str]) -> (Child, Value) {
     (child, told)
 }
 
-#[test]
-fn it_says_where_it_listens_and_serves_until_standard_input_closes() {
-    let (mut child, told) = start(&["--until-stdin-closes", "--node", "node-a=idle,pods=3"]);
-    let text = |name: &str| told[name].as_str().expect("a text");
-    let client = client_of(text("url"), Path::new(text("ca_file")), DEADLINE);
-    let token = token(Path::new(text("token_file")));
-    let answer = ask(&client, RESOURCE, "*/*", Some(&token)).expect("an answer");
-    assert_eq!(answer.status, 200);
-    drop(child.stdin.take());
-    assert!(child.wait().expect("it ends").success());
-    assert!(!Path::new(text("ca_file")).exists());
-}
-
-#[test]
-fn it_ends_well_on_sigterm() {
-    let (mut child, told) = start(&["--plain-http", "--seed", "7"]);
-    assert!(told["ca_file"].is_null() && told["token_file"].is_null());
+fn terminate(mut child: Child) {
     // The shell's own `kill`: the program of that name is not on every machine.
     let killed = Command::new("sh")
         .args(["-c", &format!("kill {}", child.id())])
         .status();
     assert!(killed.expect("a shell").success());
     assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn program_serves_until_sigterm() {
+    let (child, told) = start(&["--node", "node-a=idle,pods=3"]);
+    let text = |name: &str| told[name].as_str().expect("a text");
+    let client = client_of(text("url"), Path::new(text("ca_file")), DEADLINE);
+    let token = token(Path::new(text("token_file")));
+    let answer = ask(&client, RESOURCE, "*/*", Some(&token)).expect("an answer");
+    assert_eq!(answer.status, 200);
+    terminate(child);
+    assert!(!Path::new(text("ca_file")).exists());
+}
+
+#[test]
+fn plain_http_needs_no_files() {
+    let (child, told) = start(&["--plain-http", "--seed", "7"]);
+    assert!(told["ca_file"].is_null() && told["token_file"].is_null());
+    terminate(child);
 }
 
 #[test]
