@@ -110,7 +110,7 @@ soak minutes="60" *options:
     dev/scripts/setup build musl
     cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
     cargo build --locked -p e2e --bin soak
-    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter target/debug/soak {{ minutes }} {{ options }}
+    target/debug/soak target/{{ musl }}/release/k8s-ai-exporter {{ minutes }} {{ options }}
 
 # How good the agent's forecasts are and what they cost, against named peers in the same run.
 bench-agent: release

@@ -41,7 +41,7 @@ pub fn of(
             component["type"] = "application".into();
             component["hashes"] = json!([{
                 "alg": "SHA-256",
-                "content": sha256(program).trim_start_matches("sha256:"),
+                "content": sha256(program),
             }]);
             component["properties"] =
                 json!([{ "name": "platform", "value": platform.to_string() }]);
@@ -104,8 +104,7 @@ fn reference(package: &Package) -> String {
 
 /// A UUID of the free form (RFC 9562, version 8): the same program, the same bill.
 fn serial_number(name: &str, program: &[u8]) -> String {
-    let digest = sha256(&[name.as_bytes(), program].concat());
-    let hex = digest.trim_start_matches("sha256:");
+    let hex = sha256(&[name.as_bytes(), program].concat());
     format!(
         "urn:uuid:{}-{}-8{}-8{}-{}",
         &hex[..8],

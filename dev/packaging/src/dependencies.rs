@@ -111,38 +111,35 @@ pub fn origins(root: &Path) -> Result<Origins, String> {
 /// The texts of licences and notices among a package's sources, by their paths.
 ///
 /// # Errors
-/// Whatever the file system reports.
-pub fn notices(folder: &Path) -> io::Result<Vec<(PathBuf, String)>> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next)? {
-            let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
-            if kind.is_dir() {
-                folders.push(path);
-            } else if is_notice(&path) {
-                let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
-                found.push((path, text));
-            }
+/// Errors of the file system.
+pub fn notices(folder: &Path) -> io::Result<Vec<String>> {
+    let paths = walk(folder)?.into_iter().filter(|path| is_notice(path));
+    let texts = paths.map(|path| Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned()));
+    texts.collect()
+}
+
+/// Every file below a folder, in the order of their paths.
+///
+/// # Errors
+/// Errors of the file system.
+pub fn walk(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => files.extend(walk(&entry.path())?),
+            false => files.push(entry.path()),
         }
     }
-    found.sort();
-    Ok(found)
+    files.sort();
+    Ok(files)
 }
 
 fn is_notice(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.to_ascii_lowercase();
-    let begins = [
-        "license",
-        "licence",
-        "copying",
-        "copyright",
-        "notice",
-        "unlicense",
-    ]
-    .iter()
-    .any(|word| name.starts_with(word));
+    let words = "license licence copying copyright notice unlicense";
+    let begins = words.split(' ').any(|word| name.starts_with(word));
     let is_text = match name.rsplit_once('.') {
         None => true,
         Some((_, suffix)) => matches!(suffix, "md" | "txt" | "0") || suffix.len() > 4,

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use argh::FromArgs;
 use quantity::Timestamp;
 
 use crate::archive::File;
@@ -22,25 +23,34 @@ use crate::{agreement, bill, changelog};
 const REGISTRY: &str = "your-registry";
 const SOURCE: &str = "https://github.com/your-org/binbots-k8s";
 
-/// What a release is made of.
-#[derive(Debug)]
-pub struct Ingredients<'a> {
-    /// The project's folder.
-    pub root: &'a Path,
-    /// Folder that cargo built the programs into.
-    pub programs: &'a Path,
-    /// Folder with the archives of images.
-    pub images: &'a Path,
-    /// Folder of the chart.
-    pub chart: &'a Path,
-    /// What the programs were built for.
-    pub platforms: &'a [Platform],
-    /// Where the chart is to find the images, if that is decided.
-    pub registry: Option<&'a str>,
-    /// Where the sources are, if that is said.
-    pub source: Option<&'a str>,
-    /// Moment of the commit.
-    pub date: Timestamp,
+/// write the files of a release: programs, bills of materials, chart, licences, checksums
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "dist")]
+pub struct Ingredients {
+    /// folder that cargo builds into: TARGET/release/PROGRAM is looked for in it
+    #[argh(option, default = "\"target\".into()")]
+    pub programs: PathBuf,
+    /// folder that `image` wrote
+    #[argh(option, default = "\"dist/images\".into()")]
+    pub images: PathBuf,
+    /// folder of the chart
+    #[argh(option, default = "\"helm\".into()")]
+    pub chart: PathBuf,
+    /// folder to write to
+    #[argh(option, default = "\"dist\".into()")]
+    pub output: PathBuf,
+    /// platform such as linux/arm64; repeatable
+    #[argh(option, from_str_fn(Platform::parse))]
+    pub platform: Vec<Platform>,
+    /// where the chart is to find the images, in place of your-registry
+    #[argh(option)]
+    pub registry: Option<String>,
+    /// where the sources are, in place of the chart's placeholder; a URL
+    #[argh(option)]
+    pub source: Option<String>,
+    /// time of the programs' commit, in Unix seconds
+    #[argh(option)]
+    pub created: i64,
 }
 
 /// A program as it was built.
@@ -55,15 +65,16 @@ struct Built {
 ///
 /// # Errors
 /// When an ingredient is missing, or they are not of one version.
-pub fn files(ingredients: &Ingredients<'_>) -> Result<Vec<(String, Vec<u8>)>, String> {
-    let root = ingredients.root;
+pub fn files(ingredients: &Ingredients) -> Result<Vec<(String, Vec<u8>)>, String> {
+    let root = Path::new(".");
     let version = agreement::check(root, None).map_err(|problems| problems.join("; "))?;
     let origins = dependencies::origins(root)?;
     let built = built(ingredients)?;
     let third_party = licences::document(&notices(&built, &origins)?).into_bytes();
+    let date = Timestamp::from_unix(ingredients.created);
     let release = Release {
         version: version.clone(),
-        date: ingredients.date,
+        date,
         license: read(&root.join("LICENSE"))?,
         third_party: third_party.clone(),
     };
@@ -78,7 +89,7 @@ pub fn files(ingredients: &Ingredients<'_>) -> Result<Vec<(String, Vec<u8>)>, St
             one.platform,
             &one.packages,
             &origins,
-            ingredients.date,
+            date,
         )?;
         files.push((
             format!("{stem}.cdx.json"),
@@ -88,17 +99,17 @@ pub fn files(ingredients: &Ingredients<'_>) -> Result<Vec<(String, Vec<u8>)>, St
         let image = read(&ingredients.images.join(image))?;
         files.push((format!("{stem}-image.tar"), image));
     }
-    let mut chart = chart_files(ingredients.chart)?;
+    let mut chart = chart_files(&ingredients.chart)?;
     let places = [
-        (REGISTRY, ingredients.registry),
-        (SOURCE, ingredients.source),
+        (REGISTRY, &ingredients.registry),
+        (SOURCE, &ingredients.source),
     ];
     for (placeholder, place) in places {
         // The templates compare with the placeholder to warn of it.
         let outside = chart
             .iter_mut()
             .filter(|file| !file.path.starts_with("templates/"));
-        outside.for_each(|file| settle(file, placeholder, place));
+        outside.for_each(|file| settle(file, placeholder, place.as_deref()));
     }
     let chart = release.chart("binbots-k8s", chart);
     files.push((format!("binbots-k8s-{version}.tgz"), chart));
@@ -114,14 +125,14 @@ pub fn files(ingredients: &Ingredients<'_>) -> Result<Vec<(String, Vec<u8>)>, St
     Ok(files)
 }
 
-fn built(ingredients: &Ingredients<'_>) -> Result<Vec<Built>, String> {
-    if ingredients.platforms.is_empty() {
+fn built(ingredients: &Ingredients) -> Result<Vec<Built>, String> {
+    if ingredients.platform.is_empty() {
         return Err("--platform: at least one was expected, such as linux/amd64".to_owned());
     }
     let mut built = Vec::new();
     for program in program::ALL {
-        for &platform in ingredients.platforms {
-            let executable = platform.read(ingredients.programs, program.name)?;
+        for &platform in &ingredients.platform {
+            let executable = platform.read(&ingredients.programs, program.name)?;
             let packages = dependencies::of(&executable)
                 .map_err(|problem| format!("{} for {platform}: {problem}", program.name))?;
             built.push(Built {
@@ -148,12 +159,12 @@ fn notices(built: &[Built], origins: &Origins) -> Result<Vec<Notice>, String> {
         let Some(origin) = origins.get(&key) else {
             continue;
         };
-        let texts = dependencies::notices(&origin.folder)
-            .map_err(|error| format!("{}: {error}", origin.folder.display()))?;
+        let texts =
+            dependencies::notices(&origin.folder).map_err(|error| failed(&origin.folder, error))?;
         notices.push(Notice {
             package: format!("{} {}", key.0, key.1),
             license: origin.license.clone(),
-            texts: texts.into_iter().map(|(_, text)| text).collect(),
+            texts,
         });
     }
     Ok(notices)
@@ -161,21 +172,11 @@ fn notices(built: &[Built], origins: &Origins) -> Result<Vec<Notice>, String> {
 
 /// The chart's files but for those that `.helmignore` leaves out: `ci/`.
 fn chart_files(folder: &Path) -> Result<Vec<File>, String> {
-    let failed = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).map_err(|error| failed(&next, error))? {
-            let path: PathBuf = entry.map_err(|error| failed(&next, error))?.path();
-            let inner = path.strip_prefix(folder).unwrap_or(&path);
-            let inner = inner.to_string_lossy().into_owned();
-            if path.is_dir() {
-                if inner != "ci" {
-                    folders.push(path);
-                }
-            } else {
-                files.push(File::new(inner, read(&path)?));
-            }
+    for path in dependencies::walk(folder).map_err(|error| failed(folder, error))? {
+        let inner = path.strip_prefix(folder).unwrap_or(&path);
+        if !inner.starts_with("ci") {
+            files.push(File::new(inner.to_string_lossy(), read(&path)?));
         }
     }
     Ok(files)
@@ -189,5 +190,9 @@ fn settle(file: &mut File, placeholder: &str, place: Option<&str>) {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+    fs::read(path).map_err(|error| failed(path, error))
+}
+
+fn failed(path: &Path, error: std::io::Error) -> String {
+    format!("{}: {error}", path.display())
 }

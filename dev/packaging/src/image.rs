@@ -49,7 +49,7 @@ impl Blob {
     fn new(media_type: &'static str, bytes: Vec<u8>) -> Self {
         Self {
             media_type,
-            digest: sha256(&bytes),
+            digest: format!("sha256:{}", sha256(&bytes)),
             bytes,
         }
     }
@@ -68,11 +68,11 @@ impl Blob {
     }
 }
 
-/// `sha256:` and the digest in hexadecimal.
+/// The digest in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     let digest = digest(&SHA256, bytes);
     let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
-    format!("sha256:{}", hex.collect::<String>())
+    hex.collect()
 }
 
 /// The image of one program for one platform.
@@ -94,7 +94,8 @@ impl Image {
         // Of no date: the layer changes when the program does.
         let files = tar(&[File::executable(program.name, executable)], 0);
         let layer = Blob::new(LAYER, gzip(&files));
-        let config = Blob::document(CONFIG, &config(program, platform, &sha256(&files), origin));
+        let files_digest = format!("sha256:{}", sha256(&files));
+        let config = Blob::document(CONFIG, &config(program, platform, &files_digest, origin));
         let manifest = Blob::document(
             MANIFEST,
             &json!({

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use argh::FromArgs;
 use packaging::agreement;
-use packaging::dist;
+use packaging::dist::{self, Ingredients};
 use packaging::image::{self, Image, Origin};
 use packaging::layout;
 use packaging::platform::Platform;
@@ -32,7 +32,7 @@ struct Args {
 #[argh(subcommand)]
 enum Command {
     Image(MakeImages),
-    Dist(Dist),
+    Dist(Ingredients),
     ReleaseCheck(ReleaseCheck),
     Reference(Reference),
 }
@@ -64,37 +64,7 @@ struct MakeImages {
     source: Option<String>,
 }
 
-/// write the files of a release: programs, bills of materials, chart, licences, checksums
-#[derive(FromArgs)]
-#[argh(subcommand, name = "dist")]
-struct Dist {
-    /// folder that cargo builds into: TARGET/release/PROGRAM is looked for in it
-    #[argh(option, default = "\"target\".into()")]
-    programs: PathBuf,
-    /// folder that `image` wrote
-    #[argh(option, default = "\"dist/images\".into()")]
-    images: PathBuf,
-    /// folder of the chart
-    #[argh(option, default = "\"helm\".into()")]
-    chart: PathBuf,
-    /// folder to write to
-    #[argh(option, default = "\"dist\".into()")]
-    output: PathBuf,
-    /// platform such as linux/arm64; repeatable
-    #[argh(option, from_str_fn(Platform::parse))]
-    platform: Vec<Platform>,
-    /// where the chart is to find the images, in place of your-registry
-    #[argh(option)]
-    registry: Option<String>,
-    /// where the sources are, in place of the chart's placeholder; a URL
-    #[argh(option)]
-    source: Option<String>,
-    /// moment of the programs' commit, in Unix seconds
-    #[argh(option)]
-    created: i64,
-}
-
-/// hold every place that names a version against the others
+/// check that all places name the same version
 #[derive(FromArgs)]
 #[argh(subcommand, name = "release-check")]
 struct ReleaseCheck {
@@ -195,17 +165,8 @@ fn make_images(command: &MakeImages) -> Result<(), String> {
     Ok(())
 }
 
-fn make_release(command: &Dist) -> Result<(), String> {
-    let files = dist::files(&dist::Ingredients {
-        root: Path::new("."),
-        programs: &command.programs,
-        images: &command.images,
-        chart: &command.chart,
-        platforms: &command.platform,
-        registry: command.registry.as_deref(),
-        source: command.source.as_deref(),
-        date: Timestamp::from_unix(command.created),
-    })?;
+fn make_release(command: &Ingredients) -> Result<(), String> {
+    let files = dist::files(command)?;
     fs::create_dir_all(&command.output).map_err(|error| failed(&command.output, &error))?;
     for (name, bytes) in files {
         let path = command.output.join(name);

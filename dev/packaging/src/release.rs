@@ -88,8 +88,6 @@ impl Release {
 
 /// The checksums of `files`, as `sha256sum --check` reads them.
 pub fn checksums(files: &[(String, Vec<u8>)]) -> String {
-    let line = |(name, bytes): &(String, Vec<u8>)| {
-        format!("{}  {name}\n", sha256(bytes).trim_start_matches("sha256:"))
-    };
+    let line = |(name, bytes): &(String, Vec<u8>)| format!("{}  {name}\n", sha256(bytes));
     files.iter().map(line).collect()
 }

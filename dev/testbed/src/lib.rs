@@ -77,7 +77,7 @@ pub use replay::Replay;
 pub use requests::{Asked, Endpoint, Requests};
 pub use rights::Right;
 pub use running::Running;
-pub use shape::Shape;
+pub use shape::{Chance, Shape};
 pub use specimens::{Specimen, VIEWS, View, specimens};
 pub use tls::Certificate;
 

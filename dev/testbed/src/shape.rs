@@ -184,6 +184,47 @@ pub(crate) fn unit(value: u64) -> f64 {
     (value >> 11) as f64 / (1_u64 << 53) as f64
 }
 
+/// Pseudo-random numbers of a seed.
+#[derive(Debug)]
+pub struct Chance {
+    seed: u64,
+    drawn: u64,
+}
+
+impl Chance {
+    /// The numbers of this seed.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, drawn: 0 }
+    }
+
+    /// A number from 0 up to, not including, 1.
+    pub fn share(&mut self) -> f64 {
+        self.drawn += 1;
+        unit(mix(self.seed, self.drawn))
+    }
+
+    /// A number from 0 up to, not including, `limit`.
+    pub fn below(&mut self, limit: f64) -> f64 {
+        self.share() * limit
+    }
+
+    /// A number from `low` up to, not including, `high`.
+    pub fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + self.below(high - low)
+    }
+
+    /// One of these, each as likely as any other.
+    pub fn among<T: Clone>(&mut self, values: &[T]) -> T {
+        values[self.below(values.len() as f64) as usize].clone()
+    }
+
+    /// A normal number with mean 0 and deviation 1 (Box and Muller 1958).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.share()).ln()).sqrt();
+        radius * (TAU * self.share()).cos()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

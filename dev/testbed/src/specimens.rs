@@ -10,7 +10,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::shape::{Shape, mix, mix_text, unit};
+use crate::shape::{Chance, Shape, mix, mix_text, unit};
 
 /// How a fleet is looked at: points back and points ahead, and their distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,42 +164,6 @@ impl Grid {
     /// A share of the window that one point is.
     fn fraction(&self) -> f64 {
         1.0 / self.count as f64
-    }
-}
-
-/// Numbers that look random and depend on a seed alone.
-struct Chance {
-    seed: u64,
-    drawn: u64,
-}
-
-impl Chance {
-    fn new(seed: u64) -> Self {
-        Self { seed, drawn: 0 }
-    }
-
-    /// From 0 up to, not including, 1.
-    fn share(&mut self) -> f64 {
-        self.drawn += 1;
-        unit(mix(self.seed, self.drawn))
-    }
-
-    fn below(&mut self, limit: f64) -> f64 {
-        self.share() * limit
-    }
-
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + self.below(high - low)
-    }
-
-    fn among(&mut self, values: &[f64]) -> f64 {
-        values[self.below(values.len() as f64) as usize]
-    }
-
-    /// Normal with deviation 1 (Box and Muller 1958).
-    fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.share()).ln()).sqrt();
-        radius * (TAU * self.share()).cos()
     }
 }
 

@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use argh::FromArgs;
 use e2e::crowd::{CROWD, Crowd, Habit, connect};
 use e2e::{Process, cluster_flags, eventually};
 use testbed::{Cluster, Node};
@@ -35,71 +36,61 @@ const ROWS: [(Habit, usize, u32); 9] = [
     (Habit::Insistent, 100, 20),
 ];
 
+/// Measures the exporter's port among hostile clients.
+#[derive(FromArgs, Debug)]
+struct Args {
+    /// the program k8s-ai-exporter
+    #[argh(positional)]
+    exporter: String,
+    /// seconds of each row
+    #[argh(positional)]
+    seconds: u64,
+}
+
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(exporter), Some(seconds)) = (
-        arguments.next(),
-        arguments.next().and_then(|text| text.parse().ok()),
-    ) else {
-        eprintln!("siege: expected the exporter's path and the seconds that each row takes");
-        return ExitCode::from(2);
-    };
+    let args: Args = argh::from_env();
+    e2e::developer_program("siege", || siege(&args))
+}
+
+fn siege(args: &Args) -> ExitCode {
     let mut table = String::from(
         "| clients | descriptors | came | neighbour: failed | slowest | same address: failed | slowest \
          | idle listener: failed | slowest | threads | MiB | recovered in | MiB | |\n\
          |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
-    let mut held = true;
-    let idle = match idle_listener() {
-        Ok(address) => address,
-        Err(error) => {
-            eprintln!("siege: no port for the idle listener: {error}");
-            return ExitCode::from(2);
-        }
-    };
+    let mut all_held = true;
+    let idle = idle_listener().expect("a port for the idle listener");
     for (habit, size, descriptors) in ROWS {
-        eprintln!("siege: {size} × {habit:?} for {seconds} s …");
-        let row = besiege(
-            &exporter,
-            idle,
-            habit,
-            size,
-            descriptors,
-            Duration::from_secs(seconds),
-        );
-        held &= row.held;
-        table.push_str(&row.text);
+        eprintln!("siege: {size} × {habit:?} for {} s …", args.seconds);
+        let (row, held) = besiege(args, idle, habit, size, descriptors);
+        all_held &= held;
+        table.push_str(&row);
     }
     // A closed pipe is the reader's choice.
     let _ = std::io::stdout().write_all(table.as_bytes());
-    ExitCode::from(u8::from(!held))
+    ExitCode::from(u8::from(!all_held))
 }
 
-struct Row {
-    text: String,
-    held: bool,
-}
-
+/// A row of the table, and whether the bounds were held.
 fn besiege(
-    exporter: &str,
+    args: &Args,
     idle: SocketAddr,
     habit: Habit,
     size: usize,
     descriptors: u32,
-    time: Duration,
-) -> Row {
+) -> (String, bool) {
     let cluster = Cluster::new()
         .node(Node::new("node-a"))
         .housekeeping(Duration::from_millis(500))
         .start()
         .expect("a cluster");
-    let limit = match descriptors {
-        0 => String::new(),
-        limit => format!("ulimit -n {limit}; "),
+    let (limit, descriptors) = match descriptors {
+        0 => (String::new(), "many".to_owned()),
+        limit => (format!("ulimit -n {limit}; "), limit.to_string()),
     };
     let process = Process::start(
         Command::new("sh")
-            .args(["-c", &format!("{limit}exec \"$0\" \"$@\""), exporter])
+            .args(["-c", &format!("{limit}exec \"$0\" \"$@\""), &args.exporter])
             .args(["--listen-address=127.0.0.1:0", "--node-name=node-a"])
             .args(["--scrape-interval=1s", "--cadvisor-interval=1s"])
             .args(cluster_flags(&cluster)),
@@ -113,7 +104,7 @@ fn besiege(
     let (mut neighbour, mut same, mut plain) =
         (Asked::default(), Asked::default(), Asked::default());
     let (mut threads, mut resident) = (0, 0);
-    let end = Instant::now() + time;
+    let end = Instant::now() + Duration::from_secs(args.seconds);
     while Instant::now() < end {
         neighbour.note(|| ask(NEIGHBOUR, port));
         same.note(|| ask(CROWD, port));
@@ -133,20 +124,14 @@ fn besiege(
         && threads <= MOST_THREADS
         && resident <= MOST_RESIDENT_KIB
         && recovered.is_some();
-    let descriptors = match descriptors {
-        0 => "many".to_owned(),
-        limit => limit.to_string(),
-    };
     let recovered = recovered.map_or("never".to_owned(), millis);
     let verdict = if held { "held" } else { "MISSED" };
-    Row {
-        text: format!(
-            "| {size} × {habit:?} | {descriptors} | {came} | {neighbour} | {same} | {plain} | {threads} | {:.1} | {recovered} | {:.1} | {verdict} |\n",
-            resident as f64 / 1024.0,
-            process.number("VmRSS") as f64 / 1024.0,
-        ),
-        held,
-    }
+    let row = format!(
+        "| {size} × {habit:?} | {descriptors} | {came} | {neighbour} | {same} | {plain} | {threads} | {:.1} | {recovered} | {:.1} | {verdict} |\n",
+        resident as f64 / 1024.0,
+        process.number("VmRSS") as f64 / 1024.0,
+    );
+    (row, held)
 }
 
 /// How long it takes until all is well again.

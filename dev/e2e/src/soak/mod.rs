@@ -1,17 +1,18 @@
-//! Chaos that lasts: real exporters against a simulated cluster in which random things go
-//! wrong, while what they publish is held against the truth, four times a round.
+//! Long fault injection: real exporters against a simulated cluster with random
+//! disruptions, while their metrics are compared with the truth, four times a round.
 //!
 //! | always | |
 //! |---|---|
 //! | no wrong number | each published value lies within the truth of the time it can be about; counters never fall |
-//! | recovery | once troubles have ended and an endpoint has answered twice, its series are all there |
+//! | recovery | once disruptions have ended and an endpoint has answered twice, its series are all there |
 //! | return | after an outage everything is read again within two rounds of the first success |
 //! | calm | where nothing is wrong no scrape fails, whatever tokens rotate |
 //! | memory, threads, files | never more than while warming up, but for a little |
 //!
-//! It warms up by a tour, every trouble once and alone, and some random spells. In scope: what is above. Out of
-//! scope: troubles on the exporter's own port, and kubelets that lie credibly.
+//! It warms up by a tour, every disruption once and alone, and some random phases. Out of
+//! scope: disruptions on the exporter's own port, and kubelets that lie credibly.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
@@ -26,9 +27,9 @@ pub mod plan;
 pub mod truth;
 pub mod watch;
 
-use plan::{Plan, Spell};
+use plan::{Disruption, Phase, Plan};
 use truth::Extremes;
-use watch::{Nodes, Progress, Watch, Whom};
+use watch::{Nodes, Watch};
 
 /// How much more memory may be resident than while warming up.
 pub const MORE_RESIDENT: u64 = 256 * 1024;
@@ -40,7 +41,7 @@ const MORE_FILES: u64 = 2;
 /// Looks in a round.
 const LOOKS: u32 = 4;
 
-/// Rounds of calm between recovery and the next spell.
+/// Rounds of calm between recovery and the next phase.
 const CALM_ROUNDS: u32 = 3;
 
 /// Longest wait for recovery: the longest back-off, the longest `Retry-After`, and some.
@@ -51,72 +52,79 @@ const STAYING: [&str; 5] = ["steady", "growing", "wave", "spiky", "boots"];
 /// Those whose CPU is constant.
 const CONSTANT: [&str; 3] = ["steady", "growing", "boots"];
 
-/// What to do, and for how long.
+/// The settings of a soak.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The exporter's program.
     pub program: PathBuf,
-    /// What the plan follows from.
+    /// The seed of the plan.
     pub seed: u64,
     /// Time between two rounds of the exporters.
     pub interval: Duration,
-    /// How many spells of the tour to begin with.
+    /// Number of phases of the tour to begin with.
     pub tour: usize,
-    /// Random spells after it, before memory is held against what it was.
+    /// Random phases after it, before memory is compared with what it was.
     pub warm_up: u32,
-    /// When to end, after that.
+    /// The end, after that.
     pub end: End,
 }
 
-/// When to end.
+/// The end of a soak.
 #[derive(Debug, Clone, Copy)]
 pub enum End {
-    /// After so many random spells.
-    Spells(u32),
-    /// After the spell in which this time is over.
+    /// After so many random phases.
+    Phases(u32),
+    /// After the phase in which this time is over.
     Time(Duration),
 }
 
-/// How it went.
+/// A soak: while it runs, and its outcome.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Soak {
     settings: Settings,
+    cluster: Running,
     watches: Vec<Watch>,
-    spells: u32,
-    troubles: usize,
-    took: Duration,
+    plan: Plan,
+    nodes: Nodes,
+    calm_since: Option<SystemTime>,
+    is_warm: bool,
+    guests: u32,
     rotations: u64,
-    visits: u32,
-    requests: u64,
-    /// Longest time from the end of a spell to recovery.
+    /// Random phases and their disruptions after warming up, and how long they took.
+    phases: u32,
+    disruptions: usize,
+    took: Duration,
+    /// Longest time from the end of a phase to recovery.
     slowest: Duration,
 }
 
-/// Runs it. `say` is told of each spell.
+/// Runs a soak. `say` is told of each phase.
 ///
 /// # Panics
 /// When the cluster or an exporter cannot start, and when an exporter ends.
-pub fn run(settings: Settings, say: &mut dyn FnMut(&str)) -> Outcome {
+pub fn run(settings: Settings, say: &mut dyn FnMut(&str)) -> Soak {
     let cluster = cluster(&settings);
+    let present = STAYING.map(|name| (name.to_owned(), name != "boots"));
     let mut soak = Soak {
         watches: watches(&settings, &cluster),
         plan: Plan::new(settings.seed, &STAYING),
         nodes: Nodes {
-            present: STAYING
-                .iter()
-                .map(|name| ((*name).to_owned(), *name != "boots"))
-                .collect(),
-            left: std::collections::BTreeMap::new(),
+            present: BTreeMap::from(present),
+            left: BTreeMap::new(),
         },
         calm_since: Some(SystemTime::now()),
         is_warm: false,
         guests: 0,
         rotations: 0,
+        phases: 0,
+        disruptions: 0,
+        took: Duration::ZERO,
         slowest: Duration::ZERO,
         cluster,
         settings,
     };
-    soak.run(say)
+    soak.run(say);
+    soak
 }
 
 fn cluster(settings: &Settings) -> Running {
@@ -175,119 +183,68 @@ fn watches(settings: &Settings, cluster: &Running) -> Vec<Watch> {
     };
     let kubelets = format!("--kubelet-ca-file={}", cluster.kubelet_ca_file().display());
     vec![
-        Watch::new(
-            "one node",
-            Whom::One("steady"),
-            start(&["--node-name=steady"]),
-        ),
+        Watch::new("one node", Some("steady"), start(&["--node-name=steady"])),
         Watch::new(
             "all nodes, history",
-            Whom::All,
+            None,
             start(&["--nodes=all", "--enable-cadvisor=false", "--history=2m"]),
         ),
         Watch::new(
             "all nodes, kubelets",
-            Whom::All,
+            None,
             start(&["--nodes=all", "--via=kubelet", &kubelets]),
         )
         .at_kubelets(),
     ]
 }
 
-struct Soak {
-    settings: Settings,
-    cluster: Running,
-    watches: Vec<Watch>,
-    plan: Plan,
-    nodes: Nodes,
-    calm_since: Option<SystemTime>,
-    is_warm: bool,
-    guests: u32,
-    rotations: u64,
-    slowest: Duration,
-}
-
 impl Soak {
-    fn run(&mut self, say: &mut dyn FnMut(&str)) -> Outcome {
+    fn run(&mut self, say: &mut dyn FnMut(&str)) {
         self.recover(say);
-        let tour: Vec<Spell> = plan::tour().into_iter().take(self.settings.tour).collect();
-        for (index, spell) in tour.iter().enumerate() {
-            let place = format!("tour {} of {}", index + 1, tour.len());
-            self.spell(&place, spell, say);
+        for phase in plan::tour().into_iter().take(self.settings.tour) {
+            self.pass_phase("tour", &phase, say);
         }
-        for index in 0..self.settings.warm_up {
-            let spell = self.plan.spell();
-            self.spell(&format!("warming up {}", index + 1), &spell, say);
+        for _ in 0..self.settings.warm_up {
+            let phase = self.plan.phase();
+            self.pass_phase("warming up", &phase, say);
         }
         self.is_warm = true;
-        let (start, mut spells, mut troubles) = (Instant::now(), 0, 0);
-        loop {
-            let is_over = match self.settings.end {
-                End::Spells(count) => spells >= count,
-                End::Time(time) => start.elapsed() >= time,
-            };
-            if is_over {
-                break;
-            }
-            let spell = self.plan.spell();
-            spells += 1;
-            troubles += spell.troubles.len();
-            let seconds = start.elapsed().as_secs();
-            let place = format!(
-                "{:02}:{:02}:{:02} spell {spells}",
-                seconds / 3600,
-                seconds / 60 % 60,
-                seconds % 60
-            );
-            self.spell(&place, &spell, say);
-        }
-        Outcome {
-            settings: self.settings.clone(),
-            watches: std::mem::take(&mut self.watches),
-            spells,
-            troubles,
-            took: start.elapsed(),
-            rotations: self.rotations,
-            visits: self.guests,
-            requests: [self.cluster.requests(), self.cluster.kubelet_requests()]
-                .iter()
-                .map(|requests| requests.count(Endpoint::Resource))
-                .sum(),
-            slowest: self.slowest,
+        let start = Instant::now();
+        while match self.settings.end {
+            End::Phases(count) => self.phases < count,
+            End::Time(time) => self.took < time,
+        } {
+            let phase = self.plan.phase();
+            self.phases += 1;
+            self.disruptions += phase.disruptions.len();
+            let minutes = self.took.as_secs() / 60;
+            let place = format!("{minutes} min, phase {}", self.phases);
+            self.pass_phase(&place, &phase, say);
+            self.took = start.elapsed();
         }
     }
 
-    /// One line: where we are, how it stands, what goes wrong now.
-    fn describe(&self, place: &str, spell: &Spell) -> String {
-        let troubles: Vec<String> = spell.troubles.iter().map(ToString::to_string).collect();
+    /// Disrupts for a while, waits until all is well again, and checks the calm after it.
+    fn pass_phase(&mut self, place: &str, phase: &Phase, say: &mut dyn FnMut(&str)) {
         let wrongs: u64 = self.watches.iter().map(|watch| watch.wrongs).sum();
-        let rounds = spell.rounds;
-        format!(
-            "{place}: {wrongs} wrong; for {rounds} rounds: {}",
-            troubles.join(", ")
-        )
-    }
-
-    /// Lets it go wrong for a while, waits until all is well again, and enjoys the calm.
-    fn spell(&mut self, place: &str, spell: &Spell, say: &mut dyn FnMut(&str)) {
-        say(&self.describe(place, spell));
+        say(&format!("{place}: {wrongs} wrong so far; {phase:?}"));
         self.calm_since = None;
-        for trouble in &spell.troubles {
-            trouble.begin(&self.cluster);
+        for disruption in &phase.disruptions {
+            disruption.begin(&self.cluster);
         }
-        self.pass(spell.rounds);
-        plan::end_all(spell, &self.cluster);
+        self.pass(phase.rounds);
+        phase.end(&self.cluster);
         // Connections to kubelets that have left are kept for a while, some 120 KiB each:
         // while warming up there are as many of them as there will ever be.
-        let seldom = if self.is_warm { 6 } else { 1 };
-        if self.plan.once_in(seldom) {
+        if self.plan.once_in(if self.is_warm { 6.0 } else { 1.0 }) {
             self.visit();
         }
-        self.calm_since = Some(SystemTime::now());
+        let end = SystemTime::now();
+        self.calm_since = Some(end);
         self.recover(say);
-        if let (true, Some(since)) = (spell.is_outage(), self.calm_since) {
+        if phase.is_outage() {
             for watch in &mut self.watches {
-                watch.check_return(&self.nodes, since);
+                watch.check_return(&self.nodes, end);
             }
         }
         self.calm();
@@ -315,17 +272,13 @@ impl Soak {
         }
     }
 
-    /// Looks on for some rounds.
+    /// Checks the metrics for some rounds.
     fn pass(&mut self, rounds: u32) {
         for _ in 0..rounds * LOOKS {
             sleep(self.settings.interval / LOOKS);
-            self.look();
-        }
-    }
-
-    fn look(&mut self) {
-        for watch in &mut self.watches {
-            watch.look(&self.cluster, &self.nodes, self.calm_since, self.is_warm);
+            for watch in &mut self.watches {
+                watch.check(&self.cluster, &self.nodes, self.calm_since, self.is_warm);
+            }
         }
     }
 
@@ -334,14 +287,9 @@ impl Soak {
         let start = Instant::now();
         loop {
             self.pass(1);
-            let nodes = &self.nodes;
-            let waiting: Vec<&str> = self
-                .watches
-                .iter_mut()
-                .filter_map(|watch| {
-                    let progress = watch.progress(nodes, since);
-                    (progress == Progress::Waiting).then_some(watch.name)
-                })
+            let watches = self.watches.iter_mut();
+            let waiting: Vec<&str> = watches
+                .filter_map(|watch| watch.is_waiting(&self.nodes, since).then_some(watch.name))
                 .collect();
             if waiting.is_empty() {
                 break;
@@ -357,14 +305,14 @@ impl Soak {
         self.slowest = self.slowest.max(start.elapsed());
     }
 
-    /// Nothing is wrong but that tokens rotate: nothing may fail.
+    /// Lets nothing go wrong but that tokens rotate: nothing may fail.
     fn calm(&mut self) {
         let before: Vec<f64> = {
             let watches = self.watches.iter();
             watches.map(|watch| watch.failures(&self.nodes)).collect()
         };
-        if self.plan.once_in(2) {
-            plan::Trouble::Token.begin(&self.cluster);
+        if self.plan.once_in(2.0) {
+            Disruption::TokenRotation.begin(&self.cluster);
             self.rotations += 1;
         }
         self.pass(CALM_ROUNDS);
@@ -376,9 +324,7 @@ impl Soak {
             watch.check_history(&self.cluster, &CONSTANT);
         }
     }
-}
 
-impl Outcome {
     /// Everything that was wrong, the first of it in full.
     pub fn wrong(&self) -> Vec<String> {
         let of = |watch: &Watch| {
@@ -389,72 +335,68 @@ impl Outcome {
         self.watches.iter().flat_map(of).collect()
     }
 
-    /// Values that were held against the truth.
+    /// Values that were compared with the truth.
     pub fn checked(&self) -> u64 {
         self.watches.iter().map(|watch| watch.checked).sum()
     }
 
-    /// Troubles that the exporters met after the tour.
-    pub fn troubles(&self) -> usize {
-        self.troubles
+    /// Disruptions after warming up.
+    pub fn disruptions(&self) -> usize {
+        self.disruptions
     }
 
-    /// Who took more threads or files than while warming up.
-    pub fn more_threads_or_files(&self) -> Vec<String> {
-        let grew = |watch: &&Watch| {
-            watch.after.threads > watch.before.threads + MORE_THREADS
+    /// Exporters that took more memory, threads or files than while warming up, and a little.
+    pub fn grown(&self) -> Vec<String> {
+        let has_grown = |watch: &&Watch| {
+            watch.after.resident > watch.before.resident + MORE_RESIDENT
+                || watch.after.threads > watch.before.threads + MORE_THREADS
                 || watch.after.files > watch.before.files + MORE_FILES
         };
-        let watches = self.watches.iter().filter(grew);
-        watches
+        let grown = self.watches.iter().filter(has_grown);
+        grown
             .map(|watch| format!("{}: {:?} after {:?}", watch.name, watch.after, watch.before))
             .collect()
-    }
-
-    /// Who took more memory than while warming up, and a little more.
-    pub fn more_memory(&self) -> Vec<String> {
-        let grew = |watch: &&Watch| watch.after.resident > watch.before.resident + MORE_RESIDENT;
-        let watches = self.watches.iter().filter(grew);
-        watches.map(|watch| watch.name.to_owned()).collect()
     }
 
     /// All of it, as a table in Markdown.
     pub fn table(&self) -> String {
         let minutes = self.took.as_secs_f64() / 60.0;
+        let requests = [self.cluster.requests(), self.cluster.kubelet_requests()];
+        let scrapes: u64 = requests
+            .iter()
+            .map(|all| all.count(Endpoint::Resource))
+            .sum();
         let mut text = format!(
-            "Seed {}: {minutes:.1} min at rounds of {:?}; {} spells with {} troubles, \
-             {} token rotations in calm, {} nodes that came; {} scrapes of kubelets; \
+            "Seed {}: {minutes:.1} min at rounds of {:?}; {} phases with {} disruptions, \
+             {} token rotations in calm, {} nodes that came; {scrapes} scrapes of kubelets; \
              slowest recovery {:.0?}.\n\n\
              | exporter | values checked | wrong | token reloads | resident at most: warming up, after, more | threads | files |\n\
              |---|---|---|---|---|---|---|\n",
             self.settings.seed,
             self.settings.interval,
-            self.spells,
-            self.troubles,
+            self.phases,
+            self.disruptions,
             self.rotations,
-            self.visits,
-            self.requests,
+            self.guests,
             self.slowest,
         );
-        let kib = |bytes: u64| bytes / 1024;
         for watch in &self.watches {
-            let (before, after) = (watch.before, watch.after);
-            let growth = after.resident.cast_signed() - before.resident.cast_signed();
+            let Watch {
+                name,
+                checked,
+                wrongs,
+                before,
+                after,
+                ..
+            } = watch;
+            let reloads = watch.counted("k8s_ai_exporter_token_reloads_total");
+            let (was, is) = (before.resident / 1024, after.resident / 1024);
+            let growth = is.cast_signed() - was.cast_signed();
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} KiB, {} KiB, {} KiB | {}, {} | {}, {} |",
-                watch.name,
-                watch.checked,
-                watch.wrongs,
-                watch.counted("k8s_ai_exporter_token_reloads_total"),
-                kib(before.resident),
-                kib(after.resident),
-                growth / 1024,
-                before.threads,
-                after.threads,
-                before.files,
-                after.files,
+                "| {name} | {checked} | {wrongs} | {reloads} | {was} KiB, {is} KiB, {growth} KiB | {}, {} | {}, {} |",
+                before.threads, after.threads, before.files, after.files,
             );
         }
         text

@@ -1,97 +1,99 @@
-//! A seed -> what goes wrong, spell by spell. The same seed gives the same plan.
+//! The random disruptions of a soak. The same seed gives the same plan.
 //!
-//! In scope: which troubles there are, and their random order. Out of scope: what they
-//! lead to, and when the next spell may begin. Pure, but for [`Trouble::begin`].
+//! In scope: the disruptions there are, and their order. Out of scope: their effect on an
+//! exporter, and when the next phase may begin. Pure, but for [`Disruption::begin`].
 //!
-//! Only what can be told from the truth is among them: a kubelet whose counter or clock
-//! is wrong by a little that could be true is believed by everybody. Where timestamps
-//! are missing, the times of the requests stand in, which is no exact rate either.
+//! Each is one that the truth can show: a kubelet whose counter or clock is wrong by a
+//! little that could be true is believed by everybody. Where timestamps are missing, the
+//! times of the requests stand in, which is no exact rate either.
 
-use std::fmt;
 use std::time::Duration;
 
 use testbed::{
-    BadGzip, Certificate, Effect, Endpoint, Fault, Framing, Hostile, Right, Rows, Running,
+    BadGzip, Certificate, Chance, Effect, Endpoint, Fault, Framing, Hostile, Right, Rows, Running,
     Timestamp,
 };
 
-/// Longest spell, in rounds of the exporters.
-const LONGEST_SPELL: u64 = 5;
+/// Longest phase, in rounds of the exporters.
+const LONGEST_PHASE: f64 = 5.0;
 
-/// Rounds of a spell in which nothing answers: each endpoint has come to wait for many more.
+/// Rounds of an outage: each endpoint has come to wait for many more.
 const OUTAGE_ROUNDS: u32 = 12;
 
-/// Troubles that come together in a spell, at most.
-const MOST_AT_ONCE: u64 = 3;
+/// Disruptions that come together in a phase, at most.
+const MOST_AT_ONCE: f64 = 3.0;
 
-/// Some troubles, and how long they last.
+/// Some disruptions, and how long they last.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Spell {
-    /// What goes wrong, all of it at the same time.
-    pub troubles: Vec<Trouble>,
-    /// For how many rounds of the exporters.
+pub struct Phase {
+    /// Disruptions, all at the same time.
+    pub disruptions: Vec<Disruption>,
+    /// Length in rounds of the exporters.
     pub rounds: u32,
 }
 
-impl Spell {
-    fn new(troubles: Vec<Trouble>, rounds: u32) -> Self {
-        let mut spell = Self { troubles, rounds };
-        if spell.is_outage() {
-            spell.rounds = OUTAGE_ROUNDS;
+impl Phase {
+    fn new(disruptions: Vec<Disruption>, rounds: u32) -> Self {
+        let mut phase = Self {
+            disruptions,
+            rounds,
+        };
+        if phase.is_outage() {
+            phase.rounds = OUTAGE_ROUNDS;
         }
-        spell
+        phase
     }
 
     /// Whether nothing answers in it.
     pub fn is_outage(&self) -> bool {
-        self.troubles.contains(&Trouble::Outage)
+        self.disruptions.contains(&Disruption::Outage)
+    }
+
+    /// Ends every disruption.
+    ///
+    /// # Panics
+    /// When the simulated cluster cannot make a certificate.
+    pub fn end(&self, cluster: &Running) {
+        cluster.clear_faults();
+        cluster.grant_only(&Right::ALL);
+        cluster.force_paging(None);
+        let is_certificate = |each: &Disruption| matches!(each, Disruption::Certificate(_));
+        if self.disruptions.iter().any(is_certificate) {
+            Disruption::Certificate(Certificate::Good).begin(cluster);
+        }
     }
 }
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Trouble {
-    /// Answers that are wrong, late or missing.
-    Fault {
-        /// What it is called in the log.
-        name: &'static str,
-        /// What it does.
-        effect: Effect,
-        /// Whom it meets; all endpoints if `None`.
-        endpoint: Option<Endpoint>,
-        /// Which node's; all nodes' if `None`.
-        node: Option<&'static str>,
-    },
+pub enum Disruption {
+    /// Responses that are wrong, late or missing: of one endpoint and node, or of all.
+    Response(Effect, Option<Endpoint>, Option<&'static str>),
     /// The API server and the kubelets show this certificate to new connections, and
     /// have closed the old ones.
     Certificate(Certificate),
     /// The account lacks this right.
-    Without(Right),
+    MissingRight(Right),
     /// The token is rotated.
-    Token,
-    /// The API server's authority is rotated, and its connections are closed.
-    Authority,
+    TokenRotation,
+    /// The API server's CA is rotated, and its connections are closed.
+    CaRotation,
     /// Every connection is closed once.
-    Close,
+    ClosedConnections,
     /// The API server and the kubelets are away.
     Outage,
     /// Lists come in pages of this size, and their continue tokens expire.
     Pages(usize),
 }
 
-impl Trouble {
-    /// Lets it go wrong.
+impl Disruption {
+    /// Begins it.
     ///
     /// # Panics
     /// When the simulated cluster cannot write its files.
     pub fn begin(&self, cluster: &Running) {
         match self {
-            Self::Fault {
-                effect,
-                endpoint,
-                node,
-                ..
-            } => {
+            Self::Response(effect, endpoint, node) => {
                 let mut fault = Fault::new(effect.clone());
                 if let Some(endpoint) = endpoint {
                     fault = fault.on(*endpoint);
@@ -106,16 +108,16 @@ impl Trouble {
                 cluster.show_kubelet_certificate(*certificate);
                 cluster.close_connections();
             }
-            Self::Without(right) => {
+            Self::MissingRight(right) => {
                 let others = Right::ALL.into_iter().filter(|each| each != right);
                 cluster.grant_only(&others.collect::<Vec<_>>());
             }
-            Self::Token => cluster.rotate_token().expect("written"),
-            Self::Authority => {
+            Self::TokenRotation => cluster.rotate_token().expect("written"),
+            Self::CaRotation => {
                 cluster.rotate_authority().expect("written");
                 cluster.close_connections();
             }
-            Self::Close => cluster.close_connections(),
+            Self::ClosedConnections => cluster.close_connections(),
             Self::Outage => cluster.fault(Effect::Reset),
             Self::Pages(size) => {
                 cluster.force_paging(Some(*size));
@@ -125,188 +127,100 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fault {
-                name,
-                endpoint,
-                node,
-                ..
-            } => {
-                f.write_str(name)?;
-                if let Some(endpoint) = endpoint {
-                    write!(f, " on {}", format!("{endpoint:?}").to_lowercase())?;
-                }
-                match node {
-                    Some(node) => write!(f, " of {node}"),
-                    None => Ok(()),
-                }
-            }
-            Self::Certificate(certificate) => write!(f, "certificate {certificate:?}"),
-            Self::Without(right) => {
-                let (verb, resource) = right.rule();
-                write!(f, "no right to {verb} {resource}")
-            }
-            Self::Token => f.write_str("token rotated"),
-            Self::Authority => f.write_str("authority rotated"),
-            Self::Close => f.write_str("connections closed"),
-            Self::Outage => f.write_str("outage"),
-            Self::Pages(size) => write!(f, "pages of {size}"),
-        }
-    }
-}
-
-/// Ends every trouble.
-///
-/// # Panics
-/// When the simulated cluster cannot make a certificate.
-pub fn end_all(spell: &Spell, cluster: &Running) {
-    cluster.clear_faults();
-    cluster.grant_only(&Right::ALL);
-    cluster.force_paging(None);
-    let is_certificate = |trouble: &Trouble| matches!(trouble, Trouble::Certificate(_));
-    if spell.troubles.iter().any(is_certificate) {
-        Trouble::Certificate(Certificate::Good).begin(cluster);
-    }
-}
-
-/// Everything that can go wrong with an answer, each with its name.
-fn effects() -> Vec<(&'static str, Effect)> {
+/// Everything that can go wrong with a response.
+fn effects() -> Vec<Effect> {
     let retry_after = |code, value: &str| Effect::Status {
         code,
         retry_after: Some(value.to_owned()),
     };
     let cut = |framing| Effect::Cut { at: 300, framing };
-    let value = |value: &str| Effect::Text(Hostile::Value(value.to_owned()));
     let stamp = |rows, timestamp| Effect::Text(Hostile::Timestamp(rows, timestamp));
-    // Year 2100: no clock is that fast.
-    let far_future = Timestamp::Is(4_102_444_800_000);
-    let mut effects = vec![
-        ("late", Effect::Latency(Duration::from_millis(950))),
-        ("reset", Effect::Reset),
-        ("hangup", Effect::Hangup),
-        ("429", retry_after(429, "1")),
-        (
-            "503 with a date of the past",
-            retry_after(503, "Wed, 21 Oct 2015 07:28:00 GMT"),
-        ),
-        ("503 with a negative wait", retry_after(503, "-7")),
-        (
-            "redirect",
-            Effect::Redirect {
-                location: "http://127.0.0.1:9/".to_owned(),
-            },
-        ),
-        ("a page in HTML", Effect::html()),
-        ("protobuf", Effect::protobuf()),
-        ("a Status with 200", Effect::status_with_200()),
-        ("empty", Effect::Empty),
-        (
-            "another content type",
-            Effect::ContentType("application/octet-stream".to_owned()),
-        ),
-        ("unknown encoding", Effect::ContentEncoding("br".to_owned())),
-        ("a huge header", Effect::HugeHeader { bytes: 1 << 20 }),
-        (
-            "gzip with a wrong check sum",
-            Effect::Gzip(BadGzip::Checksum),
-        ),
-        ("no gzip", Effect::Gzip(BadGzip::Garbage)),
-        ("half a gzip", Effect::Gzip(BadGzip::Truncated)),
-        (
-            "a gzip bomb",
-            Effect::Gzip(BadGzip::Bomb { inflated: 8 << 20 }),
-        ),
-        ("a cut chunk", cut(Framing::Chunked)),
-        ("a cut length", cut(Framing::Counted)),
-        ("a stall", Effect::Stall { at: 300 }),
-        ("NaN", value("NaN")),
-        ("infinity", value("+Inf")),
-        ("negative", value("-5")),
-        ("1e300", value("1e300")),
-        ("zero", value("0")),
-        ("timestamp 0", stamp(Rows::Node, Timestamp::Is(0))),
-        ("negative timestamps", stamp(Rows::All, Timestamp::Is(-1))),
-        ("timestamps of 2100", stamp(Rows::All, far_future)),
+    let codes = [400, 401, 403, 404, 422, 500, 502, 504];
+    let values = ["NaN", "+Inf", "-5", "1e300", "0"];
+    let texts = [
+        Hostile::EndlessLine { bytes: 1 << 20 },
+        Hostile::Nul,
+        Hostile::NonUtf8,
+        Hostile::BadEscape,
+        Hostile::OddLabels,
+        Hostile::LongerNames,
+        Hostile::Malformed,
+        Hostile::Duplicates,
+        Hostile::TypeTwice,
+        Hostile::SeveralCpus,
+        Hostile::Crlf,
+        Hostile::Bom,
+        Hostile::NoFinalNewline,
+        Hostile::HalfText,
+        Hostile::ScrapeError,
+        Hostile::NoNode,
+        Hostile::Unlabelled,
     ];
-    for code in [400, 401, 403, 404, 422, 500, 502, 504] {
-        let name = match code {
-            400 => "400",
-            401 => "401",
-            403 => "403",
-            404 => "404",
-            422 => "422",
-            500 => "500",
-            502 => "502",
-            _ => "504",
-        };
-        effects.push((name, Effect::status(code)));
-    }
-    effects.extend(
-        [
-            ("an endless line", Hostile::EndlessLine { bytes: 1 << 20 }),
-            ("NUL", Hostile::Nul),
-            ("no UTF-8", Hostile::NonUtf8),
-            ("bad escapes", Hostile::BadEscape),
-            ("odd labels", Hostile::OddLabels),
-            ("longer names", Hostile::LongerNames),
-            ("malformed lines", Hostile::Malformed),
-            ("duplicates", Hostile::Duplicates),
-            ("TYPE twice", Hostile::TypeTwice),
-            ("several CPUs", Hostile::SeveralCpus),
-            ("CR LF", Hostile::Crlf),
-            ("a byte order mark", Hostile::Bom),
-            ("no last line feed", Hostile::NoFinalNewline),
-            ("half a text", Hostile::HalfText),
-            ("scrape error", Hostile::ScrapeError),
-            ("no node", Hostile::NoNode),
-            ("no container labels", Hostile::Unlabelled),
-        ]
-        .map(|(name, hostile)| (name, Effect::Text(hostile))),
-    );
+    let mut effects = vec![
+        Effect::Latency(Duration::from_millis(950)),
+        Effect::Reset,
+        Effect::Hangup,
+        retry_after(429, "1"),
+        retry_after(503, "Wed, 21 Oct 2015 07:28:00 GMT"),
+        retry_after(503, "-7"),
+        Effect::Redirect {
+            location: "http://127.0.0.1:9/".to_owned(),
+        },
+        Effect::html(),
+        Effect::protobuf(),
+        Effect::status_with_200(),
+        Effect::Empty,
+        Effect::ContentType("application/octet-stream".to_owned()),
+        Effect::ContentEncoding("br".to_owned()),
+        Effect::HugeHeader { bytes: 1 << 20 },
+        Effect::Gzip(BadGzip::Checksum),
+        Effect::Gzip(BadGzip::Garbage),
+        Effect::Gzip(BadGzip::Truncated),
+        Effect::Gzip(BadGzip::Bomb { inflated: 8 << 20 }),
+        cut(Framing::Chunked),
+        cut(Framing::Counted),
+        Effect::Stall { at: 300 },
+        stamp(Rows::Node, Timestamp::Is(0)),
+        stamp(Rows::All, Timestamp::Is(-1)),
+        // Year 2100: no clock is that fast.
+        stamp(Rows::All, Timestamp::Is(4_102_444_800_000)),
+    ];
+    effects.extend(codes.map(Effect::status));
+    effects.extend(values.map(|value| Effect::Text(Hostile::Value(value.to_owned()))));
+    effects.extend(texts.map(Effect::Text));
     effects
 }
 
-/// Troubles that are no faults of an answer.
-fn others() -> Vec<Trouble> {
-    let mut others = vec![Trouble::Outage];
-    others.extend(
-        [
-            Certificate::OtherAuthority,
-            Certificate::OtherName,
-            Certificate::Expired,
-        ]
-        .map(Trouble::Certificate),
-    );
-    others.extend(Right::ALL.map(Trouble::Without));
-    others.extend([
-        Trouble::Token,
-        Trouble::Authority,
-        Trouble::Close,
-        Trouble::Pages(1),
-    ]);
+/// Disruptions other than wrong responses.
+fn others() -> Vec<Disruption> {
+    let mut others = vec![
+        Disruption::Outage,
+        Disruption::Certificate(Certificate::OtherAuthority),
+        Disruption::Certificate(Certificate::OtherName),
+        Disruption::Certificate(Certificate::Expired),
+        Disruption::TokenRotation,
+        Disruption::CaRotation,
+        Disruption::ClosedConnections,
+        Disruption::Pages(1),
+    ];
+    others.extend(Right::ALL.map(Disruption::MissingRight));
     others
 }
 
-/// Each trouble once, alone, wherever it can meet anybody.
-pub fn tour() -> Vec<Spell> {
-    let faults = effects().into_iter().map(|(name, effect)| Trouble::Fault {
-        name,
-        effect,
-        endpoint: None,
-        node: None,
-    });
-    let alone = |trouble| Spell::new(vec![trouble], 2);
-    others().into_iter().chain(faults).map(alone).collect()
+/// Each disruption once, alone, wherever it can meet anybody.
+pub fn tour() -> Vec<Phase> {
+    let responses = effects().into_iter();
+    let responses = responses.map(|effect| Disruption::Response(effect, None, None));
+    let alone = |disruption| Phase::new(vec![disruption], 2);
+    others().into_iter().chain(responses).map(alone).collect()
 }
 
-/// Random spells without end.
+/// Random phases without end.
 #[derive(Debug)]
 pub struct Plan {
-    random: Random,
-    effects: Vec<(&'static str, Effect)>,
-    others: Vec<Trouble>,
+    chance: Chance,
+    effects: Vec<Effect>,
+    others: Vec<Disruption>,
     nodes: Vec<&'static str>,
 }
 
@@ -314,33 +228,31 @@ impl Plan {
     /// The plan of a seed, for a cluster with these nodes.
     pub fn new(seed: u64, nodes: &[&'static str]) -> Self {
         Self {
-            random: Random(seed),
+            chance: Chance::new(seed),
             effects: effects(),
             others: others(),
             nodes: nodes.to_vec(),
         }
     }
 
-    /// The next spell.
-    pub fn spell(&mut self) -> Spell {
-        let troubles = 1 + self.random.below(MOST_AT_ONCE);
-        let troubles = (0..troubles).map(|_| self.trouble()).collect();
-        Spell::new(troubles, 1 + self.random.below(LONGEST_SPELL) as u32)
+    /// The next phase.
+    pub fn phase(&mut self) -> Phase {
+        let disruptions = 1 + self.chance.below(MOST_AT_ONCE) as u32;
+        let disruptions = (0..disruptions).map(|_| self.disruption()).collect();
+        Phase::new(disruptions, 1 + self.chance.below(LONGEST_PHASE) as u32)
     }
 
     /// True once in so many times.
-    pub fn once_in(&mut self, times: u64) -> bool {
-        self.random.below(times) == 0
+    pub fn once_in(&mut self, times: f64) -> bool {
+        self.chance.below(times) < 1.0
     }
 
-    fn trouble(&mut self) -> Trouble {
-        if self.random.below(4) == 0 {
-            let at = self.random.below(self.others.len() as u64);
-            return self.others[at as usize].clone();
+    fn disruption(&mut self) -> Disruption {
+        if self.once_in(4.0) {
+            return self.chance.among(&self.others);
         }
-        let (name, effect) =
-            self.effects[self.random.below(self.effects.len() as u64) as usize].clone();
-        const ENDPOINTS: [Option<Endpoint>; 7] = [
+        let effect = self.chance.among(&self.effects);
+        let endpoint = self.chance.among(&[
             None,
             None,
             Some(Endpoint::Resource),
@@ -348,37 +260,9 @@ impl Plan {
             Some(Endpoint::Pods),
             Some(Endpoint::Node),
             Some(Endpoint::Nodes),
-        ];
-        let endpoint = ENDPOINTS[self.random.below(ENDPOINTS.len() as u64) as usize];
-        let node = match self.random.below(2) {
-            0 => None,
-            _ => Some(self.nodes[self.random.below(self.nodes.len() as u64) as usize]),
-        };
-        Trouble::Fault {
-            name,
-            effect,
-            endpoint,
-            node,
-        }
-    }
-}
-
-/// SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// From 0 to below `bound`; the bias is far below what a plan could show.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        ]);
+        let node = self.once_in(2.0).then(|| self.chance.among(&self.nodes));
+        Disruption::Response(effect, endpoint, node)
     }
 }
 
@@ -386,9 +270,9 @@ impl Random {
 mod tests {
     use super::*;
 
-    fn plan(seed: u64) -> Vec<Spell> {
+    fn plan(seed: u64) -> Vec<Phase> {
         let mut plan = Plan::new(seed, &["a", "b"]);
-        (0..200).map(|_| plan.spell()).collect()
+        (0..200).map(|_| plan.phase()).collect()
     }
 
     #[test]
@@ -398,22 +282,20 @@ mod tests {
     }
 
     #[test]
-    fn the_tour_has_every_trouble_and_a_long_plan_comes_to_each_of_them() {
-        let kind = |trouble: &Trouble| match trouble {
-            Trouble::Fault { name, .. } => (*name).to_owned(),
-            other => other.to_string(),
+    fn long_plans_have_every_disruption() {
+        let kind = |disruption: &Disruption| match disruption {
+            Disruption::Response(effect, ..) => format!("{effect:?}"),
+            other => format!("{other:?}"),
         };
-        let tour: Vec<String> = tour()
-            .iter()
-            .map(|spell| kind(&spell.troubles[0]))
-            .collect();
+        let tour = tour();
         assert!(tour.len() > 60, "{}", tour.len());
         let mut plan = Plan::new(1, &["a", "b"]);
         let met: std::collections::BTreeSet<String> = (0..3000)
-            .flat_map(|_| plan.spell().troubles)
-            .map(|trouble| kind(&trouble))
+            .flat_map(|_| plan.phase().disruptions)
+            .map(|disruption| kind(&disruption))
             .collect();
-        for name in tour {
+        for phase in tour {
+            let name = kind(&phase.disruptions[0]);
             assert!(met.contains(&name), "{name}");
         }
     }

@@ -25,15 +25,6 @@ const RETURN_ROUNDS: usize = 3;
 /// Wrong numbers that are told in full.
 const TOLD: usize = 20;
 
-/// Which nodes an exporter is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whom {
-    /// One, by its name.
-    One(&'static str),
-    /// All of the cluster's.
-    All,
-}
-
 /// The nodes of the cluster as they are now.
 #[derive(Debug)]
 pub struct Nodes {
@@ -52,7 +43,8 @@ type Key = (String, String);
 pub struct Watch {
     /// What it is called in the table.
     pub name: &'static str,
-    whom: Whom,
+    /// Its node, if it is not about all of the cluster's.
+    only: Option<&'static str>,
     /// Whether kubelets are read at their own ports, not through the API server.
     at_kubelets: bool,
     exporter: Exporter,
@@ -81,7 +73,7 @@ struct Page {
     at: Option<SystemTime>,
 }
 
-/// The most that a process took, and its newest resident memory.
+/// The most that a process took.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Taken {
     /// Bytes resident at most.
@@ -90,34 +82,22 @@ pub struct Taken {
     pub threads: u64,
     /// Open files at most.
     pub files: u64,
-    /// Bytes resident now.
-    pub resident_now: u64,
 }
 
 impl Taken {
     fn note(&mut self, now: Self) {
-        self.resident = self.resident.max(now.resident_now);
+        self.resident = self.resident.max(now.resident);
         self.threads = self.threads.max(now.threads);
         self.files = self.files.max(now.files);
-        self.resident_now = now.resident_now;
     }
-}
-
-/// How far an exporter has come since troubles ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// All is as it should be.
-    Recovered,
-    /// Some endpoint has not answered twice yet.
-    Waiting,
 }
 
 impl Watch {
     /// Watches an exporter.
-    pub fn new(name: &'static str, whom: Whom, exporter: Exporter) -> Self {
+    pub fn new(name: &'static str, only: Option<&'static str>, exporter: Exporter) -> Self {
         Self {
             name,
-            whom,
+            only,
             at_kubelets: false,
             exporter,
             good: BTreeMap::new(),
@@ -138,8 +118,8 @@ impl Watch {
     }
 
     /// Reads the page and what the process takes, and checks both. `calm_since` is when
-    /// the last trouble ended, if none is on.
-    pub fn look(
+    /// the last disruption ended, if none is on.
+    pub fn check(
         &mut self,
         cluster: &Running,
         nodes: &Nodes,
@@ -282,14 +262,14 @@ impl Watch {
         new
     }
 
-    /// Whether everything is published again since then. Where an endpoint has answered
-    /// twice and its series are not there, that is wrong.
-    pub fn progress(&mut self, nodes: &Nodes, since: SystemTime) -> Progress {
+    /// Whether some endpoint has not answered twice since then, so that not everything can
+    /// be published again. Where one has and its series are not there, that is wrong.
+    pub fn is_waiting(&mut self, nodes: &Nodes, since: SystemTime) -> bool {
         let mut wrong = Vec::new();
         let mut waiting = false;
-        let known: BTreeSet<&str> = match self.whom {
-            Whom::One(name) => BTreeSet::from([name]),
-            Whom::All => nodes.present.keys().map(String::as_str).collect(),
+        let known: BTreeSet<&str> = match self.only {
+            Some(name) => BTreeSet::from([name]),
+            None => nodes.present.keys().map(String::as_str).collect(),
         };
         for node in &known {
             for (series, family) in Known::ALL {
@@ -312,7 +292,7 @@ impl Watch {
                 }
             }
         }
-        if self.whom == Whom::All {
+        if self.only.is_none() {
             if self.rounds("", "nodes", since) < 2 {
                 waiting = true;
             } else {
@@ -326,10 +306,7 @@ impl Watch {
         }
         let is_right = wrong.is_empty();
         self.tell(wrong);
-        match waiting && is_right {
-            true => Progress::Waiting,
-            false => Progress::Recovered,
-        }
+        waiting && is_right
     }
 
     /// Checks that after an outage that ended then, everything was read again within two
@@ -408,13 +385,9 @@ impl Watch {
 
     /// Bytes received, and token files read anew, as the exporter counts them.
     pub fn counted(&self, series: &str) -> f64 {
-        let of = |(name, _): &(&String, &f64)| name.split('{').next() == Some(series);
-        self.page
-            .samples
-            .iter()
-            .filter(of)
-            .map(|(_, value)| value)
-            .sum()
+        let samples = self.page.samples.iter();
+        let of = samples.filter(|(name, _)| name.split('{').next() == Some(series));
+        of.map(|(_, value)| value).sum()
     }
 
     /// Holds the answers of the history against the truth: of nodes whose load is constant.
@@ -445,19 +418,12 @@ impl Watch {
     }
 
     fn taken(&self) -> Taken {
-        let process = format!("/proc/{}", self.exporter.process.pid());
-        let status = std::fs::read_to_string(format!("{process}/status")).unwrap_or_default();
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let word = line.and_then(|rest| rest.split_whitespace().next());
-            word.and_then(|word| word.parse::<u64>().ok()).unwrap_or(0)
-        };
+        let process = &self.exporter.process;
+        let files = std::fs::read_dir(format!("/proc/{}/fd", process.pid()));
         Taken {
-            resident: 0,
-            threads: field("Threads:"),
-            files: std::fs::read_dir(format!("{process}/fd"))
-                .map_or(0, |files| files.count() as u64),
-            resident_now: field("VmRSS:") * 1024,
+            resident: process.number("VmRSS") * 1024,
+            threads: process.number("Threads"),
+            files: files.map_or(0, |files| files.count() as u64),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use e2e::soak::watch::{Nodes, Watch, Whom};
+use e2e::soak::watch::{Nodes, Watch};
 use e2e::soak::{End, Settings, run};
 use e2e::{Exporter, program};
 use testbed::{Cluster, Effect, Endpoint, Fault, Hostile, Node};
@@ -17,12 +17,12 @@ fn through_random_troubles_no_number_is_wrong_and_each_spell_is_recovered_from()
         // An outage.
         tour: 1,
         warm_up: 0,
-        end: End::Spells(5),
+        end: End::Phases(5),
     };
     let mut said = Vec::new();
     let outcome = run(settings, &mut |line| said.push(line.to_owned()));
     assert_eq!(outcome.wrong(), Vec::<String>::new(), "{said:#?}");
-    assert!(outcome.troubles() >= 5, "{said:#?}");
+    assert!(outcome.disruptions() >= 5, "{said:#?}");
     assert!(outcome.checked() > 1000, "{}", outcome.table());
 }
 
@@ -38,12 +38,12 @@ fn a_number_that_is_not_the_truth_is_seen() {
     cluster.fault(Fault::new(lie).on(Endpoint::Resource));
     let exporter = Exporter::start(&cluster, "steady", &["--enable-cadvisor=false"]);
     exporter.value_of("k8s_node_cpu_usage_cores{node=\"steady\"}");
-    let mut watch = Watch::new("one node", Whom::One("steady"), exporter);
+    let mut watch = Watch::new("one node", Some("steady"), exporter);
     let nodes = Nodes {
         present: BTreeMap::from([("steady".to_owned(), true)]),
         left: BTreeMap::new(),
     };
-    watch.look(&cluster, &nodes, None, false);
+    watch.check(&cluster, &nodes, None, false);
     let wrong = watch.wrong.join("\n");
     for part in [
         "k8s_node_cpu_usage_cores{node=\"steady\"} 0: the truth was",
