@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 /// One line of the table.
+#[derive(Default)]
 pub struct Figure {
     work: String,
     ours: String,
@@ -17,36 +18,35 @@ pub struct Figure {
 impl Figure {
     /// A ratio or size that must be at least the bound.
     pub fn at_least(bound: f64, value: f64, work: impl Into<String>) -> Self {
-        Self::new("≥", bound, value, value >= bound, work.into())
+        Self {
+            work: work.into(),
+            value,
+            sign: "≥",
+            bound,
+            holds: value >= bound,
+            ..Self::default()
+        }
     }
 
     /// A ratio or size that must be at most the bound.
     pub fn at_most(bound: f64, value: f64, work: impl Into<String>) -> Self {
-        Self::new("≤", bound, value, value <= bound, work.into())
-    }
-
-    fn new(sign: &'static str, bound: f64, value: f64, holds: bool, work: String) -> Self {
         Self {
-            work,
-            ours: String::new(),
-            peer: String::new(),
-            value,
-            sign,
-            bound,
-            holds,
+            sign: "≤",
+            holds: value <= bound,
+            ..Self::at_least(bound, value, work)
         }
     }
 
-    /// What we took.
-    pub fn ours(self, ours: impl Into<String>) -> Self {
-        let ours = ours.into();
-        Self { ours, ..self }
+    /// Our cost.
+    pub fn ours(mut self, ours: impl Into<String>) -> Self {
+        self.ours = ours.into();
+        self
     }
 
-    /// What the peer took, and which peer.
-    pub fn peer(self, peer: impl Into<String>) -> Self {
-        let peer = peer.into();
-        Self { peer, ..self }
+    /// The name of the peer and its cost.
+    pub fn peer(mut self, peer: impl Into<String>) -> Self {
+        self.peer = peer.into();
+        self
     }
 
     /// Whether the bound is held.

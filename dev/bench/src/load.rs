@@ -41,52 +41,37 @@ struct Bodies {
     listed_pods: f64,
 }
 
-/// Requests and bytes, in a second.
-#[derive(Clone, Copy, Default)]
-struct Load {
-    requests: f64,
-    bytes: f64,
-}
-
-impl Load {
-    fn and(self, rate: f64, bytes: f64) -> Self {
-        Self {
-            requests: self.requests + rate,
-            bytes: self.bytes + rate * bytes,
-        }
-    }
-}
+/// Requests in a second, and the bytes of the body of each.
+type Rates = Vec<(f64, f64)>;
 
 /// The table, as Markdown.
 pub(crate) fn table() -> String {
     let bodies = measure();
-    let b = |bytes: u64| bytes as f64;
-    let rows: [(&str, &dyn Fn(f64) -> Load); 6] = [
+    let resource = |n: f64| (n * ROUND, bodies.resource as f64);
+    let cadvisor = |rate: f64| (rate, bodies.cadvisor as f64);
+    let node = |n: f64| (n * NODE_ROUND, bodies.node as f64);
+    let pods = |n: f64| (n * ROUND, bodies.pods_of_node as f64);
+    let rows: [(&str, &dyn Fn(f64) -> Rates); 6] = [
         ("a pod on each node, the defaults", &|n| {
-            of_each_node(&bodies, n).and(n * CADVISOR_ROUND, b(bodies.cadvisor))
+            vec![resource(n), pods(n), node(n), cadvisor(n * CADVISOR_ROUND)]
         }),
         ("the same, `--enable-cadvisor=false`", &|n| {
-            of_each_node(&bodies, n)
+            vec![resource(n), pods(n), node(n)]
         }),
         ("one pod, `--nodes=all --enable-cadvisor=false`", &|n| {
-            Load::default()
-                .and(n * ROUND, b(bodies.resource))
-                .and(n * NODE_ROUND, b(bodies.node))
-                .and(LIST_ROUND, n * bodies.listed_node)
-                .and(LIST_ROUND, n * bodies.listed_pods)
+            let lists = n * (bodies.listed_node + bodies.listed_pods) / 2.0;
+            vec![resource(n), node(n), (2.0 * LIST_ROUND, lists)]
         }),
         ("a pod on each node, `--via=kubelet`", &|n| {
-            Load::default()
-                .and(n * ROUND, b(bodies.pods_of_node))
-                .and(n * NODE_ROUND, b(bodies.node))
+            vec![pods(n), node(n)]
         }),
         (
             "cAdvisor scraped whole through the proxy, each 30 s",
-            &|n| Load::default().and(n * ROUND, b(bodies.cadvisor)),
+            &|n| vec![cadvisor(n * ROUND)],
         ),
         (
             "the prototype: each node's pod reads every node's cAdvisor",
-            &|n| Load::default().and(n * n * ROUND, b(bodies.cadvisor)),
+            &|n| vec![cadvisor(n * n * ROUND)],
         ),
     ];
     let mut text = format!(
@@ -108,20 +93,14 @@ pub(crate) fn table() -> String {
     for (name, load) in rows {
         let _ = write!(text, "\n| {name} |");
         for nodes in CLUSTERS {
-            let Load { requests, bytes } = load(f64::from(nodes));
+            let rates = load(f64::from(nodes));
+            let requests: f64 = rates.iter().map(|(rate, _)| rate).sum();
+            let bytes: f64 = rates.iter().map(|(rate, bytes)| rate * bytes).sum();
             let _ = write!(text, " {}/s, {}B/s |", short(requests), short(bytes));
         }
     }
     text.push('\n');
     text
-}
-
-/// What a pod on each node asks for, without cAdvisor.
-fn of_each_node(bodies: &Bodies, nodes: f64) -> Load {
-    Load::default()
-        .and(nodes * ROUND, bodies.resource as f64)
-        .and(nodes * ROUND, bodies.pods_of_node as f64)
-        .and(nodes * NODE_ROUND, bodies.node as f64)
 }
 
 /// Three digits and a prefix: `28.4 k`.

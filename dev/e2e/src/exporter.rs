@@ -15,22 +15,10 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Starts the exporter for `nodes`, names with commas between, a round a second.
+    /// Starts the exporter for `nodes`, names with commas between or `all`, a round a second.
     pub fn start(cluster: &testbed::Running, nodes: &str, flags: &[&str]) -> Self {
-        Self::run(
-            exporter_of(cluster, nodes)
-                .arg("--log-level=debug")
-                .args(flags),
-        )
-    }
-
-    /// Starts the exporter for all nodes of a simulated cluster, a round a second.
-    pub fn of_all(cluster: &testbed::Running, flags: &[&str]) -> Self {
-        Self::run(
-            exporter_of_all(cluster)
-                .arg("--log-level=debug")
-                .args(flags),
-        )
+        let mut command = exporter_of(cluster, nodes);
+        Self::run(command.arg("--log-level=debug").args(flags))
     }
 
     /// Starts an exporter that has all its flags but where to serve.
@@ -63,23 +51,14 @@ impl Exporter {
     }
 }
 
-/// The exporter for `nodes`, a round a second.
+/// The exporter for `nodes`, names with commas between or `all`, a round a second.
 pub fn exporter_of(cluster: &testbed::Running, nodes: &str) -> Command {
-    let mut command = exporter_of_none(cluster);
-    command.arg(format!("--node-name={nodes}"));
-    command
-}
-
-/// The exporter for all nodes, a round a second.
-pub fn exporter_of_all(cluster: &testbed::Running) -> Command {
-    let mut command = exporter_of_none(cluster);
-    command.arg("--nodes=all");
-    command
-}
-
-fn exporter_of_none(cluster: &testbed::Running) -> Command {
     let mut command = exporter(program("k8s-ai-exporter"), cluster);
     command.args(["--scrape-interval=1s", "--cadvisor-interval=1s"]);
+    command.arg(match nodes {
+        "all" => "--nodes=all".to_owned(),
+        names => format!("--node-name={names}"),
+    });
     command
 }
 

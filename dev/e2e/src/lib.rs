@@ -12,7 +12,7 @@ mod servers;
 pub mod soak;
 
 pub use ending::developer_program;
-pub use exporter::{Exporter, cluster_flags, exporter, exporter_of, exporter_of_all, value_in};
+pub use exporter::{Exporter, cluster_flags, exporter, exporter_of, value_in};
 pub use http::{Answer, free_port, request};
 pub use process::{
     PATIENCE, Process, agent, cargo, eventually, program, run, status_if_running, status_of,

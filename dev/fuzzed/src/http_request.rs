@@ -1,9 +1,11 @@
 //! The server's reader of requests.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use webserver::{Connection, Limits, ReceiveError, Received, RequestReader};
+
+use crate::{Pieces, pieces};
 
 /// Cutting the bytes anywhere changes nothing, requests keep within the limits, and a
 /// refusal is an error status.
@@ -13,8 +15,8 @@ pub(crate) fn check(bytes: &[u8]) {
         body_bytes: 100,
         ..Limits::default()
     };
-    let whole = read(Cut(Box::new([bytes].into_iter()), &[]), &limits);
-    let cut = read(Cut(Box::new(crate::pieces(bytes)), &[]), &limits);
+    let whole = read(Pieces::new([bytes]), &limits);
+    let cut = read(Pieces::new(pieces(bytes)), &limits);
     assert_eq!(format!("{whole:?}"), format!("{cut:?}"));
     for Received { request, .. } in &whole.0 {
         assert!(request.body.len() <= limits.body_bytes);
@@ -27,7 +29,7 @@ pub(crate) fn check(bytes: &[u8]) {
 }
 
 /// All requests, and the error that ended them.
-fn read(mut connection: Cut<'_>, limits: &Limits) -> (Vec<Received>, Option<ReceiveError>) {
+fn read(mut connection: Pieces<'_>, limits: &Limits) -> (Vec<Received>, Option<ReceiveError>) {
     let mut reader = RequestReader::default();
     let mut requests = Vec::new();
     loop {
@@ -39,19 +41,7 @@ fn read(mut connection: Cut<'_>, limits: &Limits) -> (Vec<Received>, Option<Rece
     }
 }
 
-/// Bytes of a client that arrive in pieces.
-struct Cut<'b>(Box<dyn Iterator<Item = &'b [u8]> + 'b>, &'b [u8]);
-
-impl Read for Cut<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.1.is_empty() {
-            self.1 = self.0.next().unwrap_or_default();
-        }
-        self.1.read(buffer)
-    }
-}
-
-impl Write for Cut<'_> {
+impl Write for Pieces<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
     }
@@ -61,6 +51,6 @@ impl Write for Cut<'_> {
     }
 }
 
-impl Connection for Cut<'_> {
+impl Connection for Pieces<'_> {
     fn set_deadline(&mut self, _: Duration) {}
 }

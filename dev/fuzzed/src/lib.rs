@@ -4,6 +4,8 @@
 //! with what a fuzzer makes up, and this crate's test with what was found before and
 //! with pieces of real captures. Out of scope: making bytes up.
 
+use std::io::{self, Read};
+
 mod exposition_text;
 mod http_request;
 mod query_form;
@@ -47,4 +49,22 @@ fn pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         (piece, rest) = rest.split_at(length.min(rest.len()));
         Some(piece)
     })
+}
+
+/// Bytes that arrive in pieces.
+struct Pieces<'b>(Box<dyn Iterator<Item = &'b [u8]> + 'b>, &'b [u8]);
+
+impl<'b> Pieces<'b> {
+    fn new(pieces: impl IntoIterator<Item = &'b [u8], IntoIter: 'b>) -> Self {
+        Self(Box::new(pieces.into_iter()), &[])
+    }
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.1.is_empty() {
+            self.1 = self.0.next().unwrap_or_default();
+        }
+        self.1.read(buffer)
+    }
 }

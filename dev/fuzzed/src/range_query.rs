@@ -1,9 +1,9 @@
 //! The decoder of the query API's answers.
 
-use std::io::{self, Read};
-
 use promql::answer::{read, read_all, read_refusal};
 use promql::{Consumer, Labels, ResultType, Sample};
+
+use crate::{Pieces, pieces};
 
 const ANY: &[ResultType] = &[
     ResultType::Matrix,
@@ -19,7 +19,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let mut whole = Log::default();
     let mut cut = Log::default();
     let remarks = read(bytes, ANY, &mut whole);
-    let again = read(Pieces::of(bytes), ANY, &mut cut);
+    let again = read(Pieces::new(pieces(bytes)), ANY, &mut cut);
     assert_eq!(format!("{remarks:?}"), format!("{again:?}"));
     assert_eq!(whole, cut);
     if let Ok(remarks) = remarks {
@@ -28,7 +28,7 @@ pub(crate) fn check(bytes: &[u8]) {
         }
     }
     let all = read_all(bytes, &mut Log::default());
-    let again = read_all(Pieces::of(bytes), &mut Log::default());
+    let again = read_all(Pieces::new(pieces(bytes)), &mut Log::default());
     assert_eq!(format!("{all:?}"), format!("{again:?}"));
     if let Ok(text) = std::str::from_utf8(bytes)
         && let Some(refusal) = read_refusal(text)
@@ -66,23 +66,5 @@ impl Consumer for Log {
             assert!(!value.is_empty(), "{name}");
             self.0.push(format!("{name}={value}"));
         }
-    }
-}
-
-/// Bytes that come in pieces.
-struct Pieces<'b>(Box<dyn Iterator<Item = &'b [u8]> + 'b>, &'b [u8]);
-
-impl<'b> Pieces<'b> {
-    fn of(bytes: &'b [u8]) -> Self {
-        Self(Box::new(crate::pieces(bytes)), &[])
-    }
-}
-
-impl Read for Pieces<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.1.is_empty() {
-            self.1 = self.0.next().unwrap_or_default();
-        }
-        self.1.read(buffer)
     }
 }

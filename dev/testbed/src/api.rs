@@ -86,7 +86,7 @@ impl Backend {
         if request.method != "GET" {
             return Status::usual(405).response();
         }
-        let query = route.query(request.header("accept"));
+        let accept = request.header("accept");
         let version = objects::resource_version(at);
         let object = match route.endpoint {
             Endpoint::Health => return Response::new(200, "text/plain; charset=utf-8", "ok"),
@@ -103,11 +103,11 @@ impl Backend {
                 let names = machines.keys().map(String::as_str);
                 let names = names.chain(self.replay.as_ref().map(Replay::name));
                 let nodes = names.filter_map(|name| self.node(name, at).ok());
-                list::list(Kind::Nodes, nodes, &version, &query, paging)
+                list::list(Kind::Nodes, nodes, &version, route, accept, paging)
             }
             Endpoint::Pods => {
                 let pods = self.pods(route.node.as_deref(), at);
-                list::list(Kind::Pods, pods, &version, &query, paging)
+                list::list(Kind::Pods, pods, &version, route, accept, paging)
             }
             Endpoint::OtherProxy | Endpoint::Other => Err(Status::usual(404)),
         };

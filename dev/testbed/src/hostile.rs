@@ -3,7 +3,7 @@
 //! In scope: pure changes of right text, each a single thing to survive. Out of
 //! scope: when and to whom it is sent.
 
-use std::fmt::Write;
+use std::fmt;
 
 /// One thing that is wrong with a page.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,20 +113,14 @@ impl Hostile {
                   node_cpu_usage_seconds_total{a=b} 1 1\n\
                   {} 1 1\n } 1\n=\n\"\n#\n# TYPE\n# HELP\n",
             ),
-            Self::Value(value) => {
-                each_row(text, |row| if row.is_node() { row.with_value(value) } else { row.same() })
+            Self::Value(value) => node_rows(text, |row| vec![row.with_value(value)]),
+            Self::Timestamp(Rows::Node, change) => {
+                node_rows(text, |row| vec![row.with_timestamp(*change)])
             }
-            Self::Timestamp(rows, change) => each_row(text, |row| match rows {
-                Rows::Node if !row.is_node() => row.same(),
-                _ => row.with_timestamp(*change),
-            }),
-            Self::Duplicates => each_row(text, |row| {
-                if row.is_node() {
-                    format!("{}{}", row.same(), row.with_value("12345.5"))
-                } else {
-                    row.same()
-                }
-            }),
+            Self::Timestamp(Rows::All, change) => {
+                each_row(text, |row| vec![row.with_timestamp(*change)])
+            }
+            Self::Duplicates => node_rows(text, |row| vec![row.clone(), row.with_value("12345.5")]),
             Self::TypeTwice => each_line(text, |line| {
                 if line.starts_with("# TYPE") {
                     format!("{line}\n{line}\n")
@@ -134,14 +128,16 @@ impl Hostile {
                     format!("{line}\n")
                 }
             }),
-            Self::SeveralCpus => each_row(text, |row| {
-                let total = "cpu=\"total\"";
-                if row.is_node() && row.labels.contains(total) {
-                    let of = |cpu| row.same().replace(total, cpu);
-                    of("cpu=\"cpu00\"") + &row.same() + &of("cpu=\"cpu01\"")
-                } else {
-                    row.same()
-                }
+            Self::SeveralCpus => node_rows(text, |row| {
+                let cpus = match row.labels.contains(TOTAL) {
+                    true => &["cpu=\"cpu00\"", TOTAL, "cpu=\"cpu01\""][..],
+                    false => &[TOTAL],
+                };
+                let of = |cpu: &&str| Row {
+                    labels: row.labels.replace(TOTAL, cpu),
+                    ..row.clone()
+                };
+                cpus.iter().map(of).collect()
             }),
             Self::Crlf => each_line(text, |line| format!("{line}\r\n")),
             Self::Bom => before(text, b"\xef\xbb\xbf"),
@@ -160,13 +156,14 @@ impl Hostile {
                 "container_scrape_error 0" => "container_scrape_error 1\n".to_owned(),
                 other => format!("{other}\n"),
             }),
-            Self::NoNode => {
-                each_row(text, |row| if row.is_node() { String::new() } else { row.same() })
-            }
-            Self::Unlabelled => each_row(text, |row| row.without_labels()),
+            Self::NoNode => node_rows(text, |_| Vec::new()),
+            Self::Unlabelled => each_row(text, |row| vec![row.without_labels()]),
         }
     }
 }
+
+/// The label of the root's CPU over all processors.
+const TOTAL: &str = "cpu=\"total\"";
 
 /// A parser that looks for the first `}`, `#` or space takes these apart wrongly.
 const ODD_LABELS: &str = "\
@@ -186,24 +183,33 @@ fn each_line(text: &[u8], change: impl Fn(&str) -> String) -> Vec<u8> {
     text.lines().map(change).collect::<String>().into_bytes()
 }
 
-fn each_row(text: &[u8], change: impl Fn(Row<'_>) -> String) -> Vec<u8> {
+fn each_row(text: &[u8], change: impl Fn(Row) -> Vec<Row>) -> Vec<u8> {
     each_line(text, |line| match Row::of(line) {
-        Some(row) => change(row),
+        Some(row) => change(row).iter().map(ToString::to_string).collect(),
         None => format!("{line}\n"),
     })
 }
 
-/// A row of right text, taken apart. Kubelets have no `} ` in label values.
-struct Row<'a> {
-    name: &'a str,
-    /// With their braces; empty without labels.
-    labels: &'a str,
-    value: &'a str,
-    timestamp: Option<&'a str>,
+/// Changes the rows of the machine's CPU and memory.
+fn node_rows(text: &[u8], change: impl Fn(Row) -> Vec<Row>) -> Vec<u8> {
+    each_row(text, |row| match row.is_node() {
+        true => change(row),
+        false => vec![row],
+    })
 }
 
-impl<'a> Row<'a> {
-    fn of(line: &'a str) -> Option<Self> {
+/// A row of right text, taken apart. Kubelets have no `} ` in label values.
+#[derive(Clone)]
+struct Row {
+    name: String,
+    /// With their braces; empty without labels.
+    labels: String,
+    value: String,
+    timestamp: Option<i64>,
+}
+
+impl Row {
+    fn of(line: &str) -> Option<Self> {
         if line.starts_with('#') {
             return None;
         }
@@ -212,19 +218,19 @@ impl<'a> Row<'a> {
             None => line.find(' ')?,
         };
         let (head, rest) = line.split_at(end);
-        let name = head.find('{').unwrap_or(end);
+        let (name, labels) = head.split_at(head.find('{').unwrap_or(end));
         let mut words = rest.split_whitespace();
         Some(Self {
-            name: &head[..name],
-            labels: &head[name..],
-            value: words.next()?,
-            timestamp: words.next(),
+            name: name.to_owned(),
+            labels: labels.to_owned(),
+            value: words.next()?.to_owned(),
+            timestamp: words.next().and_then(|text| text.parse().ok()),
         })
     }
 
     /// Whether this is the machine's CPU or memory, in either exposition.
     fn is_node(&self) -> bool {
-        match self.name {
+        match &*self.name {
             "node_cpu_usage_seconds_total" | "node_memory_working_set_bytes" => true,
             "container_cpu_usage_seconds_total" | "container_memory_working_set_bytes" => {
                 self.labels.contains(",id=\"/\",")
@@ -233,56 +239,45 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn same(&self) -> String {
-        self.with_value(self.value)
-    }
-
     /// The row with the labels emptied that cAdvisor has from the container runtime.
-    fn without_labels(&self) -> String {
-        if !self.labels.contains(",id=\"") {
-            return self.same();
-        }
-        let mut labels = self.labels.to_owned();
-        for name in ["container", "image", "name", "namespace", "pod"] {
-            let start = format!("{name}=\"");
-            let value = labels.find(&start).map(|at| at + start.len());
-            if let Some((from, length)) =
-                value.and_then(|from| Some((from, labels[from..].find('"')?)))
-            {
-                labels.replace_range(from..from + length, "");
+    fn without_labels(mut self) -> Self {
+        if self.labels.contains(",id=\"") {
+            for name in ["container", "image", "name", "namespace", "pod"] {
+                let start = format!("{name}=\"");
+                let value = self.labels.find(&start).map(|at| at + start.len());
+                let length = value.and_then(|from| self.labels[from..].find('"'));
+                if let (Some(from), Some(length)) = (value, length) {
+                    self.labels.replace_range(from..from + length, "");
+                }
             }
         }
-        Row {
-            labels: &labels,
-            ..*self
-        }
-        .same()
+        self
     }
 
-    fn with_value(&self, value: &str) -> String {
-        let mut out = format!("{}{} {value}", self.name, self.labels);
+    fn with_value(&self, value: &str) -> Self {
+        Self {
+            value: value.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    fn with_timestamp(mut self, change: Timestamp) -> Self {
+        self.timestamp = self.timestamp.and_then(|timestamp| match change {
+            Timestamp::Missing => None,
+            Timestamp::Is(at) => Some(at),
+            Timestamp::Moved(by) => Some(timestamp + by),
+        });
+        self
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{} {}", self.name, self.labels, self.value)?;
         if let Some(timestamp) = self.timestamp {
-            let _ = write!(out, " {timestamp}");
+            write!(f, " {timestamp}")?;
         }
-        out.push('\n');
-        out
-    }
-
-    fn with_timestamp(&self, change: Timestamp) -> String {
-        let Self {
-            name,
-            labels,
-            value,
-            ..
-        } = self;
-        let Some(timestamp) = self.timestamp.and_then(|text| text.parse::<i64>().ok()) else {
-            return self.same();
-        };
-        match change {
-            Timestamp::Missing => format!("{name}{labels} {value}\n"),
-            Timestamp::Is(at) => format!("{name}{labels} {value} {at}\n"),
-            Timestamp::Moved(by) => format!("{name}{labels} {value} {}\n", timestamp + by),
-        }
+        writeln!(f)
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::credentials::USER;
 use crate::http::{Request, Response};
-use crate::rights::Review;
+use crate::rights::Right;
 use crate::tls::{Authority, Certificate};
 
 /// The authority of the kubelets' serving certificates, and those it has issued.
@@ -105,7 +105,7 @@ pub(crate) fn unauthorized() -> Response {
 }
 
 /// The refusal of a request of which no access review is allowed.
-pub(crate) fn forbidden(reviews: &[Review]) -> Response {
+pub(crate) fn forbidden(reviews: &[Right]) -> Response {
     let verb = reviews.first().map_or("", |review| review.verb);
     let subresources: Vec<&str> = reviews
         .iter()

@@ -5,36 +5,10 @@
 
 use serde_json::{Value, json};
 
-use crate::objects::{Form, Include, Kind};
+use crate::objects::{Form, Kind};
+use crate::route::Route;
 use crate::selector::Selector;
 use crate::status::Status;
-
-/// The parameters of a list request, as they came; empty when not given.
-#[derive(Debug, Default)]
-pub(crate) struct Query<'a> {
-    pub(crate) field_selector: &'a str,
-    pub(crate) limit: &'a str,
-    pub(crate) continues: &'a str,
-    pub(crate) resource_version: &'a str,
-    pub(crate) include_object: &'a str,
-    pub(crate) accept: &'a str,
-}
-
-impl Query<'_> {
-    fn form(&self) -> Result<Form, Status> {
-        let include = match self.include_object {
-            "None" => Include::None,
-            "" | "Metadata" => Include::Metadata,
-            "Object" => Include::Object,
-            other => {
-                return Err(Status::bad_request(format!(
-                    "unrecognized includeObject value: {other:?}"
-                )));
-            }
-        };
-        Form::negotiate(self.accept, include).ok_or_else(|| Status::usual(406))
-    }
-}
 
 /// How the server pages, apart from what the request asks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,7 +19,7 @@ pub(crate) struct Paging {
     pub(crate) generation: u64,
 }
 
-/// The list of those of `items` that the query selects. `version` is the
+/// The list of those of `items` that the request selects. `version` is the
 /// list's resource version.
 ///
 /// # Errors
@@ -54,14 +28,15 @@ pub(crate) fn list(
     kind: Kind,
     items: impl Iterator<Item = Value>,
     version: &str,
-    query: &Query<'_>,
+    route: &Route,
+    accept: &str,
     paging: Paging,
 ) -> Result<Value, Status> {
-    let form = query.form()?;
-    let selector =
-        Selector::parse(query.field_selector, kind.fields()).map_err(Status::bad_request)?;
-    let limit = limit(query, paging)?;
-    let from = start(query, paging)?;
+    let form = Form::negotiate(accept, route.parameter("includeObject"))?;
+    let selector = Selector::parse(route.parameter("fieldSelector"), kind.fields())
+        .map_err(Status::bad_request)?;
+    let limit = limit(route, paging)?;
+    let from = start(route, paging)?;
 
     // One object at a time: those of a large cluster together take gigabytes.
     let mut items: Vec<Value> = items
@@ -83,28 +58,30 @@ pub(crate) fn list(
 
 /// Most objects of an answer. The watch cache answers `resourceVersion=0`, and
 /// it ignores the limit unless a page is asked for that follows another.
-fn limit(query: &Query<'_>, paging: Paging) -> Result<Option<usize>, Status> {
-    let asked = match query.limit {
+fn limit(route: &Route, paging: Paging) -> Result<Option<usize>, Status> {
+    let asked = match route.parameter("limit") {
         "" => 0,
         text => text
             .parse()
             .map_err(|_| Status::bad_request(format!("limit: {text:?} is not a number")))?,
     };
-    let is_from_cache = query.resource_version == "0" && query.continues.is_empty();
+    let follows = !route.parameter("continue").is_empty();
+    let is_from_cache = route.parameter("resourceVersion") == "0" && !follows;
     let asked = (asked > 0 && !is_from_cache).then_some(asked);
     Ok(asked.into_iter().chain(paging.forced).min())
 }
 
 /// How many objects the pages before this one held.
-fn start(query: &Query<'_>, paging: Paging) -> Result<usize, Status> {
-    if query.continues.is_empty() {
+fn start(route: &Route, paging: Paging) -> Result<usize, Status> {
+    let token = route.parameter("continue");
+    if token.is_empty() {
         return Ok(0);
     }
-    if !matches!(query.resource_version, "" | "0") {
+    if !matches!(route.parameter("resourceVersion"), "" | "0") {
         let message = "specifying resource version is not allowed when using continue";
         return Err(Status::bad_request(message.to_owned()));
     }
-    let parts = query.continues.split_once('-');
+    let parts = token.split_once('-');
     match parts.map(|(generation, from)| (generation.parse::<u64>(), from.parse())) {
         Some((Ok(generation), Ok(from))) if generation == paging.generation => Ok(from),
         Some((Ok(_), Ok(_))) => Err(Status::usual(410)),
@@ -121,8 +98,9 @@ mod tests {
         (0..5).map(pod).collect()
     }
 
-    fn ask(query: &Query<'_>, paging: Paging) -> Result<Value, Status> {
-        list(Kind::Pods, pods().into_iter(), "7", query, paging)
+    fn ask(query: &str, accept: &str, paging: Paging) -> Result<Value, Status> {
+        let route = Route::of(&format!("/api/v1/pods?{query}")).expect("good escapes");
+        list(Kind::Pods, pods().into_iter(), "7", &route, accept, paging)
     }
 
     fn names(list: &Value) -> Vec<&str> {
@@ -138,12 +116,8 @@ mod tests {
         let mut token = String::new();
         let mut seen = Vec::new();
         loop {
-            let query = Query {
-                limit: "2",
-                continues: &token,
-                ..Query::default()
-            };
-            let page = ask(&query, Paging::default()).expect("a page");
+            let query = format!("limit=2&continue={token}");
+            let page = ask(&query, "", Paging::default()).expect("a page");
             seen.push(names(&page).join(","));
             match page["metadata"]["continue"].as_str() {
                 Some(next) => token = next.to_owned(),
@@ -155,85 +129,36 @@ mod tests {
 
     #[test]
     fn the_cache_ignores_a_limit_unless_paging_is_forced() {
-        let query = Query {
-            limit: "2",
-            resource_version: "0",
-            ..Query::default()
-        };
-        let whole = ask(&query, Paging::default()).expect("a list");
+        let query = "limit=2&resourceVersion=0";
+        let whole = ask(query, "", Paging::default()).expect("a list");
         assert_eq!(names(&whole).len(), 5);
         assert_eq!(whole["metadata"], json!({"resourceVersion": "7"}));
         let forced = Paging {
             forced: Some(3),
             generation: 0,
         };
-        let page = ask(&query, forced).expect("a page");
+        let page = ask(query, "", forced).expect("a page");
         assert_eq!(names(&page).len(), 3);
         assert_eq!(page["metadata"]["remainingItemCount"], 2);
     }
 
     #[test]
     fn an_expired_token_is_gone_and_a_wrong_query_is_bad() {
-        let code = |query: Query<'_>| {
-            let paging = Paging {
-                forced: None,
-                generation: 1,
-            };
-            ask(&query, paging)
-                .expect_err("a refusal")
-                .response()
-                .status
+        let paging = Paging {
+            forced: None,
+            generation: 1,
         };
-        let none = Query::default;
-        assert_eq!(
-            code(Query {
-                continues: "0-2",
-                ..none()
-            }),
-            410
-        );
-        assert_eq!(
-            code(Query {
-                continues: "nonsense",
-                ..none()
-            }),
-            400
-        );
-        assert_eq!(
-            code(Query {
-                continues: "1-2",
-                resource_version: "9",
-                ..none()
-            }),
-            400
-        );
-        assert_eq!(
-            code(Query {
-                limit: "many",
-                ..none()
-            }),
-            400
-        );
-        assert_eq!(
-            code(Query {
-                field_selector: "spec.foo=x",
-                ..none()
-            }),
-            400
-        );
-        assert_eq!(
-            code(Query {
-                include_object: "All",
-                ..none()
-            }),
-            400
-        );
-        assert_eq!(
-            code(Query {
-                accept: "text/html",
-                ..none()
-            }),
-            406
-        );
+        for (query, accept, code) in [
+            ("continue=0-2", "", 410),
+            ("continue=nonsense", "", 400),
+            ("continue=1-2&resourceVersion=9", "", 400),
+            ("limit=many", "", 400),
+            ("fieldSelector=spec.foo%3Dx", "", 400),
+            ("includeObject=All", "", 400),
+            ("", "text/html", 406),
+        ] {
+            let refusal = ask(query, accept, paging).expect_err("a refusal");
+            assert_eq!(refusal.response().status, code, "{query}");
+        }
     }
 }

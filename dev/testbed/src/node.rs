@@ -149,22 +149,12 @@ pub(crate) enum Fate {
     },
 }
 
-/// The phases that occur here.
+/// The phases that occur here, by the API's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Running,
     Succeeded,
     Failed,
-}
-
-impl Phase {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "Running",
-            Self::Succeeded => "Succeeded",
-            Self::Failed => "Failed",
-        }
-    }
 }
 
 /// A container of a pod.

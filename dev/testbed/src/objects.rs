@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::node::{Fate, Limit, Machine, Phase, Pod};
 use crate::selector::{NODE_FIELDS, POD_FIELDS};
+use crate::status::Status;
 
 /// Everything in the objects that is the same for all machines.
 static TEMPLATES: LazyLock<Value> =
@@ -100,7 +101,7 @@ fn pod(machine: &Machine, pod: &Pod, start_ms: i64, at: f64) -> Value {
     };
     object["spec"]["nodeName"] = json!(machine.node.name);
     let status = &mut object["status"];
-    status["phase"] = json!(phase.as_str());
+    status["phase"] = json!(format!("{phase:?}"));
     for condition in status["conditions"].as_array_mut().into_iter().flatten() {
         condition["lastTransitionTime"] = start_time.clone();
     }
@@ -156,49 +157,53 @@ impl Kind {
     }
 }
 
-/// How a list is asked for in `Accept`.
+/// The form of a list, as `Accept` asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// The objects themselves.
     Objects,
-    /// A table, with so much of each object beside its cells.
-    Table(Include),
+    /// A table, with or without the metadata of each object beside its cells.
+    Table { has_metadata: bool },
     /// The metadata of each object.
     Metadata,
 }
 
-/// How much of an object stands in a row of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Include {
-    None,
-    Metadata,
-    Object,
-}
-
 impl Form {
-    /// The first form in an `Accept` header that is understood.
-    pub(crate) fn negotiate(accept: &str, include: Include) -> Option<Self> {
+    /// The first form in an `Accept` header that is understood, with `includeObject`
+    /// for a table.
+    ///
+    /// # Errors
+    /// The refusal of a header or parameter that is not understood.
+    pub(crate) fn negotiate(accept: &str, include: &str) -> Result<Self, Status> {
+        let has_metadata = match include {
+            "None" => false,
+            "" | "Metadata" => true,
+            other => {
+                let message = format!("unrecognized includeObject value: {other:?}");
+                return Err(Status::bad_request(message));
+            }
+        };
         if accept.is_empty() {
-            return Some(Self::Objects);
+            return Ok(Self::Objects);
         }
-        accept.split(',').find_map(|clause| {
+        let form = accept.split(',').find_map(|clause| {
             let mut parts = clause.split(';').map(str::trim);
-            let media_type = parts.next().unwrap_or_default();
-            if !matches!(media_type, "application/json" | "*/*") {
+            if !matches!(parts.next(), Some("application/json" | "*/*")) {
                 return None;
             }
             let parameters: Vec<&str> = parts.collect();
             let has = |parameter: &str| parameters.contains(&parameter);
-            let meta = has("g=meta.k8s.io") && has("v=v1");
-            if meta && has("as=Table") {
-                Some(Self::Table(include))
-            } else if meta && has("as=PartialObjectMetadataList") {
+            let is_meta = has("g=meta.k8s.io") && has("v=v1");
+            if is_meta && has("as=Table") {
+                Some(Self::Table { has_metadata })
+            } else if is_meta && has("as=PartialObjectMetadataList") {
                 Some(Self::Metadata)
             } else {
-                let plain = !parameters.iter().any(|each| each.starts_with("as="));
-                plain.then_some(Self::Objects)
+                let is_plain = !parameters.iter().any(|each| each.starts_with("as="));
+                is_plain.then_some(Self::Objects)
             }
-        })
+        });
+        form.ok_or_else(|| Status::usual(406))
     }
 
     /// An object as it stands in a list of this form.
@@ -206,7 +211,10 @@ impl Form {
         match self {
             Self::Objects => object,
             Self::Metadata => partial(&object),
-            Self::Table(include) => row(kind, &object, include),
+            Self::Table { has_metadata } => json!({
+                "cells": kind.cells(&object),
+                "object": has_metadata.then(|| partial(&object)),
+            }),
         }
     }
 
@@ -215,10 +223,10 @@ impl Form {
         let (list_kind, version, field) = match self {
             Self::Objects => (kind.list_kind(), "v1", "items"),
             Self::Metadata => ("PartialObjectMetadataList", "meta.k8s.io/v1", "items"),
-            Self::Table(_) => ("Table", "meta.k8s.io/v1", "rows"),
+            Self::Table { .. } => ("Table", "meta.k8s.io/v1", "rows"),
         };
         let mut list = json!({"kind": list_kind, "apiVersion": version, "metadata": metadata});
-        if let Self::Table(_) = self {
+        if let Self::Table { .. } = self {
             list["columnDefinitions"] = TEMPLATES[kind.list_kind()].clone();
         }
         list[field] = Value::Array(elements);
@@ -231,17 +239,6 @@ fn partial(object: &Value) -> Value {
         "kind": "PartialObjectMetadata",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": object["metadata"],
-    })
-}
-
-fn row(kind: Kind, object: &Value, include: Include) -> Value {
-    json!({
-        "cells": kind.cells(object),
-        "object": match include {
-            Include::None => Value::Null,
-            Include::Metadata => partial(object),
-            Include::Object => object.clone(),
-        },
     })
 }
 
@@ -370,14 +367,23 @@ mod tests {
             ("", Some(Form::Objects)),
             ("*/*", Some(Form::Objects)),
             ("application/json", Some(Form::Objects)),
-            (table, Some(Form::Table(Include::None))),
+            (
+                table,
+                Some(Form::Table {
+                    has_metadata: false,
+                }),
+            ),
             (
                 &format!("{table}, application/json"),
-                Some(Form::Table(Include::None)),
+                Some(Form::Table {
+                    has_metadata: false,
+                }),
             ),
             (
                 "application/json; as=Table; g=meta.k8s.io; v=v1",
-                Some(Form::Table(Include::None)),
+                Some(Form::Table {
+                    has_metadata: false,
+                }),
             ),
             (
                 "application/json;as=Table;v=v1beta1;g=meta.k8s.io, application/json",
@@ -390,7 +396,7 @@ mod tests {
             ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", None),
             ("text/html", None),
         ] {
-            assert_eq!(Form::negotiate(accept, Include::None), form, "{accept}");
+            assert_eq!(Form::negotiate(accept, "None").ok(), form, "{accept}");
         }
     }
 

@@ -8,69 +8,49 @@ use serde_json::Value;
 
 use crate::requests::Endpoint;
 
-/// A verb on a resource that the exporter needs in one of its modes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Right {
-    /// `get` on `nodes/proxy`: a kubelet through the API server, and most of a
-    /// kubelet at its own port.
-    GetNodesProxy,
-    /// `get` on `nodes/metrics`: a kubelet's metrics at its own port.
-    GetNodesMetrics,
-    /// `get` on `nodes`.
-    GetNodes,
-    /// `list` on `nodes`.
-    ListNodes,
-    /// `list` on `pods`.
-    ListPods,
+/// A verb on a resource, as a rule of a role grants it and an access review asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Right {
+    /// The verb, such as `get`.
+    pub verb: &'static str,
+    /// The resource, such as `nodes/proxy`.
+    pub resource: &'static str,
 }
 
 impl Right {
-    /// Every right.
+    /// A kubelet through the API server, and most of a kubelet at its own port.
+    pub const GET_NODES_PROXY: Self = Self::new("get", "nodes/proxy");
+    /// A kubelet's metrics at its own port.
+    pub const GET_NODES_METRICS: Self = Self::new("get", "nodes/metrics");
+    /// One node object.
+    pub const GET_NODES: Self = Self::new("get", "nodes");
+    /// All node objects.
+    pub const LIST_NODES: Self = Self::new("list", "nodes");
+    /// All pods.
+    pub const LIST_PODS: Self = Self::new("list", "pods");
+
+    /// The rights that the exporter needs in one of its modes.
     pub const ALL: [Self; 5] = [
-        Self::GetNodesProxy,
-        Self::GetNodesMetrics,
-        Self::GetNodes,
-        Self::ListNodes,
-        Self::ListPods,
+        Self::GET_NODES_PROXY,
+        Self::GET_NODES_METRICS,
+        Self::GET_NODES,
+        Self::LIST_NODES,
+        Self::LIST_PODS,
     ];
 
-    /// The verb and the resource, as a rule of a role writes them.
-    pub fn rule(self) -> (&'static str, &'static str) {
-        match self {
-            Self::GetNodesProxy => ("get", "nodes/proxy"),
-            Self::GetNodesMetrics => ("get", "nodes/metrics"),
-            Self::GetNodes => ("get", "nodes"),
-            Self::ListNodes => ("list", "nodes"),
-            Self::ListPods => ("list", "pods"),
-        }
-    }
-}
-
-/// What an access review asks for: a verb on a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Review {
-    pub(crate) verb: &'static str,
-    pub(crate) resource: &'static str,
-}
-
-impl From<Right> for Review {
-    fn from(right: Right) -> Self {
-        let (verb, resource) = right.rule();
+    const fn new(verb: &'static str, resource: &'static str) -> Self {
         Self { verb, resource }
     }
-}
 
-impl Review {
     /// The review of a request to the API server; none for what anybody may ask.
     pub(crate) fn at_api_server(method: &str, endpoint: Endpoint) -> Option<Self> {
         Some(match endpoint {
-            Endpoint::Resource | Endpoint::Cadvisor | Endpoint::OtherProxy => Self {
-                verb: verb(method),
-                resource: "nodes/proxy",
-            },
-            Endpoint::Node => Right::GetNodes.into(),
-            Endpoint::Nodes => Right::ListNodes.into(),
-            Endpoint::Pods => Right::ListPods.into(),
+            Endpoint::Resource | Endpoint::Cadvisor | Endpoint::OtherProxy => {
+                Self::new(verb(method), "nodes/proxy")
+            }
+            Endpoint::Node => Self::GET_NODES,
+            Endpoint::Nodes => Self::LIST_NODES,
+            Endpoint::Pods => Self::LIST_PODS,
             Endpoint::Health | Endpoint::Version | Endpoint::Other => return None,
         })
     }
@@ -106,7 +86,7 @@ impl Review {
         of(&FINE)
             .into_iter()
             .chain([of(&OWN).unwrap_or("nodes/proxy")])
-            .map(|resource| Self { verb, resource })
+            .map(|resource| Self::new(verb, resource))
             .collect()
     }
 }
@@ -135,12 +115,8 @@ impl Default for Granted {
 
 impl Granted {
     pub(crate) fn only(rights: &[Right]) -> Self {
-        let rules = rights.iter().map(|right| right.rule());
-        Self(
-            rules
-                .map(|(verb, resource)| (verb.to_owned(), resource.to_owned()))
-                .collect(),
-        )
+        let owned = |right: &Right| (right.verb.to_owned(), right.resource.to_owned());
+        Self(rights.iter().map(owned).collect())
     }
 
     /// The rules of a ClusterRole for the core API group.
@@ -162,7 +138,7 @@ impl Granted {
         Self(granted)
     }
 
-    pub(crate) fn allows(&self, review: Review) -> bool {
+    pub(crate) fn allows(&self, review: Right) -> bool {
         let wanted = (review.verb.to_owned(), review.resource.to_owned());
         self.0.contains(&wanted)
     }
@@ -191,7 +167,7 @@ mod tests {
             ("/exec/a/b/c", &["nodes/proxy"]),
             ("/", &["nodes/proxy"]),
         ] {
-            let reviews = Review::at_kubelet("GET", path);
+            let reviews = Right::at_kubelet("GET", path);
             let asked: Vec<&str> = reviews.iter().map(|review| review.resource).collect();
             assert_eq!(asked, resources, "{path}");
         }
@@ -200,7 +176,7 @@ mod tests {
     #[test]
     fn verbs_follow_the_method() {
         for (method, verb) in [("GET", "get"), ("POST", "create"), ("HEAD", "")] {
-            assert_eq!(Review::at_kubelet(method, "/exec/a/b/c")[0].verb, verb);
+            assert_eq!(Right::at_kubelet(method, "/exec/a/b/c")[0].verb, verb);
         }
     }
 
@@ -218,7 +194,7 @@ mod tests {
             ("list", "pods", false),
         ] {
             assert_eq!(
-                granted.allows(Review { verb, resource }),
+                granted.allows(Right { verb, resource }),
                 allowed,
                 "{verb} {resource}"
             );

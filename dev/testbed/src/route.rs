@@ -1,7 +1,6 @@
 //! Which path means what, at the API server and at a kubelet.
 
 use crate::http::percent_decode;
-use crate::list::Query;
 use crate::requests::Endpoint;
 use crate::selector::{POD_FIELDS, Selector};
 
@@ -79,22 +78,11 @@ impl Route {
     }
 
     /// The value of a query parameter; empty when it is not given.
-    fn parameter(&self, name: &str) -> &str {
+    pub(crate) fn parameter(&self, name: &str) -> &str {
         self.parameters
             .iter()
             .find(|(each, _)| each == name)
             .map_or("", |(_, value)| value)
-    }
-
-    pub(crate) fn query<'a>(&'a self, accept: &'a str) -> Query<'a> {
-        Query {
-            field_selector: self.parameter("fieldSelector"),
-            limit: self.parameter("limit"),
-            continues: self.parameter("continue"),
-            resource_version: self.parameter("resourceVersion"),
-            include_object: self.parameter("includeObject"),
-            accept,
-        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::http::{Delivery, Request, Response};
 use crate::kubelet;
 use crate::replay::inflate;
 use crate::requests::Endpoint;
-use crate::rights::Review;
+use crate::rights::Right;
 use crate::route::Route;
 use crate::state::{Side, State};
 use crate::status::Status;
@@ -162,7 +162,7 @@ fn api_server(request: &Request, route: &Route, state: &State, token: &str) -> R
     let Some(user) = state.review(token) else {
         return Status::usual(401).response();
     };
-    let review = Review::at_api_server(&request.method, route.endpoint);
+    let review = Right::at_api_server(&request.method, route.endpoint);
     if let Some(review) = review.filter(|review| !state.allows(*review)) {
         let node = route.node.as_deref().unwrap_or_default();
         return Status::forbidden(review, node).response();
@@ -181,7 +181,7 @@ fn a_kubelet(request: &Request, route: &Route, state: &State, token: &str) -> Re
     if state.review(token).is_none() {
         return kubelet::unauthorized();
     }
-    let reviews = Review::at_kubelet(&request.method, &route.proxied);
+    let reviews = Right::at_kubelet(&request.method, &route.proxied);
     if !reviews.iter().any(|review| state.allows(*review)) {
         return kubelet::forbidden(&reviews);
     }

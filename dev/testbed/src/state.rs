@@ -15,7 +15,7 @@ use crate::faults::Fault;
 use crate::kubelet::Kubelets;
 use crate::list::Paging;
 use crate::requests::Requests;
-use crate::rights::{Granted, Review};
+use crate::rights::{Granted, Right};
 
 /// Whose port a client has connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl State {
     }
 
     /// Decides an access review.
-    pub(crate) fn allows(&self, review: Review) -> bool {
+    pub(crate) fn allows(&self, review: Right) -> bool {
         lock(&self.granted).allows(review)
     }
 

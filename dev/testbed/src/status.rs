@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::credentials::USER;
 use crate::http::Response;
 use crate::requests::Endpoint;
-use crate::rights::{Review, Right};
+use crate::rights::Right;
 
 /// A refusal. Field order is the order on the wire.
 #[derive(Debug, Clone, Serialize)]
@@ -93,8 +93,8 @@ impl Status {
         Self::with(400, message)
     }
 
-    pub(crate) fn forbidden(review: Review, node: &str) -> Self {
-        let Review { verb, resource } = review;
+    pub(crate) fn forbidden(review: Right, node: &str) -> Self {
+        let Right { verb, resource } = review;
         let kind = resource.split('/').next().unwrap_or_default();
         let name = if verb == "list" { "" } else { node };
         let what = match name {
@@ -125,8 +125,8 @@ impl Status {
     pub(crate) fn of_code(code: u16, endpoint: Endpoint, node: &str, path: &str) -> Self {
         match code {
             403 => {
-                let review = Review::at_api_server("GET", endpoint);
-                Self::forbidden(review.unwrap_or(Right::GetNodesProxy.into()), node)
+                let review = Right::at_api_server("GET", endpoint);
+                Self::forbidden(review.unwrap_or(Right::GET_NODES_PROXY), node)
             }
             404 => Self::node_not_found(node),
             422 => {

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use testbed::{Running, Truth};
+use testbed::Running;
 
 /// How often the truth of a window is looked at, and the shortest time between two looks.
 const LOOKS: u32 = 100;
@@ -15,14 +15,14 @@ const STEP: Duration = Duration::from_millis(100);
 /// Timestamps are whole milliseconds, and rates are printed in full.
 const TOLERANCE: f64 = 1e-3;
 
-/// Smallest and greatest of what was true over a window.
+/// The smallest and greatest true values over a window, by [`Known`].
 #[derive(Debug, Clone, Copy)]
 pub struct Extremes {
-    low: Truth,
-    high: Truth,
+    low: [f64; 3],
+    high: [f64; 3],
 }
 
-/// A series of a node that the truth is known of.
+/// A series of a node with a known truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
     /// CPU, in cores.
@@ -43,58 +43,47 @@ impl Known {
 }
 
 impl Extremes {
-    /// Those of a node from one instant to another.
+    /// The extremes of a node from one time to another.
     pub fn of(cluster: &Running, node: &str, from: SystemTime, to: SystemTime) -> Self {
-        let first = cluster.truth(node, to);
-        let mut extremes = Self {
-            low: first,
-            high: first,
+        let truth = |at| {
+            let truth = cluster.truth(node, at);
+            [
+                truth.cores,
+                truth.memory_bytes as f64,
+                truth.active_pods as f64,
+            ]
         };
-        let window = to.duration_since(from).unwrap_or_default();
+        let (mut low, mut high) = (truth(to), truth(to));
+        let step = (to.duration_since(from).unwrap_or_default() / LOOKS).max(STEP);
         let mut at = from;
         while at < to {
-            extremes.take(cluster.truth(node, at));
-            at += (window / LOOKS).max(STEP);
+            for (index, value) in truth(at).into_iter().enumerate() {
+                low[index] = value.min(low[index]);
+                high[index] = value.max(high[index]);
+            }
+            at += step;
         }
-        extremes
-    }
-
-    fn take(&mut self, truth: Truth) {
-        let Self { low, high } = self;
-        low.cores = low.cores.min(truth.cores);
-        high.cores = high.cores.max(truth.cores);
-        low.memory_bytes = low.memory_bytes.min(truth.memory_bytes);
-        high.memory_bytes = high.memory_bytes.max(truth.memory_bytes);
-        low.active_pods = low.active_pods.min(truth.active_pods);
-        high.active_pods = high.active_pods.max(truth.active_pods);
+        Self { low, high }
     }
 
     /// The same, once the node has left the cluster: its pods are gone from every list,
     /// which may be read before that of the nodes.
     pub fn after_leaving(mut self) -> Self {
-        self.low.active_pods = 0;
+        self.low[Known::Pods as usize] = 0.0;
         self
     }
 
     /// Whether the series may have this value.
     pub fn allow(&self, known: Known, value: f64) -> bool {
         let (low, high) = self.range(known);
-        // Pods are counted: there is nothing to tolerate.
-        let tolerance = match known {
-            Known::Pods => 0.0,
-            Known::Cpu | Known::Memory => TOLERANCE,
-        };
+        // Pods are counted exactly.
+        let tolerance = if known == Known::Pods { 0.0 } else { TOLERANCE };
         value >= low * (1.0 - tolerance) && value <= high * (1.0 + tolerance)
     }
 
-    /// From what to what the series may be.
+    /// The smallest and the greatest value that the series may have.
     pub fn range(&self, known: Known) -> (f64, f64) {
-        let of = |truth: &Truth| match known {
-            Known::Cpu => truth.cores,
-            Known::Memory => truth.memory_bytes as f64,
-            Known::Pods => truth.active_pods as f64,
-        };
-        (of(&self.low), of(&self.high))
+        (self.low[known as usize], self.high[known as usize])
     }
 }
 

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use e2e::{
-    Exporter, agent, check_metrics, eventually, exporter_of_all, run, unix_seconds, value_in,
-};
+use e2e::{Exporter, agent, check_metrics, eventually, exporter_of, run, unix_seconds, value_in};
 use testbed::{Certificate, Cluster, Effect, Endpoint, Fault, Node, Right, Running, Shape};
 
 fn node(name: &str) -> Node {
@@ -60,12 +58,12 @@ fn direct(cluster: &Running) -> [String; 2] {
 fn all_nodes_are_read_with_four_rights_and_their_pods_in_one_list() {
     let cluster = cluster(5);
     cluster.grant_only(&[
-        Right::GetNodesProxy,
-        Right::GetNodes,
-        Right::ListNodes,
-        Right::ListPods,
+        Right::GET_NODES_PROXY,
+        Right::GET_NODES,
+        Right::LIST_NODES,
+        Right::LIST_PODS,
     ]);
-    let exporter = Exporter::of_all(&cluster, &[]);
+    let exporter = Exporter::start(&cluster, "all", &[]);
     for number in 0..5 {
         let name = format!("node-{number}");
         let cores = exporter.value_of(&cpu(&name));
@@ -118,8 +116,8 @@ fn all_nodes_are_read_with_four_rights_and_their_pods_in_one_list() {
 #[test]
 fn a_right_that_is_missing_is_named_and_what_the_others_give_is_published() {
     let cluster = cluster(2);
-    cluster.grant_only(&[Right::GetNodesProxy, Right::GetNodes, Right::ListNodes]);
-    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+    cluster.grant_only(&[Right::GET_NODES_PROXY, Right::GET_NODES, Right::LIST_NODES]);
+    let exporter = Exporter::start(&cluster, "all", &[RESOURCE_ONLY]);
     let line = exporter
         .process
         .line_with("all nodes: pods fails (forbidden)");
@@ -134,7 +132,7 @@ fn a_right_that_is_missing_is_named_and_what_the_others_give_is_published() {
 #[test]
 fn nodes_that_join_appear_and_those_that_leave_take_all_their_series_along() {
     let cluster = cluster(2);
-    let exporter = Exporter::of_all(&cluster, &["--history=1h"]);
+    let exporter = Exporter::start(&cluster, "all", &["--history=1h"]);
     exporter.value_of(&cpu("node-1"));
     cluster.join(node("new").pods(7));
     exporter.value_of(&cpu("new"));
@@ -195,7 +193,7 @@ fn more_hanging_nodes_than_workers_do_not_keep_the_others_from_being_read() {
         let name = format!("hanging-{number}");
         cluster.fault(Fault::new(latency).on(Endpoint::Resource).of_node(name));
     }
-    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY, "--request-timeout=2s"]);
+    let exporter = Exporter::start(&cluster, "all", &[RESOURCE_ONLY, "--request-timeout=2s"]);
     for number in 0..3 {
         exporter.value_of(&cpu(&format!("node-{number}")));
     }
@@ -225,7 +223,7 @@ fn a_failing_node_is_counted_under_its_name_and_harms_no_other() {
             .on(Endpoint::Resource)
             .of_node("node-1"),
     );
-    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+    let exporter = Exporter::start(&cluster, "all", &[RESOURCE_ONLY]);
     exporter.value_of(&cpu("node-0"));
     exporter.value_of(&cpu("node-2"));
     let errors = |node: &str| {
@@ -243,7 +241,7 @@ fn a_failing_node_is_counted_under_its_name_and_harms_no_other() {
 #[test]
 fn a_list_that_fails_takes_no_node_away() {
     let cluster = cluster(2);
-    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+    let exporter = Exporter::start(&cluster, "all", &[RESOURCE_ONLY]);
     exporter.value_of(&cpu("node-1"));
     for effect in [
         Effect::status(500),
@@ -266,7 +264,7 @@ fn a_list_that_fails_takes_no_node_away() {
 #[test]
 fn nodes_and_lists_are_back_after_an_outage() {
     let cluster = cluster(3);
-    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+    let exporter = Exporter::start(&cluster, "all", &[RESOURCE_ONLY]);
     exporter.value_of(&cpu("node-2"));
     let health = |name: &str, node: &str, endpoint: &str| {
         format!("k8s_ai_exporter_{name}{{node=\"{node}\",endpoint=\"{endpoint}\"")
@@ -328,7 +326,7 @@ fn an_empty_list_and_one_of_null_mean_no_nodes() {
         r#"{"kind":"NodeList","items":[]}"#,
     ] {
         let cluster = cluster(2);
-        let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+        let exporter = Exporter::start(&cluster, "all", &[RESOURCE_ONLY]);
         exporter.value_of(&cpu("node-1"));
         let empty = Effect::body("application/json", list);
         cluster.fault(Fault::new(empty).on(Endpoint::Nodes));
@@ -349,7 +347,7 @@ fn pages_are_followed_and_a_list_that_expires_between_them_is_read_again() {
         let slow = Effect::Latency(Duration::from_millis(250));
         cluster.fault(Fault::new(slow).on(endpoint));
     }
-    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY]);
+    let exporter = Exporter::start(&cluster, "all", &[RESOURCE_ONLY]);
     for endpoint in [Endpoint::Nodes, Endpoint::Pods] {
         let page = |wanted: u64| {
             eventually("a page", || {
@@ -383,7 +381,7 @@ fn pages_are_followed_and_a_list_that_expires_between_them_is_read_again() {
 fn two_shards_have_every_node_exactly_once() {
     let cluster = cluster(12);
     let exporters = ["--shard=0/2", "--shard=1/2"]
-        .map(|shard| Exporter::of_all(&cluster, &[RESOURCE_ONLY, shard]));
+        .map(|shard| Exporter::start(&cluster, "all", &[RESOURCE_ONLY, shard]));
     let both = eventually("all nodes", || {
         let both = [published(&exporters[0]), published(&exporters[1])];
         (both[0].len() + both[1].len() >= 12).then_some(both)
@@ -402,7 +400,7 @@ fn two_shards_have_every_node_exactly_once() {
 #[test]
 fn once_prints_all_nodes_and_leaves() {
     let cluster = cluster(3);
-    let (code, out, err) = run(exporter_of_all(&cluster).arg("--once"), "");
+    let (code, out, err) = run(exporter_of(&cluster, "all").arg("--once"), "");
     assert_eq!(code, Some(0), "{err}");
     for number in 0..3 {
         let name = format!("node-{number}");
@@ -415,7 +413,7 @@ fn once_prints_all_nodes_and_leaves() {
             .of_node("node-1"),
     );
     let flags = ["--once", "--once-timeout=6s", RESOURCE_ONLY];
-    let (code, out, _) = run(exporter_of_all(&cluster).args(flags), "");
+    let (code, out, _) = run(exporter_of(&cluster, "all").args(flags), "");
     assert_eq!(code, Some(1));
     assert!(value_in(&out, &cpu("node-2")).is_some());
 }
@@ -431,7 +429,7 @@ fn kubelets_are_read_directly_with_three_rights_and_no_proxy() {
         .kubelets()
         .start()
         .expect("a cluster");
-    cluster.grant_only(&[Right::GetNodesMetrics, Right::GetNodes, Right::ListPods]);
+    cluster.grant_only(&[Right::GET_NODES_METRICS, Right::GET_NODES, Right::LIST_PODS]);
     let flags = direct(&cluster);
     let exporter = Exporter::start(
         &cluster,
@@ -465,7 +463,7 @@ fn kubelets_of_all_nodes_are_found_at_their_addresses() {
     let cluster = builder(3).kubelets().start().expect("a cluster");
     let flags = direct(&cluster);
     let flags = [RESOURCE_ONLY, &flags[0], &flags[1]];
-    let exporter = Exporter::of_all(&cluster, &flags);
+    let exporter = Exporter::start(&cluster, "all", &flags);
     for number in 0..3 {
         exporter.value_of(&cpu(&format!("node-{number}")));
     }
@@ -511,7 +509,7 @@ fn a_kubelet_that_forbids_or_knows_no_token_is_told_apart_from_the_api_server() 
     let cluster = builder(1).kubelets().start().expect("a cluster");
     let flags = direct(&cluster);
     let flags = [&flags[0], &flags[1], RESOURCE_ONLY];
-    cluster.grant_only(&[Right::GetNodesProxy, Right::GetNodes, Right::ListPods]);
+    cluster.grant_only(&[Right::GET_NODES_PROXY, Right::GET_NODES, Right::LIST_PODS]);
     let exporter = Exporter::start(&cluster, "node-0", &flags);
     let line = exporter.process.line_with("resource fails (forbidden)");
     for part in ["verb=get, resource=nodes", "nodes/metrics", "ClusterRole"] {
@@ -533,7 +531,7 @@ fn a_kubelet_that_forbids_or_knows_no_token_is_told_apart_from_the_api_server() 
 #[test]
 fn the_agent_reports_on_all_nodes_from_one_exporters_history() {
     let cluster = cluster(4);
-    let exporter = Exporter::of_all(&cluster, &[RESOURCE_ONLY, "--history=1h"]);
+    let exporter = Exporter::start(&cluster, "all", &[RESOURCE_ONLY, "--history=1h"]);
     let history = "k8s_ai_exporter_history_series";
     eventually("nine series of each node", || {
         exporter.value(history).filter(|series| *series >= 36.0)

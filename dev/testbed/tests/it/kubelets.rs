@@ -78,17 +78,17 @@ fn a_kubelet_lets_in_who_has_the_token_and_the_right() {
     };
     let exec = "/exec/none/none/none";
     for (right, path, expected) in [
-        (Right::GetNodesProxy, "/metrics/resource", 403),
-        (Right::GetNodesProxy, "/stats/summary", 403),
-        (Right::GetNodesProxy, "/logs/", 403),
-        (Right::GetNodesProxy, "/pods", 200),
-        (Right::GetNodesProxy, "/healthz", 200),
-        (Right::GetNodesProxy, exec, 404),
-        (Right::GetNodesProxy, "/nonsense", 404),
-        (Right::GetNodesMetrics, "/metrics/cadvisor", 200),
-        (Right::GetNodesMetrics, "/metrics/nonsense", 404),
-        (Right::GetNodesMetrics, "/pods", 403),
-        (Right::GetNodesMetrics, exec, 403),
+        (Right::GET_NODES_PROXY, "/metrics/resource", 403),
+        (Right::GET_NODES_PROXY, "/stats/summary", 403),
+        (Right::GET_NODES_PROXY, "/logs/", 403),
+        (Right::GET_NODES_PROXY, "/pods", 200),
+        (Right::GET_NODES_PROXY, "/healthz", 200),
+        (Right::GET_NODES_PROXY, exec, 404),
+        (Right::GET_NODES_PROXY, "/nonsense", 404),
+        (Right::GET_NODES_METRICS, "/metrics/cadvisor", 200),
+        (Right::GET_NODES_METRICS, "/metrics/nonsense", 404),
+        (Right::GET_NODES_METRICS, "/pods", 403),
+        (Right::GET_NODES_METRICS, exec, 403),
     ] {
         cluster.grant_only(&[right]);
         assert_eq!(status(path).0, expected, "{right:?} {path}");
@@ -146,10 +146,10 @@ fn nodes_join_and_leave_with_their_pods_and_kubelets() {
 fn what_is_not_granted_is_forbidden_by_its_own_name() {
     let cluster = cluster();
     for (right, path) in [
-        (Right::GetNodesProxy, client::RESOURCE),
-        (Right::GetNodes, "/api/v1/nodes/node-a"),
-        (Right::ListNodes, "/api/v1/nodes"),
-        (Right::ListPods, "/api/v1/pods"),
+        (Right::GET_NODES_PROXY, client::RESOURCE),
+        (Right::GET_NODES, "/api/v1/nodes/node-a"),
+        (Right::LIST_NODES, "/api/v1/nodes"),
+        (Right::LIST_PODS, "/api/v1/pods"),
     ] {
         cluster.grant_only(&[right]);
         assert_eq!(client::get(&cluster, path).expect("an answer").status, 200);
@@ -159,7 +159,7 @@ fn what_is_not_granted_is_forbidden_by_its_own_name() {
             .collect();
         cluster.grant_only(&others);
         let refused = client::get(&cluster, path).expect("an answer");
-        let (verb, resource) = right.rule();
+        let Right { verb, resource } = right;
         let said = format!("cannot {verb} resource \\\"{resource}\\\"");
         assert_eq!(refused.status, 403, "{path}");
         assert!(refused.text().contains(&said), "{}", refused.text());

@@ -16,7 +16,7 @@ use serde_json::Value;
 use testbed::{Cluster, Running};
 
 use crate::Args;
-use crate::nodes::{HORIZON_SECONDS, NODES, names};
+use crate::nodes::{HORIZON_SECONDS, Simulated, nodes};
 
 const BYTES_PER_GIB: f64 = 1_073_741_824.0;
 
@@ -42,13 +42,16 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What is not as it must be.
+/// Plays it; returns each difference from what is expected.
 fn play(args: &Args) -> Vec<String> {
     heading("A simulated cluster");
     let files = scratch();
-    let cluster = NODES
+    let nodes = nodes();
+    let cluster = nodes
         .iter()
-        .fold(Cluster::new(), |cluster, node| cluster.node(node.node()))
+        .fold(Cluster::new(), |cluster, each| {
+            cluster.node(each.node.clone())
+        })
         // Ten times as often as a real kubelet: a minute must do.
         .housekeeping(Duration::from_secs(1))
         .directory(files.path())
@@ -58,7 +61,7 @@ fn play(args: &Args) -> Vec<String> {
         "An API server at {} (TLS, bearer token), and four nodes behind it:",
         cluster.url()
     ));
-    for node in NODES {
+    for node in &nodes {
         say(&format!("  {:<10} {}", node.name, node.load));
     }
 
@@ -95,7 +98,10 @@ fn play(args: &Args) -> Vec<String> {
 fn start_exporter(program: &Path, cluster: &Running) -> Exporter {
     let mut command = exporter(program_file(program), cluster);
     command
-        .arg(format!("--node-name={}", names()))
+        .arg(format!(
+            "--node-name={}",
+            nodes().map(|node| node.name).join(",")
+        ))
         .args(["--scrape-interval=1s", "--cadvisor-interval=5s"])
         .arg("--history=1h");
     say(&typed(&command));
@@ -128,7 +134,7 @@ fn gather(seconds: u64, backend: &str, services: &[Option<&Process>]) {
         );
         let answer = request(backend, "GET", &query, &[], "");
         let held = answer.json()["data"]["result"].as_array()?.len();
-        (held == NODES.len()).then_some(())
+        (held == nodes().len()).then_some(())
     });
     say(&format!("Gathering {seconds} s of history:"));
     let redraws = std::io::stderr().is_terminal();
@@ -172,53 +178,40 @@ fn ask_agent(args: &Args, backend: &str) -> Vec<String> {
     differences(&serde_json::from_str(&report).expect("the agent's JSON report"))
 }
 
-/// What the report says otherwise than it must, one sentence each.
+/// The differences between the report and the expected verdicts, one sentence each.
 fn differences(report: &Value) -> Vec<String> {
-    let nodes = report["nodes"].as_array();
-    let difference = |node: &crate::nodes::Simulated| {
-        let said = nodes?.iter().find(|said| said["node"] == node.name);
+    let reported = report["nodes"].as_array().expect("a report has nodes");
+    let difference = |node: &Simulated| {
+        let said = reported.iter().find(|said| said["node"] == node.name);
         let said = said.map_or("nothing".to_owned(), |said| {
             let text = |key: &str| said[key].as_str().unwrap_or_default().to_owned();
             format!("{}, {}", text("action"), text("severity"))
         });
-        let expected = format!("{}, {}", node.action, node.severity);
-        (said != expected).then(|| format!("{}: {said} instead of {expected}", node.name))
+        (said != node.verdict).then(|| format!("{}: {said} instead of {}", node.name, node.verdict))
     };
-    assert!(nodes.is_some(), "no nodes in {report}");
-    NODES.iter().filter_map(difference).collect()
+    nodes().iter().filter_map(difference).collect()
 }
 
 /// For each node its CPU, memory and pods, measured and simulated.
 fn table(exposition: &str, cluster: &Running) -> String {
-    let mut table = format!(
-        "   {:<10} {:>16} {:>18} {:>14}\n   {:<10} {:>9}{:>7} {:>11}{:>7} {:>8}{:>6}\n",
-        "",
-        "CPU, cores",
-        "memory, GiB",
-        "active pods",
-        "",
-        "measured",
-        "true",
-        "measured",
-        "true",
-        "counted",
-        "true"
+    let mut table = String::from(
+        "                   CPU, cores        memory, GiB    active pods\n\
+         \x20             measured   true    measured   true   counted  true\n",
     );
     // Samples are taken each second, and scraped each second.
-    let moment = SystemTime::now() - Duration::from_secs(1);
-    for node in NODES {
+    let time = SystemTime::now() - Duration::from_secs(1);
+    for Simulated { name, .. } in nodes() {
         let measured = |series: &contract::Series, unit: f64, decimals: usize| {
-            let sample = format!("{}{{node=\"{}\"}}", series.name, node.name);
-            value_in(exposition, &sample).map_or("-".to_owned(), |value| {
+            let value = value_in(exposition, &format!("{}{{node=\"{name}\"}}", series.name));
+            value.map_or("-".to_owned(), |value| {
                 format!("{:.decimals$}", value / unit)
             })
         };
-        let truth = cluster.truth(node.name, moment);
-        // A write to memory cannot fail.
+        let truth = cluster.truth(name, time);
+        // Writing to a String cannot fail.
         let _ = writeln!(
             table,
-            "   {:<10} {:>9}{:>7.2} {:>11}{:>7.2} {:>8}{:>6}",
-            node.name,
+            "   {name:<10} {:>9}{:>7.2} {:>11}{:>7.2} {:>8}{:>6}",
             measured(&series::CPU_USAGE, 1.0, 2),
             truth.cores,
             measured(&series::MEMORY_USAGE, BYTES_PER_GIB, 2),
