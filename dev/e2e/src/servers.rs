@@ -64,9 +64,7 @@ impl Prometheus {
     }
 
     fn ready(self) -> Self {
-        eventually("Prometheus is ready", || {
-            (self.get("/-/ready").status == 200).then_some(())
-        });
+        ready(&self.address);
         self
     }
 
@@ -136,12 +134,15 @@ impl Pushgateway {
         let process = Process::start(
             Command::new("prometheus-pushgateway").arg(format!("--web.listen-address={address}")),
         );
-        eventually("the Pushgateway answers", || {
-            TcpStream::connect(&address).ok()
-        });
-        eventually("the Pushgateway is ready", || {
-            (request(&address, "GET", "/-/ready", &[], "").status == 200).then_some(())
-        });
+        ready(&address);
         Self { process, address }
     }
+}
+
+/// Waits until a server of the Prometheus project is ready.
+fn ready(address: &str) {
+    eventually("the server answers", || TcpStream::connect(address).ok());
+    eventually("the server is ready", || {
+        (request(address, "GET", "/-/ready", &[], "").status == 200).then_some(())
+    });
 }

@@ -4,10 +4,11 @@
 //! <https://github.com/package-url/purl-spec>. Out of scope: vulnerabilities,
 //! which `cargo deny`, or whoever reads the bill, holds against it.
 
+use auditable_serde::{DependencyKind, Package, Source};
 use quantity::Timestamp;
 use serde_json::{Value, json};
 
-use crate::dependencies::{Origins, Package};
+use crate::dependencies::Origins;
 use crate::image::sha256;
 use crate::platform::Platform;
 
@@ -47,9 +48,9 @@ pub fn of(
                 json!([{ "name": "platform", "value": platform.to_string() }]);
             subject = component;
         } else {
-            component["scope"] = match package.runtime {
-                true => "required",
-                false => "excluded",
+            component["scope"] = match package.kind {
+                DependencyKind::Runtime => "required",
+                DependencyKind::Build => "excluded",
             }
             .into();
             components.push(component);
@@ -72,7 +73,7 @@ pub fn of(
 }
 
 fn component(package: &Package, origins: &Origins) -> Result<Value, String> {
-    let key = (package.name.clone(), package.version.clone());
+    let key = (package.name.clone(), package.version.to_string());
     let origin = origins.get(&key).ok_or_else(|| {
         format!(
             "{} {} is in the program and not in Cargo.lock: it was built at another commit",
@@ -83,10 +84,10 @@ fn component(package: &Package, origins: &Origins) -> Result<Value, String> {
         "type": "library",
         "bom-ref": reference(package),
         "name": package.name,
-        "version": package.version,
+        "version": package.version.to_string(),
         "licenses": [{ "expression": origin.license }],
     });
-    if package.public {
+    if package.source == Source::CratesIo {
         component["purl"] = reference(package).into();
     }
     Ok(component)
@@ -95,10 +96,10 @@ fn component(package: &Package, origins: &Origins) -> Result<Value, String> {
 /// How one part of the bill refers to another: the package URL.
 fn reference(package: &Package) -> String {
     // A + would be read as a blank.
-    let version = package.version.replace('+', "%2B");
-    match package.public {
-        true => format!("pkg:cargo/{}@{version}", package.name),
-        false => format!("binbots-k8s/{}@{version}", package.name),
+    let version = package.version.to_string().replace('+', "%2B");
+    match package.source {
+        Source::CratesIo => format!("pkg:cargo/{}@{version}", package.name),
+        _ => format!("binbots-k8s/{}@{version}", package.name),
     }
 }
 

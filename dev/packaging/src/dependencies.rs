@@ -9,60 +9,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use auditable_serde::Package;
 use serde_json::Value;
 
 /// Largest list that is read out of a program, compressed or not.
 const MAX_LIST: usize = 8 << 20;
-
-/// A package in a program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Package {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// Whether it comes from crates.io; otherwise it is one of ours.
-    pub public: bool,
-    /// Whether its code is in the program, and not only in what built it.
-    pub runtime: bool,
-    /// Whether it is the program itself.
-    pub root: bool,
-    /// Places in the list of the packages that it stands on.
-    pub dependencies: Vec<usize>,
-}
 
 /// The packages that the program was built from.
 ///
 /// # Errors
 /// When there is no list in the program, or not one that can be read.
 pub fn of(program: &[u8]) -> Result<Vec<Package>, String> {
-    let list = auditable_info::json_from_slice(program, MAX_LIST).map_err(|error| {
+    let list = auditable_info::audit_info_from_slice(program, MAX_LIST).map_err(|error| {
         format!("no list of its dependencies ({error}); build it by dev/scripts/build")
     })?;
-    let list: Value = serde_json::from_str(&list)
-        .map_err(|error| format!("list of its dependencies: {error}"))?;
-    let packages = list["packages"].as_array().map(Vec::as_slice);
-    let packages = packages.unwrap_or_default().iter().map(|entry| {
-        let text = |key: &str| entry[key].as_str().map(str::to_owned);
-        let indices = entry["dependencies"].as_array().map(Vec::as_slice);
-        Some(Package {
-            name: text("name")?,
-            version: text("version")?,
-            public: entry["source"] == "crates.io",
-            // Left out where it is the usual.
-            runtime: entry["kind"] != "build",
-            root: entry["root"] == true,
-            dependencies: indices
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|index| usize::try_from(index.as_u64()?).ok())
-                .collect(),
-        })
-    });
-    packages
-        .collect::<Option<Vec<Package>>>()
-        .filter(|packages| packages.iter().any(|package| package.root))
-        .ok_or_else(|| "list of its dependencies: not in the form of cargo auditable".to_owned())
+    Ok(list.packages)
 }
 
 /// What a package's manifest says, and where it lies.

@@ -8,10 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use argh::FromArgs;
+use auditable_serde::{DependencyKind, Package, Source};
 use quantity::Timestamp;
 
 use crate::archive::File;
-use crate::dependencies::{self, Origins, Package};
+use crate::dependencies::{self, Origins};
 use crate::licences::{self, Notice};
 use crate::platform::Platform;
 use crate::program::{self, Program};
@@ -150,8 +151,9 @@ fn built(ingredients: &Ingredients) -> Result<Vec<Built>, String> {
 fn notices(built: &[Built], origins: &Origins) -> Result<Vec<Notice>, String> {
     let packages = built.iter().flat_map(|one| &one.packages);
     let linked: BTreeSet<(String, String)> = packages
-        .filter(|package| package.public && package.runtime)
-        .map(|package| (package.name.clone(), package.version.clone()))
+        .filter(|package| package.source == Source::CratesIo)
+        .filter(|package| package.kind == DependencyKind::Runtime)
+        .map(|package| (package.name.clone(), package.version.to_string()))
         .collect();
     let mut notices = Vec::new();
     for key in linked {

@@ -4,7 +4,6 @@
 //! other bad value is.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use argh::FromArgs;
@@ -40,9 +39,6 @@ pub(crate) struct Serve {
     /// address and port to listen on; port 0 is any free one [default: 127.0.0.1:0]
     #[argh(option, arg_name = "address")]
     listen: Option<SocketAddr>,
-    /// where ca.crt and token are written, and left behind [default: a temporary directory]
-    #[argh(option, arg_name = "directory")]
-    directory: Option<PathBuf>,
     /// neither TLS nor tokens, like kubectl proxy
     #[argh(switch)]
     plain_http: bool,
@@ -52,9 +48,6 @@ pub(crate) struct Serve {
     /// begin the captures again after the last round
     #[argh(switch, long = "loop")]
     looping: bool,
-    /// time between two samples of a container [default: 10s]
-    #[argh(option, arg_name = "duration", from_str_fn(parse_interval))]
-    housekeeping: Option<Duration>,
     /// a node to simulate; repeatable [default: node-a=steady,pods=10, unless there is a replay]
     #[argh(option, arg_name = "node", from_str_fn(parse_node))]
     node: Vec<Node>,
@@ -84,12 +77,6 @@ impl Serve {
         let mut cluster = Cluster::new().seed(self.seed);
         if let Some(address) = self.listen {
             cluster = cluster.listen(address.to_string());
-        }
-        if let Some(path) = self.directory {
-            cluster = cluster.directory(path);
-        }
-        if let Some(every) = self.housekeeping {
-            cluster = cluster.housekeeping(every);
         }
         if self.plain_http {
             cluster = cluster.plain_http();
@@ -203,14 +190,10 @@ mod tests {
         let serve = parse(&[
             "--listen",
             "[::1]:0",
-            "--directory",
-            "/tmp/x",
             "--plain-http",
             "--replay",
             folder,
             "--loop",
-            "--housekeeping",
-            "1s",
             "--node",
             "a=wave,cores=4,memory=16Gi",
             "--node",
@@ -225,10 +208,8 @@ mod tests {
         let cluster = format!("{:?}", serve.cluster().expect("they go together"));
         for part in [
             "listen: \"[::1]:0\"",
-            "directory: Some(\"/tmp/x\")",
             "plain_http: true",
             "looping: true",
-            "housekeeping: 1s",
             "name: \"a\", cores: 4.0, memory_bytes: 17179869184, shape: Wave",
             "name: \"b\"",
             "slot: 60s",
@@ -244,8 +225,16 @@ mod tests {
     fn bad_values_are_refused_by_name() {
         for (flag, value, expected) in [
             ("--listen", "6443", "--listen"),
-            ("--housekeeping", "0", "expected a duration longer than 0"),
-            ("--housekeeping", "fast", "expected a duration such as 30s"),
+            (
+                "--node",
+                "a=wave,period=0",
+                "expected a duration longer than 0",
+            ),
+            (
+                "--node",
+                "a=wave,period=fast",
+                "expected a duration such as 30s",
+            ),
             ("--seed", "-1", "--seed"),
             ("--node", "=wave", "expected a node such as node-a=steady"),
             ("--node", "a=sine", "\"sine\" is none of idle, steady"),

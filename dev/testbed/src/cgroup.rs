@@ -219,10 +219,7 @@ impl View<'_> {
     /// never falls; after the pod's end its parents keep what it used.
     fn pod_cpu_seconds(&self, pod: &Pod, at: f64) -> f64 {
         let started = pod.started(self.booted);
-        let until = match pod.fate {
-            crate::node::Fate::Ends { at: end, .. } => at.min(end),
-            crate::node::Fate::Runs => at,
-        };
+        let until = pod.end.map_or(at, |(end, _)| at.min(end));
         if until < started {
             return 0.0;
         }

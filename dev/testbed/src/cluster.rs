@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::api::Backend;
 use crate::cgroup::{Sampling, unix_ms};
-use crate::credentials::{Credentials, Directory};
+use crate::credentials::{Credentials, Files};
 use crate::http::Framing;
 use crate::kubelet::Kubelets;
 use crate::node::Node;
@@ -106,11 +106,11 @@ impl Builder {
         let listener = TcpListener::bind(&self.listen).map_err(|error| {
             io::Error::new(error.kind(), format!("listen on {}: {error}", self.listen))
         })?;
-        let directory = Directory::new(self.directory)?;
+        let files = Files::new(self.directory)?;
         let credentials = if self.plain_http {
             None
         } else {
-            Some(Credentials::new(&directory)?)
+            Some(Credentials::new(&files)?)
         };
         let kubelets = match self.kubelets {
             true => Some(Kubelets::listen()?),
@@ -123,13 +123,6 @@ impl Builder {
             sampling: Sampling::new(unix_ms(SystemTime::now()), self.housekeeping),
             framing: self.framing,
         };
-        Running::start(
-            listener,
-            directory,
-            credentials,
-            kubelets,
-            backend,
-            self.nodes,
-        )
+        Running::start(listener, files, credentials, kubelets, backend, self.nodes)
     }
 }

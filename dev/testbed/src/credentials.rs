@@ -31,7 +31,7 @@ pub(crate) struct Credentials {
 
 impl Credentials {
     /// Makes new ones and writes the files.
-    pub(crate) fn new(directory: &Directory) -> io::Result<Self> {
+    pub(crate) fn new(files: &Files) -> io::Result<Self> {
         let authority = Authority::new("kubernetes")?;
         let mut new = Self {
             tls: authority.server(Certificate::Good, API_SERVER, &NAMES)?,
@@ -39,26 +39,26 @@ impl Credentials {
             token: String::new(),
             node: None,
         };
-        directory.write(CA_FILE, &new.authority.pem())?;
-        new.rotate_token(directory)?;
+        write(&files.ca, &new.authority.pem())?;
+        new.rotate_token(files)?;
         Ok(new)
     }
 
     /// Writes a new token to its file and accepts no other from now on.
-    pub(crate) fn rotate_token(&mut self, directory: &Directory) -> io::Result<()> {
+    pub(crate) fn rotate_token(&mut self, files: &Files) -> io::Result<()> {
         // A new key is at hand, and nobody guesses it.
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let token = format!("testbed-{:016x}", mix_text(0, &key.serialize_pem()));
-        directory.write(TOKEN_FILE, &token)?;
+        write(&files.token, &token)?;
         self.token = token;
         Ok(())
     }
 
     /// Writes a new authority to its file and shows a certificate of it.
-    pub(crate) fn rotate_authority(&mut self, directory: &Directory) -> io::Result<()> {
+    pub(crate) fn rotate_authority(&mut self, files: &Files) -> io::Result<()> {
         let authority = Authority::new("kubernetes")?;
         self.tls = authority.server(Certificate::Good, API_SERVER, &NAMES)?;
-        directory.write(CA_FILE, &authority.pem())?;
+        write(&files.ca, &authority.pem())?;
         self.authority = authority;
         Ok(())
     }
@@ -94,58 +94,41 @@ impl fmt::Debug for Credentials {
     }
 }
 
-const CA_FILE: &str = "ca.crt";
-const KUBELET_CA_FILE: &str = "kubelet-ca.crt";
-const TOKEN_FILE: &str = "token";
-
-/// The directory of the files.
+/// The files of a cluster, in the directory given, which stays, or in a temporary one,
+/// which is removed with this.
 #[derive(Debug)]
-pub(crate) struct Directory {
-    path: PathBuf,
+pub(crate) struct Files {
+    pub(crate) ca: PathBuf,
+    pub(crate) token: PathBuf,
+    pub(crate) kubelet_ca: PathBuf,
     _temporary: Option<TempDir>,
 }
 
-impl Directory {
-    /// The directory given, which stays, or a temporary one, which is removed with this.
-    pub(crate) fn new(given: Option<PathBuf>) -> io::Result<Self> {
-        let temporary = match given {
-            Some(_) => None,
-            None => Some(tempfile::Builder::new().prefix("testbed-").tempdir()?),
+impl Files {
+    pub(crate) fn new(directory: Option<PathBuf>) -> io::Result<Self> {
+        let (path, temporary) = match directory {
+            Some(path) => (path, None),
+            None => {
+                let temporary = tempfile::Builder::new().prefix("testbed-").tempdir()?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
         };
-        let given = given.or_else(|| Some(temporary.as_ref()?.path().to_owned()));
-        let path = given.expect("one of the two");
         fs::create_dir_all(&path).map_err(|error| about(&path, &error))?;
         Ok(Self {
-            path,
+            ca: path.join("ca.crt"),
+            token: path.join("token"),
+            kubelet_ca: path.join("kubelet-ca.crt"),
             _temporary: temporary,
         })
     }
+}
 
-    pub(crate) fn ca_file(&self) -> PathBuf {
-        self.path.join(CA_FILE)
-    }
-
-    pub(crate) fn token_file(&self) -> PathBuf {
-        self.path.join(TOKEN_FILE)
-    }
-
-    pub(crate) fn kubelet_ca_file(&self) -> PathBuf {
-        self.path.join(KUBELET_CA_FILE)
-    }
-
-    /// Writes the authority of the kubelets' certificates.
-    pub(crate) fn write_kubelet_ca(&self, pem: &str) -> io::Result<()> {
-        self.write(KUBELET_CA_FILE, pem)
-    }
-
-    /// Writes beside, then renames, so that a reader never sees a half.
-    fn write(&self, name: &str, text: &str) -> io::Result<()> {
-        let beside = self.path.join(format!(".{name}.new"));
-        let file = self.path.join(name);
-        fs::write(&beside, text)
-            .and_then(|()| fs::rename(&beside, &file))
-            .map_err(|error| about(&file, &error))
-    }
+/// Writes beside, then renames, so that a reader never sees a half.
+pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
+    let beside = file.with_extension("new");
+    fs::write(&beside, text)
+        .and_then(|()| fs::rename(&beside, file))
+        .map_err(|error| about(file, &error))
 }
 
 fn about(path: &Path, error: &io::Error) -> io::Error {

@@ -16,41 +16,13 @@ pub(crate) fn resource(machine: &Machine, sampling: Sampling, now_ms: i64) -> St
         (a.container, a.namespace, &a.pod).cmp(&(b.container, b.namespace, &b.pod))
     });
     let mut text = Text::default();
-    let of = |kind| groups.iter().filter(move |group| group.kind == kind);
-    let levels = [
-        ("container", Kind::Container),
-        ("node", Kind::Root),
-        ("pod", Kind::Pod),
-    ];
-    for (level, kind) in levels {
-        let mut family = |name: &str, help: &str, kind_of: &str, stamped: bool, value: Column| {
-            let name = format!("{level}_{name}");
-            text.family(&name, help, kind_of);
-            for group in of(kind) {
-                let stamp = stamped.then_some(group.at_ms);
-                text.row(&name, &short_labels(group), value(group), stamp);
-            }
-        };
-        let help = format!("[STABLE] Core-seconds used by the {level}");
-        family(
-            "cpu_usage_seconds_total",
-            &help,
-            "counter",
-            true,
-            cpu_seconds,
-        );
-        let help = format!("[STABLE] Working set in bytes of the {level}");
-        let memory: Column = |group| group.memory_bytes as f64;
-        family("memory_working_set_bytes", &help, "gauge", true, memory);
-        if kind == Kind::Container {
-            // The one family here whose rows carry no timestamp.
-            let help = "[STABLE] Unix time at which the container started";
-            family("start_time_seconds", help, "gauge", false, |group| {
-                group.started
-            });
-        }
-        let help = "[ALPHA] Swap in bytes; not on Windows";
-        family("swap_usage_bytes", help, "gauge", true, |_| 0.0);
+    for (level, kind) in [
+        ("container_", Kind::Container),
+        ("node_", Kind::Root),
+        ("pod_", Kind::Pod),
+    ] {
+        let groups = groups.iter().filter(|group| group.kind == kind);
+        text.families(level, RESOURCES, groups, |group, _| short_labels(group));
     }
     let help = "[STABLE] 1 if container metrics could not be had";
     text.family("resource_scrape_error", help, "gauge");
@@ -62,31 +34,10 @@ pub(crate) fn resource(machine: &Machine, sampling: Sampling, now_ms: i64) -> St
 pub(crate) fn cadvisor(machine: &Machine, sampling: Sampling, now_ms: i64) -> String {
     let groups = cgroup::all(machine, sampling, now_ms);
     let mut text = Text::default();
-    for family in FAMILIES {
-        let kind = if family.rows == Rows::Counter {
-            "counter"
-        } else {
-            "gauge"
-        };
-        text.family(family.name, family.help, kind);
-        for group in &groups {
-            let Some(value) = (family.value)(group) else {
-                continue;
-            };
-            match family.rows {
-                Rows::Bare => text.row(family.name, "", value, None),
-                rows => {
-                    let stamp = (rows != Rows::Unstamped).then_some(group.at_ms);
-                    text.row(family.name, &long_labels(group, family.label), value, stamp);
-                }
-            }
-        }
-    }
+    text.families("", FAMILIES, groups.iter(), long_labels);
     machine_families(machine, &mut text);
     text.0
 }
-
-type Column = fn(&Cgroup) -> f64;
 
 /// How the rows of a family are written.
 #[derive(Clone, Copy, PartialEq)]
@@ -99,7 +50,7 @@ enum Rows {
     Bare,
 }
 
-/// A family of cAdvisor's.
+/// A family of rows, one for a group.
 struct Family {
     name: &'static str,
     rows: Rows,
@@ -161,6 +112,18 @@ fn microseconds(seconds: f64) -> f64 {
 fn devices(group: &Cgroup, value: f64) -> Option<f64> {
     matches!(group.kind, Kind::Root | Kind::Pod).then_some(value)
 }
+
+/// The families of `/metrics/resource`, without the level that their names begin with.
+const RESOURCES: &[Family] = families! {
+    counter cpu_usage_seconds_total "[STABLE] Core-seconds used."
+        |g| Some(cpu_seconds(g));
+    gauge memory_working_set_bytes "[STABLE] Bytes of the working set."
+        |g| Some(g.memory_bytes as f64);
+    unstamped start_time_seconds "[STABLE] Unix time at which the container started."
+        |g| (g.kind == Kind::Container).then_some(g.started);
+    gauge swap_usage_bytes "[ALPHA] Bytes of swap; not on Windows."
+        |_| Some(0.0);
+};
 
 /// In the order of the page: by name. Of those that no program of ours reads there are a
 /// few of each form; captures of real pages have them all.
@@ -273,6 +236,39 @@ fn long_labels(group: &Cgroup, more: Option<(&str, &str)>) -> String {
 struct Text(String);
 
 impl Text {
+    /// Families that have rows, each with the row of each group that has a value.
+    fn families<'g>(
+        &mut self,
+        prefix: &str,
+        families: &[Family],
+        groups: impl Iterator<Item = &'g Cgroup> + Clone,
+        labels: impl Fn(&Cgroup, Option<(&str, &str)>) -> String,
+    ) {
+        for family in families {
+            let name = format!("{prefix}{}", family.name);
+            let rows = groups.clone();
+            let mut rows = rows
+                .filter_map(|group| Some((group, (family.value)(group)?)))
+                .peekable();
+            if rows.peek().is_some() {
+                let is_counter = family.rows == Rows::Counter;
+                self.family(
+                    &name,
+                    family.help,
+                    if is_counter { "counter" } else { "gauge" },
+                );
+            }
+            for (group, value) in rows {
+                let labels = match family.rows {
+                    Rows::Bare => String::new(),
+                    _ => labels(group, family.label),
+                };
+                let is_stamped = matches!(family.rows, Rows::Counter | Rows::Gauge);
+                self.row(&name, &labels, value, is_stamped.then_some(group.at_ms));
+            }
+        }
+    }
+
     fn family(&mut self, name: &str, help: &str, kind: &str) {
         let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     }

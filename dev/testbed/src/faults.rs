@@ -5,7 +5,7 @@
 //! does; certificates and tokens, which `Running` changes; what hostile
 //! exposition text looks like.
 
-use std::io::Write;
+use std::io::{self, Read};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -21,9 +21,9 @@ use crate::status::Status;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     effect: Effect,
-    endpoint: Option<Endpoint>,
+    on: Option<Endpoint>,
     node: Option<String>,
-    left: Option<u32>,
+    times: Option<u32>,
 }
 
 /// What goes wrong.
@@ -93,7 +93,7 @@ pub enum BadGzip {
     Garbage,
     /// The last half of the stream is missing.
     Truncated,
-    /// Comment lines of so many bytes follow the right text.
+    /// Blank lines of so many bytes follow the right text.
     Bomb {
         /// Bytes after inflation.
         inflated: u64,
@@ -105,16 +105,17 @@ impl Fault {
     pub fn new(effect: Effect) -> Self {
         Self {
             effect,
-            endpoint: None,
+            on: None,
             node: None,
-            left: None,
+            times: None,
         }
     }
 
-    /// Meets this endpoint only.
-    pub fn on(mut self, endpoint: Endpoint) -> Self {
-        self.endpoint = Some(endpoint);
-        self
+    setters! {
+        /// Meets this endpoint only.
+        on: Endpoint;
+        /// Meets so many requests, then no more.
+        times: u32;
     }
 
     /// Meets requests about this node only: those with its name in their path
@@ -124,15 +125,9 @@ impl Fault {
         self
     }
 
-    /// Meets so many requests, then no more.
-    pub fn times(mut self, count: u32) -> Self {
-        self.left = Some(count);
-        self
-    }
-
     fn meets(&self, endpoint: Endpoint, node: Option<&str>) -> bool {
-        self.left != Some(0)
-            && self.endpoint.is_none_or(|each| each == endpoint)
+        self.times != Some(0)
+            && self.on.is_none_or(|each| each == endpoint)
             && self.node.as_deref().is_none_or(|name| node == Some(name))
     }
 }
@@ -192,7 +187,7 @@ pub(crate) fn take(faults: &mut [Fault], endpoint: Endpoint, node: Option<&str>)
         .iter_mut()
         .filter(|fault| fault.meets(endpoint, node))
         .map(|fault| {
-            fault.left = fault.left.map(|left| left - 1);
+            fault.times = fault.times.map(|left| left - 1);
             fault.effect.clone()
         })
         .collect()
@@ -292,17 +287,8 @@ impl BadGzip {
                 body
             }
             Self::Bomb { inflated } => {
-                const LINE: &[u8; 64] =
-                    b"# nothing but padding, again and again and again and again ....\n";
-                let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-                let block = LINE.repeat(1024);
-                let mut write = |part: &[u8]| encoder.write_all(part).expect("memory takes all");
-                write(text);
-                for _ in 0..inflated / block.len() as u64 {
-                    write(&block);
-                }
-                write(&block[..(inflated % block.len() as u64) as usize]);
-                encoder.finish().expect("memory takes all")
+                let blank_lines = io::repeat(b'\n').take(inflated);
+                compress(text.chain(blank_lines), Compression::best())
             }
         }
     }
@@ -310,8 +296,12 @@ impl BadGzip {
 
 /// Compresses as a kubelet does: quickly.
 pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text).expect("memory takes all");
+    compress(text, Compression::fast())
+}
+
+fn compress(mut text: impl Read, level: Compression) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), level);
+    io::copy(&mut text, &mut encoder).expect("memory takes all");
     encoder.finish().expect("memory takes all")
 }
 

@@ -16,6 +16,9 @@ use http::StatusCode;
 /// what our programs send is under 4 KiB.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
+/// Most header lines of a request.
+const MAX_HEADERS: usize = 64;
+
 /// The size in which Go's server writes chunks.
 const CHUNK_BYTES: usize = 4 * 1024;
 
@@ -34,11 +37,11 @@ impl Request {
     /// connection.
     ///
     /// # Errors
-    /// What the stream says, or `InvalidData` for what is not a request.
+    /// Errors of the stream, or `InvalidData` for bytes that are no request.
     pub(crate) fn read(stream: &mut impl Read, pending: &mut Vec<u8>) -> io::Result<Option<Self>> {
-        let end = loop {
-            if let Some(at) = pending.windows(4).position(|four| four == b"\r\n\r\n") {
-                break at;
+        let (request, end) = loop {
+            if let Some(parsed) = Self::parse(pending)? {
+                break parsed;
             }
             if pending.len() > MAX_HEAD_BYTES {
                 return Err(invalid("a request head of at most 64 KiB was expected"));
@@ -47,13 +50,9 @@ impl Request {
                 return Ok(None);
             }
         };
-        let head = String::from_utf8_lossy(&pending[..end]).into_owned();
-        pending.drain(..end + 4);
-        let request = Self::parse(&head)?;
+        pending.drain(..end);
         let mut body = match request.headers.get("content-length") {
-            Some(text) => text
-                .parse::<usize>()
-                .map_err(|_| invalid("a number was expected in content-length"))?,
+            Some(text) => text.parse().map_err(invalid)?,
             None => 0,
         };
         while body > 0 {
@@ -67,29 +66,28 @@ impl Request {
         Ok(Some(request))
     }
 
-    fn parse(head: &str) -> io::Result<Self> {
-        let mut lines = head.split("\r\n");
-        let first: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
-        let [method, target, "HTTP/1.1"] = first[..] else {
-            return Err(invalid("a request line of HTTP/1.1 was expected"));
+    /// The head and its length, once all of it is there.
+    fn parse(bytes: &[u8]) -> io::Result<Option<(Self, usize)>> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut head = httparse::Request::new(&mut headers);
+        let httparse::Status::Complete(end) = head.parse(bytes).map_err(invalid)? else {
+            return Ok(None);
         };
-        let mut headers = BTreeMap::<String, String>::new();
-        for line in lines {
-            let (name, value) = line
-                .split_once(':')
-                .ok_or_else(|| invalid("a colon was expected in a header line"))?;
-            headers
-                .entry(name.to_ascii_lowercase())
-                .and_modify(|all| {
-                    let _ = write!(all, ", {}", value.trim());
-                })
-                .or_insert_with(|| value.trim().to_owned());
+        if head.version != Some(1) {
+            return Err(invalid("a request of HTTP/1.1 was expected"));
         }
-        Ok(Self {
-            method: method.to_owned(),
-            target: target.to_owned(),
+        let mut headers = BTreeMap::<String, String>::new();
+        for header in head.headers.iter() {
+            let all = headers.entry(header.name.to_ascii_lowercase()).or_default();
+            let separator = if all.is_empty() { "" } else { ", " };
+            let _ = write!(all, "{separator}{}", String::from_utf8_lossy(header.value));
+        }
+        let request = Self {
+            method: head.method.unwrap_or_default().to_owned(),
+            target: head.path.unwrap_or_default().to_owned(),
             headers,
-        })
+        };
+        Ok(Some((request, end)))
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
@@ -118,8 +116,8 @@ fn read_more(stream: &mut impl Read, pending: &mut Vec<u8>) -> io::Result<bool> 
     Ok(read > 0)
 }
 
-fn invalid(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
+fn invalid(problem: impl ToString) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem.to_string())
 }
 
 /// How the end of a body is made known.

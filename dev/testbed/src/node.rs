@@ -133,20 +133,10 @@ pub(crate) struct Pod {
     pub(crate) namespace: &'static str,
     pub(crate) uid: String,
     pub(crate) containers: Vec<Container>,
-    pub(crate) fate: Fate,
+    /// The time of its end, in seconds after the cluster's start, and the phase then.
+    pub(crate) end: Option<(f64, Phase)>,
     /// Seconds after the boot.
     starts: f64,
-}
-
-/// How a pod ends.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Fate {
-    Runs,
-    /// Ends at so many seconds after the cluster's start.
-    Ends {
-        at: f64,
-        phase: Phase,
-    },
 }
 
 /// The phases that occur here, by the API's names.
@@ -253,35 +243,26 @@ impl Pod {
     fn all_of(node: &Node, seed: u64) -> Vec<Self> {
         let (finishing, finish_at) = node.finishing.unwrap_or_default();
         // Long finished: nothing of them is left but the object.
-        let ended = |phase| Fate::Ends {
-            at: -UPTIME / 2.0,
-            phase,
-        };
-        let fates = [
-            (node.pods, Fate::Runs),
-            (
-                finishing,
-                Fate::Ends {
-                    at: finish_at.as_secs_f64(),
-                    phase: Phase::Succeeded,
-                },
-            ),
+        let ended = |phase| Some((-UPTIME / 2.0, phase));
+        let ends = [
+            (node.pods, None),
+            (finishing, Some((finish_at.as_secs_f64(), Phase::Succeeded))),
             (node.succeeded, ended(Phase::Succeeded)),
             (node.failed, ended(Phase::Failed)),
         ];
-        let fates = fates
+        let ends = ends
             .into_iter()
-            .flat_map(|(count, fate)| std::iter::repeat_n(fate, count as usize));
-        let mut pods: Vec<Self> = fates
+            .flat_map(|(count, end)| std::iter::repeat_n(end, count as usize));
+        let mut pods: Vec<Self> = ends
             .enumerate()
-            .map(|(n, fate)| Self::new(node, mix(seed, n as u64), n, fate))
+            .map(|(n, end)| Self::new(node, mix(seed, n as u64), n, end))
             .collect();
         share_out(&mut pods, node);
         pods
     }
 
     /// A pod whose containers have weights for shares: [`share_out`] scales them.
-    fn new(node: &Node, seed: u64, n: usize, fate: Fate) -> Self {
+    fn new(node: &Node, seed: u64, n: usize, end: Option<(f64, Phase)>) -> Self {
         let (application, namespace) = APPLICATIONS[n % APPLICATIONS.len()];
         let restarts_every = match node.restarting {
             Some((count, every)) if n < count as usize => Some(every.as_secs_f64()),
@@ -308,27 +289,23 @@ impl Pod {
             });
         }
         Self {
-            name: match fate {
-                Fate::Runs => format!(
-                    "{application}-{}-{}",
-                    letters(mix_text(0, application), 9),
-                    letters(mix(seed, 3), 5)
-                ),
-                Fate::Ends { .. } => format!("{application}-job-{}", letters(mix(seed, 3), 5)),
+            name: match end {
+                Some(_) => format!("{application}-job-{:05x}", seed & 0xf_ffff),
+                None => format!("{application}-{:09x}-{:05x}", seed >> 28, seed & 0xf_ffff),
             },
             application,
             namespace,
             uid: uid(mix(seed, 4)),
             containers,
-            fate,
+            end,
             starts: FIRST_POD + n as f64,
         }
     }
 
     /// The phase `at` seconds after the start.
     pub(crate) fn phase(&self, at: f64) -> Phase {
-        match self.fate {
-            Fate::Ends { at: end, phase } if at >= end => phase,
+        match self.end {
+            Some((end, phase)) if at >= end => phase,
             _ => Phase::Running,
         }
     }
@@ -413,28 +390,14 @@ fn hex64(seed: u64) -> String {
     (0..4).map(|n| format!("{:016x}", mix(seed, n))).collect()
 }
 
-fn uid(seed: u64) -> String {
+pub(crate) fn uid(seed: u64) -> String {
     let (a, b) = (mix(seed, 0), mix(seed, 1));
+    let (high, low) = ((a >> 16) & 0xffff, a & 0xfff);
+    let (last, rest) = (b >> 52, b & 0xffff_ffff_ffff);
     format!(
-        "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
-        a >> 32,
-        (a >> 16) & 0xffff,
-        a & 0xfff,
-        (b >> 48) & 0xfff,
-        b & 0xffff_ffff_ffff
+        "{:08x}-{high:04x}-4{low:03x}-a{last:03x}-{rest:012x}",
+        a >> 32
     )
-}
-
-/// Letters and digits as Kubernetes generates them: no vowels, no 0, 1, 3.
-fn letters(mut seed: u64, count: usize) -> String {
-    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    (0..count)
-        .map(|_| {
-            let letter = ALPHABET[(seed % ALPHABET.len() as u64) as usize];
-            seed /= ALPHABET.len() as u64;
-            char::from(letter)
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use quantity::Timestamp;
 use serde_json::{Value, json};
 
-use crate::node::{Fate, Limit, Machine, Phase, Pod};
+use crate::node::{Limit, Machine, Phase, Pod, uid};
 use crate::selector::{NODE_FIELDS, POD_FIELDS};
 use crate::status::Status;
 
@@ -20,11 +20,10 @@ static TEMPLATES: LazyLock<Value> =
 pub(crate) fn node(machine: &Machine, start_ms: i64, at: f64) -> Value {
     let name = &machine.node.name;
     let booted = rfc3339(start_ms, machine.booted(at));
-    let (high, low) = (machine.seed >> 32, machine.seed & 0xffff_ffff_ffff);
     let kibibytes = machine.node.memory_bytes / 1024;
     let mut node = TEMPLATES["node"].clone();
     node["metadata"]["name"] = json!(name);
-    node["metadata"]["uid"] = json!(format!("{high:08x}-0000-4000-a000-{low:012x}"));
+    node["metadata"]["uid"] = json!(uid(machine.seed));
     node["metadata"]["resourceVersion"] = json!(resource_version(at));
     node["metadata"]["creationTimestamp"] = json!(booted);
     node["metadata"]["labels"]["kubernetes.io/hostname"] = json!(name);
@@ -95,9 +94,9 @@ fn pod(machine: &Machine, pod: &Pod, start_ms: i64, at: f64) -> Value {
     object["metadata"]["creationTimestamp"] = start_time.clone();
     object["metadata"]["labels"]["app"] = json!(pod.application);
     object["spec"]["containers"] = json!(containers);
-    object["spec"]["restartPolicy"] = match pod.fate {
-        Fate::Runs => json!("Always"),
-        Fate::Ends { .. } => json!("Never"),
+    object["spec"]["restartPolicy"] = match pod.end {
+        None => json!("Always"),
+        Some(_) => json!("Never"),
     };
     object["spec"]["nodeName"] = json!(machine.node.name);
     let status = &mut object["status"];

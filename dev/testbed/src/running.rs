@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::admission::Policy;
 use crate::api::Backend;
 use crate::cgroup::unix_ms;
-use crate::credentials::{Credentials, Directory};
+use crate::credentials::{self, Credentials, Files};
 use crate::faults::Fault;
 use crate::kubelet::{self, Kubelets};
 use crate::node::{Machine, Node, Truth};
@@ -29,20 +29,17 @@ use crate::tls::Certificate;
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
-    ca_file: PathBuf,
-    token_file: PathBuf,
-    kubelet_ca_file: PathBuf,
+    files: Files,
     state: Arc<State>,
     accepting: Vec<(SocketAddr, JoinHandle<()>)>,
     /// Nodes that have ever joined.
     joined: AtomicUsize,
-    directory: Directory,
 }
 
 impl Running {
     pub(crate) fn start(
         listener: TcpListener,
-        directory: Directory,
+        files: Files,
         credentials: Option<Credentials>,
         kubelets: Option<(Kubelets, TcpListener)>,
         backend: Backend,
@@ -51,7 +48,7 @@ impl Running {
         let address = reachable(listener.local_addr()?);
         let (kubelets, at_kubelets) = kubelets.unzip();
         if let Some(kubelets) = &kubelets {
-            directory.write_kubelet_ca(&kubelets.pem())?;
+            credentials::write(&files.kubelet_ca, &kubelets.pem())?;
         }
         let state = Arc::new(State {
             backend,
@@ -68,13 +65,10 @@ impl Running {
         });
         let mut running = Self {
             address,
-            ca_file: directory.ca_file(),
-            token_file: directory.token_file(),
-            kubelet_ca_file: directory.kubelet_ca_file(),
+            files,
             state,
             accepting: Vec::new(),
             joined: AtomicUsize::new(0),
-            directory,
         };
         for node in nodes {
             running.join(node);
@@ -174,12 +168,12 @@ impl Running {
 
     /// The file with the authority to trust, as PEM. With plain HTTP there is none.
     pub fn ca_file(&self) -> &Path {
-        &self.ca_file
+        &self.files.ca
     }
 
     /// The file with the bearer token. With plain HTTP there is none.
     pub fn token_file(&self) -> &Path {
-        &self.token_file
+        &self.files.token
     }
 
     /// Whether the kubelets listen on ports of their own.
@@ -189,7 +183,7 @@ impl Running {
 
     /// The file with the authority of the kubelets' certificates, where those listen.
     pub fn kubelet_ca_file(&self) -> &Path {
-        &self.kubelet_ca_file
+        &self.files.kubelet_ca
     }
 
     /// Switches a fault on, beside those that are on.
@@ -208,7 +202,7 @@ impl Running {
     /// # Errors
     /// A file that cannot be written; the old token then stays good.
     pub fn rotate_token(&self) -> io::Result<()> {
-        self.with_credentials(|credentials| credentials.rotate_token(&self.directory))
+        self.with_credentials(|credentials| credentials.rotate_token(&self.files))
     }
 
     /// Writes a new authority to the CA file and shows a certificate of it to
@@ -217,7 +211,7 @@ impl Running {
     /// # Errors
     /// A file that cannot be written, a certificate that cannot be made.
     pub fn rotate_authority(&self) -> io::Result<()> {
-        self.with_credentials(|credentials| credentials.rotate_authority(&self.directory))
+        self.with_credentials(|credentials| credentials.rotate_authority(&self.files))
     }
 
     /// Shows this certificate to new connections; open ones go on. Of no

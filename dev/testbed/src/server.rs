@@ -8,7 +8,7 @@ use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use rustls::{ServerConnection, StreamOwned};
+use rustls::{ServerConnection, Stream};
 use socket2::SockRef;
 
 use crate::cgroup::unix_ms;
@@ -85,7 +85,7 @@ fn converse(stream: TcpStream, state: &State, side: Side) -> io::Result<()> {
         match respond(&request, state, &peer) {
             Outcome::Reset => {
                 // Closing with a linger time of zero is what sends a reset.
-                return SockRef::from(wire.socket()).set_linger(Some(Duration::ZERO));
+                return SockRef::from(&wire.socket).set_linger(Some(Duration::ZERO));
             }
             Outcome::Hangup => return wire.close(),
             Outcome::Response(response) => {
@@ -234,70 +234,64 @@ fn answered(
 }
 
 /// A connection with or without TLS.
-enum Wire {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+struct Wire {
+    socket: TcpStream,
+    session: Option<ServerConnection>,
 }
 
 impl Wire {
     /// Agrees on TLS, where the cluster has it.
-    fn new(mut stream: TcpStream, state: &State, peer: &Peer) -> io::Result<Self> {
+    fn new(mut socket: TcpStream, state: &State, peer: &Peer) -> io::Result<Self> {
         let config = match (peer, &state.kubelets) {
             (Peer::Kubelet(ip), Some(kubelets)) => Some(kubelets.tls(*ip)?),
             _ => state.tls(),
         };
-        let Some(config) = config else {
-            return Ok(Self::Plain(stream));
-        };
-        let mut session = ServerConnection::new(config).map_err(io::Error::other)?;
-        while session.is_handshaking() {
-            session.complete_io(&mut stream)?;
+        let session = config.map(ServerConnection::new).transpose();
+        let mut session = session.map_err(io::Error::other)?;
+        if let Some(session) = &mut session {
+            while session.is_handshaking() {
+                session.complete_io(&mut socket)?;
+            }
         }
-        Ok(Self::Tls(Box::new(StreamOwned::new(session, stream))))
-    }
-
-    fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(tls) => &tls.sock,
-        }
+        Ok(Self { socket, session })
     }
 
     /// Ends the sending side in order, in TLS and in TCP.
     fn close(&mut self) -> io::Result<()> {
-        if let Self::Tls(tls) = self {
-            tls.conn.send_close_notify();
-            tls.flush()?;
+        if let Some(session) = &mut self.session {
+            session.send_close_notify();
+            self.flush()?;
         }
-        self.socket().shutdown(Shutdown::Write)
+        self.socket.shutdown(Shutdown::Write)
     }
 }
 
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.read(buffer),
-            // What is wrong in TLS is no matter of the request's syntax.
-            Self::Tls(tls) => tls.read(buffer).map_err(|error| match error.kind() {
-                io::ErrorKind::InvalidData => io::Error::other(error),
-                _ => error,
-            }),
-        }
+        let Some(session) = &mut self.session else {
+            return self.socket.read(buffer);
+        };
+        let read = Stream::new(session, &mut self.socket).read(buffer);
+        // What is wrong in TLS is no matter of the request's syntax.
+        read.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => io::Error::other(error),
+            _ => error,
+        })
     }
 }
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.write(bytes),
-            Self::Tls(tls) => tls.write(bytes),
+        match &mut self.session {
+            Some(session) => Stream::new(session, &mut self.socket).write(bytes),
+            None => self.socket.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.flush(),
-            Self::Tls(tls) => tls.flush(),
+        match &mut self.session {
+            Some(session) => Stream::new(session, &mut self.socket).flush(),
+            None => self.socket.flush(),
         }
     }
 }

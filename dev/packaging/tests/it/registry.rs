@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use e2e::{Answer, Process, TempDir, eventually, free_port, request, run, scratch};
+use packaging::image::sha256;
 use serde_json::Value;
 
 use crate::built::{PROGRAMS, TAG, images, root};
@@ -108,7 +109,7 @@ impl Registry {
         ]);
         let index = self.get(&path("manifests", TAG), &accepting);
         assert_eq!(index.status, 200, "{}", index.text());
-        assert_eq!(packaging::image::sha256(&index.body), digest);
+        assert_eq!(format!("sha256:{}", sha256(&index.body)), digest);
         let manifests = index.json()["manifests"].clone();
         for entry in manifests.as_array().expect("manifests") {
             let digest = entry["digest"].as_str().expect("a digest");
@@ -118,7 +119,7 @@ impl Registry {
                 let digest = blob["digest"].as_str().expect("a digest");
                 let stored = self.get(&path("blobs", digest), headers);
                 assert_eq!(stored.status, 200);
-                assert_eq!(packaging::image::sha256(&stored.body), digest);
+                assert_eq!(format!("sha256:{}", sha256(&stored.body)), digest);
             }
         }
     }

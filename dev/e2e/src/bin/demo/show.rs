@@ -1,7 +1,6 @@
 //! What happens, from the first heading to the last line.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::thread::sleep;
@@ -20,7 +19,7 @@ use crate::nodes::{HORIZON_SECONDS, Simulated, nodes};
 
 const BYTES_PER_GIB: f64 = 1_073_741_824.0;
 
-/// Seconds between two lines of progress where nothing can be redrawn.
+/// Seconds between two lines of progress.
 const LINE_EVERY: u64 = 5;
 
 /// Runs the show. When this returns, nothing of it runs any more.
@@ -137,22 +136,15 @@ fn gather(seconds: u64, backend: &str, services: &[Option<&Process>]) {
         (held == nodes().len()).then_some(())
     });
     say(&format!("Gathering {seconds} s of history:"));
-    let redraws = std::io::stderr().is_terminal();
     // The agent's window begins on a whole second: up to one more is looked back on.
     for passed in 1..=seconds + 1 {
         sleep(Duration::from_secs(1));
         for service in services.iter().flatten() {
             assert!(service.runs(), "a program ended early:\n{}", service.log());
         }
-        let shown = passed.min(seconds);
-        if redraws {
-            eprint!("\r   {shown:>3} of {seconds} s");
-        } else if passed <= seconds && (passed.is_multiple_of(LINE_EVERY) || passed == seconds) {
-            eprintln!("   {shown:>3} of {seconds} s");
+        if passed <= seconds && (passed.is_multiple_of(LINE_EVERY) || passed == seconds) {
+            eprintln!("   {passed:>3} of {seconds} s");
         }
-    }
-    if redraws {
-        eprintln!();
     }
     println("");
 }
@@ -223,22 +215,16 @@ fn table(exposition: &str, cluster: &Running) -> String {
     table
 }
 
-/// A command line as somebody would type it, in lines of at most 90 characters.
+/// A command line as somebody would type it, a flag a line.
 fn typed(command: &Command) -> String {
-    const WIDTH: usize = 90;
-    let mut text = format!("$ {}", command.get_program().display());
-    let mut width = text.len();
-    for argument in command.get_args() {
-        let argument = argument.to_string_lossy();
-        if width + argument.len() >= WIDTH {
-            text.push_str(" \\\n      ");
-            width = 4;
-        }
-        width += 1 + argument.len();
-        text.push(' ');
-        text.push_str(&argument);
-    }
-    text
+    let arguments = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy());
+    let arguments = arguments.collect::<Vec<_>>().join(" \\\n       ");
+    format!(
+        "$ {} \\\n       {arguments}",
+        command.get_program().display()
+    )
 }
 
 fn heading(text: &str) {
