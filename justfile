@@ -10,7 +10,8 @@ version := `sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml`
 default:
     @just --list --unsorted
 
-# From nothing to recommendations on the screen: simulated cluster, exporter, agent (--prometheus: through a real one).
+# Show exporter and agent on a simulated cluster; --prometheus: through a real Prometheus.
+[group('use')]
 demo *options:
     dev/scripts/setup build {{ if options =~ "prometheus" { "prometheus" } else { "" } }}
     cargo build --release -p k8s-ai-exporter
@@ -18,12 +19,20 @@ demo *options:
     cargo build -p e2e --bin demo
     target/debug/demo --exporter target/release/k8s-ai-exporter --agent target/release/k8s-ai-agent {{ options }}
 
+# The demo with the static programs.
+[group('use')]
+demo-shipped *options: release
+    cargo build -p e2e --bin demo
+    target/debug/demo --exporter target/{{ musl }}/release/k8s-ai-exporter --agent target/{{ musl }}/release/k8s-ai-agent {{ options }}
+
 # Install what the tests need, then run every test.
+[group('check')]
 test *options:
     dev/scripts/setup build prometheus pushgateway helm chromium musl docker registry push shells bills
     dev/scripts/test {{ options }}
 
-# Formatting, lints, documentation and workflows.
+# Check formatting, lints, documentation and workflows.
+[group('check')]
 lint:
     dev/scripts/setup workflows
     .cache/workflows/bin/actionlint -color=false .github/workflows/*.yaml
@@ -33,132 +42,153 @@ lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
-# Licences, duplicate crates, banned crates and sources of every dependency.
+# Name the generated files that differ from what `generate` would write.
+[group('check')]
+check:
+    cargo run --quiet --locked -p manifestgen -- check
+    cargo run --quiet --locked -p packaging -- reference --check
+
+# Check licences, duplicate and banned crates, and sources of all dependencies.
+[group('check')]
 deny:
     dev/scripts/setup deny
     cargo deny --locked check bans licenses sources
 
-# Known vulnerabilities in dependencies (fetches the RustSec database).
+# Check dependencies for known vulnerabilities (fetches the RustSec database).
+[group('check')]
 advisories:
     dev/scripts/setup deny
     cargo deny --locked check advisories
 
-# The static programs, as they are shipped.
-release:
-    dev/scripts/setup build musl
-    dev/scripts/build {{ musl }}
-
-# Build the static programs and hold them to their size budgets.
+# Build the static programs and check their size budgets.
+[group('check')]
 size: release
     dev/scripts/size target/{{ musl }}/release/k8s-ai-exporter 2400000
     dev/scripts/size target/{{ musl }}/release/k8s-ai-agent 3500000
 
-# Images of both programs in dist/images, without a container engine: PLATFORMS="linux/amd64" TAG=v0.3.0 just image.
-image:
-    dev/scripts/package image
+# Run everything that CI runs.
+[group('check')]
+ci: lint deny check test size (demo-shipped "--seconds 25") verify-prophet
 
-# Push what `image` made, over the registry's HTTP API: just push registry.example.org/team.
-push registry *options:
-    dev/scripts/setup push
-    dev/scripts/push {{ trim_start_match(registry, "REGISTRY=") }} --tag "${TAG:-v{{ version }}}" {{ options }}
+# Fuzz each reader of foreign bytes for so many minutes, on nightly Rust; new inputs go to dev/fuzz/found.
+[group('check')]
+fuzz minutes="10":
+    dev/scripts/setup fuzz
+    dev/scripts/fuzz {{ minutes }}
 
-# Everything that a release offers for download, in dist/.
-dist:
-    dev/scripts/package dist
-
-# Try the programs that `image` or `dist` built for other machines: static, right architecture, they run.
-foreign:
-    dev/scripts/setup qemu
-    dev/scripts/foreign
-
-# Whether another folder and an empty cache give the same images of this commit; builds everything anew.
-reproducible:
-    dev/scripts/reproducible
-
-# Whether crates, chart, manifests and CHANGELOG name one version; with a tag: that one.
-release-check *tag:
-    cargo run --quiet --locked -p packaging -- release-check {{ tag }}
-
-# Try a real cluster, the one that KUBECONFIG names: REGISTRY=… TAG=… just e2e.
-e2e:
-    dev/scripts/e2e
-
-# What the exporter costs, against named peers in the same run.
-bench: release
-    dev/scripts/setup python
-    cargo build --release -p bench --bin bench --target {{ musl }}
-    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
-
-# The exporter's open port among thousands of hostile clients, each kind for a while: takes some nine times the seconds.
-siege seconds="60":
-    dev/scripts/setup build musl
-    cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
-    cargo build --release -p e2e --bin siege
-    sh -c 'ulimit -n 8192; exec target/release/siege "$@"' siege target/{{ musl }}/release/k8s-ai-exporter {{ seconds }}
-
-# What one exporter for 5,000 nodes takes, some four minutes.
-bench-fleet: release
-    cargo build --release -p bench --bin bench --target {{ musl }}
-    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter target/{{ musl }}/release/bench fleet
-
-# What a cluster's API server has to bear, from measured bodies.
-bench-load:
-    cargo run --quiet -p bench --bin bench -- load
-
-# Exporters under random troubles, for so many minutes after warming up for some twelve: no number may be wrong, nothing may grow.
+# Run exporters under random disruptions: `just soak MINUTES [SEED [MILLISECONDS]]`, after some 12 minutes of warming up.
+[group('check')]
 soak minutes="60" *options:
     dev/scripts/setup build musl
     cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
     cargo build --locked -p e2e --bin soak
     target/debug/soak target/{{ musl }}/release/k8s-ai-exporter {{ minutes }} {{ options }}
 
-# How good the agent's forecasts are and what they cost, against named peers in the same run.
-bench-agent: release
-    dev/scripts/setup prometheus prophet
-    cargo build --release --locked -p bench --bin bench-agent --target {{ musl }}
-    BINBOTS_AGENT=target/{{ musl }}/release/k8s-ai-agent BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent
+# Run thousands of hostile clients against the exporter's port, nine kinds for so many seconds each.
+[group('check')]
+siege seconds="60":
+    dev/scripts/setup build musl
+    cargo build --release --locked -p k8s-ai-exporter --target {{ musl }}
+    cargo build --release -p e2e --bin siege
+    sh -c 'ulimit -n 8192; exec target/release/siege "$@"' siege target/{{ musl }}/release/k8s-ai-exporter {{ seconds }}
 
-# Fuzz each reader of foreign bytes for some minutes, on nightly Rust; what is new to the corpus goes to dev/fuzz/found.
-fuzz minutes="10":
-    dev/scripts/setup fuzz
-    dev/scripts/fuzz {{ minutes }}
-
-# Produce anew the numbers of Python Prophet that the tests of crates/prophet hold ours against.
-prophet-reference:
-    dev/scripts/setup prophet
-    .cache/prophet/bin/python crates/prophet/reference/produce.py
-
-# Hold crates/prophet against Stan in WebAssembly; builds wasmtime, some minutes when nothing is cached.
+# Compare crates/prophet with Stan in WebAssembly; minutes of building at first.
+[group('check')]
 verify-prophet:
     dev/scripts/setup build
     CARGO_TARGET_DIR=target/verify-prophet cargo test --quiet --locked --manifest-path dev/verify-prophet/Cargo.toml
 
 # Write deploy/, helm/ and docs/reference/ from their typed source.
+[group('generate')]
 generate:
     cargo run --quiet --locked -p manifestgen -- generate
     cargo run --quiet --locked -p packaging -- reference
 
-# Name each file of deploy/, helm/ and docs/reference/ that differs from what `generate` would write.
-check:
-    cargo run --quiet --locked -p manifestgen -- check
-    cargo run --quiet --locked -p packaging -- reference --check
+# Write the forecasts of Python Prophet that the tests of crates/prophet compare with.
+[group('generate')]
+prophet-reference:
+    dev/scripts/setup prophet
+    .cache/prophet/bin/python crates/prophet/reference/produce.py
+
+# Test a real cluster, the one of KUBECONFIG: REGISTRY=… TAG=… just e2e.
+[group('cluster')]
+e2e:
+    dev/scripts/e2e
 
 # Apply deploy/ in order: REGISTRY=registry.example.org/team TAG=v0.3.0 just deploy.
+[group('cluster')]
 deploy:
     dev/scripts/cluster deploy
 
 # Delete what `deploy` applied; never the namespace.
+[group('cluster')]
 undeploy:
     dev/scripts/cluster undeploy
 
 # Install or upgrade the chart: just helm-install dev, or prod; REGISTRY and TAG as with deploy.
+[group('cluster')]
 helm-install environment:
     dev/scripts/cluster helm-install {{ environment }}
 
-# The demo, with the programs as they are shipped.
-demo-shipped *options: release
-    cargo build -p e2e --bin demo
-    target/debug/demo --exporter target/{{ musl }}/release/k8s-ai-exporter --agent target/{{ musl }}/release/k8s-ai-agent {{ options }}
+# Build the static programs.
+[group('ship')]
+release:
+    dev/scripts/setup build musl
+    dev/scripts/build {{ musl }}
 
-# Everything that CI runs.
-ci: lint deny check test size (demo-shipped "--seconds 25") verify-prophet
+# Build images of both programs in dist/images, without a container engine: PLATFORMS="linux/amd64" TAG=v0.3.0 just image.
+[group('ship')]
+image:
+    dev/scripts/package image
+
+# Push the images to a registry: just push registry.example.org/team.
+[group('ship')]
+push registry *options:
+    dev/scripts/setup push
+    dev/scripts/push {{ trim_start_match(registry, "REGISTRY=") }} --tag "${TAG:-v{{ version }}}" {{ options }}
+
+# Write all files of a release to dist/.
+[group('ship')]
+dist:
+    dev/scripts/package dist
+
+# Run the programs that `image` or `dist` built for other architectures, in emulation.
+[group('ship')]
+foreign:
+    dev/scripts/setup qemu
+    dev/scripts/foreign
+
+# Check that another folder and an empty cache give the same images of this commit; builds all of it twice.
+[group('ship')]
+reproducible:
+    dev/scripts/reproducible
+
+# Check that crates, chart, manifests and CHANGELOG name one version; with a tag: that one.
+[group('ship')]
+release-check *tag:
+    cargo run --quiet --locked -p packaging -- release-check {{ tag }}
+
+# Compare the exporter's costs with named peers.
+[group('measure')]
+bench: release
+    dev/scripts/setup python
+    cargo build --release -p bench --bin bench --target {{ musl }}
+    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter BINBOTS_PYTHON=.cache/python/bin/python target/{{ musl }}/release/bench
+
+# Measure one exporter for 5,000 nodes, some four minutes.
+[group('measure')]
+bench-fleet: release
+    cargo build --release -p bench --bin bench --target {{ musl }}
+    BINBOTS_EXPORTER=target/{{ musl }}/release/k8s-ai-exporter target/{{ musl }}/release/bench fleet
+
+# Compute the load on a cluster's API server from measured bodies.
+[group('measure')]
+bench-load:
+    cargo run --quiet -p bench --bin bench -- load
+
+# Compare the agent's forecasts and costs with named peers.
+[group('measure')]
+bench-agent: release
+    dev/scripts/setup prometheus prophet
+    cargo build --release --locked -p bench --bin bench-agent --target {{ musl }}
+    BINBOTS_AGENT=target/{{ musl }}/release/k8s-ai-agent BINBOTS_PYTHON=.cache/prophet/bin/python target/{{ musl }}/release/bench-agent

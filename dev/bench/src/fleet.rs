@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use bench::figures::{Figure, mib};
+use contract::path::METRICS;
 use contract::series;
 use e2e::{Exporter, exporter, request, status_of};
 use exposition::write::Sample;
@@ -94,13 +95,7 @@ fn rounds(program: &OsStr) -> [Figure; 2] {
 /// Reads the metrics as Prometheus does. Returns the bytes of the body.
 fn scrape(exporter: &Exporter) -> usize {
     let headers = ["Accept-Encoding: gzip"];
-    let page = request(
-        &exporter.address,
-        "GET",
-        contract::path::METRICS,
-        &headers,
-        "",
-    );
+    let page = request(&exporter.address, "GET", METRICS, &headers, "");
     page.body.len()
 }
 

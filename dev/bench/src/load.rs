@@ -96,30 +96,11 @@ pub(crate) fn table() -> String {
             let rates = load(f64::from(nodes));
             let requests: f64 = rates.iter().map(|(rate, _)| rate).sum();
             let bytes: f64 = rates.iter().map(|(rate, bytes)| rate * bytes).sum();
-            let _ = write!(text, " {}/s, {}B/s |", short(requests), short(bytes));
+            let _ = write!(text, " {requests:.1}/s, {:.2} MB/s |", bytes / 1e6);
         }
     }
     text.push('\n');
     text
-}
-
-/// Three digits and a prefix: `28.4 k`.
-fn short(number: f64) -> String {
-    let mut number = number;
-    let mut prefix = "";
-    for next in ["k", "M", "G", "T"] {
-        if number < 1000.0 {
-            break;
-        }
-        number /= 1000.0;
-        prefix = next;
-    }
-    let decimals = match number {
-        n if n >= 100.0 => 0,
-        n if n >= 10.0 => 1,
-        _ => 2,
-    };
-    format!("{number:.decimals$} {prefix}")
 }
 
 fn measure() -> Bodies {

@@ -60,13 +60,9 @@ pub fn request(address: &str, method: &str, path: &str, headers: &[&str], body: 
         .position(|window| window == b"\r\n\r\n")
         .unwrap_or_else(|| panic!("{path}: no head in {answer:?}"));
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|s| s.parse().ok())
-        .expect("a status");
+    let status = head.split(' ').nth(1).expect("a status");
     Answer {
-        status,
+        status: status.parse().expect("a status"),
         head,
         body: answer[end + 4..].to_vec(),
     }

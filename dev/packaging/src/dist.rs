@@ -105,12 +105,16 @@ pub fn files(ingredients: &Ingredients) -> Result<Vec<(String, Vec<u8>)>, String
         (REGISTRY, &ingredients.registry),
         (SOURCE, &ingredients.source),
     ];
-    for (placeholder, place) in places {
-        // The templates compare with the placeholder to warn of it.
-        let outside = chart
-            .iter_mut()
-            .filter(|file| !file.path.starts_with("templates/"));
-        outside.for_each(|file| settle(file, placeholder, place.as_deref()));
+    // The templates compare with the placeholders to warn of them.
+    for file in chart
+        .iter_mut()
+        .filter(|file| !file.path.starts_with("templates/"))
+    {
+        for (placeholder, place) in places {
+            if let (Some(place), Ok(text)) = (place, std::str::from_utf8(&file.bytes)) {
+                file.bytes = text.replace(placeholder, place).into_bytes();
+            }
+        }
     }
     let chart = release.chart("binbots-k8s", chart);
     files.push((format!("binbots-k8s-{version}.tgz"), chart));
@@ -182,13 +186,6 @@ fn chart_files(folder: &Path) -> Result<Vec<File>, String> {
         }
     }
     Ok(files)
-}
-
-/// Puts `place`, if there is one, where the file has a placeholder for it.
-fn settle(file: &mut File, placeholder: &str, place: Option<&str>) {
-    if let (Some(place), Ok(text)) = (place, std::str::from_utf8(&file.bytes)) {
-        file.bytes = text.replace(placeholder, place).into_bytes();
-    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

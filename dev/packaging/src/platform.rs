@@ -19,26 +19,25 @@ pub struct Platform {
 
 /// Every platform, in the order of an image's index.
 pub const ALL: [Platform; 3] = [
-    Platform {
-        architecture: "amd64",
-        variant: None,
-        target: "x86_64-unknown-linux-musl",
-        machine: 62,
-    },
-    Platform {
-        architecture: "arm64",
-        variant: None,
-        target: "aarch64-unknown-linux-musl",
-        machine: 183,
-    },
-    // The boards that have no 64-bit system: Raspberry Pi 2 and its like.
-    Platform {
-        architecture: "arm",
-        variant: Some("v7"),
-        target: "armv7-unknown-linux-musleabihf",
-        machine: 40,
-    },
+    platform("amd64", None, "x86_64-unknown-linux-musl", 62),
+    platform("arm64", None, "aarch64-unknown-linux-musl", 183),
+    // Boards without a 64-bit system, such as the Raspberry Pi 2.
+    platform("arm", Some("v7"), "armv7-unknown-linux-musleabihf", 40),
 ];
+
+const fn platform(
+    architecture: &'static str,
+    variant: Option<&'static str>,
+    target: &'static str,
+    machine: u16,
+) -> Platform {
+    Platform {
+        architecture,
+        variant,
+        target,
+        machine,
+    }
+}
 
 impl Platform {
     /// Reads `linux/arm/v7`.

@@ -41,31 +41,23 @@ impl Release {
         let (name, command_line) = (program.name, program.command_line);
         let date = self.date.to_string();
         let day = date.split('T').next().unwrap_or(&date);
-        let mut files = vec![
-            File::executable(name, executable),
-            File::new(
-                format!("man/man1/{name}.1"),
-                manual::page(command_line, &self.version, day),
-            ),
-            File::new(
-                format!("completions/{name}.bash"),
-                completion::bash(command_line),
-            ),
-            File::new(
-                format!("completions/_{name}"),
-                completion::zsh(command_line),
-            ),
-            File::new(
-                format!("completions/{name}.fish"),
-                completion::fish(command_line),
-            ),
-            File::new("LICENSE", self.license.clone()),
-            File::new("THIRD-PARTY-LICENSES.txt", self.third_party.clone()),
-        ];
+        let page = manual::page(command_line, &self.version, day);
         let folder = self.stem(program, platform);
-        for file in &mut files {
-            file.path = format!("{folder}/{}", file.path);
-        }
+        let at = |path: String| format!("{folder}/{path}");
+        let completion =
+            |path: &str, text: String| File::new(at(format!("completions/{path}")), text);
+        let files = [
+            File::executable(at(name.to_owned()), executable),
+            File::new(at(format!("man/man1/{name}.1")), page),
+            completion(&format!("{name}.bash"), completion::bash(command_line)),
+            completion(&format!("_{name}"), completion::zsh(command_line)),
+            completion(&format!("{name}.fish"), completion::fish(command_line)),
+            File::new(at("LICENSE".to_owned()), &*self.license),
+            File::new(
+                at("THIRD-PARTY-LICENSES.txt".to_owned()),
+                &*self.third_party,
+            ),
+        ];
         gzip(&tar(&files, self.unix_date()))
     }
 

@@ -21,13 +21,8 @@ pub(crate) struct Policy {
     name: String,
     binding: String,
     conditions: Vec<Program>,
-    validations: Vec<Validation>,
-}
-
-#[derive(Debug)]
-struct Validation {
-    program: Program,
-    message: String,
+    /// Programs that must hold, each with the message of its refusal.
+    validations: Vec<(Program, String)>,
 }
 
 impl Policy {
@@ -56,12 +51,9 @@ impl Policy {
             .map(|condition| program(&condition["expression"]))
             .collect();
         let validations = list(&spec["validations"])
-            .map(|validation| Validation {
-                program: program(&validation["expression"]),
-                message: validation["message"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
+            .map(|validation| {
+                let message = validation["message"].as_str().unwrap_or_default();
+                (program(&validation["expression"]), message.to_owned())
             })
             .collect();
         Some(Self {
@@ -102,13 +94,12 @@ impl Policy {
                 Err(error) => return Some(self.denied(&error)),
             }
         }
-        self.validations
-            .iter()
-            .find_map(|validation| match holds(&validation.program) {
-                Ok(true) => None,
-                Ok(false) => Some(self.denied(&validation.message)),
-                Err(error) => Some(self.denied(&error)),
-            })
+        let mut validations = self.validations.iter();
+        validations.find_map(|(program, message)| match holds(program) {
+            Ok(true) => None,
+            Ok(false) => Some(self.denied(message)),
+            Err(error) => Some(self.denied(&error)),
+        })
     }
 
     fn denied(&self, why: &str) -> String {

@@ -123,19 +123,14 @@ impl Backend {
         let is_resource = endpoint == Endpoint::Resource;
         let mut page = match (self.machine(node), &self.replay) {
             (Some(machine), _) => {
-                let render = if is_resource {
-                    exposition::resource
-                } else {
-                    exposition::cadvisor
+                let render = match is_resource {
+                    true => exposition::resource,
+                    false => exposition::cadvisor,
                 };
                 Response::new(200, EXPOSITION, render(&machine, self.sampling, now_ms))
             }
             (None, Some(replay)) => {
-                let body = if is_resource {
-                    replay.next_resource()
-                } else {
-                    replay.next_cadvisor()
-                };
+                let body = replay.next(is_resource);
                 Response::new(200, EXPOSITION, &*body).with_header("Content-Encoding", "gzip")
             }
             (None, None) => return Err(Status::node_not_found(node)),

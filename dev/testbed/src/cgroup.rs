@@ -10,9 +10,10 @@ use crate::node::{Limit, Machine, PAUSE_CPU_SECONDS, Phase, Pod, sandbox_id};
 use crate::shape::mix_text;
 
 /// What a control group stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `/`: the machine.
+    #[default]
     Root,
     /// `/kubepods` and the groups of a quality of service.
     Parent,
@@ -25,7 +26,7 @@ pub(crate) enum Kind {
 }
 
 /// A control group as last sampled.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Cgroup {
     pub(crate) kind: Kind,
     pub(crate) container: &'static str,
@@ -124,19 +125,11 @@ impl View<'_> {
         let at = self.sampling.elapsed(at_ms);
         let group = Cgroup {
             kind,
-            container: "",
             id,
-            image: "",
-            name: String::new(),
-            namespace: "",
-            pod: String::new(),
             at_ms,
             started: self.sampling.start_ms as f64 / 1000.0 + started,
             age: at - started,
-            cpu_seconds: 0.0,
-            memory_bytes: 0,
-            limit: None,
-            oom_kills: 0,
+            ..Cgroup::default()
         };
         (at >= started).then_some((group, at))
     }

@@ -251,21 +251,16 @@ pub(crate) fn spoil(effects: &[Effect], answer: &mut Response, asking: Asking<'_
     }
 }
 
-/// Whether some effect wants to see the body before it is compressed.
-pub(crate) fn needs_plain_text(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| {
-        matches!(
-            effect,
-            Effect::Text(_) | Effect::Empty | Effect::Gzip(_) | Effect::ContentEncoding(_)
-        )
-    })
-}
-
 /// Whether the answer must not be compressed in the right way.
 pub(crate) fn forbids_gzip(effects: &[Effect]) -> bool {
-    effects
-        .iter()
-        .any(|effect| matches!(effect, Effect::Gzip(_) | Effect::ContentEncoding(_)))
+    let forbids = |effect: &Effect| matches!(effect, Effect::Gzip(_) | Effect::ContentEncoding(_));
+    effects.iter().any(forbids)
+}
+
+/// Whether some effect needs the body before it is compressed.
+pub(crate) fn needs_plain_text(effects: &[Effect]) -> bool {
+    let changes = |effect: &Effect| matches!(effect, Effect::Text(_) | Effect::Empty);
+    forbids_gzip(effects) || effects.iter().any(changes)
 }
 
 /// Bytes of a gzip stream's end: check sum and length, four bytes each.

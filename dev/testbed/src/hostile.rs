@@ -122,11 +122,8 @@ impl Hostile {
             }
             Self::Duplicates => node_rows(text, |row| vec![row.clone(), row.with_value("12345.5")]),
             Self::TypeTwice => each_line(text, |line| {
-                if line.starts_with("# TYPE") {
-                    format!("{line}\n{line}\n")
-                } else {
-                    format!("{line}\n")
-                }
+                let times = if line.starts_with("# TYPE") { 2 } else { 1 };
+                format!("{line}\n").repeat(times)
             }),
             Self::SeveralCpus => node_rows(text, |row| {
                 let cpus = match row.labels.contains(TOTAL) {
@@ -151,10 +148,8 @@ impl Hostile {
                 });
                 text[..value.unwrap_or(text.len() / 2).min(text.len())].to_vec()
             }
-            Self::ScrapeError => each_line(text, |line| match line {
-                "resource_scrape_error 0" => "resource_scrape_error 1\n".to_owned(),
-                "container_scrape_error 0" => "container_scrape_error 1\n".to_owned(),
-                other => format!("{other}\n"),
+            Self::ScrapeError => each_line(text, |line| {
+                line.replace("scrape_error 0", "scrape_error 1") + "\n"
             }),
             Self::NoNode => node_rows(text, |_| Vec::new()),
             Self::Unlabelled => each_row(text, |row| vec![row.without_labels()]),

@@ -72,14 +72,14 @@ impl Replay {
         self
     }
 
-    /// The next body of `/metrics/resource`, compressed.
-    pub(crate) fn next_resource(&self) -> Arc<[u8]> {
-        self.resource.next(self.looping)
-    }
-
-    /// The next body of `/metrics/cadvisor`, compressed.
-    pub(crate) fn next_cadvisor(&self) -> Arc<[u8]> {
-        self.cadvisor.next(self.looping)
+    /// The next body of `/metrics/resource` or `/metrics/cadvisor`, compressed.
+    pub(crate) fn next(&self, is_resource: bool) -> Arc<[u8]> {
+        let rounds = if is_resource {
+            &self.resource
+        } else {
+            &self.cadvisor
+        };
+        rounds.next(self.looping)
     }
 
     /// The captured node object under the name asked for.
@@ -206,7 +206,7 @@ mod tests {
             let first: Vec<Arc<[u8]>> = replay.resource.bodies.clone();
             (0..5)
                 .map(|_| {
-                    let body = replay.next_resource();
+                    let body = replay.next(true);
                     first
                         .iter()
                         .position(|each| *each == body)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::http::Request;
 
 /// What a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
     /// `/metrics/resource` of a node's kubelet, behind the proxy or at its own port.
     Resource,
@@ -24,6 +24,7 @@ pub enum Endpoint {
     /// `/version`.
     Version,
     /// Anything else.
+    #[default]
     Other,
 }
 

@@ -5,7 +5,7 @@ use crate::requests::Endpoint;
 use crate::selector::{POD_FIELDS, Selector};
 
 /// What a request asks for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
     /// The node it is about: from the path, or from a pod list's selector.
@@ -22,11 +22,8 @@ impl Route {
     pub(crate) fn of(target: &str) -> Option<Self> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut route = Self {
-            endpoint: Endpoint::Other,
-            node: None,
-            proxied: String::new(),
-            proxied_name: None,
             parameters: parameters(query)?,
+            ..Self::default()
         };
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
         route.endpoint = match segments[..] {
@@ -67,8 +64,7 @@ impl Route {
             endpoint: of_path(path),
             node: Some(node),
             proxied: path.to_owned(),
-            proxied_name: None,
-            parameters: Vec::new(),
+            ..Self::default()
         }
     }
 

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use runtime::lock::lock;
 use rustls::{ServerConnection, Stream};
 use socket2::SockRef;
 
@@ -127,7 +128,11 @@ fn respond(request: &Request, state: &State, peer: &Peer) -> Outcome {
         return answered(request, Endpoint::Other, refusal, state, side);
     };
     state.requests(side).note(request, route.endpoint);
-    let effects = faults::take(&mut state.faults(), route.endpoint, route.node.as_deref());
+    let effects = faults::take(
+        &mut lock(&state.faults),
+        route.endpoint,
+        route.node.as_deref(),
+    );
     for effect in &effects {
         if let Effect::Latency(time) = effect {
             state.wait(*time);
@@ -190,7 +195,8 @@ fn a_kubelet(request: &Request, route: &Route, state: &State, token: &str) -> Re
 
 fn right_answer(request: &Request, route: &Route, state: &State) -> Response {
     let now_ms = unix_ms(SystemTime::now());
-    state.backend.answer(request, route, state.paging(), now_ms)
+    let paging = *lock(&state.paging);
+    state.backend.answer(request, route, paging, now_ms)
 }
 
 /// Applies the effects and compresses where a real server would.

@@ -106,7 +106,7 @@ impl Shape {
             Self::Steady { cpu, .. } | Self::Growing { cpu, .. } => cpu,
             Self::Wave { low, high, period } => {
                 let angle = TAU * at / period.as_secs_f64();
-                middle(low, high) - half(low, high) * angle.cos()
+                low.midpoint(high) - (high - low) / 2.0 * angle.cos()
             }
             Self::Spiky { base, peak, slot } => {
                 level(seed, (at / slot.as_secs_f64()) as u64, base, peak)
@@ -124,7 +124,7 @@ impl Shape {
             Self::Idle | Self::Steady { .. } | Self::Growing { .. } => at * self.cpu(seed, 0.0),
             Self::Wave { low, high, period } => {
                 let angular = TAU / period.as_secs_f64();
-                middle(low, high) * at - half(low, high) * (angular * at).sin() / angular
+                low.midpoint(high) * at - (high - low) / 2.0 * (angular * at).sin() / angular
             }
             Self::Spiky { base, peak, slot } => {
                 let slot = slot.as_secs_f64();
@@ -149,14 +149,6 @@ impl Shape {
             Self::Wave { .. } | Self::Spiky { .. } => 0.3 + 0.4 * self.cpu(seed, at),
         }
     }
-}
-
-fn middle(low: f64, high: f64) -> f64 {
-    low.midpoint(high)
-}
-
-fn half(low: f64, high: f64) -> f64 {
-    (high - low) / 2.0
 }
 
 fn level(seed: u64, slot: u64, base: f64, peak: f64) -> f64 {

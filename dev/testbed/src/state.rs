@@ -43,10 +43,6 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn faults(&self) -> MutexGuard<'_, Vec<Fault>> {
-        lock(&self.faults)
-    }
-
     pub(crate) fn requests(&self, side: Side) -> MutexGuard<'_, Requests> {
         lock(match side {
             Side::ApiServer => &self.requests,
@@ -64,14 +60,8 @@ impl State {
         lock(&self.policy).as_ref()?.refuses(user, node, path)
     }
 
-    pub(crate) fn paging(&self) -> Paging {
-        *lock(&self.paging)
-    }
-
     pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
-        self.credentials
-            .as_ref()
-            .map(|credentials| lock(credentials).tls())
+        Some(lock(self.credentials.as_ref()?).tls())
     }
 
     /// The user of this value of `Authorization`, if it is let in. With plain HTTP

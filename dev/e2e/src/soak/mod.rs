@@ -226,7 +226,7 @@ impl Soak {
 
     /// Disrupts for a while, waits until all is well again, and checks the calm after it.
     fn pass_phase(&mut self, place: &str, phase: &Phase, say: &mut dyn FnMut(&str)) {
-        let wrongs: u64 = self.watches.iter().map(|watch| watch.wrongs).sum();
+        let wrongs: usize = self.watches.iter().map(|watch| watch.wrong.len()).sum();
         say(&format!("{place}: {wrongs} wrong so far; {phase:?}"));
         self.calm_since = None;
         for disruption in &phase.disruptions {
@@ -325,7 +325,7 @@ impl Soak {
         }
     }
 
-    /// Everything that was wrong, the first of it in full.
+    /// Everything that was wrong.
     pub fn wrong(&self) -> Vec<String> {
         let of = |watch: &Watch| {
             let told = watch.wrong.iter();
@@ -384,7 +384,7 @@ impl Soak {
             let Watch {
                 name,
                 checked,
-                wrongs,
+                wrong,
                 before,
                 after,
                 ..
@@ -395,8 +395,12 @@ impl Soak {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "| {name} | {checked} | {wrongs} | {reloads} | {was} KiB, {is} KiB, {growth} KiB | {}, {} | {}, {} |",
-                before.threads, after.threads, before.files, after.files,
+                "| {name} | {checked} | {} | {reloads} | {was} KiB, {is} KiB, {growth} KiB | {}, {} | {}, {} |",
+                wrong.len(),
+                before.threads,
+                after.threads,
+                before.files,
+                after.files,
             );
         }
         text

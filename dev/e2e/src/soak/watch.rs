@@ -22,9 +22,6 @@ const REMEMBERED: usize = 512;
 /// and the one under way.
 const RETURN_ROUNDS: usize = 3;
 
-/// Wrong numbers that are told in full.
-const TOLD: usize = 20;
-
 /// The nodes of the cluster as they are now.
 #[derive(Debug)]
 pub struct Nodes {
@@ -50,27 +47,19 @@ pub struct Watch {
     exporter: Exporter,
     /// Times of good scrapes, by node and endpoint, oldest first.
     good: BTreeMap<Key, VecDeque<f64>>,
-    /// The newest page.
-    page: Page,
+    /// The newest page: its samples, and when it was read.
+    samples: BTreeMap<String, f64>,
+    read: Option<SystemTime>,
     /// Values that were checked.
     pub checked: u64,
-    /// What was wrong: the first of it in full.
+    /// Everything that was wrong.
     pub wrong: Vec<String>,
-    /// How many were wrong.
-    pub wrongs: u64,
     /// How many of `wrong` have been told on the way.
     told: usize,
     /// What the process takes: while it warms up, and afterwards.
     pub before: Taken,
     /// As `before`.
     pub after: Taken,
-}
-
-/// A page of an exporter.
-#[derive(Debug, Default)]
-struct Page {
-    samples: BTreeMap<String, f64>,
-    at: Option<SystemTime>,
 }
 
 /// The most that a process took.
@@ -101,10 +90,10 @@ impl Watch {
             at_kubelets: false,
             exporter,
             good: BTreeMap::new(),
-            page: Page::default(),
+            samples: BTreeMap::new(),
+            read: None,
             checked: 0,
             wrong: Vec::new(),
-            wrongs: 0,
             told: 0,
             before: Taken::default(),
             after: Taken::default(),
@@ -126,13 +115,11 @@ impl Watch {
         calm_since: Option<SystemTime>,
         is_warm: bool,
     ) {
-        let before = std::mem::take(&mut self.page);
+        let before = std::mem::take(&mut self.samples);
         let text = self.exporter.get("/metrics").text();
         let now = SystemTime::now();
-        self.page = Page {
-            samples: text.lines().filter_map(sample).collect(),
-            at: Some(now),
-        };
+        self.samples = text.lines().filter_map(sample).collect();
+        self.read = Some(now);
         self.remember();
         self.check_values(cluster, nodes, calm_since, now);
         self.check_counters(&before);
@@ -144,7 +131,7 @@ impl Watch {
     }
 
     fn remember(&mut self) {
-        for (name, at) in &self.page.samples {
+        for (name, at) in &self.samples {
             let Some(labels) = name.strip_prefix("k8s_ai_exporter_last_success_timestamp_seconds")
             else {
                 continue;
@@ -168,7 +155,7 @@ impl Watch {
         now: SystemTime,
     ) {
         let mut wrong = Vec::new();
-        for (name, value) in &self.page.samples {
+        for (name, value) in &self.samples {
             if !name.starts_with("k8s_node_") {
                 continue;
             }
@@ -201,7 +188,7 @@ impl Watch {
                 wrong.push(format!("{name} {value}: the truth was {low} to {high}"));
             }
         }
-        self.tell(wrong);
+        self.wrong.extend(wrong);
     }
 
     /// The first instant that a value of now can be about.
@@ -239,20 +226,14 @@ impl Watch {
     }
 
     /// Counters never fall.
-    fn check_counters(&mut self, before: &Page) {
+    fn check_counters(&mut self, before: &BTreeMap<String, f64>) {
         let fell = |(name, now): (&String, &f64)| {
-            let was = before.samples.get(name)?;
+            let was = before.get(name)?;
             (name.split('{').next()?.ends_with("_total") && now < was)
                 .then(|| format!("{name} fell from {was} to {now}"))
         };
-        let wrong = self.page.samples.iter().filter_map(fell).collect();
-        self.tell(wrong);
-    }
-
-    fn tell(&mut self, wrong: Vec<String>) {
-        self.wrongs += wrong.len() as u64;
-        let room = TOLD.saturating_sub(self.wrong.len());
-        self.wrong.extend(wrong.into_iter().take(room));
+        let wrong: Vec<String> = self.samples.iter().filter_map(fell).collect();
+        self.wrong.extend(wrong);
     }
 
     /// What was found wrong since this was asked last.
@@ -287,7 +268,7 @@ impl Watch {
                 }
                 let name = format!("{family}{{node=\"{node}\"}}");
                 let boots = series == Known::Cpu && nodes.present.get(*node) == Some(&false);
-                if !boots && !self.page.samples.contains_key(&name) {
+                if !boots && !self.samples.contains_key(&name) {
                     wrong.push(format!("{name} is missing after two good rounds"));
                 }
             }
@@ -300,12 +281,12 @@ impl Watch {
                     let node = label(name, "node");
                     name.contains("{node=") && !node.is_empty() && !known.contains(node.as_str())
                 };
-                let gone = self.page.samples.keys().find(of_others);
+                let gone = self.samples.keys().find(of_others);
                 wrong.extend(gone.map(|name| format!("{name} is there though its node has left")));
             }
         }
         let is_right = wrong.is_empty();
-        self.tell(wrong);
+        self.wrong.extend(wrong);
         waiting && is_right
     }
 
@@ -346,7 +327,7 @@ impl Watch {
                 }
             }
         }
-        self.tell(wrong);
+        self.wrong.extend(wrong);
     }
 
     /// Good scrapes of an endpoint since then.
@@ -366,7 +347,7 @@ impl Watch {
     /// Scrapes that failed so far, samples and lines that were left out not counted. Nor are
     /// those of a machine that boots: for a moment it has no sample yet.
     pub fn failures(&self, nodes: &Nodes) -> f64 {
-        let failures = self.page.samples.iter().filter(|(name, _)| {
+        let failures = self.samples.iter().filter(|(name, _)| {
             name.starts_with("k8s_ai_exporter_scrape_errors_total")
                 && !label(name, "reason").ends_with("_sample")
                 && !label(name, "reason").ends_with("_line")
@@ -380,19 +361,20 @@ impl Watch {
         let log = self.exporter.process.log();
         let failures = log.lines().rev().filter(|line| line.contains(" fails ("));
         let last: Vec<&str> = failures.take(2).collect();
-        self.tell(vec![format!("{count} scrapes failed in calm: {last:?}")]);
+        let wrong = format!("{count} scrapes failed in calm: {last:?}");
+        self.wrong.push(wrong);
     }
 
     /// Bytes received, and token files read anew, as the exporter counts them.
     pub fn counted(&self, series: &str) -> f64 {
-        let samples = self.page.samples.iter();
+        let samples = self.samples.iter();
         let of = samples.filter(|(name, _)| name.split('{').next() == Some(series));
         of.map(|(_, value)| value).sum()
     }
 
     /// Holds the answers of the history against the truth: of nodes whose load is constant.
     pub fn check_history(&mut self, cluster: &Running, nodes: &[&str]) {
-        let Some(now) = self.page.at else { return };
+        let Some(now) = self.read else { return };
         let end = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let path = format!(
             "/api/v1/query_range?query=k8s_node_cpu_usage_cores&start={}&end={end}&step=1",
@@ -414,7 +396,7 @@ impl Watch {
                 }
             }
         }
-        self.tell(wrong);
+        self.wrong.extend(wrong);
     }
 
     fn taken(&self) -> Taken {
