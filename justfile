@@ -104,6 +104,17 @@ generate:
     cargo run --quiet --locked -p manifestgen -- generate
     cargo run --quiet --locked -p packaging -- reference
 
+# Draw the pictures of docs/pictures/ from the demo.
+[group('generate')]
+pictures:
+    dev/scripts/setup build chromium
+    cargo build --release -p k8s-ai-exporter
+    cargo build --release -p k8s-ai-agent
+    cargo build -p e2e --bin demo
+    mkdir -p target/pictures
+    target/debug/demo --exporter target/release/k8s-ai-exporter --agent target/release/k8s-ai-agent --seconds 120 --reports target/pictures
+    dev/scripts/pictures target/pictures docs/pictures
+
 # Write the forecasts of Python Prophet that the tests of crates/prophet compare with.
 [group('generate')]
 prophet-reference:

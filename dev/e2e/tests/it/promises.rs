@@ -79,14 +79,9 @@ impl Holders {
     fn check(&self, promise: &str, needs_name: bool) -> Vec<String> {
         let parts: Vec<&str> = promise.split('`').collect();
         let mut problems = Vec::new();
-        let mut kind = "";
         for pair in parts.chunks(2) {
             let [before, code] = pair else { continue };
-            // "lint `a`, `b` and `c`" are all lints.
-            let words = before.trim().trim_end_matches(',');
-            if !matches!(words, "" | "and" | ", and") || !before.contains([',', 'd']) {
-                kind = words.rsplit([' ', '(']).next().unwrap_or_default();
-            }
+            let kind = before.trim().rsplit([' ', '(']).next().unwrap_or_default();
             if !self.has(kind, code) {
                 problems.push(format!("`{code}` is nothing that exists"));
             }
@@ -107,10 +102,8 @@ impl Holders {
         };
         match kind {
             "lint" => {
-                let name = code.split([' ', ':']).next_back().unwrap_or_default();
-                let name = if code.contains('=') { code } else { name };
-                let name = name.split('=').next().unwrap_or_default().trim();
-                starts_line(&self.lints, name)
+                let name = code.split(" = ").next().unwrap_or(code);
+                starts_line(&self.lints, name.rsplit("::").next().unwrap_or(name))
             }
             "type" => self.types.contains(code),
             _ => match code.strip_prefix("just ") {
@@ -171,7 +164,7 @@ fn cells(document: &str) -> Vec<String> {
 fn invariants(source: &str) -> Vec<String> {
     let lines = source.lines().filter_map(|line| line.strip_prefix("//!"));
     let documentation = lines.map(str::trim).collect::<Vec<_>>().join("\n");
-    let documentation = documentation.replace("Invariant: ", "\n\nInvariant: ");
+    let documentation = documentation.replace("\nInvariant: ", "\n\nInvariant: ");
     let paragraphs = documentation.split("\n\n").map(str::trim);
     let invariants = paragraphs.filter(|paragraph| paragraph.starts_with("Invariant: "));
     invariants.map(str::to_owned).collect()

@@ -31,6 +31,9 @@ struct Args {
     /// put a real Prometheus between the two
     #[argh(switch)]
     prometheus: bool,
+    /// folder to write the report to, too: report.html, and report.txt with colours
+    #[argh(option, arg_name = "folder")]
+    reports: Option<PathBuf>,
     /// seconds of history to gather, from 25 to 120 [default: 40]
     #[argh(
         option,

@@ -152,21 +152,34 @@ fn gather(seconds: u64, backend: &str, services: &[Option<&Process>]) {
 /// Shows the agent's report, and asks once more in the form for programs whether it
 /// says of every node what it must.
 fn ask_agent(args: &Args, backend: &str) -> Vec<String> {
-    let mut agent = Command::new(program_file(&args.agent));
-    agent
-        .env_clear()
-        .arg(format!("--prometheus-url=http://{backend}"))
-        .arg(format!("--lookback={}s", args.seconds))
-        .arg("--step=1s")
-        .arg(format!("--forecast={HORIZON_SECONDS}s"));
-    say(&typed(&agent));
-    let (code, report, errors) = run_to_end(&mut agent, "");
+    let agent = |flags: &[&str]| {
+        let mut agent = Command::new(program_file(&args.agent));
+        agent
+            .env_clear()
+            .arg(format!("--prometheus-url=http://{backend}"))
+            .arg(format!("--lookback={}s", args.seconds))
+            .arg("--step=1s")
+            .arg(format!("--forecast={HORIZON_SECONDS}s"))
+            .args(flags);
+        agent
+    };
+    say(&typed(&agent(&[])));
+    let (code, report, errors) = run_to_end(&mut agent(&[]), "");
     println(&format!("\n{}", report.trim_end()));
     eprint!("{errors}");
     if code != Some(0) {
         return vec![format!("the agent ended with {code:?}, expected 0")];
     }
-    let (_, report, _) = run_to_end(agent.arg("--format=json"), "");
+    if let Some(folder) = &args.reports {
+        for (file, flag) in [
+            ("report.html", "--format=html"),
+            ("report.txt", "--color=always"),
+        ] {
+            let (_, report, _) = run_to_end(&mut agent(&[flag]), "");
+            std::fs::write(folder.join(file), report).expect("the folder of --reports exists");
+        }
+    }
+    let (_, report, _) = run_to_end(&mut agent(&["--format=json"]), "");
     differences(&serde_json::from_str(&report).expect("the agent's JSON report"))
 }
 
