@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_are_those_of_the_version_or_of_what_comes() {
+    fn release_notes_match_the_version() {
         assert_eq!(notes(CHANGELOG, "0.2.0"), Some("That."));
         assert_eq!(notes(CHANGELOG, "0.4.0"), Some("Soon."));
         assert_eq!(notes("# Changelog\n", "0.4.0"), None);

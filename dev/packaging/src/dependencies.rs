@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn licences_are_told_from_code_about_licences() {
+    fn license_files_are_recognized() {
         for name in [
             "LICENSE",
             "LICENSE-MIT",
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_without_a_list_says_how_to_get_one() {
+    fn missing_package_list_names_the_fix() {
         let problem = of(b"\x7fELF").expect_err("no list");
         assert!(problem.contains("dev/scripts/build"), "{problem}");
     }

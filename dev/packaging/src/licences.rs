@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_two_packages_share_stands_there_once() {
+    fn shared_license_text_appears_once() {
         let notice = |package: &str, texts: &[&str]| Notice {
             package: package.to_owned(),
             license: "MIT".to_owned(),

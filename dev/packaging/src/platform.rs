@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn platforms_are_read_as_they_are_written() {
+    fn platforms_round_trip_as_text() {
         for platform in ALL {
             assert_eq!(Platform::parse(&platform.to_string()), Ok(platform));
         }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_for_another_machine_is_refused() {
+    fn foreign_program_is_refused() {
         let mut elf = [0; 64];
         elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
         elf[18] = 183;

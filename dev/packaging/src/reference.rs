@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn committed_pages_are_the_generated_ones() {
+    fn committed_pages_are_generated() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         assert_eq!(outdated(&root), Ok(Vec::new()), "run `just generate`");
     }

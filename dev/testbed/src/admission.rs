@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_validation_that_fails_is_told() {
+    fn first_failed_validation_is_named() {
         let policy = policy(&["request.name == 'a'", "object.path == '/x'"]).expect("in force");
         assert_eq!(policy.refuses(&user("me"), "a", "/x"), None);
         let refusal = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no";
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_of_another_policy_puts_none_in_force() {
+    fn foreign_binding_enforces_nothing() {
         let binding = json!({"spec": {"policyName": "other", "validationActions": ["Deny"]}});
         assert!(Policy::new(&json!({"metadata": {"name": "p"}}), &binding).is_none());
     }

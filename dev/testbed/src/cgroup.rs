@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_between_any_two_samples_is_the_truth() {
+    fn sample_rates_equal_the_truth() {
         let machine = Machine::new(Node::new("a").cores(8.0).shape(Shape::STEADY).pods(3), 5);
         let truth = machine.truth(0.0).cores;
         let samples: Vec<Cgroup> = (0..6).map(|n| root(&machine, n * 15_000)).collect();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_repeats_until_the_next_housekeeping_and_groups_have_own_phases() {
+    fn samples_repeat_until_housekeeping() {
         let machine = Machine::new(Node::new("a").pods(4), 5);
         let at: Vec<i64> = (0..30).map(|n| root(&machine, n * 1000).at_ms).collect();
         let mut distinct = at.clone();
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restarted_container_counts_from_zero_while_its_pod_goes_on() {
+    fn restarted_container_counts_from_zero() {
         let node = Node::new("a")
             .pods(1)
             .restarting(1, Duration::from_secs(100));
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_pod_has_no_groups_and_its_parent_keeps_its_seconds() {
+    fn finished_pods_keep_parent_seconds() {
         let node = Node::new("a").finishing(1, Duration::from_secs(30));
         let machine = Machine::new(node, 1);
         let parent = |groups: &[Cgroup]| {

@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_as_go_writes_them() {
+    fn numbers_are_formatted_like_go() {
         // Each pair is a number and its text in a capture of a real kubelet.
         for (value, text) in [
             (0.0, "0"),
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_node_lines_have_no_labels_and_equal_the_root_group() {
+    fn node_rows_equal_the_root_cgroup() {
         let (machine, sampling) = machine();
         let resource = resource(&machine, sampling, NOW);
         let cadvisor = cadvisor(&machine, sampling, NOW);
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn families_come_once_and_in_the_order_of_their_names() {
+    fn families_are_sorted_and_unique() {
         let (machine, sampling) = machine();
         for text in [
             resource(&machine, sampling, NOW),
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_sorted_by_name_in_every_row() {
+    fn labels_are_sorted_in_every_row() {
         let (machine, sampling) = machine();
         for line in cadvisor(&machine, sampling, NOW).lines() {
             let Some((_, rest)) = line.split_once('{') else {
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn pressure_exists_at_the_root_without_a_stalled_cpu_and_at_containers() {
+    fn pressure_is_of_root_and_containers() {
         let (machine, sampling) = machine();
         let text = cadvisor(&machine, sampling, NOW);
         let count = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();

@@ -306,7 +306,7 @@ mod tests {
     use crate::replay::inflate;
 
     #[test]
-    fn a_fault_meets_whom_it_names_and_only_so_often() {
+    fn faults_match_and_expire() {
         let mut faults = [
             Fault::new(Effect::Reset).on(Endpoint::Resource).times(2),
             Fault::new(Effect::Empty).of_node("b"),

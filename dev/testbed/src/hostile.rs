@@ -295,7 +295,7 @@ resource_scrape_error 0
     }
 
     #[test]
-    fn values_change_in_the_nodes_rows_only() {
+    fn values_change_only_in_node_rows() {
         let text = changed(&Hostile::Value("NaN".to_owned()));
         assert!(text.contains("id=\"/\",image=\"\"} NaN 1000\n"), "{text}");
         assert!(

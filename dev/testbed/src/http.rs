@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn two_pipelined_requests_are_read_one_after_the_other() {
+    fn pipelined_requests_are_read_in_order() {
         let mut stream = "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\n\
                           Content-Length: 3\r\n\r\nabcGET /c HTTP/1.1\r\n\r\n"
             .as_bytes();
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_accepted_where_it_is_named_and_not_refused() {
+    fn gzip_acceptance_is_negotiated() {
         for (header, accepted) in [
             ("gzip", true),
             ("br, gzip;q=0.5", true),
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_body_promises_more_than_it_sends() {
+    fn cut_bodies_promise_more_than_sent() {
         let mut response = Response::new(200, "text/plain", "0123456789");
         response.delivery = Delivery::Cut(4);
         let written = |response: &Response| {
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_decoded_and_bad_ones_refused() {
+    fn bad_url_escapes_are_refused() {
         assert_eq!(
             percent_decode("a%2Cb%21%3D+c", true).as_deref(),
             Some("a,b!= c")

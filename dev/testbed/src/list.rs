@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_follow_each_other_until_nothing_is_left() {
+    fn list_pages_follow_to_the_end() {
         let mut token = String::new();
         let mut seen = Vec::new();
         loop {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_ignores_a_limit_unless_paging_is_forced() {
+    fn cached_lists_ignore_the_limit() {
         let query = "limit=2&resourceVersion=0";
         let whole = ask(query, "", Paging::default()).expect("a list");
         assert_eq!(names(&whole).len(), 5);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_token_is_gone_and_a_wrong_query_is_bad() {
+    fn expired_and_wrong_queries_fail() {
         let paging = Paging {
             forced: None,
             generation: 1,

@@ -405,7 +405,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pods_end_and_the_truth_counts_those_that_have_not() {
+    fn truth_counts_active_pods() {
         let node = Node::new("a")
             .pods(5)
             .succeeded(2)
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn containers_and_system_together_are_the_machine() {
+    fn containers_and_system_sum_to_node() {
         let machine = Machine::new(Node::new("a").pods(7), 1);
         let pods: f64 = machine
             .pods
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_gives_a_new_life_and_a_new_id() {
+    fn restarts_change_container_ids() {
         let node = Node::new("a")
             .pods(1)
             .restarting(1, Duration::from_secs(100));
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn two_seeds_give_two_clusters_and_one_seed_gives_one() {
+    fn clusters_follow_from_the_seed() {
         let names = |seed| -> Vec<String> {
             let machine = Machine::new(Node::new("a").pods(3), seed);
             machine.pods.into_iter().map(|pod| pod.name).collect()

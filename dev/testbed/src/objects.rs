@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_have_no_member_that_real_ones_lack() {
+    fn objects_have_only_real_members() {
         let machine = Machine::new(Node::new("node-a").pods(1), 1);
         let ours = [
             ("node", node(&machine, 1_800_000_000_000, 5.0)),
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_negotiated_by_its_parameters() {
+    fn list_forms_are_negotiated() {
         let table = "application/json;as=Table;g=meta.k8s.io;v=v1";
         for (accept, form) in [
             ("", Some(Form::Objects)),

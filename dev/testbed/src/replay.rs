@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rounds_advance_and_stay_at_the_last_or_begin_again() {
+    fn replay_rounds_advance_or_loop() {
         let folder = crate::fixtures().join("container-restart");
         let rounds = |looping| -> Vec<usize> {
             let replay = Replay::dir(&folder).expect("captures").looping(looping);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_objects_yields_a_machine_of_the_captured_size() {
+    fn captures_set_the_machine_size() {
         let replay = Replay::dir(crate::fixtures().join("100-pods")).expect("captures");
         assert_eq!(replay.node("a"), None);
         let machine = replay.machine("a");
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_captures_is_refused_by_the_name_of_the_missing_file() {
+    fn missing_captures_are_named() {
         let error = Replay::dir(crate::fixtures().join("errors")).expect_err("no captures");
         assert!(
             error.to_string().contains("metrics-resource.0.prom.gz"),

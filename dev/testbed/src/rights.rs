@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kubelet_paths_map_to_their_subresources() {
+    fn kubelet_paths_map_to_subresources() {
         for (path, resources) in [
             ("/metrics", &["nodes/metrics"][..]),
             ("/metrics/cadvisor", &["nodes/metrics"]),

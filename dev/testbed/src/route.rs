@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_lead_to_their_endpoints_and_nodes() {
+    fn paths_name_endpoints_and_nodes() {
         let pods = "/api/v1/pods?fieldSelector=spec.nodeName%3Da%2Cstatus.phase!%3DFailed&limit=5";
         for (target, endpoint, node) in [
             (

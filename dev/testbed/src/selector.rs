@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_field_or_operator_is_refused_by_name() {
+    fn unknown_selectors_are_refused() {
         for (text, message) in [
             ("spec.foo=bar", "field label not supported: spec.foo"),
             (

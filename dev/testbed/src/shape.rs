@@ -234,7 +234,7 @@ mod tests {
     ];
 
     #[test]
-    fn the_integral_agrees_with_a_sum_of_small_steps_of_the_curve() {
+    fn cpu_integral_matches_the_curve() {
         const STEP: f64 = 0.01;
         for shape in SHAPES {
             for (from, to) in [(-20.0, 5.0), (0.0, 100.0), (590.0, 700.0)] {
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leak_grows_at_its_rate_and_stops_under_the_machines_memory() {
+    fn leaks_stop_below_capacity() {
         let bytes = 16 * 1_073_741_824_u64;
         let shape = Shape::GROWING;
         let grown = (shape.memory(1, bytes, 100.0) - shape.memory(1, bytes, 0.0)) * bytes as f64;
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn spikes_depend_on_the_seed_and_on_nothing_else() {
+    fn spikes_follow_from_the_seed() {
         let levels = |seed| -> Vec<f64> {
             (0..20)
                 .map(|n| Shape::SPIKY.cpu(seed, f64::from(n) * 30.0))

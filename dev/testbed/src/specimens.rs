@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn specimens_lie_on_their_grid_and_within_their_machine() {
+    fn specimens_stay_on_grid_and_in_range() {
         for specimen in specimens(3, &VIEWS) {
             let Specimen {
                 family,
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_a_multiple_of_the_mean_step() {
+    fn errors_are_scaled_by_mean_step() {
         let specimen = Specimen {
             family: "by hand",
             view: VIEWS[0],
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn families_differ_in_what_they_are_known_for() {
+    fn specimen_kinds_have_their_traits() {
         let of = |name: &str| -> Specimen {
             specimens(5, &VIEWS[..1])
                 .into_iter()

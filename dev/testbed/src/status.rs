@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_byte_for_byte_those_of_a_real_api_server() {
+    fn refusals_equal_captured_ones() {
         for (file, status) in [
             ("401-bad-token", of_code(401, "node-a", "")),
             ("404-node", of_code(404, "node-zz", "")),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_by_rbac_differs_from_a_real_one_in_the_account_only() {
+    fn rbac_refusals_equal_captured_ones() {
         let path = crate::fixtures().join("errors/403-rbac.body");
         let real = std::fs::read_to_string(path).expect("the capture is there");
         let ours = of_code(403, "node-a", "").to_json();
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(ours.replace(account, "default:default"), real.trim_end());
     }
     #[test]
-    fn a_refused_list_names_the_verb_that_is_missing() {
+    fn refused_lists_name_their_verb() {
         let list = Status::of_code(403, Endpoint::Pods, "node-a", "").to_json();
         assert!(list.contains("\"pods is forbidden: User "), "{list}");
         assert!(

@@ -130,7 +130,7 @@ impl Series {
 }
 
 #[test]
-fn stan_in_webassembly_reaches_nothing_higher_and_forecasts_the_same() {
+fn stan_agrees_with_our_optimum() {
     let stan = WasmstanOptimizer::new();
     let mut of_one_mind = 0;
     for series in reference::all() {

@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_gives_one_plan_and_another_seed_another() {
+    fn plans_follow_from_the_seed() {
         assert_eq!(plan(7), plan(7));
         assert_ne!(plan(7), plan(8));
     }

@@ -93,7 +93,7 @@ mod tests {
     use testbed::{Cluster, Node, Shape};
 
     #[test]
-    fn a_constant_load_leaves_one_value_and_a_growing_one_a_range() {
+    fn extremes_follow_the_load() {
         let cluster = Cluster::new()
             .node(Node::new("a").shape(Shape::GROWING).pods(3))
             .start()

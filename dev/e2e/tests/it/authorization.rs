@@ -188,7 +188,7 @@ fn line(token: &str, door: &str, cells: impl IntoIterator<Item = String>) -> Str
 /// The statuses are those of a real Kubernetes 1.36.2. Binding a token to a pod is told to
 /// the API server's admission only: a kubelet knows nothing of it.
 #[test]
-fn each_token_can_do_what_its_mode_allows() {
+fn tokens_allow_what_their_mode_needs() {
     let mut table = line("token", "door", COLUMNS.map(str::to_owned));
     for (name, mode, via, is_bound) in [
         ("one node, proxy", ExporterMode::Daemonset, Via::Proxy, true),
@@ -247,7 +247,7 @@ all nodes, kubelet   kubelet     200      403   403      403            403   40
 
 /// Each validation of the policy refuses something that RBAC and the others let through.
 #[test]
-fn without_a_validation_the_api_server_lets_more_through() {
+fn each_policy_validation_is_needed() {
     for (without, node, path) in [
         (0, "node-a", "/pods"),
         (1, "https:node-a:10250", contract::kubelet::RESOURCE_PATH),
@@ -294,7 +294,7 @@ fn of_daemonset(cluster: &Running, objects: &[Value]) -> Exporter {
 }
 
 #[test]
-fn switching_to_the_kubelets_and_back_keeps_the_values() {
+fn switching_kubelet_access_keeps_values() {
     const CPU: &str = "k8s_node_cpu_usage_cores{node=\"node-a\"}";
     let cluster = Cluster::new()
         .node(Node::new("node-a").pods(2))

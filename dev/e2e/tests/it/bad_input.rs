@@ -154,7 +154,7 @@ fn holds(cases: &[Case], flags: &[&str]) {
 }
 
 #[test]
-fn malformed_lines_and_bad_escapes_are_skipped_and_odd_labels_are_read() {
+fn malformed_lines_are_skipped() {
     holds(
         &[
             (text(Hostile::Malformed), Truth, Some("malformed_line")),
@@ -166,12 +166,12 @@ fn malformed_lines_and_bad_escapes_are_skipped_and_odd_labels_are_read() {
 }
 
 #[test]
-fn names_that_only_begin_like_ours_change_nothing() {
+fn longer_family_names_are_ignored() {
     holds(&[(text(Hostile::LongerNames), Truth, None)], &[]);
 }
 
 #[test]
-fn numbers_that_no_machine_can_have_are_rejected() {
+fn impossible_numbers_are_rejected() {
     let value = |value: &str| {
         let effect = text(Hostile::Value(value.to_owned()));
         (effect, Nothing, Some("value_sample"))
@@ -192,7 +192,7 @@ fn numbers_that_no_machine_can_have_are_rejected() {
 }
 
 #[test]
-fn endless_lines_odd_bytes_and_other_line_ends_cost_nothing_but_themselves() {
+fn odd_lines_are_skipped() {
     holds(
         &[
             (
@@ -211,7 +211,7 @@ fn endless_lines_odd_bytes_and_other_line_ends_cost_nothing_but_themselves() {
 }
 
 #[test]
-fn timestamps_that_cannot_be_right_place_no_sample() {
+fn impossible_timestamps_are_rejected() {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("a clock");
@@ -241,7 +241,7 @@ fn timestamps_that_cannot_be_right_place_no_sample() {
 }
 
 #[test]
-fn a_measurement_that_comes_again_keeps_the_rate_before_it() {
+fn repeated_samples_keep_the_rate() {
     let cluster = Cluster::new()
         .housekeeping(Duration::from_secs(4))
         .node(Node::new("node-0"))
@@ -263,7 +263,7 @@ fn a_measurement_that_comes_again_keeps_the_rate_before_it() {
 }
 
 #[test]
-fn restarts_and_reboots_publish_nothing_for_their_interval_and_no_wrong_number() {
+fn restarts_publish_no_wrong_number() {
     let cluster = Cluster::new()
         .housekeeping(Duration::from_millis(100))
         .node(Node::new("node-0").reboots_every(Duration::from_secs(4)))
@@ -294,7 +294,7 @@ fn restarts_and_reboots_publish_nothing_for_their_interval_and_no_wrong_number()
 }
 
 #[test]
-fn of_what_comes_twice_one_is_chosen_and_the_other_counted() {
+fn duplicates_are_counted() {
     holds(
         &[
             (text(Hostile::Duplicates), Truth, Some("duplicate_sample")),
@@ -306,7 +306,7 @@ fn of_what_comes_twice_one_is_chosen_and_the_other_counted() {
 }
 
 #[test]
-fn a_kubelet_without_values_is_a_failure_and_no_zero() {
+fn empty_kubelet_page_is_a_failure() {
     holds(
         &[
             (text(Hostile::ScrapeError), Nothing, Some("kubelet_error")),
@@ -326,7 +326,7 @@ fn a_kubelet_without_values_is_a_failure_and_no_zero() {
 }
 
 #[test]
-fn pages_of_another_type_are_refused_although_they_say_200() {
+fn wrong_content_types_are_refused() {
     let wrong = |effect| (effect, Nothing, Some("content_type"));
     holds(
         &[
@@ -340,7 +340,7 @@ fn pages_of_another_type_are_refused_although_they_say_200() {
 }
 
 #[test]
-fn broken_and_boundless_encodings_are_errors() {
+fn broken_encodings_are_errors() {
     let gzip = |how, reason| (Effect::Gzip(how), Nothing, Some(reason));
     let inflated = 300 << 20;
     holds(
@@ -378,7 +378,7 @@ fn a_body_is_bounded_as_it_is_sent_too() {
 }
 
 #[test]
-fn a_body_that_does_not_arrive_whole_is_discarded() {
+fn incomplete_bodies_are_discarded() {
     let cut = |at, framing| (Effect::Cut { at, framing }, Nothing, Some("truncated"));
     holds(
         &[
@@ -398,7 +398,7 @@ fn a_body_that_does_not_arrive_whole_is_discarded() {
 }
 
 #[test]
-fn refusals_with_any_retry_after_and_broken_connections_pass() {
+fn refusals_and_resets_are_retried() {
     let refused = |code, retry_after: &str, reason| {
         let retry_after = Some(retry_after.to_owned());
         (Effect::Status { code, retry_after }, Nothing, Some(reason))

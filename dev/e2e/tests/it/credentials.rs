@@ -51,7 +51,7 @@ impl Trap {
 }
 
 #[test]
-fn a_half_written_or_empty_token_file_leaves_the_last_good_token_in_use() {
+fn broken_token_file_keeps_last_token() {
     let cluster = one_node();
     let files = scratch();
     let file = files.path().join("token");
@@ -80,7 +80,7 @@ fn a_half_written_or_empty_token_file_leaves_the_last_good_token_in_use() {
 }
 
 #[test]
-fn a_new_authority_is_taken_over_without_a_failed_round() {
+fn rotated_ca_fails_no_round() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     exporter.value_of(CORES);
@@ -91,7 +91,7 @@ fn a_new_authority_is_taken_over_without_a_failed_round() {
 }
 
 #[test]
-fn a_ca_that_rotates_during_a_request_is_used() {
+fn ca_rotated_during_request_is_used() {
     let cluster = Arc::new(one_node());
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
@@ -132,7 +132,7 @@ fn forward(mut from: TcpStream, mut to: TcpStream) {
 }
 
 #[test]
-fn a_redirect_is_a_refusal_and_no_token_goes_after_it() {
+fn redirects_never_get_a_token() {
     let trap = Trap::set();
     let cluster = one_node();
     let location = format!("http://{}/metrics", trap.address);
@@ -146,7 +146,7 @@ fn a_redirect_is_a_refusal_and_no_token_goes_after_it() {
 }
 
 #[test]
-fn proxies_of_the_environment_are_not_asked() {
+fn proxy_variables_are_ignored() {
     let trap = Trap::set();
     let cluster = one_node();
     let mut command = exporter_of(&cluster, "node-a");
@@ -159,7 +159,7 @@ fn proxies_of_the_environment_are_not_asked() {
 }
 
 #[test]
-fn where_tls_does_not_answer_nothing_is_said_in_plain_text() {
+fn failed_tls_sends_no_plain_text() {
     let trap = Trap::set();
     let cluster = one_node();
     let exporter = Process::start(
@@ -179,7 +179,7 @@ fn where_tls_does_not_answer_nothing_is_said_in_plain_text() {
 }
 
 #[test]
-fn a_token_over_plain_http_must_be_asked_for_and_each_start_says_so() {
+fn plain_http_token_is_warned_about() {
     let cluster = Cluster::new()
         .node(Node::new("node-a"))
         .housekeeping(Duration::from_millis(300))

@@ -88,7 +88,7 @@ fn message<'a>(checks: &'a [(String, String, String)], name: &str) -> &'a str {
 }
 
 #[test]
-fn a_prometheus_with_three_hours_of_samples_is_well_but_for_kube_state_metrics() {
+fn doctor_accepts_three_hours_of_samples() {
     let now = now();
     let samples = samples(now, &["node=\"a\"", "node=\"b\""], |_, _, _| false);
     let prometheus = Prometheus::holding(&samples);
@@ -123,7 +123,7 @@ fn a_prometheus_with_three_hours_of_samples_is_well_but_for_kube_state_metrics()
 }
 
 #[test]
-fn gaps_and_replicas_in_a_real_prometheus_are_found() {
+fn doctor_finds_gaps_and_replicas() {
     let labels = [
         "node=\"a\",prometheus_replica=\"0\"",
         "node=\"a\",prometheus_replica=\"1\"",

@@ -18,7 +18,7 @@ fn captures(name: &str) -> testbed::Running {
 }
 
 #[test]
-fn once_prints_the_truth_of_the_simulated_node_and_leaves() {
+fn once_prints_the_truth_and_exits() {
     let cluster = one_node();
     let truth = cluster.truth("node-a", SystemTime::now());
     let (code, out, err) = run(exporter_of(&cluster, "node-a").arg("--once"), "");
@@ -48,7 +48,7 @@ fn once_prints_the_truth_of_the_simulated_node_and_leaves() {
 }
 
 #[test]
-fn real_captures_over_tls_give_the_cores_that_the_kubelet_counted() {
+fn captured_cores_match_the_kubelet() {
     let cluster = captures("10-pods");
     let (code, out, err) = run(exporter_of(&cluster, "node-a").arg("--once"), "");
     assert_eq!(code, Some(0), "{err}");
@@ -72,7 +72,7 @@ fn real_captures_over_tls_give_the_cores_that_the_kubelet_counted() {
 }
 
 #[test]
-fn without_the_kubelets_endpoint_cadvisor_gives_the_same_cores() {
+fn cadvisor_stands_in_for_resource() {
     let cluster = captures("10-pods");
     let flags = [
         "--once",
@@ -94,7 +94,7 @@ fn without_the_kubelets_endpoint_cadvisor_gives_the_same_cores() {
 }
 
 #[test]
-fn what_is_asked_is_no_more_than_needed() {
+fn requests_are_no_more_than_needed() {
     let cluster = one_node();
     let (code, _, err) = run(exporter_of(&cluster, "node-a").arg("--once"), "");
     assert_eq!(code, Some(0), "{err}");
@@ -134,7 +134,7 @@ fn what_is_asked_is_no_more_than_needed() {
 }
 
 #[test]
-fn beside_kubectl_proxy_no_token_and_no_authority_are_needed() {
+fn kubectl_proxy_needs_no_credentials() {
     let cluster = Cluster::new()
         .node(Node::new("node-a"))
         .housekeeping(Duration::from_millis(500))
@@ -147,7 +147,7 @@ fn beside_kubectl_proxy_no_token_and_no_authority_are_needed() {
 }
 
 #[test]
-fn the_port_serves_metrics_health_and_an_index_and_refuses_the_rest() {
+fn port_serves_only_known_paths() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     assert_eq!(exporter.get("/livez").status, 200);
@@ -211,7 +211,7 @@ fn the_port_serves_metrics_health_and_an_index_and_refuses_the_rest() {
 }
 
 #[test]
-fn promtool_has_nothing_to_say_about_the_metrics() {
+fn promtool_accepts_the_metrics() {
     let cluster = captures("10-pods");
     let exporter = Exporter::start(&cluster, "node-a", &["--enable-namespace-metrics"]);
     exporter.value_of(r#"k8s_node_cpu_throttled_ratio{node="node-a"}"#);
@@ -223,7 +223,7 @@ fn promtool_has_nothing_to_say_about_the_metrics() {
 }
 
 #[test]
-fn refusals_are_counted_by_their_reason_and_say_what_to_look_at() {
+fn refusals_are_counted_by_reason() {
     for (status, reason, hint) in [
         (401, "unauthorized", "--token-file"),
         (403, "forbidden", "ClusterRole"),
@@ -253,7 +253,7 @@ fn refusals_are_counted_by_their_reason_and_say_what_to_look_at() {
 }
 
 #[test]
-fn a_node_that_is_gone_takes_its_series_with_it_and_readiness_too() {
+fn gone_node_loses_series_and_readiness() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     exporter.value_of(CORES);
@@ -323,7 +323,7 @@ fn oom_kills_in_containers_are_counted() {
 }
 
 #[test]
-fn without_container_labels_oom_kills_are_unknown() {
+fn oom_kills_need_container_labels() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     exporter.value_of(OOM_KILLS);
@@ -344,7 +344,7 @@ fn without_container_labels_oom_kills_are_unknown() {
 }
 
 #[test]
-fn on_its_own_node_the_kernel_counts_oom_kills() {
+fn kernel_counts_own_node_oom_kills() {
     let read = |path: &str| std::fs::read_to_string(path).expect(path);
     let kernel = || {
         let vmstat = read("/proc/vmstat");
@@ -380,7 +380,7 @@ fn resource_rounds(cluster: &testbed::Running) -> u64 {
 }
 
 #[test]
-fn a_returning_node_is_whole_within_two_rounds() {
+fn returning_node_recovers_in_two_rounds() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     let allocatable = "k8s_node_cpu_allocatable_cores{node=\"node-a\"}";
@@ -403,7 +403,7 @@ fn a_returning_node_is_whole_within_two_rounds() {
 }
 
 #[test]
-fn a_node_that_the_cluster_does_not_know_is_never_ready_and_has_no_pods() {
+fn unknown_node_is_never_ready() {
     let cluster = one_node();
     // The list of its pods is an empty 200: only the other endpoints say 404.
     let exporter = Exporter::start(&cluster, "node-zz", &[]);
@@ -420,7 +420,7 @@ fn a_node_that_the_cluster_does_not_know_is_never_ready_and_has_no_pods() {
 }
 
 #[test]
-fn everything_is_back_two_rounds_after_an_outage() {
+fn outage_recovery_takes_two_rounds() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     exporter.value_of(r#"k8s_node_cpu_usage_cores{node="node-a"}"#);
@@ -447,7 +447,7 @@ fn everything_is_back_two_rounds_after_an_outage() {
 }
 
 #[test]
-fn a_rotated_token_is_taken_over_without_a_failed_round() {
+fn rotated_token_fails_no_round() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     exporter.value_of(CORES);
@@ -467,7 +467,7 @@ fn a_rotated_token_is_taken_over_without_a_failed_round() {
 }
 
 #[test]
-fn a_tls_failure_says_which_name_or_authority_did_not_match() {
+fn tls_failures_name_the_mismatch() {
     for (certificate, says) in [
         (Certificate::OtherName, "not for 127.0.0.1"),
         (Certificate::OtherAuthority, "issued by CN="),
@@ -483,7 +483,7 @@ fn a_tls_failure_says_which_name_or_authority_did_not_match() {
 }
 
 #[test]
-fn sigterm_and_sigint_end_it_within_two_seconds_also_in_the_midst_of_a_scrape() {
+fn signals_end_it_within_two_seconds() {
     for signal in ["TERM", "INT"] {
         let cluster = one_node();
         cluster.fault(Effect::Latency(Duration::from_secs(30)));
@@ -501,7 +501,7 @@ fn sigterm_and_sigint_end_it_within_two_seconds_also_in_the_midst_of_a_scrape() 
 }
 
 #[test]
-fn the_history_answers_range_queries_in_prometheus_own_form() {
+fn history_answers_range_queries() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &["--history=1h"]);
     exporter.value_of(CORES);
@@ -548,7 +548,7 @@ fn the_history_answers_range_queries_in_prometheus_own_form() {
 
 /// More than the exporter would make at once, read by the agent's own client.
 #[test]
-fn a_long_answer_of_the_history_arrives_whole() {
+fn long_history_response_arrives_whole() {
     let names: Vec<String> = (0..8).map(|number| format!("node-{number}")).collect();
     let cluster = names.iter().fold(Cluster::new(), |cluster, name| {
         cluster.node(Node::new(name.as_str()))
@@ -597,7 +597,7 @@ fn a_long_answer_of_the_history_arrives_whole() {
 }
 
 #[test]
-fn the_history_goes_on_and_series_end_in_it_whatever_endpoint_fails() {
+fn history_survives_endpoint_failures() {
     let cluster = one_node();
     cluster.fault(Fault::new(Effect::status(403)).on(Endpoint::Pods));
     let exporter = Exporter::start(&cluster, "node-a", &["--history=1h"]);
@@ -627,7 +627,7 @@ fn the_history_goes_on_and_series_end_in_it_whatever_endpoint_fails() {
 }
 
 #[test]
-fn a_list_of_pods_that_does_not_end_has_the_deadline_of_one_request() {
+fn endless_pod_list_times_out() {
     let cluster = one_node();
     cluster.force_paging(Some(1));
     cluster.fault(Fault::new(Effect::Latency(Duration::from_millis(300))).on(Endpoint::Pods));

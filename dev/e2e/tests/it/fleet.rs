@@ -225,7 +225,7 @@ fn cluster(now: u64) -> Samples {
 }
 
 #[test]
-fn a_real_prometheus_gives_the_facts_that_the_view_needs() {
+fn fleet_queries_work_in_real_prometheus() {
     let prometheus = Prometheus::holding(&cluster(unix_seconds()).openmetrics());
     let (code, out, err) = run(agent(&prometheus.url).arg("--format=json"), "");
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");

@@ -6,7 +6,7 @@ use testbed::{Effect, Endpoint, Fault};
 use crate::{CORES, one_node};
 
 #[test]
-fn an_api_server_that_is_away_makes_it_unready_and_never_unwell() {
+fn absent_api_server_keeps_it_live() {
     let cluster = one_node();
     cluster.fault(Effect::Reset);
     let exporter = Exporter::start(&cluster, "node-a", &[]);
@@ -42,7 +42,7 @@ fn asking_us_asks_nobody_else() {
 }
 
 #[test]
-fn it_tells_what_it_did_what_failed_and_what_it_takes() {
+fn exporter_reports_about_itself() {
     let cluster = one_node();
     cluster.fault(Fault::new(Effect::status(403)).on(Endpoint::Pods));
     let exporter = Exporter::start(&cluster, "node-a", &[]);

@@ -7,7 +7,7 @@ use e2e::{Prometheus, agent, run, scratch, unix_seconds};
 use crate::certificates;
 
 #[test]
-fn with_certificate_and_password_a_closed_prometheus_answers_and_with_less_it_says_why() {
+fn closed_prometheus_needs_full_login() {
     let files = scratch();
     let folder = files.path();
     certificates::write(folder, "ca", &["server", "agent"]);

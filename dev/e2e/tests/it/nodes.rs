@@ -55,7 +55,7 @@ fn direct(cluster: &Running) -> [String; 2] {
 }
 
 #[test]
-fn all_nodes_are_read_with_four_rights_and_their_pods_in_one_list() {
+fn all_nodes_need_four_rights() {
     let cluster = cluster(5);
     cluster.grant_only(&[
         Right::GET_NODES_PROXY,
@@ -114,7 +114,7 @@ fn all_nodes_are_read_with_four_rights_and_their_pods_in_one_list() {
 }
 
 #[test]
-fn a_right_that_is_missing_is_named_and_what_the_others_give_is_published() {
+fn missing_right_is_named() {
     let cluster = cluster(2);
     cluster.grant_only(&[Right::GET_NODES_PROXY, Right::GET_NODES, Right::LIST_NODES]);
     let exporter = Exporter::start(&cluster, "all", &[RESOURCE_ONLY]);
@@ -130,7 +130,7 @@ fn a_right_that_is_missing_is_named_and_what_the_others_give_is_published() {
 }
 
 #[test]
-fn nodes_that_join_appear_and_those_that_leave_take_all_their_series_along() {
+fn leaving_nodes_lose_their_series() {
     let cluster = cluster(2);
     let exporter = Exporter::start(&cluster, "all", &["--history=1h"]);
     exporter.value_of(&cpu("node-1"));
@@ -182,7 +182,7 @@ fn nodes_that_join_appear_and_those_that_leave_take_all_their_series_along() {
 }
 
 #[test]
-fn more_hanging_nodes_than_workers_do_not_keep_the_others_from_being_read() {
+fn hanging_nodes_block_no_others() {
     let mut builder = builder(3);
     for number in 0..40 {
         builder = builder.node(node(&format!("hanging-{number}")));
@@ -216,7 +216,7 @@ fn more_hanging_nodes_than_workers_do_not_keep_the_others_from_being_read() {
 }
 
 #[test]
-fn a_failing_node_is_counted_under_its_name_and_harms_no_other() {
+fn failing_node_is_counted_by_name() {
     let cluster = cluster(3);
     cluster.fault(
         Fault::new(Effect::status(503))
@@ -262,7 +262,7 @@ fn a_list_that_fails_takes_no_node_away() {
 }
 
 #[test]
-fn nodes_and_lists_are_back_after_an_outage() {
+fn nodes_and_lists_recover_from_outage() {
     let cluster = cluster(3);
     let exporter = Exporter::start(&cluster, "all", &[RESOURCE_ONLY]);
     exporter.value_of(&cpu("node-2"));
@@ -297,7 +297,7 @@ fn nodes_and_lists_are_back_after_an_outage() {
 }
 
 #[test]
-fn a_kubelet_at_a_new_address_is_found_soon() {
+fn moved_kubelet_is_found_soon() {
     let at = |last| node("node-0").address(IpAddr::from([127, 77, 0, last]));
     let cluster = Cluster::new()
         .housekeeping(Duration::from_millis(300))
@@ -319,7 +319,7 @@ fn a_kubelet_at_a_new_address_is_found_soon() {
 }
 
 #[test]
-fn an_empty_list_and_one_of_null_mean_no_nodes() {
+fn null_node_list_means_no_nodes() {
     for list in [
         r#"{"kind":"Table","columnDefinitions":[{"name":"Name"}],"rows":null}"#,
         r#"{"kind":"NodeList","items":null}"#,
@@ -340,7 +340,7 @@ fn an_empty_list_and_one_of_null_mean_no_nodes() {
 }
 
 #[test]
-fn pages_are_followed_and_a_list_that_expires_between_them_is_read_again() {
+fn expired_list_pages_are_read_again() {
     let cluster = cluster(4);
     cluster.force_paging(Some(1));
     for endpoint in [Endpoint::Nodes, Endpoint::Pods] {
@@ -378,7 +378,7 @@ fn pages_are_followed_and_a_list_that_expires_between_them_is_read_again() {
 }
 
 #[test]
-fn two_shards_have_every_node_exactly_once() {
+fn two_shards_split_all_nodes() {
     let cluster = cluster(12);
     let exporters = ["--shard=0/2", "--shard=1/2"]
         .map(|shard| Exporter::start(&cluster, "all", &[RESOURCE_ONLY, shard]));
@@ -419,7 +419,7 @@ fn once_prints_all_nodes_and_leaves() {
 }
 
 #[test]
-fn kubelets_are_read_directly_with_three_rights_and_no_proxy() {
+fn direct_kubelets_need_three_rights() {
     let cluster = builder(2)
         .node(
             node("six")
@@ -459,7 +459,7 @@ fn kubelets_are_read_directly_with_three_rights_and_no_proxy() {
 }
 
 #[test]
-fn kubelets_of_all_nodes_are_found_at_their_addresses() {
+fn kubelet_addresses_are_discovered() {
     let cluster = builder(3).kubelets().start().expect("a cluster");
     let flags = direct(&cluster);
     let flags = [RESOURCE_ONLY, &flags[0], &flags[1]];
@@ -474,7 +474,7 @@ fn kubelets_of_all_nodes_are_found_at_their_addresses() {
 }
 
 #[test]
-fn a_kubelet_of_another_authority_or_name_gets_no_token_and_the_reason_is_told() {
+fn foreign_kubelet_gets_no_token() {
     let cluster = builder(1).kubelets().start().expect("a cluster");
     let wrong = format!("--kubelet-ca-file={}", cluster.ca_file().display());
     let right = direct(&cluster)[1].clone();
@@ -505,7 +505,7 @@ fn a_kubelet_of_another_authority_or_name_gets_no_token_and_the_reason_is_told()
 }
 
 #[test]
-fn a_kubelet_that_forbids_or_knows_no_token_is_told_apart_from_the_api_server() {
+fn kubelet_refusals_are_told_apart() {
     let cluster = builder(1).kubelets().start().expect("a cluster");
     let flags = direct(&cluster);
     let flags = [&flags[0], &flags[1], RESOURCE_ONLY];
@@ -529,7 +529,7 @@ fn a_kubelet_that_forbids_or_knows_no_token_is_told_apart_from_the_api_server() 
 }
 
 #[test]
-fn the_agent_reports_on_all_nodes_from_one_exporters_history() {
+fn agent_reads_all_nodes_from_history() {
     let cluster = cluster(4);
     let exporter = Exporter::start(&cluster, "all", &[RESOURCE_ONLY, "--history=1h"]);
     let history = "k8s_ai_exporter_history_series";

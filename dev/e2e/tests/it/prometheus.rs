@@ -40,7 +40,7 @@ fn actions(report: &Value) -> Vec<(String, String, String)> {
 }
 
 #[test]
-fn prometheus_scrapes_the_exporter_and_the_agent_finds_the_same_in_either() {
+fn prometheus_and_history_agree() {
     let cluster = idle_and_steady();
     let exporter = Exporter::start(&cluster, "idle,steady", &["--history=1h"]);
     exporter.value_of(r#"k8s_node_cpu_usage_cores{node="steady"}"#);
@@ -93,7 +93,7 @@ fn prometheus_scrapes_the_exporter_and_the_agent_finds_the_same_in_either() {
 }
 
 #[test]
-fn the_report_shows_how_old_the_newest_sample_is() {
+fn report_shows_sample_age() {
     let newest = unix_seconds() / 60 * 60 - 97;
     let mut openmetrics = String::new();
     for (name, value) in [
@@ -129,7 +129,7 @@ fn the_report_shows_how_old_the_newest_sample_is() {
 }
 
 #[test]
-fn the_same_samples_in_prometheus_and_in_the_history_give_the_same_numbers() {
+fn same_samples_give_same_report() {
     let cluster = idle_and_steady();
     let exporter = Exporter::start(&cluster, "idle,steady", &["--history=1h"]);
     exporter.value_of(r#"k8s_node_cpu_usage_cores{node="steady"}"#);

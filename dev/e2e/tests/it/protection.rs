@@ -92,7 +92,7 @@ fn status(client: &Client, path: &str) -> u16 {
 }
 
 #[test]
-fn what_we_take_for_a_web_configuration_promtool_does_too() {
+fn promtool_accepts_our_web_config() {
     let files = Files::new();
     let mut promtool = Command::new("promtool");
     promtool.args(["check", "web-config"]);
@@ -102,7 +102,7 @@ fn what_we_take_for_a_web_configuration_promtool_does_too() {
 }
 
 #[test]
-fn prometheus_scrapes_and_the_agent_reads_the_history_with_tls_and_a_login_only() {
+fn tls_and_login_are_required() {
     let cluster = one_node();
     let files = Files::new();
     let exporter = Exporter::start(
@@ -186,7 +186,7 @@ fn prometheus_scrapes_and_the_agent_reads_the_history_with_tls_and_a_login_only(
 }
 
 #[test]
-fn the_kubelets_probes_need_neither_login_nor_certificate() {
+fn probes_need_no_login() {
     let cluster = one_node();
     let files = Files::new();
     files.write(
@@ -208,7 +208,7 @@ fn the_kubelets_probes_need_neither_login_nor_certificate() {
 }
 
 #[test]
-fn the_agents_port_is_protected_in_the_same_way_and_takes_changes_over() {
+fn agent_port_reloads_protection() {
     let cluster = one_node();
     let files = Files::new();
     let exporter = Exporter::start(&cluster, "node-a", &["--history=1h"]);
@@ -245,7 +245,7 @@ fn the_agents_port_is_protected_in_the_same_way_and_takes_changes_over() {
 }
 
 #[test]
-fn a_web_configuration_of_no_use_ends_the_start_with_one_line_that_says_why() {
+fn invalid_web_config_stops_the_start() {
     let cluster = one_node();
     let files = Files::new();
     for (text, says) in [

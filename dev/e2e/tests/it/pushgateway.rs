@@ -32,7 +32,7 @@ fn push(exporter: &Exporter, pushgateway: &Pushgateway) {
 }
 
 #[test]
-fn a_report_reaches_prometheus_through_a_pushgateway_and_replaces_the_one_before() {
+fn pushgateway_replaces_last_report() {
     let cluster = idle_and_steady();
     let pushgateway = Pushgateway::start();
     push(&exporter(&cluster, "idle,steady"), &pushgateway);

@@ -9,7 +9,7 @@ use e2e::{Exporter, program};
 use testbed::{Cluster, Effect, Endpoint, Fault, Hostile, Node};
 
 #[test]
-fn through_random_troubles_no_number_is_wrong_and_each_spell_is_recovered_from() {
+fn soak_finds_no_wrong_number() {
     let settings = Settings {
         program: program("k8s-ai-exporter"),
         seed: 20,
@@ -28,7 +28,7 @@ fn through_random_troubles_no_number_is_wrong_and_each_spell_is_recovered_from()
 
 /// A lie that can be believed, which no exporter can tell from the truth, and the soak must.
 #[test]
-fn a_number_that_is_not_the_truth_is_seen() {
+fn soak_detects_wrong_numbers() {
     let cluster = Cluster::new()
         .housekeeping(Duration::from_millis(50))
         .node(Node::new("steady").pods(3))

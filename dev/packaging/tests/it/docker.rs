@@ -159,7 +159,7 @@ impl Drop for Container<'_> {
 }
 
 #[test]
-fn images_hold_one_file_and_name_a_user_that_is_not_root() {
+fn images_hold_one_file_and_no_root() {
     let engine = Engine::find();
     for (program, megabytes) in [("k8s-ai-exporter", 2.4), ("k8s-ai-agent", 3.6)] {
         let image = engine.inspect(&engine.load(program));
@@ -202,7 +202,7 @@ fn images_hold_one_file_and_name_a_user_that_is_not_root() {
 }
 
 #[test]
-fn both_run_without_rights_in_32_mib_and_report_on_a_cluster() {
+fn images_run_unprivileged_in_32_mib() {
     let engine = Engine::find();
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a kernel");
     let cluster = Cluster::new()
@@ -302,7 +302,7 @@ fn both_run_without_rights_in_32_mib_and_report_on_a_cluster() {
 }
 
 #[test]
-fn dockerfile_makes_images_of_built_programs() {
+fn dockerfile_builds_both_images() {
     let engine = Engine::find();
     // Only what the stages without a base image need; the compiling stage pulls one.
     let context = scratch();
@@ -357,7 +357,7 @@ fn dockerfile_makes_images_of_built_programs() {
 }
 
 #[test]
-fn containerd_knows_the_images_by_the_name_that_a_kubelet_asks_for() {
+fn containerd_knows_image_names() {
     let folder = scratch();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let socket = path("containerd.sock");

@@ -138,7 +138,7 @@ fn digest_of(program: &str, printed: &[String]) -> String {
 }
 
 #[test]
-fn what_was_pushed_is_there_under_the_digest_that_was_made() {
+fn pushed_images_keep_their_digests() {
     let registry = Registry::start(&[]);
     let printed = registry.push(&[]).expect("an open registry");
     for program in PROGRAMS {
@@ -149,7 +149,7 @@ fn what_was_pushed_is_there_under_the_digest_that_was_made() {
 }
 
 #[test]
-fn a_closed_registry_takes_a_password_from_a_file_and_no_other() {
+fn push_reads_password_from_file() {
     let registry = Registry::closed();
     let problem = registry.push(&[]).expect_err("nobody");
     assert_eq!(problem.lines().count(), 1, "{problem}");
@@ -176,7 +176,7 @@ fn a_closed_registry_takes_a_password_from_a_file_and_no_other() {
 }
 
 #[test]
-fn a_closed_registry_takes_what_docker_login_has_stored() {
+fn push_uses_stored_docker_login() {
     let registry = Registry::closed();
     let (_, stored) = AUTHORIZATION.rsplit_once(' ').expect("a value");
     fs::write(
@@ -220,7 +220,7 @@ fn damaged_layout_is_not_pushed() {
 }
 
 #[test]
-fn a_registry_that_is_not_there_is_one_line() {
+fn absent_registry_is_one_line() {
     let to = format!("127.0.0.1:{}/team", free_port());
     let (code, _, err) = run(
         push()

@@ -81,7 +81,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[test]
-fn the_same_programs_give_the_same_images_and_release_byte_for_byte() {
+fn images_and_release_are_reproducible() {
     let (first, second) = (scratch(), scratch());
     for folder in [first.path(), second.path()] {
         make_images(&folder.join("images"));
@@ -109,7 +109,7 @@ fn the_same_programs_give_the_same_images_and_release_byte_for_byte() {
 }
 
 #[test]
-fn every_file_that_is_published_has_its_checksum() {
+fn published_files_have_checksums() {
     let checked = shown(
         Command::new("sha256sum")
             .args(["--check", "--strict", "SHA256SUMS"])
@@ -135,7 +135,7 @@ fn every_file_that_is_published_has_its_checksum() {
 }
 
 #[test]
-fn programs_are_static_and_say_their_version() {
+fn programs_are_static_with_version() {
     for program in PROGRAMS {
         let path = unpacked(program, program);
         let version = shown(Command::new(&path).arg("--version"));
@@ -174,7 +174,7 @@ fn without_overstrikes(text: &str) -> String {
 }
 
 #[test]
-fn manual_pages_please_mandoc_and_hold_every_flag_of_the_help() {
+fn manual_pages_have_every_flag() {
     for program in PROGRAMS {
         let page = unpacked(program, &format!("man/man1/{program}.1"));
         let (code, out, err) = run(
@@ -204,7 +204,7 @@ fn manual_pages_please_mandoc_and_hold_every_flag_of_the_help() {
 }
 
 #[test]
-fn bash_completes_flags_words_and_files_in_both_forms() {
+fn bash_completes_flags_and_values() {
     let complete = |words: &[&str]| {
         let script = unpacked("k8s-ai-agent", "completions/k8s-ai-agent.bash");
         let out = shown(
@@ -259,7 +259,7 @@ fn fish_completes_flags_and_words() {
 }
 
 #[test]
-fn zsh_reads_one_specification_for_each_flag() {
+fn zsh_completes_every_flag() {
     for program in PROGRAMS {
         let script = unpacked(program, &format!("completions/_{program}"));
         let text = fs::read_to_string(&script).expect("a script");
@@ -287,7 +287,7 @@ fn zsh_reads_one_specification_for_each_flag() {
 }
 
 #[test]
-fn bills_of_materials_hold_to_their_schema_and_name_what_is_inside() {
+fn sboms_follow_their_schema() {
     for program in PROGRAMS {
         let bill = release().join(format!("{}.cdx.json", stem(program)));
         let check = "import sys
@@ -322,7 +322,7 @@ sys.exit(str(problem) if problem else 0)";
 }
 
 #[test]
-fn the_licence_file_names_every_package_that_is_linked_in() {
+fn license_file_names_every_package() {
     let licences = fs::read_to_string(release().join("THIRD-PARTY-LICENSES.txt")).expect("a file");
     for program in PROGRAMS {
         let bill = release().join(format!("{}.cdx.json", stem(program)));
@@ -350,7 +350,7 @@ fn the_licence_file_names_every_package_that_is_linked_in() {
 }
 
 #[test]
-fn helm_installs_the_packed_chart_with_the_images_of_its_registry() {
+fn helm_installs_the_packed_chart() {
     let chart = release().join(format!("binbots-k8s-{}.tgz", env!("CARGO_PKG_VERSION")));
     for major in ["3", "4"] {
         let helm = root().join(format!(".cache/helm/{major}/helm"));
@@ -373,7 +373,7 @@ fn helm_installs_the_packed_chart_with_the_images_of_its_registry() {
 }
 
 #[test]
-fn helm_pushes_the_packed_chart_to_a_registry_and_installs_it_from_there() {
+fn helm_pushes_and_pulls_the_chart() {
     let registry = Registry::start(&[]);
     let version = env!("CARGO_PKG_VERSION");
     let chart = release().join(format!("binbots-k8s-{version}.tgz"));
@@ -443,7 +443,7 @@ fn check(change: Option<(&str, &str, &str)>, tag: &[&str]) -> (Option<i32>, Stri
 }
 
 #[test]
-fn the_project_names_one_version_and_whatever_else_it_names_is_found() {
+fn release_check_finds_any_version() {
     let (code, out, err) = check(None, &[]);
     assert_eq!((code, &err[..]), (Some(0), ""));
     assert_eq!(
@@ -460,7 +460,7 @@ fn the_project_names_one_version_and_whatever_else_it_names_is_found() {
 }
 
 #[test]
-fn a_tag_must_be_that_of_the_version_and_the_changelog_must_have_its_date() {
+fn release_check_wants_tag_and_date() {
     let (code, _, err) = check(None, &["v9.9.9"]);
     assert_eq!(code, Some(1));
     assert!(err.contains("tag: v9.9.9, expected v"), "{err}");
@@ -481,7 +481,7 @@ fn a_tag_must_be_that_of_the_version_and_the_changelog_must_have_its_date() {
 }
 
 #[test]
-fn an_argument_that_is_of_no_use_is_one_line_and_code_2() {
+fn invalid_argument_exits_2() {
     for args in [&["image", "--platform", "linux/mips"][..], &["shove"], &[]] {
         let (code, _, err) = run(packaging().args(args), "");
         assert_eq!(code, Some(2), "{args:?}");

@@ -13,7 +13,7 @@ fn cluster() -> Running {
 }
 
 #[test]
-fn without_the_token_only_health_and_version_are_told() {
+fn only_health_and_version_are_public() {
     let cluster = cluster();
     let client = client(&cluster);
     let wrong = Secret::new("wrong".to_owned());
@@ -34,7 +34,7 @@ fn without_the_token_only_health_and_version_are_told() {
 }
 
 #[test]
-fn after_a_rotation_the_new_token_is_in_the_file_and_the_old_one_is_refused() {
+fn rotated_token_replaces_the_old_one() {
     let cluster = cluster();
     let client = client(&cluster);
     let status = |token| {
@@ -49,7 +49,7 @@ fn after_a_rotation_the_new_token_is_in_the_file_and_the_old_one_is_refused() {
 }
 
 #[test]
-fn every_name_that_resolves_here_is_in_the_certificate() {
+fn certificate_has_every_local_name() {
     let cluster = cluster();
     let url = cluster.url().replace("127.0.0.1", "localhost");
     let client = client_of(&url, cluster.ca_file(), DEADLINE);
@@ -58,7 +58,7 @@ fn every_name_that_resolves_here_is_in_the_certificate() {
 }
 
 #[test]
-fn a_bad_certificate_is_shown_until_the_good_one_is_again() {
+fn bad_certificates_can_be_switched() {
     let cluster = cluster();
     for bad in [
         Certificate::OtherAuthority,
@@ -82,7 +82,7 @@ fn a_bad_certificate_is_shown_until_the_good_one_is_again() {
 }
 
 #[test]
-fn a_new_authority_is_in_the_file_and_the_old_one_vouches_for_nothing_new() {
+fn rotated_ca_replaces_the_old_one() {
     let cluster = cluster();
     let kept = client(&cluster);
     let before = client(&cluster);
@@ -95,7 +95,7 @@ fn a_new_authority_is_in_the_file_and_the_old_one_vouches_for_nothing_new() {
 }
 
 #[test]
-fn plain_http_asks_for_no_token_and_has_no_files() {
+fn plain_http_needs_no_credentials() {
     let cluster = Cluster::new().node(Node::new("node-a")).plain_http();
     let cluster = cluster.start().expect("a free port");
     let answer = ask(&client(&cluster), RESOURCE, "*/*", None).expect("an answer");
@@ -104,7 +104,7 @@ fn plain_http_asks_for_no_token_and_has_no_files() {
 }
 
 #[test]
-fn a_temporary_directory_goes_with_the_cluster_and_a_given_one_stays() {
+fn temporary_directory_is_removed() {
     let temporary = cluster();
     let gone = temporary.token_file().to_owned();
     assert!(gone.exists());

@@ -32,7 +32,7 @@ fn captured(name: &str) -> String {
 }
 
 #[test]
-fn metrics_pages_come_compressed_with_the_kubelets_content_type() {
+fn pages_have_the_kubelet_content_type() {
     let cluster = cluster();
     for (path, row) in [
         (RESOURCE, "\nnode_cpu_usage_seconds_total "),
@@ -49,7 +49,7 @@ fn metrics_pages_come_compressed_with_the_kubelets_content_type() {
 }
 
 #[test]
-fn a_page_is_neither_compressed_nor_chunked_unless_it_may_be() {
+fn page_encoding_is_negotiated() {
     let cluster = Cluster::new().node(Node::new("node-a")).plain_http();
     let answer = |cluster: &Running, accepting: &str| {
         let request = format!(
@@ -78,7 +78,7 @@ fn a_page_is_neither_compressed_nor_chunked_unless_it_may_be() {
 }
 
 #[test]
-fn nodes_are_given_one_by_one_and_as_a_list() {
+fn nodes_are_served_singly_and_listed() {
     let cluster = cluster();
     let node = good(&cluster, "/api/v1/nodes/node-b").json();
     assert_eq!(node["metadata"]["name"], "node-b");
@@ -103,7 +103,7 @@ fn nodes_are_given_one_by_one_and_as_a_list() {
 }
 
 #[test]
-fn pods_are_selected_by_fields_and_counted_by_the_rows_of_a_table() {
+fn pods_are_selected_by_fields() {
     let cluster = cluster();
     let list = |query: &str, accept: &str| {
         let path = format!("/api/v1/pods?{query}");
@@ -132,7 +132,7 @@ fn pods_are_selected_by_fields_and_counted_by_the_rows_of_a_table() {
 }
 
 #[test]
-fn a_list_comes_in_pages_where_it_is_asked_to_or_forced_to() {
+fn lists_are_paged_on_request() {
     let cluster = cluster();
     let pages = |query: &str| {
         let (mut sizes, mut next) = (Vec::new(), String::new());
@@ -177,7 +177,7 @@ fn health_and_version_are_told() {
 }
 
 #[test]
-fn an_unknown_node_and_a_path_beyond_the_policy_are_refused_as_captured() {
+fn policy_refusals_equal_captures() {
     let cluster = cluster();
     // As in the captures.
     let name = "k8s-ai-exporter-proxy";
@@ -221,7 +221,7 @@ fn an_unknown_node_and_a_path_beyond_the_policy_are_refused_as_captured() {
 }
 
 #[test]
-fn what_cannot_be_answered_is_refused_with_a_status_object() {
+fn refusals_are_status_objects() {
     let cluster = cluster();
     for (path, accept, status, message) in [
         (
@@ -276,7 +276,7 @@ fn what_cannot_be_answered_is_refused_with_a_status_object() {
 }
 
 #[test]
-fn requests_are_noted_with_their_headers_on_one_kept_connection() {
+fn requests_are_logged_with_headers() {
     let cluster = cluster();
     let (client, token) = (client(&cluster), token(cluster.token_file()));
     for path in [RESOURCE, RESOURCE, "/api/v1/pods?limit=1"] {
@@ -296,7 +296,7 @@ fn requests_are_noted_with_their_headers_on_one_kept_connection() {
 }
 
 #[test]
-fn open_connections_end_when_they_are_closed_and_when_the_cluster_stops() {
+fn open_connections_can_be_closed() {
     let cluster = Cluster::new().plain_http().start().expect("a free port");
     let mut served = connect(&cluster);
     std::io::Write::write_all(&mut served, b"GET /healthz HTTP/1.1\r\n\r\n").expect("a request");

@@ -25,7 +25,7 @@ fn met(cluster: &Running, effect: Effect) -> Result<Answer, Failure> {
 }
 
 #[test]
-fn an_answer_can_be_late_and_an_impatient_client_gives_up() {
+fn responses_can_be_late() {
     let cluster = cluster();
     let late = Duration::from_millis(50);
     let asked = Instant::now();
@@ -39,7 +39,7 @@ fn an_answer_can_be_late_and_an_impatient_client_gives_up() {
 }
 
 #[test]
-fn a_connection_can_end_without_an_answer() {
+fn connections_can_end_without_response() {
     let cluster = cluster();
     let reset = met(&cluster, Effect::Reset).expect_err("no answer");
     assert!(reset.to_string().contains("reset"), "{reset}");
@@ -47,7 +47,7 @@ fn a_connection_can_end_without_an_answer() {
 }
 
 #[test]
-fn an_answer_can_be_a_refusal_with_any_retry_after() {
+fn refusals_can_have_any_retry_after() {
     let cluster = cluster();
     for code in [401, 403, 404, 422, 429, 500, 503] {
         let answer = met(&cluster, Effect::status(code)).expect("an answer");
@@ -69,7 +69,7 @@ fn an_answer_can_be_a_refusal_with_any_retry_after() {
 }
 
 #[test]
-fn an_answer_can_be_something_else_altogether() {
+fn responses_can_be_replaced() {
     let cluster = cluster();
     for (effect, status, content_type, start) in [
         (
@@ -119,7 +119,7 @@ fn an_answer_can_be_something_else_altogether() {
 }
 
 #[test]
-fn a_body_can_be_badly_compressed_or_labelled() {
+fn bodies_can_be_badly_compressed() {
     let cluster = cluster();
     let failure = |effect| met(&cluster, effect).expect_err("a bad body");
     for effect in [
@@ -150,7 +150,7 @@ fn a_body_can_be_badly_compressed_or_labelled() {
 }
 
 #[test]
-fn a_body_can_end_before_its_promised_end() {
+fn bodies_can_end_too_early() {
     let cluster = cluster();
     for framing in [Framing::Counted, Framing::Chunked] {
         for at in [0, 300] {
@@ -164,7 +164,7 @@ fn a_body_can_end_before_its_promised_end() {
 }
 
 #[test]
-fn a_body_can_stall_until_the_client_gives_up() {
+fn bodies_can_stall_until_timeout() {
     let cluster = cluster();
     cluster.fault(Fault::new(Effect::Stall { at: 300 }).on(Endpoint::Cadvisor));
     let token = token(cluster.token_file());
@@ -180,7 +180,7 @@ fn a_header_can_be_huge() {
 }
 
 #[test]
-fn a_page_can_hold_what_no_kubelet_sends() {
+fn pages_can_hold_hostile_text() {
     let cluster = cluster();
     for (hostile, sign) in [
         (Hostile::Value("NaN".to_owned()), "_seconds_total NaN "),
@@ -198,7 +198,7 @@ fn a_page_can_hold_what_no_kubelet_sends() {
 }
 
 #[test]
-fn faults_add_up_keep_to_their_node_and_go_when_they_are_cleared() {
+fn faults_combine_and_clear() {
     let node = |name| Node::new(name).pods(1);
     let cluster = Cluster::new().node(node("node-a")).node(node("node-b"));
     let cluster = cluster.start().expect("a free port");

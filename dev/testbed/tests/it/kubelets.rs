@@ -41,7 +41,7 @@ fn ask(cluster: &Running, node: &str, ca: &Path, path: &str) -> Result<client::A
 }
 
 #[test]
-fn a_kubelet_serves_at_its_nodes_address_what_the_proxy_serves() {
+fn kubelet_pages_equal_proxied_ones() {
     let cluster = cluster();
     for node in ["node-a", "node-b"] {
         let direct = ask(
@@ -63,7 +63,7 @@ fn a_kubelet_serves_at_its_nodes_address_what_the_proxy_serves() {
 }
 
 #[test]
-fn a_kubelet_lets_in_who_has_the_token_and_the_right() {
+fn kubelets_check_token_and_right() {
     let cluster = cluster();
     let ca = cluster.kubelet_ca_file();
     let client = client::client_of(&kubelet(&cluster, "node-a"), ca, DEADLINE);
@@ -103,7 +103,7 @@ fn a_kubelet_lets_in_who_has_the_token_and_the_right() {
 }
 
 #[test]
-fn a_kubelets_certificate_is_of_its_own_authority_and_for_its_address() {
+fn kubelet_certificates_are_their_own() {
     let cluster = cluster();
     let tls = |ca: &Path| match ask(&cluster, "node-a", ca, "/metrics/resource") {
         Err(Failure::Tls { problem, .. }) => problem,
@@ -117,7 +117,7 @@ fn a_kubelets_certificate_is_of_its_own_authority_and_for_its_address() {
 }
 
 #[test]
-fn nodes_join_and_leave_with_their_pods_and_kubelets() {
+fn nodes_join_and_leave_completely() {
     let cluster = cluster();
     let names = || {
         let list = client::get(&cluster, "/api/v1/nodes")
@@ -143,7 +143,7 @@ fn nodes_join_and_leave_with_their_pods_and_kubelets() {
 }
 
 #[test]
-fn what_is_not_granted_is_forbidden_by_its_own_name() {
+fn missing_rights_are_named() {
     let cluster = cluster();
     for (right, path) in [
         (Right::GET_NODES_PROXY, client::RESOURCE),

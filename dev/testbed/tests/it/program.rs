@@ -51,7 +51,7 @@ fn plain_http_needs_no_files() {
 }
 
 #[test]
-fn a_bad_value_ends_it_with_2_and_one_line() {
+fn bad_flag_exits_2_with_one_line() {
     let output = Command::new(env!("CARGO_BIN_EXE_testbed"))
         .args(["serve", "--seed", "x"])
         .output()

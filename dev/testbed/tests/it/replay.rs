@@ -31,7 +31,7 @@ fn body(cluster: &Running, node: &str, page: &str, accepting: &str) -> Vec<u8> {
 }
 
 #[test]
-fn each_endpoint_serves_its_captured_bytes_round_by_round_to_any_node() {
+fn captures_are_served_verbatim() {
     let cluster = replaying("10-pods", false)
         .plain_http()
         .framing(Framing::Counted)
@@ -65,7 +65,7 @@ fn a_looping_replay_begins_again() {
 }
 
 #[test]
-fn a_client_that_takes_no_gzip_gets_the_captured_text() {
+fn captures_are_served_inflated_too() {
     let cluster = replaying("10-pods", false)
         .plain_http()
         .framing(Framing::Counted)
@@ -80,7 +80,7 @@ fn a_client_that_takes_no_gzip_gets_the_captured_text() {
 }
 
 #[test]
-fn captured_objects_are_under_the_name_asked_for() {
+fn captured_objects_take_requested_name() {
     let cluster = replaying("10-pods", false).start().expect("a free port");
     let node = get(&cluster, "/api/v1/nodes/any-name").expect("an answer");
     assert_eq!(node.json()["metadata"]["name"], "any-name");
@@ -95,7 +95,7 @@ fn captured_objects_are_under_the_name_asked_for() {
 }
 
 #[test]
-fn objects_that_were_not_captured_are_made_up_to_size() {
+fn missing_captures_are_simulated() {
     let cluster = replaying("100-pods", false).start().expect("a free port");
     let path = "/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-a";
     let pods = get(&cluster, path).expect("an answer").json();
@@ -105,7 +105,7 @@ fn objects_that_were_not_captured_are_made_up_to_size() {
 }
 
 #[test]
-fn simulated_nodes_go_before_the_replay() {
+fn simulated_nodes_precede_replay() {
     let simulated = Node::new("node-b").cores(64.0).pods(1);
     let cluster = replaying("10-pods", false).node(simulated).start();
     let cluster = cluster.expect("a free port");

@@ -32,7 +32,7 @@ fn cluster(shape: Shape) -> Running {
 }
 
 #[test]
-fn the_rate_between_two_scrapes_is_the_true_number_of_cores() {
+fn cpu_rates_equal_the_truth() {
     let cluster = cluster(Shape::STEADY);
     let truth = cluster.truth("node-a", SystemTime::now()).cores;
     assert_eq!(truth, 0.35 * 8.0);
@@ -56,14 +56,14 @@ fn the_rate_between_two_scrapes_is_the_true_number_of_cores() {
 }
 
 #[test]
-fn a_sample_of_the_memory_is_the_truth_at_its_timestamp() {
+fn memory_samples_equal_the_truth() {
     let cluster = cluster(Shape::GROWING);
     let (bytes, at) = sample(&cluster, RESOURCE, "node_memory_working_set_bytes ");
     assert_eq!(bytes as u64, cluster.truth("node-a", time(at)).memory_bytes);
 }
 
 #[test]
-fn the_rows_of_the_table_are_the_true_number_of_active_pods() {
+fn table_rows_count_active_pods() {
     let cluster = cluster(Shape::Idle);
     let path = "/api/v1/pods?includeObject=None&resourceVersion=0&fieldSelector=\
                 spec.nodeName%3Dnode-a,status.phase%21%3DSucceeded,status.phase%21%3DFailed";

@@ -261,7 +261,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn wrong_and_missing_recommendations_are_told() {
+    fn demo_reports_wrong_recommendations() {
         let said = |node: &str, action: &str, severity: &str| json!({"node": node, "action": action, "severity": severity});
         let mut nodes = vec![
             said("leaky-1", "scale_up", "critical"),
