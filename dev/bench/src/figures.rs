@@ -49,7 +49,7 @@ impl Figure {
         self
     }
 
-    /// Whether the bound is held.
+    /// Returns true if the bound is held.
     pub fn holds(&self) -> bool {
         self.holds
     }
@@ -103,7 +103,7 @@ pub fn mib(bytes: u64) -> f64 {
     bytes as f64 / 1_048_576.0
 }
 
-/// How many times the second is the first.
+/// The second time as a multiple of the first.
 pub fn ratio(ours: Duration, peer: Duration) -> f64 {
     peer.as_secs_f64() / ours.as_secs_f64()
 }

@@ -137,7 +137,7 @@ fn history() -> [Figure; 2] {
     ]
 }
 
-/// What an exporter records of a node without cAdvisor.
+/// The samples that an exporter records of a node without cAdvisor.
 fn samples(node: &str, number: usize, round: i64) -> Vec<Sample<'_>> {
     let changing = (number as f64 + 1.0) * 0.37 + round as f64 * 0.011;
     let pods = (round / 40 % 3) as f64 + 30.0;

@@ -1,4 +1,4 @@
-//! What a cluster's API server has to bear: requests and bytes a second, from the
+//! The load on a cluster's API server: requests and bytes a second, from the
 //! bodies of one node, measured as the exporter receives them.
 //!
 //! The kubelet's pages and the node object are captures of a real one, with 99

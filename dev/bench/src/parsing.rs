@@ -39,7 +39,7 @@ fn feed(text: &[u8], consumer: &mut dyn Consumer) {
     reader.finish(consumer);
 }
 
-/// What the exporter takes from a cAdvisor page.
+/// Reads a cAdvisor page as the exporter does.
 pub(crate) fn extract(text: &[u8]) {
     let mut collector = Collector::new(Source::Cadvisor, false, i64::MAX / 2);
     feed(text, &mut collector);

@@ -1,4 +1,4 @@
-//! How soon the exporter is there: until it listens, and until it is ready.
+//! Time from the exporter's start until it listens, and until it is ready.
 
 use std::ffi::OsStr;
 use std::thread::sleep;

@@ -15,10 +15,10 @@ use socket2::{Domain, Socket, Type};
 /// Threads that keep a crowd up.
 const WORKERS: usize = 2;
 
-/// Where crowds come from. Those who ask from another address are neighbours.
+/// Source address of hostile clients; requests from another address are a neighbour's.
 pub const CROWD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
 
-/// What each connection of a crowd does. Whenever it is closed, it comes again.
+/// Behaviour of each hostile connection, which is opened again whenever it is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Habit {
     /// Connects and says nothing.

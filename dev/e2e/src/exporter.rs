@@ -10,7 +10,7 @@ use crate::process::{Process, eventually, program};
 pub struct Exporter {
     /// Its process.
     pub process: Process,
-    /// Where it serves: `127.0.0.1:PORT`.
+    /// Its address: `127.0.0.1:PORT`.
     pub address: String,
 }
 

@@ -139,7 +139,7 @@ impl Process {
         self.pid
     }
 
-    /// Whether it has not ended.
+    /// Returns true until it has ended.
     pub fn runs(&self) -> bool {
         matches!(lock(&self.child).try_wait(), Ok(None))
     }

@@ -15,7 +15,7 @@ use crate::scratch;
 pub struct Prometheus {
     /// Its process.
     pub process: Process,
-    /// Where it serves: `http://127.0.0.1:PORT`.
+    /// Its URL: `http://127.0.0.1:PORT`.
     pub url: String,
     /// Host and port alone.
     pub address: String,

@@ -3,13 +3,13 @@
 use exposition::read::{Consumer, Problem, Reader, Sample, parse_line};
 use k8s_ai_exporter::readings::{At, Collector, Millis, Reading, Source};
 
-/// When the made-up bodies were asked for.
+/// Time of the request of the generated bodies.
 const NOW: Millis = 1_795_330_653_390;
 
 /// The largest count that a double holds exactly.
 const MOST: f64 = 9_007_199_254_740_992.0;
 
-/// Where a body is cut changes nothing; each sample is one that its own line gives;
+/// The place of a cut changes nothing; each sample is one that its own line gives;
 /// and a reading holds plausible numbers only.
 pub(crate) fn check(bytes: &[u8]) {
     let whole = read([bytes], Told::default());

@@ -1,4 +1,4 @@
-//! What must hold for any bytes that a program reads from the network or its user.
+//! Properties that hold for any bytes that a program reads from the network or its user.
 //!
 //! One function a target: it panics where something does not hold. `dev/fuzz` calls them
 //! with what a fuzzer makes up, and this crate's test with what was found before and

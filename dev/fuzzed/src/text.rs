@@ -13,7 +13,7 @@ pub(crate) fn check_quantity(bytes: &[u8]) {
     }
 }
 
-/// What is displayed of a duration reads back as the same; a refusal names the text.
+/// A displayed duration reads back as the same; a refusal names the text.
 pub(crate) fn check_duration(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;

@@ -1,4 +1,4 @@
-//! What was found by fuzzing, and pieces of real captures, once more.
+//! Replays the corpora: inputs found by fuzzing, and pieces of real captures.
 
 use std::fs;
 use std::path::{Path, PathBuf};

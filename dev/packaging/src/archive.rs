@@ -11,7 +11,7 @@ pub struct File {
     pub path: String,
     /// Permissions, such as `0o644`.
     pub mode: u32,
-    /// What it holds.
+    /// Its content.
     pub bytes: Vec<u8>,
 }
 

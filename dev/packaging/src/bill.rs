@@ -93,7 +93,7 @@ fn component(package: &Package, origins: &Origins) -> Result<Value, String> {
     Ok(component)
 }
 
-/// How one part of the bill refers to another: the package URL.
+/// The reference of a package within the bill: its package URL.
 fn reference(package: &Package) -> String {
     // A + would be read as a blank.
     let version = package.version.to_string().replace('+', "%2B");

@@ -8,7 +8,7 @@ pub struct Section<'a> {
     pub name: &'a str,
     /// The date of the release.
     pub date: Option<&'a str>,
-    /// What changed.
+    /// Its text.
     pub text: &'a str,
 }
 

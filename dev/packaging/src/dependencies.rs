@@ -1,4 +1,4 @@
-//! What a program is made of: the list that `cargo auditable` has left in it, and
+//! The packages of a program: the list that `cargo auditable` has left in it, and
 //! what the packages' own manifests say of licences.
 //!
 //! In scope: reading both. Out of scope: what documents are made of them.
@@ -26,7 +26,7 @@ pub fn of(program: &[u8]) -> Result<Vec<Package>, String> {
     Ok(list.packages)
 }
 
-/// What a package's manifest says, and where it lies.
+/// A package's licence and folder, from its manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// Licences, as an SPDX expression.

@@ -19,7 +19,7 @@ use crate::program::{self, Program};
 use crate::release::{Release, checksums};
 use crate::{agreement, bill, changelog};
 
-/// What stands in the chart for the registry, and for the project's page, until
+/// The chart's placeholders for the registry and for the project's page, until
 /// somebody publishes it.
 const REGISTRY: &str = "your-registry";
 const SOURCE: &str = "https://github.com/your-org/binbots-k8s";

@@ -21,7 +21,7 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
-/// What the labels of an image say about its making.
+/// The origin of an image, for its labels.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// Release.
@@ -30,14 +30,14 @@ pub struct Origin {
     pub revision: String,
     /// Moment of the commit: the image of a commit is the same whenever it is made.
     pub created: Timestamp,
-    /// Where the sources are, if that is said.
+    /// URL of the sources, if known.
     pub source: Option<String>,
 }
 
 /// Some bytes under the name of their digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
-    /// What kind of document it is.
+    /// Its media type.
     pub media_type: &'static str,
     /// `sha256:` and 64 hexadecimal digits.
     pub digest: String,
@@ -58,7 +58,7 @@ impl Blob {
         Self::new(media_type, document.to_string().into_bytes())
     }
 
-    /// How other documents refer to it.
+    /// The descriptor by which other documents refer to it.
     pub fn descriptor(&self) -> Value {
         json!({
             "mediaType": self.media_type,
@@ -84,7 +84,7 @@ pub struct Image {
     pub layer: Blob,
     /// User, entry point, labels.
     pub config: Blob,
-    /// What joins the two.
+    /// The manifest of layer and configuration.
     pub manifest: Blob,
 }
 

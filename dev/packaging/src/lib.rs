@@ -1,4 +1,4 @@
-//! What a stranger downloads: images, and what a release holds beside them.
+//! Images, and the other files of a release.
 //!
 //! 1. [`image`] puts a static [`program`] into an image, byte for byte the same for
 //!    the same program and commit (pure); [`platform`] knows for which machines.

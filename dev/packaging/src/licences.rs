@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// What is in each program and is no package: Rust's standard library, and musl.
+/// Licences of the parts that are no packages: Rust's standard library, and musl.
 const OUTSIDE_CARGO: &str = include_str!("../notices/toolchain.txt");
 
 /// One package's part.

@@ -187,7 +187,7 @@ fn failed(path: &Path, problem: &dyn std::fmt::Display) -> String {
     format!("{}: {problem}", path.display())
 }
 
-/// What has been done, for scripts to read.
+/// Prints a line for scripts.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -68,7 +68,7 @@ impl Platform {
         Ok(program)
     }
 
-    /// Whether `program` is an ELF file for this platform.
+    /// Checks that `program` is an ELF file for this platform.
     ///
     /// # Errors
     /// What it is instead.

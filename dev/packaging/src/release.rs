@@ -11,7 +11,7 @@ use crate::image::sha256;
 use crate::platform::Platform;
 use crate::program::Program;
 
-/// What every archive of a release holds beside its program.
+/// The common parts of a release's archives.
 #[derive(Debug, Clone)]
 pub struct Release {
     /// Version, such as `0.3.0`.
@@ -25,7 +25,7 @@ pub struct Release {
 }
 
 impl Release {
-    /// How a file that is of one program and platform begins:
+    /// Start of the file names of one program and platform:
     /// `k8s-ai-agent-v0.3.0-linux-arm64`.
     pub fn stem(&self, program: Program, platform: Platform) -> String {
         format!(

@@ -7,7 +7,7 @@
 use cel::{Context, Program};
 use serde_json::{Value, json};
 
-/// Who asks, by the token.
+/// The user of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) name: String,

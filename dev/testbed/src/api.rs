@@ -25,16 +25,16 @@ use crate::status::Status;
 /// The media type of the metrics pages, as a kubelet writes it.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What there is to be asked about.
+/// Everything that the simulated API server knows.
 #[derive(Debug)]
 pub(crate) struct Backend {
     /// By name, as an API server lists them.
     pub(crate) machines: RwLock<BTreeMap<String, Arc<Machine>>>,
-    /// What the machines' pseudo-random parts follow from.
+    /// Seed of the machines' pseudo-random parts.
     pub(crate) seed: u64,
     pub(crate) replay: Option<Replay>,
     pub(crate) sampling: Sampling,
-    /// How the kubelets' pages are framed.
+    /// Framing of the kubelets' pages.
     pub(crate) framing: Framing,
 }
 

@@ -1,4 +1,4 @@
-//! What the user typed -> a cluster to start.
+//! Command line of the testbed: arguments to a cluster.
 //!
 //! Opens no socket; reads the captures, so that a folder without them is refused as any
 //! other bad value is.

@@ -1,4 +1,4 @@
-//! What cAdvisor sees of a machine: one row a control group, sampled at that
+//! cAdvisor's view of a machine: one row a control group, sampled at that
 //! group's own instants.
 //!
 //! In scope: which groups exist, when each was last sampled, their counters at
@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::node::{Limit, Machine, PAUSE_CPU_SECONDS, Phase, Pod, sandbox_id};
 use crate::shape::mix_text;
 
-/// What a control group stands for.
+/// Kind of a control group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `/`: the machine.
@@ -36,11 +36,11 @@ pub(crate) struct Cgroup {
     pub(crate) name: String,
     pub(crate) namespace: &'static str,
     pub(crate) pod: String,
-    /// When it was sampled, milliseconds since the epoch.
+    /// Time of the sample, in milliseconds since the epoch.
     pub(crate) at_ms: i64,
-    /// When it was created, seconds since the epoch.
+    /// Time of its creation, in seconds since the epoch.
     pub(crate) started: f64,
-    /// How long it had existed at the sample, seconds.
+    /// Its age at the sample, in seconds.
     pub(crate) age: f64,
     pub(crate) cpu_seconds: f64,
     pub(crate) memory_bytes: u64,
@@ -48,7 +48,7 @@ pub(crate) struct Cgroup {
     pub(crate) oom_kills: u64,
 }
 
-/// When and how often groups are sampled.
+/// Schedule of the samples of groups.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sampling {
     /// The cluster's start, milliseconds since the epoch.

@@ -73,11 +73,11 @@ impl Builder {
         listen: impl Into<String>;
         /// The seed of the pseudo-random parts: 0 if not told.
         seed: u64;
-        /// How the kubelets' pages are framed: chunked, as real ones, if not told.
+        /// Framing of the kubelets' pages: chunked by default, as on real ones.
         framing: Framing;
     }
 
-    /// Where `ca.crt` and `token` are written, and left behind. If not told: a
+    /// Folder to write `ca.crt` and `token` to, and to leave them in. By default a
     /// temporary directory that goes when the cluster stops.
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
         self.directory = Some(path.into());

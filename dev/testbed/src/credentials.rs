@@ -1,4 +1,4 @@
-//! What a client must have to be let in, and the files that it finds it in:
+//! Credentials that clients need, and their files:
 //! `ca.crt` and `token`, as in the directory mounted into every pod.
 //!
 //! Out of scope: how certificates are made (`tls`); roles and permissions.

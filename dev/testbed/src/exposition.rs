@@ -39,7 +39,7 @@ pub(crate) fn cadvisor(machine: &Machine, sampling: Sampling, now_ms: i64) -> St
     text.0
 }
 
-/// How the rows of a family are written.
+/// Form of the rows of a family.
 #[derive(Clone, Copy, PartialEq)]
 enum Rows {
     Counter,
@@ -84,7 +84,7 @@ macro_rules! families {
 const PERIODS_PER_SECOND: f64 = 10.0;
 /// Share of the periods in which a limited container is held back.
 const THROTTLED: f64 = 0.3;
-/// How long it is held back in such a period, seconds.
+/// Time for which it is held back in such a period, in seconds.
 const HELD_BACK: f64 = 0.05;
 
 /// The kernel accounts CPU time in nanoseconds.

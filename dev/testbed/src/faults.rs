@@ -26,7 +26,7 @@ pub struct Fault {
     times: Option<u32>,
 }
 
-/// What goes wrong.
+/// Effect of a fault.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// The answer begins this much later.
@@ -72,7 +72,7 @@ pub enum Effect {
     Cut {
         /// Bytes sent.
         at: usize,
-        /// How the promise was made.
+        /// The framing that promised more.
         framing: Framing,
     },
     /// So many bytes of the body are sent; then the connection stays open in silence.
@@ -193,7 +193,7 @@ pub(crate) fn take(faults: &mut [Fault], endpoint: Endpoint, node: Option<&str>)
         .collect()
 }
 
-/// Who asked for what: the parts of a request on which a fault's answer depends.
+/// The parts of a request on which the response to a fault depends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asking<'a> {
     pub(crate) endpoint: Endpoint,
@@ -251,13 +251,13 @@ pub(crate) fn spoil(effects: &[Effect], answer: &mut Response, asking: Asking<'_
     }
 }
 
-/// Whether the answer must not be compressed in the right way.
+/// Returns true if the response must not be compressed in the right way.
 pub(crate) fn forbids_gzip(effects: &[Effect]) -> bool {
     let forbids = |effect: &Effect| matches!(effect, Effect::Gzip(_) | Effect::ContentEncoding(_));
     effects.iter().any(forbids)
 }
 
-/// Whether some effect needs the body before it is compressed.
+/// Returns true if some effect needs the body before it is compressed.
 pub(crate) fn needs_plain_text(effects: &[Effect]) -> bool {
     let changes = |effect: &Effect| matches!(effect, Effect::Text(_) | Effect::Empty);
     forbids_gzip(effects) || effects.iter().any(changes)

@@ -52,7 +52,7 @@ pub enum Hostile {
     Unlabelled,
 }
 
-/// Which rows are meant.
+/// Selection of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {
     /// The CPU and memory of the whole machine.
@@ -61,7 +61,7 @@ pub enum Rows {
     All,
 }
 
-/// What becomes of a timestamp.
+/// Change of a timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timestamp {
     /// There is none.
@@ -223,7 +223,7 @@ impl Row {
         })
     }
 
-    /// Whether this is the machine's CPU or memory, in either exposition.
+    /// Returns true for the machine's CPU or memory, in either exposition.
     fn is_node(&self) -> bool {
         match &*self.name {
             "node_cpu_usage_seconds_total" | "node_memory_working_set_bytes" => true,

@@ -94,7 +94,7 @@ impl Request {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    /// Whether the client takes a gzip body. Quality values are not weighed,
+    /// Returns true if the client accepts gzip. Quality values are not weighed,
     /// but `gzip;q=0` means no.
     pub(crate) fn accepts_gzip(&self) -> bool {
         self.header("accept-encoding").split(',').any(|coding| {
@@ -120,7 +120,7 @@ fn invalid(problem: impl ToString) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, problem.to_string())
 }
 
-/// How the end of a body is made known.
+/// Framing of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// `Content-Length`.
@@ -129,7 +129,7 @@ pub enum Framing {
     Chunked,
 }
 
-/// What becomes of a body on its way.
+/// Delivery of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivery {
     /// All of it is sent.
@@ -195,7 +195,7 @@ impl Response {
         }
     }
 
-    /// Whether this is a metrics page.
+    /// Returns true for a metrics page.
     pub(crate) fn is_exposition(&self) -> bool {
         self.header("Content-Type")
             .is_some_and(|value| value.starts_with("text/plain; version="))

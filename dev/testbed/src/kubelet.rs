@@ -56,7 +56,7 @@ impl Kubelets {
         self.port
     }
 
-    /// What clients must trust, as PEM.
+    /// The CA certificate, as PEM.
     pub(crate) fn pem(&self) -> String {
         self.authority.pem()
     }
@@ -146,7 +146,7 @@ pub(crate) fn answer(request: &Request, path: &str, pods: impl Fn() -> Vec<Value
     }
 }
 
-/// Whether there is such a container, by namespace, pod and name.
+/// Returns true if there is such a container, by namespace, pod and name.
 fn runs(pods: &[Value], place: Option<(&str, &str, &str)>) -> bool {
     let Some((namespace, pod, container)) = place else {
         return false;
@@ -189,5 +189,5 @@ fn exec(request: &Request) -> Response {
     response
 }
 
-/// What a server appends to the client's key (RFC 6455, section 1.3).
+/// The text that a server appends to the client's key (RFC 6455, section 1.3).
 const WEBSOCKET_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

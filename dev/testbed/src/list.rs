@@ -10,7 +10,7 @@ use crate::route::Route;
 use crate::selector::Selector;
 use crate::status::Status;
 
-/// How the server pages, apart from what the request asks.
+/// Paging by the server, apart from the request's own parameters.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Paging {
     /// Never more objects than this in one answer, whatever is asked.
@@ -71,7 +71,7 @@ fn limit(route: &Route, paging: Paging) -> Result<Option<usize>, Status> {
     Ok(asked.into_iter().chain(paging.forced).min())
 }
 
-/// How many objects the pages before this one held.
+/// Number of objects in the pages before this one.
 fn start(route: &Route, paging: Paging) -> Result<usize, Status> {
     let token = route.parameter("continue");
     if token.is_empty() {

@@ -53,7 +53,7 @@ fn serve_until_stopped(cluster: Builder) -> io::Result<()> {
     Ok(())
 }
 
-/// Where the cluster is and what a client needs, as one line of JSON. With
+/// The cluster's address and files, as one line of JSON. With
 /// plain HTTP there are no files.
 fn whereabouts(cluster: &Running) -> serde_json::Value {
     let secured = cluster.url().starts_with("https:");

@@ -61,7 +61,7 @@ impl Node {
         cores: f64;
         /// Memory of the machine in bytes.
         memory_bytes: u64;
-        /// How the load develops.
+        /// Shape of the load over time.
         shape: Shape;
         /// Pods that run for ever.
         pods: u32;
@@ -92,7 +92,7 @@ impl Node {
     }
 }
 
-/// What is known to be true of a node at an instant.
+/// True values of a node at one time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Truth {
     /// Cores in use.
@@ -103,7 +103,7 @@ pub struct Truth {
     pub active_pods: usize,
 }
 
-/// How long the machine has been up when the cluster starts, seconds.
+/// Uptime of the machine when the cluster starts, in seconds.
 const UPTIME: f64 = 3_600.0;
 /// The first pod starts this long after the boot, the others one second apart.
 const FIRST_POD: f64 = 20.0;
@@ -119,7 +119,7 @@ pub(crate) const PAUSE_CPU_SECONDS: f64 = 0.02;
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) node: Node,
-    /// Where its kubelet listens.
+    /// Address of its kubelet.
     pub(crate) kubelet: SocketAddr,
     pub(crate) pods: Vec<Pod>,
     pub(crate) seed: u64,
@@ -204,7 +204,7 @@ impl Machine {
         }
     }
 
-    /// What is true `at` seconds after the start.
+    /// The true values `at` seconds after the start.
     pub(crate) fn truth(&self, at: f64) -> Truth {
         Truth {
             cores: self.node.shape.cpu(self.seed, at) * self.node.cores,
@@ -310,7 +310,7 @@ impl Pod {
         }
     }
 
-    /// When the pod's sandbox last started, given the newest boot.
+    /// Time of the sandbox's last start, given the newest boot.
     pub(crate) fn started(&self, booted: f64) -> f64 {
         booted + self.starts
     }

@@ -125,7 +125,7 @@ fn resources(limit: Limit) -> Value {
     })
 }
 
-/// What kind of objects a list holds.
+/// Kind of the objects in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Nodes,

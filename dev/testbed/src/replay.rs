@@ -98,7 +98,7 @@ impl Replay {
         Some(pods)
     }
 
-    /// What the node is called when nobody asks for one by name.
+    /// Name of the node in lists of all nodes.
     pub(crate) fn name(&self) -> &str {
         let captured = self
             .node

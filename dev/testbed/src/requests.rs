@@ -1,10 +1,10 @@
-//! What was asked of the server: counts, bytes, and the last request of each kind.
+//! Log of requests: counts, bytes, and the last request of each kind.
 
 use std::collections::BTreeMap;
 
 use crate::http::Request;
 
-/// What a request is for.
+/// Endpoint of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
     /// `/metrics/resource` of a node's kubelet, behind the proxy or at its own port.
@@ -35,7 +35,7 @@ pub struct Asked {
     pub count: u64,
     /// Bytes of the bodies sent in answer, compressed as they were.
     pub body_bytes: u64,
-    /// How often each status was answered. A connection that was reset in
+    /// Number of responses of each status. A connection that was reset in
     /// place of an answer counts under none.
     pub statuses: BTreeMap<u16, u64>,
     /// Path and query of the last request, as it was sent.

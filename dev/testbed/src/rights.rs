@@ -1,4 +1,4 @@
-//! What RBAC grants to the client's account, and the access reviews that ask for it.
+//! Rights of the client's account by RBAC, and the access reviews that ask for them.
 //!
 //! Out of scope: other accounts, namespaces, names of resources.
 

@@ -1,10 +1,10 @@
-//! Which path means what, at the API server and at a kubelet.
+//! Paths of the API server and of kubelets.
 
 use crate::http::percent_decode;
 use crate::requests::Endpoint;
 use crate::selector::{POD_FIELDS, Selector};
 
-/// What a request asks for.
+/// A parsed request target.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
@@ -57,7 +57,7 @@ impl Route {
         Some(route)
     }
 
-    /// What is asked of a node's kubelet at its own port.
+    /// The route of a request to a kubelet's own port.
     pub(crate) fn of_kubelet(target: &str, node: String) -> Self {
         let path = target.split('?').next().unwrap_or_default();
         Self {
@@ -68,7 +68,7 @@ impl Route {
         }
     }
 
-    /// Whether anybody may ask, as on a real cluster.
+    /// Returns true for routes without authorization, as on a real cluster.
     pub(crate) fn is_public(&self) -> bool {
         matches!(self.endpoint, Endpoint::Health | Endpoint::Version)
     }
@@ -93,7 +93,7 @@ fn parameters(query: &str) -> Option<Vec<(String, String)>> {
         .collect()
 }
 
-/// What a path of a kubelet is for.
+/// The endpoint of a kubelet's path.
 fn of_path(path: &str) -> Endpoint {
     match path {
         "/metrics/resource" => Endpoint::Resource,

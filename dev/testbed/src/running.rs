@@ -176,7 +176,7 @@ impl Running {
         &self.files.token
     }
 
-    /// Whether the kubelets listen on ports of their own.
+    /// Returns true if the kubelets listen on ports of their own.
     pub fn has_kubelets(&self) -> bool {
         self.state.kubelets.is_some()
     }
@@ -257,7 +257,7 @@ impl Running {
         lock(&self.state.paging).generation += 1;
     }
 
-    /// What is true of a simulated node at an instant.
+    /// The true values of a simulated node at a time.
     ///
     /// # Panics
     /// When no node of this name is simulated.
@@ -269,12 +269,12 @@ impl Running {
         machine.truth(backend.sampling.elapsed(unix_ms(at)))
     }
 
-    /// What the API server was asked so far.
+    /// The requests to the API server so far.
     pub fn requests(&self) -> Requests {
         lock(&self.state.requests).clone()
     }
 
-    /// What the kubelets were asked so far, at their own ports.
+    /// The requests to the kubelets' own ports so far.
     pub fn kubelet_requests(&self) -> Requests {
         lock(&self.state.kubelet_requests).clone()
     }

@@ -54,7 +54,7 @@ fn connection(stream: TcpStream, state: &State, side: Side) {
     }
 }
 
-/// Whom a connection has reached.
+/// The server that a connection has reached.
 enum Peer {
     ApiServer,
     /// The kubelet at this address, of the node that has it now, if one has.
@@ -103,7 +103,7 @@ fn converse(stream: TcpStream, state: &State, side: Side) -> io::Result<()> {
     }
 }
 
-/// What a request comes to.
+/// Outcome of a request.
 enum Outcome {
     Reset,
     Hangup,

@@ -10,7 +10,7 @@
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-/// How the load of a machine develops. Shares are of the whole machine: 0.5 of
+/// Shape of a machine's load over time. Shares are of the whole machine: 0.5 of
 /// a machine with 4 cores is 2 cores.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Shape {
@@ -47,12 +47,12 @@ pub enum Shape {
         base: f64,
         /// Highest share of the cores.
         peak: f64,
-        /// How long a level holds, longer than 0.
+        /// Duration of a level, longer than 0.
         slot: Duration,
     },
 }
 
-/// Where a leak stops: a kernel needs the rest to stay alive.
+/// Share of memory at which a leak stops: a kernel needs the rest to stay alive.
 const LEAK_CEILING: f64 = 0.97;
 
 const IDLE_CPU: f64 = 0.02;

@@ -12,7 +12,7 @@ use std::f64::consts::TAU;
 
 use crate::shape::{Chance, Shape, mix, mix_text, unit};
 
-/// How a fleet is looked at: points back and points ahead, and their distance.
+/// Window of a series: points of history and points ahead, and their distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
     /// As tables name it.
@@ -45,9 +45,9 @@ const fn view(name: &'static str, step: i64, points: usize, ahead: usize) -> Vie
 /// One series: what is known of it, and what came after.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Specimen {
-    /// What kind of series it is.
+    /// Kind of series.
     pub family: &'static str,
-    /// How it is looked at.
+    /// Its window.
     pub view: View,
     /// Seconds since the Unix epoch and amounts, in order of time; with gaps where
     /// the family has them.

@@ -1,4 +1,4 @@
-//! What the threads of a running cluster share.
+//! State that the threads of a running cluster share.
 
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
@@ -17,14 +17,14 @@ use crate::list::Paging;
 use crate::requests::Requests;
 use crate::rights::{Granted, Right};
 
-/// Whose port a client has connected to.
+/// The side of the port that a client has connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     ApiServer,
     Kubelets,
 }
 
-/// What the connections share.
+/// State that the connections share.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) backend: Backend,

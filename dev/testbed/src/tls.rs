@@ -13,7 +13,7 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// Which certificate the server shows.
+/// Certificate that the server shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
     /// Issued by the authority in `ca.crt`, for `127.0.0.1`, `::1`,
@@ -28,7 +28,7 @@ pub enum Certificate {
     Expired,
 }
 
-/// What the API server is called.
+/// Common name of the API server.
 pub(crate) const API_SERVER: &str = "kube-apiserver";
 
 /// The names in its certificate.
@@ -56,7 +56,7 @@ impl Authority {
             .map_err(io::Error::other)
     }
 
-    /// What goes into `ca.crt`.
+    /// The certificate as PEM, for `ca.crt`.
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }

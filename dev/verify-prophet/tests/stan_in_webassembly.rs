@@ -22,12 +22,12 @@ use augurs_prophet::{
 use prophet::{FixedOrder, Growth, Parameters, Posterior, Seasonality};
 use reference::{Series, furthest_apart};
 
-/// How far one of Stan's algorithms came.
+/// Result of one of Stan's algorithms.
 #[derive(Debug)]
 struct Stopped {
     /// The log density where it stopped.
     log_density: f64,
-    /// What augurs forecasts from there.
+    /// The forecast of augurs from there.
     forecast: Vec<f64>,
 }
 

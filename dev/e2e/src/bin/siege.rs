@@ -18,7 +18,7 @@ use testbed::{Cluster, Node};
 
 const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// What must hold throughout, for the neighbour's requests and the process.
+/// Bounds for the neighbour's requests and the process.
 const SLOWEST: Duration = Duration::from_secs(1);
 const MOST_THREADS: u64 = 64;
 const MOST_RESIDENT_KIB: u64 = 16 * 1024;
@@ -134,7 +134,7 @@ fn besiege(
     (row, held)
 }
 
-/// How long it takes until all is well again.
+/// The time until the condition holds; `None` after 30 s.
 fn recovers(mut well: impl FnMut() -> bool) -> Option<Duration> {
     let start = Instant::now();
     while !well() {
@@ -150,7 +150,7 @@ fn millis(time: Duration) -> String {
     format!("{:.0} ms", time.as_secs_f64() * 1e3)
 }
 
-/// How requests fared.
+/// Outcome of requests.
 #[derive(Default)]
 struct Asked {
     count: u64,

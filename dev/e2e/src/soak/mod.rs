@@ -31,7 +31,7 @@ use plan::{Disruption, Phase, Plan};
 use truth::Extremes;
 use watch::{Nodes, Watch};
 
-/// How much more memory may be resident than while warming up.
+/// Bytes that may be resident beyond those of the warm-up.
 pub const MORE_RESIDENT: u64 = 256 * 1024;
 
 /// Connections of ours may not have ended yet when threads and files are counted.

@@ -44,7 +44,7 @@ impl Phase {
         phase
     }
 
-    /// Whether nothing answers in it.
+    /// Returns true if nothing answers in it.
     pub fn is_outage(&self) -> bool {
         self.disruptions.contains(&Disruption::Outage)
     }

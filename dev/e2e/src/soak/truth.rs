@@ -1,4 +1,4 @@
-//! What may be published of a node, from what the simulated cluster knows.
+//! The true range of a node's values, from the simulated cluster.
 //!
 //! A published value is about some moment, or some interval, of the past: it must lie
 //! between the extremes of the truth over the time that it can be about. Of a load that
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use testbed::Running;
 
-/// How often the truth of a window is looked at, and the shortest time between two looks.
+/// Samples of the truth in a window, and the shortest time between two of them.
 const LOOKS: u32 = 100;
 const STEP: Duration = Duration::from_millis(100);
 
@@ -73,7 +73,7 @@ impl Extremes {
         self
     }
 
-    /// Whether the series may have this value.
+    /// Returns true if the series may have this value.
     pub fn allow(&self, known: Known, value: f64) -> bool {
         let (low, high) = self.range(known);
         // Pods are counted exactly.

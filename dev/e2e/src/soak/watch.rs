@@ -38,11 +38,11 @@ type Key = (String, String);
 /// An exporter under watch.
 #[derive(Debug)]
 pub struct Watch {
-    /// What it is called in the table.
+    /// Its name in the table.
     pub name: &'static str,
     /// Its node, if it is not about all of the cluster's.
     only: Option<&'static str>,
-    /// Whether kubelets are read at their own ports, not through the API server.
+    /// True if kubelets are read at their own ports, not through the API server.
     at_kubelets: bool,
     exporter: Exporter,
     /// Times of good scrapes, by node and endpoint, oldest first.
@@ -54,11 +54,11 @@ pub struct Watch {
     pub checked: u64,
     /// Everything that was wrong.
     pub wrong: Vec<String>,
-    /// How many of `wrong` have been told on the way.
+    /// Number of `wrong` that have been reported on the way.
     told: usize,
-    /// What the process takes: while it warms up, and afterwards.
+    /// Resources of the process during the warm-up.
     pub before: Taken,
-    /// As `before`.
+    /// Resources of the process after the warm-up.
     pub after: Taken,
 }
 
@@ -236,14 +236,14 @@ impl Watch {
         self.wrong.extend(wrong);
     }
 
-    /// What was found wrong since this was asked last.
+    /// The wrong values since the last call.
     pub fn untold(&mut self) -> Vec<String> {
         let new = self.wrong[self.told..].to_vec();
         self.told = self.wrong.len();
         new
     }
 
-    /// Whether some endpoint has not answered twice since then, so that not everything can
+    /// Returns true if some endpoint has not answered twice since then, so that not everything can
     /// be published again. Where one has and its series are not there, that is wrong.
     pub fn is_waiting(&mut self, nodes: &Nodes, since: SystemTime) -> bool {
         let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! What the token of each mode can do at both doors, the API server and the kubelets'
+//! The rights of each mode's token at both doors, the API server and the kubelets'
 //! own ports, with the role and the admission policy that the chart renders for it.
 
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 use testbed::{Cluster, Endpoint, Node, Running};
 
-/// Where and by whom a request is answered.
+/// The server that answers a request.
 #[derive(Clone, Copy)]
 enum Door {
     ApiServer,

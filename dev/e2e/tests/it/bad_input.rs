@@ -1,4 +1,4 @@
-//! What kubelets and API servers should never send, over real TLS: each becomes a
+//! Invalid responses of kubelets and API servers, over real TLS: each becomes a
 //! counted, named reason, and never a wrong number.
 //!
 //! Each test is a row of docs/robustness.md. A case is one node of a cluster; all of
@@ -13,14 +13,14 @@ use testbed::{
     Timestamp,
 };
 
-/// What is published of a node whose kubelet answers in this way.
+/// The metrics of a node whose kubelet answers in this way.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Comes {
-    /// What is true.
+    /// The truth.
     Truth,
     /// The same, but that the rate is over the times of our requests.
     About,
-    /// What was known before: the fault begins later.
+    /// The last value before the fault.
     Kept,
     /// Nothing.
     Nothing,

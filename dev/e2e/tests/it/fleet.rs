@@ -267,7 +267,7 @@ fn fleet_queries_work_in_real_prometheus() {
                 "PodDisruptionBudget tight in namespace db allows no eviction now, and may cover db/db-0"
             ),
             ("host", "it takes the load of nodes drained before it"),
-            ("control", "it is of the control plane"),
+            ("control", "it runs the control plane"),
             ("bare", "pods without a controller: ops/new, ops/old"),
         ]
     );

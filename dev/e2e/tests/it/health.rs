@@ -1,4 +1,4 @@
-//! Whether the exporter is well, and what it tells of its own work.
+//! Health routes of the exporter, and the metrics of its own work.
 
 use e2e::{Exporter, exporter, program};
 use testbed::{Effect, Endpoint, Fault};

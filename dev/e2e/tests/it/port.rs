@@ -70,7 +70,7 @@ fn hostile_clients_block_nobody() {
     }
 }
 
-/// What a well-meaning client gets, on a connection of its own.
+/// The status that a well-meaning client gets, on a connection of its own.
 fn ask(address: &str) -> String {
     let address = address.parse().expect("an address");
     // A full backlog makes connecting take its time.

@@ -53,7 +53,7 @@ impl Files {
         format!("{flag}={}", self.path(name).display())
     }
 
-    /// Who asks, with a certificate or not, and with the password in this file.
+    /// A client with or without a certificate, and with the password in this file.
     fn client(&self, address: &str, identity: bool, password: Option<&str>) -> Client {
         let identity = identity.then(|| {
             Identity::from_files(&self.path("client.crt"), &self.path("client.key"))

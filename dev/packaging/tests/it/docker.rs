@@ -22,7 +22,7 @@ fn as_root(program: &str) -> Command {
     sudo
 }
 
-/// What every container here may not do, and may not exceed.
+/// Restrictions of every container here.
 const LIMITS: [&str; 8] = [
     "--rm",
     "--network=host",

@@ -16,7 +16,7 @@ const PASSWORD: &str = "correct horse";
 /// The same as a client sends it: base64 of `tester:correct horse`.
 const AUTHORIZATION: &str = "Authorization: Basic dGVzdGVyOmNvcnJlY3QgaG9yc2U=";
 
-/// What `just push` runs.
+/// The command of `just push`.
 fn push() -> Command {
     Command::new(root().join("dev/scripts/push"))
 }

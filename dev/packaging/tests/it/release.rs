@@ -57,7 +57,7 @@ fn unpacked(program: &str, file: &str) -> PathBuf {
     release().join(stem(program)).join(file)
 }
 
-/// What a command that succeeds prints.
+/// Standard output of a command that succeeds.
 fn shown(command: &mut Command) -> String {
     let (code, out, err) = run(command, "");
     assert_eq!(code, Some(0), "{command:?}: {out}{err}");

@@ -14,7 +14,7 @@ fn cluster() -> Running {
     cluster.start().expect("a free port")
 }
 
-/// What comes of a scrape that meets this effect. The scrapes before and after
+/// The result of a scrape that meets this effect. The scrapes before and after
 /// it are sound.
 fn met(cluster: &Running, effect: Effect) -> Result<Answer, Failure> {
     cluster.fault(Fault::new(effect).on(Endpoint::Resource).times(1));

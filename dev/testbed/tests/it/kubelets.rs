@@ -17,7 +17,7 @@ fn cluster() -> Running {
         .expect("a cluster")
 }
 
-/// Where the node object says that the kubelet listens.
+/// Address of the kubelet by the node object.
 fn kubelet(cluster: &Running, node: &str) -> String {
     let object = client::get(cluster, &format!("/api/v1/nodes/{node}")).expect("an answer");
     let status = &object.json()["status"];

@@ -1,4 +1,4 @@
-//! What a client computes from scrapes is what the cluster says is true.
+//! Rates and counts that a client computes equal the cluster's truth.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! What happens, from the first heading to the last line.
+//! The demo, from the first heading to the last line.
 
 use std::fmt::Write;
 use std::path::Path;
