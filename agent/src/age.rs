@@ -1,9 +1,8 @@
-//! The age of each node's newest sample, where it is so old that the value must not
-//! be called current.
+//! The age of each node's newest sample, where it is too old to be called current.
 //!
-//! A backend shows a sample again at each point until it looks back no further, so
-//! points do not tell. Backends that answer instant queries are asked for the
-//! samples' own timestamps; elsewhere the newest point gives a lower bound.
+//! A backend repeats a sample at each point for the whole look-back, so points do not show its age.
+//! Backends with instant queries are asked for the samples' own timestamps; elsewhere the newest
+//! point gives a lower bound.
 
 use std::collections::BTreeMap;
 
@@ -18,19 +17,19 @@ use analysis::measurements::{LOOK_BACK_SECONDS, Measurements};
 use analysis::recommend::Resource;
 use analysis::window::Window;
 
-/// Sampling intervals after which a value is no longer current. One passes between
-/// any two samples, and a single missed scrape says nothing.
+/// The number of sampling intervals after which a value is no longer current. One passes between
+/// any two samples, and a single missed scrape is normal.
 const CURRENT_INTERVALS: u64 = 2;
 
-/// Most times at which the newest sample of a series that has ended is looked for, and
-/// the least time between two of them, in seconds.
+/// The maximum number of times at which the newest sample of an ended series is searched, and the
+/// minimum distance between two of them, in seconds.
 const MAX_LOOKS: u64 = 50;
 const MIN_LOOK_SECONDS: u64 = 15;
 
-/// Returns when the newest sample of each node behind `query` was taken, in Unix seconds;
-/// with `back` also of series that ended in so many seconds before `at`, to within a few
-/// seconds. A query that is more than a selector has the time at which it last had a
-/// result, since its samples have no time of their own.
+/// Returns the time of the newest sample of each node behind `query`, in Unix seconds; with `back`
+/// also of series that ended in so many seconds before `at`, to within a few seconds. A query other
+/// than a selector has the time at which it last had a result, since its samples have no time of
+/// their own.
 ///
 /// # Errors
 /// When the backend does not answer.
@@ -59,8 +58,8 @@ pub fn current_for(interval: u64) -> u64 {
     CURRENT_INTERVALS * interval
 }
 
-/// Enters the age as of `at` of every newest sample that is not current; `interval` is
-/// the time between samples in seconds, if known.
+/// Sets the age as of `at` of every newest sample that is not current; `interval` is the time
+/// between samples in seconds, if known.
 pub fn measure(
     source: &dyn Source,
     queries: &UsageQueries,
@@ -93,8 +92,8 @@ pub fn measure(
     }
 }
 
-/// The ages of those that are not current, from the newest point of each node and,
-/// where known, the time of its newest sample in Unix seconds.
+/// Returns the ages of those that are not current, from the newest point of each node and, if
+/// known, the time of its newest sample in Unix seconds.
 fn ages<'a>(
     points: impl Iterator<Item = (&'a String, Timestamp)>,
     sampled: &BTreeMap<String, f64>,

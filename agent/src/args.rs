@@ -1,7 +1,7 @@
 //! The flags of the agent, and the [`Config`] that they resolve to.
 //!
-//! Each module defines the flags of one group, and makes of them what the rest of the
-//! program needs. No file is read here, nor is anything printed.
+//! Each module defines the flags of one group and resolves them. No file is read here, and nothing
+//! is printed.
 
 mod backend;
 mod command;
@@ -49,10 +49,10 @@ pub const COMMAND_LINE: Program = Program {
     name: PROGRAM,
     version: env!("CARGO_PKG_VERSION"),
     revision: runtime::REVISION,
-    summary: "Forecasts CPU and memory of Kubernetes nodes and says what to do",
+    summary: "Forecasts CPU and memory of Kubernetes nodes and recommends actions",
     description: &[
         "Forecasts CPU and memory of each node from what Prometheus, or the history of \
-         k8s-ai-exporter, holds, and says what to do: scale up, consolidate, or nothing. Reports \
+         k8s-ai-exporter, holds, and recommends to scale up, to consolidate, or nothing. Reports \
          once to standard output; changes nothing in the cluster.",
         "What is missing from a report is also written to standard error. Once the report is \
          printed, it goes to all sinks (Slack, webhook, Grafana, Pushgateway) at once; one that \
@@ -73,23 +73,23 @@ pub const COMMAND_LINE: Program = Program {
     groups: Flags::GROUPS,
     examples: &[
         (
-            "Ask the exporter of a small cluster that has no Prometheus:",
+            "Query the exporter's history, without a Prometheus:",
             "--prometheus-url http://k8s-ai-exporter.monitoring.svc:9100",
         ),
         (
-            "Look back a day and ahead six hours, as JSON, and fail a pipeline on findings:",
+            "Forecast six hours from the last day, as JSON, and fail a pipeline on findings:",
             "--lookback 24h --step 5m --forecast 6h --format json \\\n    --fail-on warning",
         ),
         (
-            "Report as of Monday morning from what curl saved of range queries:",
+            "Report as of Monday morning, from range queries saved by curl:",
             "--input cpu.json --input memory.json --at 2026-11-23T09:00:00Z",
         ),
         (
-            "Keep running, report every ten minutes, serve the newest report, tell Slack:",
+            "Keep running, report every ten minutes, serve the newest report, post to Slack:",
             "--serve :9101 --every 10m \\\n    --slack-webhook-url-file /etc/k8s-ai-agent/slack-url",
         ),
         (
-            "Ask why there is no report:",
+            "Find out why there is no report:",
             "doctor --prometheus-url http://prometheus.example:9090",
         ),
     ],
@@ -119,7 +119,7 @@ pub const COMMAND_LINE: Program = Program {
 }
 .checked();
 
-/// What the command line asks for.
+/// The command of a command line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Make a report.
@@ -130,10 +130,10 @@ pub enum Command {
     Print(String),
 }
 
-/// Reads the arguments, without the program's name.
+/// Parses the arguments, without the program's name.
 ///
 /// # Errors
-/// When a flag or a variable is invalid, or has no place beside the others.
+/// When a flag or a variable is invalid, or conflicts with others.
 pub fn parse(
     args: impl IntoIterator<Item = OsString>,
     environment: Environment<'_>,

@@ -1,4 +1,4 @@
-//! A backend as a source of points: answers folded as they stream, for the nodes of one
+//! A backend as a source of points: answers are collected as they stream, for the nodes of one
 //! shard.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use shard::Shard;
 use crate::age::newest_samples;
 use crate::source::{Collector, LabelNames, Selected, Selection, Source};
 
-/// A backend of which the nodes of one shard are of interest.
+/// A backend, limited to the nodes of one shard.
 pub struct Backend {
     prometheus: Prometheus,
     shard: Shard,
@@ -40,7 +40,7 @@ impl Source for Backend {
     }
 }
 
-/// Asks for the series behind `query`; of nodes in other shards not for the points.
+/// Queries the series behind `query`; the points of nodes in other shards are skipped.
 ///
 /// # Errors
 /// When there is no complete answer.

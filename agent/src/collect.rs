@@ -1,7 +1,7 @@
-//! Asks for everything a report needs: six range queries, whatever the cluster's size.
+//! Collects the measurements of a report: six range queries, whatever the cluster's size.
 //!
-//! In scope: which queries, what is kept of their answers, what to say about what
-//! is missing from them. Out of scope: HTTP, JSON, files, and what the numbers mean.
+//! In scope: the queries, the parts of their answers to keep, and messages about missing data. Out
+//! of scope: HTTP, JSON, files, and the meaning of the numbers.
 
 use analysis::measurements::{LOOK_BACK_SECONDS, Measurements};
 use analysis::recommend::Resource;
@@ -12,7 +12,7 @@ use quantity::TimeGrid;
 
 use crate::source::{ByNode, Selection, Source, explain};
 
-/// The queries for usage, as the user may set them.
+/// The queries for usage, which flags can set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageQueries {
     /// PromQL for cores by node.
@@ -21,7 +21,7 @@ pub struct UsageQueries {
     pub memory: String,
 }
 
-/// How much of the window is asked for sizes: they hardly change, and the newest counts.
+/// The time range in seconds of queries for allocatable and capacity: the newest value counts.
 const SIZE_WINDOW_SECONDS: u64 = 600;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -41,7 +41,7 @@ impl Quantity {
     }
 }
 
-/// Asks one query after the other: the load that `source` has to bear at a time is one.
+/// Runs one query after the other, so that `source` bears the load of one at a time.
 pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> Measurements {
     let sizes = window.past.last(SIZE_WINDOW_SECONDS);
     let (cpu, memory) = (Resource::Cpu, Resource::Memory);
@@ -58,7 +58,7 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
     for (resource, quantity, query) in plan {
         let asked = match quantity {
             Quantity::Usage => &window.past,
-            // Without usage there is nothing to hold against a size.
+            // Without usage there is nothing to compare with a size.
             _ if measurements.has_no_usage() => break,
             Quantity::Allocatable | Quantity::Capacity => &sizes,
         };
@@ -89,7 +89,7 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
                     .errors
                     .push(format!("{subject}: {}", explain(&error)));
                 if error.is_unreachable() {
-                    // Asking on would only take longer to say the same.
+                    // Further queries would fail in the same way.
                     break;
                 }
             }
@@ -98,7 +98,7 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
     measurements
 }
 
-/// Keeps what an answer says of each node. Returns of how many nodes it does.
+/// Keeps the values of each node. Returns the number of nodes.
 fn keep(
     measurements: &mut Measurements,
     resource: Resource,
@@ -113,7 +113,7 @@ fn keep(
         .filter(|(_, series)| series.last().is_some());
     let newest = |(node, series): (String, Series)| {
         let size = series.last()?.value;
-        // A node without any of it is a reading that failed.
+        // A size of 0 is a failed reading.
         (size > 0.0).then_some((node, size))
     };
     let sizes = match quantity {
@@ -128,7 +128,7 @@ fn keep(
     sizes.len()
 }
 
-/// Notes that a query brought nothing of use.
+/// Adds a message about a query without usable samples.
 fn note_nothing(measurements: &mut Measurements, subject: &str, query: &str, quantity: Quantity) {
     let text = format!("{subject}: no samples of any node for {query:?}");
     match quantity {
@@ -139,8 +139,8 @@ fn note_nothing(measurements: &mut Measurements, subject: &str, query: &str, qua
     }
 }
 
-/// Notes nodes that have several series side by side. Those of replaced pods
-/// follow one another, and overlap as long as Prometheus looks back.
+/// Adds a warning about nodes that have several series at the same time. Those of replaced pods
+/// follow one another, and overlap for as long as Prometheus looks back.
 fn note_overlaps(
     measurements: &mut Measurements,
     subject: &str,
@@ -156,14 +156,14 @@ fn note_overlaps(
         .count();
     if overlapping > 0 {
         measurements.warnings.push(format!(
-            "{subject}: {query:?} gives several series at the same time for {overlapping} of {} nodes, and one of each is used (is a `sum by ({})` missing?)",
+            "{subject}: {query:?} returns several series at the same time for {overlapping} of {} nodes; one of each is used (add `sum by ({})`)",
             answer.nodes.len(),
             label::NODE,
         ));
     }
 }
 
-/// Notes series without a node.
+/// Adds a warning about series without a node.
 fn note_without_node(measurements: &mut Measurements, subject: &str, query: &str, answer: &ByNode) {
     if answer.without_node > 0 {
         measurements.warnings.push(format!(
@@ -175,7 +175,7 @@ fn note_without_node(measurements: &mut Measurements, subject: &str, query: &str
     }
 }
 
-/// Notes what a backend said beside an answer, and samples that were left out of it.
+/// Adds the remarks of a backend, and messages about samples that were left out.
 pub fn note_remarks(
     subject: &str,
     query: &str,
@@ -197,11 +197,11 @@ pub fn note_remarks(
         }
     }
     for info in &remarks.infos {
-        warnings.push(format!("{subject}: the backend remarks: {info}"));
+        warnings.push(format!("{subject}: the backend notes: {info}"));
     }
     if remarks.is_partial {
         errors.push(format!(
-            "{subject}: the backend says that its answer is partial"
+            "{subject}: the backend marked its answer as partial"
         ));
     }
     for (samples, reason) in [

@@ -1,4 +1,4 @@
-//! From the settings of a backend to a client for it: the files are read here.
+//! The connection to the backend: from its configuration and files to a client.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -58,13 +58,13 @@ pub enum Login {
 /// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Between two queries of one run a connection is hardly idle.
+/// The time for which idle connections are kept: queries of one run follow each other.
 const KEEP_IDLE: Duration = Duration::from_secs(15);
 
-/// Builds a client with what the files hold now; connects to nothing yet.
+/// Builds a client from the files as they are now; does not connect yet.
 ///
 /// # Errors
-/// When a file cannot be read or does not hold what it should.
+/// When a file cannot be read or is invalid.
 pub fn client(backend: &Backend) -> Result<Client, InvalidFile> {
     let authorities = match &backend.ca_file {
         Some(path) => Authorities::from_file(path)?,
@@ -83,7 +83,8 @@ pub fn client(backend: &Backend) -> Result<Client, InvalidFile> {
     let credentials = credentials(&backend.login)?;
     let own = headers.iter().any(|h| h.name() == "authorization");
     if own && !matches!(credentials, Credentials::None) {
-        let problem = "expected no authorization beside that of a flag";
+        let problem =
+            "unexpected authorization header beside --bearer-token-file or --basic-auth-user";
         return Err(InvalidFile::new("header file:", &problem));
     }
     Ok(Client::new(Settings {
@@ -99,8 +100,8 @@ pub fn client(backend: &Backend) -> Result<Client, InvalidFile> {
     }))
 }
 
-/// The credentials, whose file is read again for each request: here to see early
-/// that it is of use.
+/// Returns the credentials. Their file is read again for each request, and here to report errors
+/// early.
 fn credentials(login: &Login) -> Result<Credentials, InvalidFile> {
     let (what, file, credentials) = match login {
         Login::None => return Ok(Credentials::None),
@@ -126,13 +127,13 @@ fn credentials(login: &Login) -> Result<Credentials, InvalidFile> {
     }
 }
 
-/// Reads headers, one a line; lines that are blank or begin with `#` are none.
+/// Reads headers, one a line; blank lines and those that begin with `#` are skipped.
 fn read_headers(path: &Path) -> Result<Vec<Header>, InvalidFile> {
     let invalid = |problem: &dyn fmt::Display| {
         InvalidFile::new(&format!("header file {}:", path.display()), problem)
     };
     let bytes = read_file(path).map_err(|error| invalid(&error))?;
-    let text = String::from_utf8(bytes).map_err(|_| invalid(&"expected text"))?;
+    let text = String::from_utf8(bytes).map_err(|_| invalid(&"expected UTF-8 text"))?;
     text.lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))

@@ -1,10 +1,9 @@
-//! `k8s-ai-agent doctor`: is the backend there, does it hold what a report needs, and
-//! what to do where it does not.
+//! `k8s-ai-agent doctor`: checks that the backend answers and has the data of a report, and names
+//! fixes.
 //!
-//! [`ask`] finds out, [`judge`] says what it means (pure), [`show`] prints it (pure);
-//! [`exporter`] does both for the exporter's own series.
-//! In scope: the backend and its series. Out of scope: the cluster itself, which the
-//! agent has no access to, and what the numbers say about nodes.
+//! [`ask`] runs the queries, [`judge`] makes findings of the answers (pure), [`show`] formats them
+//! (pure); [`exporter`] does all of it for the exporter's own series. In scope: the backend and its
+//! series. Out of scope: the cluster itself, which the agent has no access to, and recommendations.
 
 pub mod ask;
 pub mod check;
@@ -24,7 +23,7 @@ use check::Diagnosis;
 /// Examines the backend.
 ///
 /// # Errors
-/// When a file that is named is of no use.
+/// When a file is invalid.
 pub fn examine(config: &Config, now: Timestamp) -> Result<Diagnosis, InvalidFile> {
     let backend = &config.backend;
     let prometheus = Prometheus::new(client(backend)?, backend.deadline);

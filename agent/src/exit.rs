@@ -1,31 +1,30 @@
-//! The exit codes: a contract with scripts and CronJobs.
+//! The exit codes: a contract with scripts and CronJobs. Out of scope: messages.
 //!
 //! What is printed beside a code is not decided here.
 
 use analysis::report::Report;
 use contract::Severity;
 
-/// How a run ended. Where several apply, the first of this list counts.
+/// The outcome of a run. Where several apply, the first of this list counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// A flag, a variable or a file named by one is of no use.
+    /// A flag, a variable or a file that one names is invalid.
     Usage,
-    /// The backend cannot be reached, or refuses.
+    /// The backend cannot be reached, or refuses the queries.
     Backend,
-    /// The backend answered, and has no data at all.
+    /// The backend answered and has no data.
     NoData,
-    /// Something is missing from the report: a node, a resource; or the report
-    /// could not be written, or not be delivered to a sink.
+    /// A node or a resource is missing from the report, the report was not written, or a sink did
+    /// not receive it.
     Partial,
-    /// A finding is at least as severe as `--fail-on` says.
+    /// A node has at least the severity of `--fail-on`.
     Findings,
     /// The report is complete.
     Complete,
 }
 
 impl Exit {
-    /// Returns the code that a report deserves, given the least severity that is a
-    /// finding.
+    /// Returns the outcome of a report, given the least severity that counts as a finding.
     pub fn of(report: &Report, fail_on: Option<Severity>) -> Self {
         let found = |least| report.nodes.iter().any(|node| node.severity >= least);
         let others = report.shard.is_some_and(|shard| shard.others_have_data);
@@ -40,7 +39,7 @@ impl Exit {
         }
     }
 
-    /// What it becomes when a part of the report did not reach whom it is for.
+    /// Returns the outcome if a file or sink did not receive the report.
     pub const fn undelivered(self) -> Self {
         match self {
             Self::Complete | Self::Findings => Self::Partial,
@@ -48,7 +47,7 @@ impl Exit {
         }
     }
 
-    /// The code that the process leaves with.
+    /// Returns the exit code of the process.
     pub const fn code(self) -> u8 {
         match self {
             Self::Complete => 0,

@@ -1,5 +1,5 @@
-//! Asks for what the view of the fleet needs: four queries of kube-state-metrics's
-//! series, whatever the number of nodes ([`queries`]).
+//! The data for the report on removable nodes: four queries of kube-state-metrics's series,
+//! whatever the number of nodes ([`queries`]).
 
 pub mod cluster;
 pub mod queries;
@@ -13,19 +13,19 @@ use analysis::window::Window;
 use crate::source::Source;
 use cluster::Inquiry;
 
-/// The source of a view of the fleet.
+/// The data that the report on removable nodes is based on.
 pub enum Scope<'a> {
-    /// There is to be none, and why.
+    /// None, for this reason: there is no such report.
     Off(&'static str),
-    /// The report alone, and why.
+    /// The report's forecasts alone, for this reason.
     Usage(&'static str),
-    /// This source.
-    Ask(&'a dyn Source),
+    /// The series of this source.
+    Query(&'a dyn Source),
 }
 
-/// Draws the view of the nodes of `report` into it, leaving at least `keep_nodes`, with
-/// what goes wrong meanwhile.
-pub fn look(
+/// Adds the removable nodes to `report`, keeping at least `keep_nodes`, with errors and warnings of
+/// the queries.
+pub fn assess(
     scope: &Scope<'_>,
     report: &mut Report,
     (thresholds, keep_nodes): (Thresholds, usize),
@@ -38,11 +38,11 @@ pub fn look(
             return;
         }
         _ if count < 2 => {
-            report.fleet = FleetReport::none(count, "of a single node nothing can move");
+            report.fleet = FleetReport::none(count, "there is only one node");
             return;
         }
         Scope::Usage(why) => Err((*why).to_owned()),
-        Scope::Ask(source) => Ok(*source),
+        Scope::Query(source) => Ok(*source),
     };
     let drawn = source.and_then(|source| {
         let mut inquiry = Inquiry::new(source, &window.past);
@@ -62,8 +62,10 @@ pub fn look(
     };
 }
 
+/// Makes the report from requests.
+///
 /// # Errors
-/// Why requests are not known.
+/// The reason why requests are unknown.
 fn by_requests(
     inquiry: &mut Inquiry<'_>,
     report: &Report,

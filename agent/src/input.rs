@@ -1,8 +1,11 @@
-//! Saved answers to range queries, in place of a backend.
+//! Saved answers to range queries, used instead of a backend.
 //!
-//! In scope: which series a file holds, the window that they span, and the answer
-//! to a query over it. Series are told apart by their name, so only plain selectors
-//! are answered. Out of scope: what the numbers mean.
+//! In scope: the series of a file, the window that they span, and the answer to a query over them.
+//! Series are identified by their name, so only plain selectors are answered. Out of scope: the
+//! meaning of the numbers.
+//!
+//! Invariant: a report as of an earlier time uses no later sample (held by
+//! `at_ignores_later_samples`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -42,21 +45,21 @@ impl fmt::Display for InputFile {
     }
 }
 
-/// Everything that the files hold.
+/// The series of all files.
 #[derive(Debug, Default)]
 pub struct Recording {
     series: Vec<Recorded>,
-    /// What each file says besides its series.
+    /// The remarks of each file.
     remarks: Vec<Remarks>,
 }
 
 /// One series of a file.
 #[derive(Debug)]
 struct Recorded {
-    /// Place of the file in `remarks`.
+    /// The index of the file in `remarks`.
     file: usize,
     labels: Vec<(String, String)>,
-    /// Every sample; none where the node is in another shard.
+    /// All samples; none if the node is in another shard.
     points: Series,
     is_of_shard: bool,
     rejected: Rejected,
@@ -84,10 +87,10 @@ fn value<'a>(labels: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 impl Recording {
-    /// Reads files to their end; of nodes in other shards not the samples.
+    /// Reads files to their end, without the samples of nodes in other shards.
     ///
     /// # Errors
-    /// When one cannot be read, or holds anything but complete answers.
+    /// When one cannot be read, or holds anything other than complete answers.
     pub fn read(files: &[InputFile], shard: Shard) -> Result<Self, InvalidFile> {
         let mut recording = Self::default();
         for file in files {
@@ -120,12 +123,11 @@ impl Recording {
             .collect()
     }
 
-    /// The window that `time` asks for, as far as the samples of usage go. It ends with
-    /// the newest of them, or at the last moment on their grid before the one asked
-    /// for; where there are none, at `now`.
+    /// Returns the window of the report, as far as the samples of usage reach. It ends with the
+    /// newest of them, or at the last time on their grid up to `--at`; without samples, at `now`.
     ///
     /// # Errors
-    /// When the queries are none that files can answer, or the lengths do not fit
+    /// When files cannot answer the queries, or the lengths do not fit
     /// each other.
     pub fn window(
         &self,
@@ -136,7 +138,7 @@ impl Recording {
         let mut selectors = Vec::new();
         for query in [&queries.cpu, &queries.memory] {
             selectors.push(Selector::parse(query).ok_or_else(|| {
-                let expected = "expected the name of a series, with labels at most: files hold no answers to other PromQL";
+                let expected = "expected the name of a series, with labels at most: files cannot answer other PromQL";
                 InvalidFile::new(&format!("input: query {query:?}:"), &expected)
             })?);
         }
@@ -176,7 +178,7 @@ impl Recording {
             .map_or(0, |oldest| asked.unix().abs_diff(oldest.unix()));
         let spacing = spacing(&usage);
         let step = time.step.unwrap_or(spacing);
-        // As much as the files hold, but at least a step and not too many of them.
+        // All samples of the files, but at least one step and not too many.
         let most = match time.step {
             Some(step) => step.saturating_mul(MAX_POINTS - 1),
             None => MAX_SPAN_SECONDS,
@@ -201,10 +203,10 @@ fn too_short(misfit: Misfit) -> &'static str {
     }
 }
 
-/// Most names of series that a message lists.
+/// The maximum number of series names that a message lists.
 const MAX_NAMES: usize = 10;
 
-/// Seconds between two samples, as most of them are; a minute where there are none.
+/// Returns the most frequent number of seconds between two samples; a minute where there are none.
 fn spacing(usage: &[&[Point]]) -> u64 {
     let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
     for pair in usage.iter().flat_map(|points| points.windows(2)) {
@@ -217,7 +219,7 @@ fn spacing(usage: &[&[Point]]) -> u64 {
     most.map_or(USUAL_STEP_SECONDS, |(seconds, _)| seconds.unsigned_abs())
 }
 
-/// What is wrong with a file that is no answer, in words for people who saved it.
+/// Describes the problem of a file that is not a complete answer.
 fn problem(defect: &Defect) -> String {
     const EXPECTED: &str = "expected the JSON answer to a range query";
     match defect {
@@ -248,7 +250,7 @@ impl Consumer for Recorder<'_> {
 
     fn sample(&mut self, sample: Sample<'_>) {
         self.current.take(sample, |unix| {
-            // Far from any overflow, and from any real time.
+            // Far from overflow, and from any real time.
             (unix.abs() <= 1e12).then(|| Timestamp::from_unix(unix.round() as i64))
         });
     }
@@ -300,25 +302,25 @@ impl Source for Recording {
         Ok(selection)
     }
 
-    /// Saved answers to range queries hold points only.
+    /// Returns `None`: saved answers to range queries hold points only.
     fn sampled_at(&self, _: &str, _: Timestamp, _: u64) -> Option<BTreeMap<String, f64>> {
         None
     }
 }
 
-/// The newest sample at or before each time of the grid, and after the time
-/// before it: a gap stays one, and nothing comes from the future.
+/// Returns the newest sample at or before each time of the grid, and after the time before it: gaps
+/// stay open, and no sample lies in the future.
 fn evaluate(points: &[Point], grid: &TimeGrid) -> Series {
     let (start, step) = (grid.start.unix(), grid.step as i64);
     let mut series = Series::default();
     let mut points = points.iter().peekable();
     while let Some(point) = points.next() {
-        let moment = |point: &Point| {
+        let grid_time = |point: &Point| {
             let steps = (point.at.unix() - start + step - 1).div_euclid(step);
             Timestamp::from_unix(start + steps * step)
         };
-        let at = moment(point);
-        let has_newer = points.peek().is_some_and(|next| moment(next) == at);
+        let at = grid_time(point);
+        let has_newer = points.peek().is_some_and(|next| grid_time(next) == at);
         if !has_newer && (grid.start..=grid.end).contains(&at) {
             series.push(Point {
                 at,

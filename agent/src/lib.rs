@@ -1,17 +1,17 @@
-//! `k8s-ai-agent`: how busy will the nodes of a cluster be, and what to do about it.
+//! `k8s-ai-agent`: forecasts of node CPU and memory, and recommendations.
 //!
 //! One run, in the order of the data:
 //!
 //! 1. [`args`]: flags over environment become a checked [`config::Config`].
-//! 2. [`collect`] asks six range queries, whatever the number of nodes, of a [`source`],
-//!    and keeps one series a node and resource.
-//! 3. Crate `analysis` forecasts each series, holds it against the node's allocatable
-//!    and makes the report; [`fleet`] asks for what its view of the fleet needs.
+//! 2. [`collect`] runs six range queries, whatever the number of nodes, on a [`source`],
+//!    and keeps one series for each node and resource.
+//! 3. Crate `analysis` forecasts each series, compares it with the node's allocatable
+//!    and makes the report; [`fleet`] adds the nodes that could be removed.
 //! 4. Crate `report` renders it for standard output, in one piece;
 //!    [`runtime::signals`] waits for it before the program exits.
-//! 5. [`sink`] sends it to those who want to have it sent.
+//! 5. [`sink`] sends it to Slack, a webhook, Grafana or a Pushgateway.
 //!
-//! With `--serve` the same happens again and again, and the newest report is served.
+//! With `--serve` it reports repeatedly and serves the newest report.
 //!
 //! In scope: reading a Prometheus-compatible range query API, and reporting.
 //! Out of scope: scraping, storing, changing anything in the cluster.

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-/// musl's own allocator gives memory back to the kernel after each forecast and asks
-/// for it again in the next: some forty system calls a series, on every thread, and
-/// the threads wait for each other meanwhile.
+/// musl's own allocator returns memory to the kernel after each forecast and requests it again for
+/// the next: some forty system calls a series, on every thread, for which the threads wait for each
+/// other.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;

@@ -1,8 +1,9 @@
-//! What the report before this one said: the memory behind hysteresis.
+//! The verdicts of the previous report, on which hysteresis depends.
 //!
-//! Two places can hold it: the JSON report of the run before, named by a flag, or
-//! the Prometheus that the agent asks anyway, where it holds the agent's own series.
-//! Nothing is kept in hidden files. What the memory does is in [`analysis::hysteresis`].
+//! They come from the JSON report of the previous run, which a flag names, or from the agent's own
+//! series in the backend. There are no hidden files. Their effect is in [`analysis::hysteresis`].
+//!
+//! Invariant: severities do not flap between runs (held by `severity_does_not_flap_between_runs`).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -24,9 +25,8 @@ use serde::Deserialize;
 use crate::collect::note_remarks;
 use crate::source::{Selected, Source, explain};
 
-/// Finds the verdicts of the run before: in the JSON report at `path`, or else in
-/// the backend. What is wrong with them goes to the notes of `measurements`, for a
-/// report without a memory is still worth having.
+/// Finds the verdicts of the previous run: in the JSON report at `path`, or else in the backend.
+/// Problems with them are added to `measurements`, since a report without them is still useful.
 pub fn recall(
     path: Option<&Path>,
     source: &dyn Source,
@@ -35,18 +35,18 @@ pub fn recall(
 ) -> Option<Previous> {
     let found = match path {
         Some(path) => from_file(path),
-        // Without usage nothing is judged.
+        // Without usage there are no verdicts.
         None if measurements.has_no_usage() => Ok(None),
         None => from_prometheus(source, window, measurements)
-            .map_err(|error| format!("severities of the report before: {}", explain(&error))),
+            .map_err(|error| format!("previous severities: {}", explain(&error))),
     };
     match (&found, path) {
         (Ok(None), Some(path)) => measurements.warnings.push(format!(
-            "no previous report at {} yet: each severity is judged afresh",
+            "no previous report at {} yet: severities have no hysteresis",
             path.display()
         )),
         (Err(error), _) => {
-            let text = format!("{error}; each severity is judged afresh");
+            let text = format!("{error}; severities have no hysteresis");
             measurements.errors.push(text);
         }
         _ => {}
@@ -54,11 +54,11 @@ pub fn recall(
     found.unwrap_or_default()
 }
 
-/// Reads the verdicts of a JSON report. `None` where there is no such file: a
-/// first run has no run before it.
+/// Reads the verdicts of a JSON report. `None` where there is no such file: the first run has no
+/// previous one.
 ///
 /// # Errors
-/// When the file cannot be read, or is no report of this form.
+/// When the file cannot be read, or is not a report of this schema version.
 fn from_file(path: &Path) -> Result<Option<Previous>, String> {
     let problem =
         |error: &dyn std::fmt::Display| format!("previous report {}: {error}", path.display());
@@ -71,7 +71,7 @@ fn from_file(path: &Path) -> Result<Option<Previous>, String> {
     }
 }
 
-/// What is read of a report; everything else is passed over as it streams.
+/// The fields that are read of a report; all others are skipped.
 #[derive(Deserialize)]
 struct EarlierReport {
     schema_version: u32,
@@ -95,7 +95,7 @@ fn read(report: impl Read) -> Result<Previous, String> {
         .map_err(|error| format!("not a JSON report of this program: {error}"))?;
     if report.schema_version != Report::SCHEMA_VERSION {
         return Err(format!(
-            "schema_version {} is not {}",
+            "schema_version is {}, expected {}",
             report.schema_version,
             Report::SCHEMA_VERSION
         ));
@@ -111,14 +111,13 @@ fn read(report: impl Read) -> Result<Previous, String> {
     })
 }
 
-/// How far back a report in the backend still counts as the one before.
+/// The age in seconds up to which a report in the backend counts as the previous one.
 const MEMORY_SECONDS: i64 = 3600;
 
-/// Step at which it is looked for: Prometheus itself looks back as far for a sample.
+/// The step of the query for it: Prometheus looks back as far for a sample.
 const MEMORY_STEP_SECONDS: u64 = 300;
 
-/// Asks the backend for the severities that the run before this one published, in
-/// one query. `None` where it holds none.
+/// Queries the severities that the previous run published; `None` if the backend has none.
 ///
 /// # Errors
 /// When the query fails.
@@ -137,7 +136,7 @@ fn from_prometheus(
     let query = report::RESOURCE_SEVERITY.name;
     let selection = source.select(query, &hour, &[label::NODE, label::RESOURCE])?;
     note_remarks(
-        "severities of the report before",
+        "previous severities",
         query,
         &selection,
         &mut measurements.errors,
@@ -158,7 +157,7 @@ fn from_prometheus(
     }))
 }
 
-/// A verdict as the series of a report tell it: the severity implies the action.
+/// Returns the verdict of a published severity, which implies the action.
 fn published(row: &Selected) -> Option<(&str, Resource, Verdict)> {
     let (resource, value) = (row.label(label::RESOURCE)?, row.newest()?);
     let resource = Resource::ALL.into_iter().find(|r| r.label() == resource)?;
@@ -212,7 +211,7 @@ mod tests {
             (r#"{"schema_version":1}"#, "missing field `nodes`"),
             (
                 r#"{"schema_version":2,"nodes":[]}"#,
-                "schema_version 2 is not 1",
+                "schema_version is 2, expected 1",
             ),
         ] {
             let error = read_text(text).expect_err(text);

@@ -1,5 +1,5 @@
-//! One report, from the configuration to files and sinks: what a single run and
-//! each round of a service have in common.
+//! One report, from the configuration to files and sinks: the common part of a single run and each
+//! round of a service.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -32,11 +32,11 @@ use analysis::window::Window;
 use report::Style;
 use text::printable;
 
-/// Asks for the points as of now and judges them. Without a `memory` of the report
-/// before, whatever remembers it is asked.
+/// Queries the points as of now and judges them. Without `memory`, the verdicts of the previous
+/// report are read from its file or the backend.
 ///
 /// # Errors
-/// When a file that is needed is of no use.
+/// When a file is invalid.
 pub(crate) fn report(
     config: &Config,
     memory: Option<&Previous>,
@@ -81,7 +81,7 @@ pub(crate) fn report(
     );
     let scope = scope(config, source.as_ref());
     let lines = (config.thresholds, config.keep_nodes);
-    fleet::look(&scope, &mut report, lines, &window);
+    fleet::assess(&scope, &mut report, lines, &window);
     report.took = started.elapsed();
     report.shard = (!config.shard.is_whole()).then_some(ShardReport {
         shard: config.shard,
@@ -94,10 +94,10 @@ pub(crate) fn report(
     Ok((report, exit))
 }
 
-/// A source of points, and the time that a report from it is about.
+/// A source of points, and the time range of its report.
 struct Opened {
     source: Box<dyn Source>,
-    /// The window to ask for.
+    /// The window of the queries.
     window: Window,
     /// The time of the report: its window ends on the last step before.
     at: Timestamp,
@@ -124,7 +124,7 @@ fn open(config: &Config, now: Timestamp) -> Result<Opened, InvalidFile> {
     }
     let prometheus = Prometheus::new(client(&config.backend)?, config.backend.deadline);
     let at = config.time.at.unwrap_or(now);
-    // A backend that cannot answer says why when the points are asked for.
+    // The error of a backend that cannot answer is that of the queries for points.
     let interval = prometheus
         .sample_times(&queries.cpu, at)
         .ok()
@@ -138,21 +138,21 @@ fn open(config: &Config, now: Timestamp) -> Result<Opened, InvalidFile> {
     })
 }
 
-/// From what the view of the fleet is to be drawn.
+/// Returns the data that the report on removable nodes is based on.
 fn scope<'a>(config: &Config, source: &'a dyn Source) -> Scope<'a> {
     if config.fleet == FleetView::Off {
         Scope::Off("--fleet is off")
     } else if !config.shard.is_whole() {
-        Scope::Off("one of several shards sees only its part")
+        Scope::Off("a shard has only some of the nodes")
     } else if !config.inputs.is_empty() {
-        Scope::Usage("saved answers hold none of it")
+        Scope::Usage("saved answers have no pod requests")
     } else {
-        Scope::Ask(source)
+        Scope::Query(source)
     }
 }
 
-/// Writes every file that is asked for. One that cannot be written makes a run
-/// partial, and keeps none of the others.
+/// Writes every file. One that cannot be written makes a run partial and does not affect the
+/// others.
 pub(crate) fn write_files(
     report: &Report,
     config: &Config,
@@ -169,24 +169,24 @@ pub(crate) fn write_files(
             Ok(()) => exit,
             Err(error) => {
                 let problem = format!("cannot write to {}: {error}", file.display());
-                complain(&problem, exit.undelivered(), err)
+                print_line(&problem, exit.undelivered(), err)
             }
         }
     })
 }
 
-/// Says which sinks do not have the report. One that has not makes a run partial.
-pub(crate) fn tell(deliveries: &[Delivery], mut exit: Exit, err: &mut dyn Write) -> Exit {
+/// Prints the failed deliveries. One makes a run partial.
+pub(crate) fn print_failures(deliveries: &[Delivery], mut exit: Exit, err: &mut dyn Write) -> Exit {
     for Delivery { sink, result } in deliveries {
         if let Err(problem) = result {
-            exit = complain(&format!("{sink}: {problem}"), exit.undelivered(), err);
+            exit = print_line(&format!("{sink}: {problem}"), exit.undelivered(), err);
         }
     }
     exit
 }
 
-/// One line to standard error. That nobody may read it changes nothing.
-pub(crate) fn complain(problem: &dyn Display, exit: Exit, err: &mut dyn Write) -> Exit {
+/// Prints one line to standard error; failures are ignored.
+pub(crate) fn print_line(problem: &dyn Display, exit: Exit, err: &mut dyn Write) -> Exit {
     let _ = writeln!(err, "{PROGRAM}: {}", printable(&problem.to_string()));
     exit
 }

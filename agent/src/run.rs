@@ -1,4 +1,4 @@
-//! One run from the arguments to the exit code: joins the parts, prints what they say.
+//! One run from the arguments to the exit code: joins the parts and prints their results.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -13,13 +13,13 @@ use crate::args::{self, Command};
 use crate::config::{Color, Config};
 use crate::doctor;
 use crate::exit::Exit;
-use crate::round::{complain, report, tell, write_files};
+use crate::round::{print_failures, print_line, report, write_files};
 use crate::serve::serve;
 use crate::sink::Sinks;
 use report::{Format, Style};
 
-/// Runs the program: the report goes to `out`, in one piece, all else to `err`. A
-/// service prints no report, and returns only if it cannot begin.
+/// Runs the program: the report goes to `out`, in one piece, all else to `err`. A service prints no
+/// report, and returns only if it cannot start.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
     environment: Environment<'_>,
@@ -30,11 +30,11 @@ pub fn run(
         Ok(Command::Report(config)) => config,
         Ok(Command::Doctor(config)) => return examine(&config, out, err),
         Ok(Command::Print(text)) => return print(&text, Exit::Complete, out, err),
-        Err(error) => return complain(&error, Exit::Usage, err),
+        Err(error) => return print_line(&error, Exit::Usage, err),
     };
     let sinks = match Sinks::open(&config.sinks) {
         Ok(sinks) => sinks,
-        Err(error) => return complain(&error, Exit::Usage, err),
+        Err(error) => return print_line(&error, Exit::Usage, err),
     };
     if let Some(service) = &config.service {
         return serve(&config, service, sinks, err);
@@ -42,13 +42,17 @@ pub fn run(
     listen_for_signals(err);
     let (report, exit) = match report(&config, None) {
         Ok(report) => report,
-        Err(error) => return complain(&error, Exit::Usage, err),
+        Err(error) => return print_line(&error, Exit::Usage, err),
     };
     for error in &report.errors {
-        complain(error, exit, err);
+        print_line(error, exit, err);
     }
     if exit == Exit::Backend {
-        return complain(&format!("no usage from {}", config.backend.url), exit, err);
+        return print_line(
+            &format!("no usage data from {}", config.backend.url),
+            exit,
+            err,
+        );
     }
     let exit = write_files(&report, &config, exit, err);
     let style = Style {
@@ -66,10 +70,10 @@ pub fn run(
         out,
         err,
     );
-    tell(&sinks.deliver(&report), exit, err)
+    print_failures(&sinks.deliver(&report), exit, err)
 }
 
-/// Examines the backend, and prints what was found.
+/// Examines the backend and prints the findings.
 fn examine(config: &Config, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     listen_for_signals(err);
     match doctor::examine(config, Timestamp::from(SystemTime::now())) {
@@ -80,7 +84,7 @@ fn examine(config: &Config, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
             };
             print(&text, diagnosis.exit, out, err)
         }
-        Err(error) => complain(&error, Exit::Usage, err),
+        Err(error) => print_line(&error, Exit::Usage, err),
     }
 }
 
@@ -88,9 +92,9 @@ fn listen_for_signals(err: &mut dyn Write) {
     if let Err(error) = Signals::catch()
         .and_then(|signals| signals.on_first(|signal| signals::exit(signals::exit_code(signal))))
     {
-        // What was asked for is still worth having.
+        // The report is still useful.
         let problem = format!("cannot listen for signals: {error}");
-        complain(&problem, Exit::Complete, err);
+        print_line(&problem, Exit::Complete, err);
     }
 }
 
@@ -99,8 +103,8 @@ fn print(text: &str, exit: Exit, out: &mut dyn Write, err: &mut dyn Write) -> Ex
     write_out(|out| out.write_all(text.as_bytes()), exit, out, err)
 }
 
-/// Writes to standard output. What cannot be written makes a run partial; a reader
-/// that has seen enough and gone does not.
+/// Writes to standard output. A failure makes the run partial, except for a closed pipe: its reader
+/// has read enough.
 fn write_out(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     exit: Exit,
@@ -110,7 +114,7 @@ fn write_out(
     match output::to_stream(out, write) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let problem = format!("cannot write to standard output: {error}");
-            complain(&problem, exit.undelivered(), err)
+            print_line(&problem, exit.undelivered(), err)
         }
         _ => exit,
     }

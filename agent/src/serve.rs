@@ -1,15 +1,18 @@
-//! The program as a service: reports again and again, and serves the newest report.
+//! The service: it reports repeatedly and serves the newest report.
 //!
-//! [`schedule`] says when a report is due (pure), [`board`] is what the reporting
-//! thread and those that answer requests share, [`pages`] what they answer. A run
-//! that fails changes nothing of what is served, but for the series that say so;
-//! a report that has grown old disappears.
+//! [`schedule`] has the times of reports (pure), [`shared`] the state that the reporting
+//! thread shares with those that answer requests, [`pages`] their answers. A failed run
+//! changes nothing of what is served, except for the series about runs; a stale report
+//! is withdrawn.
 //!
-//! Out of scope: what a report says and whom it is sent to.
+//! Invariant: memory and threads do not grow from run to run (held by
+//! `service_does_not_grow`).
+//!
+//! Out of scope: the content of a report, and sinks.
 
-mod board;
 mod pages;
 mod schedule;
+mod shared;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -28,27 +31,27 @@ use webserver::{Limits, Server};
 use crate::PROGRAM;
 use crate::config::{Config, Service};
 use crate::exit::Exit;
-use crate::round::{complain, report, tell, write_files};
+use crate::round::{print_failures, print_line, report, write_files};
 use crate::sink::Sinks;
 use analysis::previous::Previous;
-use board::Board;
 use report::Style;
 use report::summary::summary;
 use schedule::Schedule;
+use shared::Shared;
 
-/// How long answers under way may take after a signal.
+/// The time that requests in progress get after a signal.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// Reports and serves until a signal ends the process, which is a success. Returns
-/// only if it cannot begin.
+/// Reports and serves until a signal ends the process, which is a success. Returns only if it
+/// cannot start.
 pub(crate) fn serve(config: &Config, service: &Service, sinks: Sinks, err: &mut dyn Write) -> Exit {
-    let board = Arc::new(Board::new(service.every, sinks.names()));
-    if let Err(error) = open(config, service, &board, err) {
-        return complain(&error, Exit::Usage, err);
+    let shared = Arc::new(Shared::new(service.every, sinks.names()));
+    if let Err(error) = open(config, service, &shared, err) {
+        return print_line(&error, Exit::Usage, err);
     }
     let mut rounds = Rounds {
         config,
-        board: &board,
+        shared: &shared,
         sinks,
         previous: None,
     };
@@ -57,20 +60,16 @@ pub(crate) fn serve(config: &Config, service: &Service, sinks: Sinks, err: &mut 
     loop {
         let began = Instant::now();
         let outcome = rounds.next(err);
-        board.end(began.elapsed());
+        shared.end(began.elapsed());
         let now = Instant::now();
         let due = match outcome {
             Outcome::Reported => schedule.after_success(now),
-            // Who has just typed it wants to know at once.
+            // At the start a wrong configuration is likely.
             Outcome::Unusable if is_first => return Exit::Usage,
             Outcome::Unusable | Outcome::Failed => {
                 let due = schedule.after_failure(now, random::unit());
                 let wait = Interval(Duration::from_secs((due - now).as_secs()));
-                complain(
-                    &format!("no report; the next try is in {wait}"),
-                    Exit::Backend,
-                    err,
-                );
+                print_line(&format!("no report; retry in {wait}"), Exit::Backend, err);
                 due
             }
         };
@@ -79,16 +78,16 @@ pub(crate) fn serve(config: &Config, service: &Service, sinks: Sinks, err: &mut 
     }
 }
 
-/// Opens the port, and from there on leaves on a signal.
+/// Opens the port; from then on a signal ends the process.
 fn open(
     config: &Config,
     service: &Service,
-    board: &Arc<Board>,
+    shared: &Arc<Shared>,
     err: &mut dyn Write,
 ) -> io::Result<()> {
     // Process 1 has no default action for signals: they are caught before anything starts.
     let signals = Signals::catch()?;
-    let board = Arc::clone(board);
+    let shared = Arc::clone(shared);
     let style = Style {
         color: false,
         explain: config.explain,
@@ -100,36 +99,36 @@ fn open(
     let listener = service.listen.bind()?;
     let policy = move || protection.policy();
     let server = Server::start(listener, Limits::default(), policy, move |request| {
-        pages::answer(request, &board, style)
+        pages::answer(request, &shared, style)
     })?;
     let every = Interval(service.every);
     let serving = format!(
         "serving on {}, a report every {every}, {how}",
         server.address()
     );
-    complain(&serving, Exit::Complete, err);
+    print_line(&serving, Exit::Complete, err);
     signals.on_first(move |_| {
         server.stop(GRACE);
         signals::exit(Exit::Complete.code())
     })
 }
 
-/// One report after the other.
+/// The loop of reports.
 struct Rounds<'a> {
     config: &'a Config,
-    board: &'a Board,
+    shared: &'a Shared,
     sinks: Sinks,
-    /// What the last report said.
+    /// The verdicts of the last report.
     previous: Option<Previous>,
 }
 
-/// How a round ended.
+/// The outcome of a round.
 enum Outcome {
-    /// There is a report, whole or not.
+    /// There is a report, complete or not.
     Reported,
     /// There is none.
     Failed,
-    /// There is none, because a file is of no use.
+    /// There is none, since a file is invalid.
     Unusable,
 }
 
@@ -138,37 +137,37 @@ impl Rounds<'_> {
         let (report, exit) = match report(self.config, self.previous.as_ref()) {
             Ok(made) => made,
             Err(error) => {
-                self.board.fail();
-                complain(&error, Exit::Usage, err);
+                self.shared.fail();
+                print_line(&error, Exit::Usage, err);
                 return Outcome::Unusable;
             }
         };
         for error in &report.errors {
-            complain(error, exit, err);
+            print_line(error, exit, err);
         }
         if matches!(exit, Exit::Backend | Exit::NoData) {
-            self.board.fail();
+            self.shared.fail();
             return Outcome::Failed;
         }
         self.previous = Some(Previous::of(&report));
         let report = Arc::new(report);
-        self.board.publish(Arc::clone(&report), Instant::now());
-        complain(&summary(&report), exit, err);
+        self.shared.publish(Arc::clone(&report), Instant::now());
+        print_line(&summary(&report), exit, err);
         write_files(&report, self.config, exit, err);
         self.reopen_sinks(err);
         let deliveries = self.sinks.deliver(&report);
-        self.board.note(&deliveries);
-        tell(&deliveries, exit, err);
+        self.shared.note(&deliveries);
+        print_failures(&deliveries, exit, err);
         Outcome::Reported
     }
 
-    /// Files may have changed since. Where one is of no use now, what it said
-    /// before still counts.
+    /// Opens the sinks again, since files may have changed. If one is invalid now, the sinks stay
+    /// as they were.
     fn reopen_sinks(&mut self, err: &mut dyn Write) {
         match Sinks::open(&self.config.sinks) {
             Ok(sinks) => self.sinks = sinks,
             Err(error) => {
-                complain(&error, Exit::Partial, err);
+                print_line(&error, Exit::Partial, err);
             }
         }
     }

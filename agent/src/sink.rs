@@ -1,10 +1,13 @@
-//! Sends a report to those who want to have it sent: one file a sink.
+//! Sinks of reports: one file a sink.
 //!
-//! All sinks are served at the same time, each within the same deadline, so that a
-//! slow one delays nobody and the whole takes no longer than one. A sink that fails
-//! spoils no other. Secrets are read from their files anew for each report.
+//! All sinks are served at the same time, each within the same deadline, so that a slow one delays
+//! no other. A failing sink does not affect the others. Secrets are read from their files again for
+//! each report.
 //!
-//! Out of scope: what a report says, and what a failure does to the exit code.
+//! Invariant: a failing sink affects no other, and no secret is shown (held by
+//! `failing_sink_affects_no_other`).
+//!
+//! Out of scope: the content of a report, and the exit code after a failure.
 
 mod change;
 mod delivery;
@@ -13,7 +16,7 @@ mod pushgateway;
 mod slack;
 mod webhook;
 
-pub use delivery::Undelivered;
+pub use delivery::DeliveryError;
 pub use grafana::Config as Grafana;
 pub use pushgateway::Config as Pushgateway;
 pub use slack::{Config as Slack, Trigger};
@@ -53,20 +56,20 @@ pub struct Sinks {
     timeout: Duration,
 }
 
-/// How one delivery ended.
+/// The outcome of one delivery.
 #[derive(Debug)]
 pub struct Delivery {
-    /// The sink's name.
+    /// The name of the sink.
     pub sink: &'static str,
-    /// Whether it has the report, or needs none.
-    pub result: Result<(), Undelivered>,
+    /// `Ok` if the sink has received the report, or needs none.
+    pub result: Result<(), DeliveryError>,
 }
 
 impl Sinks {
-    /// Prepares all sinks and reads their files once; connects to nobody yet.
+    /// Opens all sinks and checks their files; does not connect yet.
     ///
     /// # Errors
-    /// When a file cannot be read, or does not hold what it should.
+    /// When a file cannot be read or is invalid.
     pub fn open(config: &Config) -> Result<Self, InvalidFile> {
         let mut authorities = Authorities::public();
         if let Some(path) = &config.ca_file {
@@ -91,12 +94,12 @@ impl Sinks {
         })
     }
 
-    /// The names of all sinks, in the order of deliveries.
+    /// Returns the names of all sinks, in the order of deliveries.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.sinks.iter().map(|sink| sink.name())
     }
 
-    /// Delivers `report` to all sinks at once and waits until each has it, or has not.
+    /// Delivers `report` to all sinks at once and waits for the outcomes.
     pub fn deliver(&self, report: &Report) -> Vec<Delivery> {
         let deadline = Deadline::after(self.timeout);
         thread::scope(|scope| {
@@ -126,7 +129,7 @@ impl Sinks {
     }
 }
 
-fn deliver(sink: &dyn Sink, report: &Report, deadline: Deadline) -> Result<(), Undelivered> {
+fn deliver(sink: &dyn Sink, report: &Report, deadline: Deadline) -> Result<(), DeliveryError> {
     let messages = sink.messages(report)?;
     messages
         .iter()

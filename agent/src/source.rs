@@ -39,7 +39,7 @@ pub type LabelNames = &'static [&'static str];
 pub struct Selection {
     /// The series, but those of other shards.
     pub series: Vec<Selected>,
-    /// The number of series left out because their label `node`, if it was asked for,
+    /// The number of series left out because their label `node`, if requested,
     /// names a node in another shard.
     pub of_other_shards: u64,
     /// Samples left out.
@@ -48,7 +48,7 @@ pub struct Selection {
     pub remarks: Remarks,
 }
 
-/// A series: the labels that were asked for, and its points.
+/// A series: the requested labels, and its points.
 #[derive(Debug, PartialEq)]
 pub struct Selected {
     names: LabelNames,
@@ -72,7 +72,7 @@ impl Selected {
         }
     }
 
-    /// Returns the value of a label that was asked for; `None` where it is absent or
+    /// Returns the value of a requested label; `None` where it is absent or
     /// empty, which are the same to Prometheus.
     pub fn label(&self, name: &str) -> Option<&str> {
         let index = self.names.iter().position(|known| *known == name)?;
@@ -116,7 +116,7 @@ impl ByNode {
 pub struct Rejected {
     /// NaN, infinite, negative, above 2^53, or no number.
     pub implausible: u64,
-    /// At a time that was not asked for.
+    /// Not at a requested time.
     pub off_grid: u64,
     /// Not later than the sample before it.
     pub out_of_order: u64,
@@ -161,20 +161,18 @@ impl Collector {
     }
 }
 
-/// Returns an error in words, with the flag that helps where errors of its kind usually
-/// have one cause.
+/// Describes an error, with the flag to check where errors of its kind usually have one
+/// cause.
 pub fn explain(error: &QueryError) -> String {
     let hint = match error {
         QueryError::OutOfTime(_) => " (--deadline)",
         QueryError::Status { status, .. } => match status {
             301 | 302 | 303 | 307 | 308 => {
-                " (redirects are not followed: give the URL it leads to as --prometheus-url)"
+                " (redirects are not followed: set --prometheus-url to the target)"
             }
-            401 | 403 => {
-                " (the backend wants credentials, a tenant's --header, or these may not query it)"
-            }
+            401 | 403 => " (check the credentials, their rights, and the tenant's --header)",
             404 | 405 => {
-                " (no query API at this path: does --prometheus-url need a prefix such as /prometheus?)"
+                " (no query API at this path: --prometheus-url may need a prefix such as /prometheus)"
             }
             _ => "",
         },

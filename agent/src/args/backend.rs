@@ -1,4 +1,4 @@
-//! Which backend is asked, how it is reached, and what it is asked.
+//! The flags of the backend and its queries.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -118,7 +118,7 @@ impl Syntax for UserName {
         "a user name without a colon".to_owned()
     }
 
-    /// RFC 7617: a colon would end the name, and control characters have no place in it.
+    /// RFC 7617: a colon would end the name, and control characters are not allowed.
     fn parse(text: &str, within: &Within) -> Result<String, String> {
         let fits = !text.is_empty() && !text.chars().any(|c| c == ':' || c.is_control());
         fits.then(|| text.to_owned())
@@ -129,7 +129,7 @@ impl Syntax for UserName {
         value.clone()
     }
 
-    /// What follows a colon is a password, as people write it.
+    /// A password usually follows a colon.
     fn shown(text: &str) -> String {
         until_colon(text)
     }
@@ -161,7 +161,7 @@ impl Syntax for TypedHeader {
         value.text.clone()
     }
 
-    /// What follows the name may be a secret after all.
+    /// A secret may follow the name.
     fn shown(text: &str) -> String {
         until_colon(text)
     }

@@ -1,6 +1,6 @@
-//! The command beside a report.
+//! The commands beside a report.
 
-/// Examines the backend instead of reporting.
+/// The command that examines the backend instead of reporting.
 pub(super) const NAME: &str = "doctor";
 
 /// The commands that take a flag, where `doctor` does.

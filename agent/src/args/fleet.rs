@@ -1,4 +1,4 @@
-//! Which shard of the fleet the report is about.
+//! The flags of shards.
 
 use contract::limit;
 use settings::{Environment, Given, Origin, Parsed, UsageError, Within, settings};
@@ -19,7 +19,7 @@ settings! {
     }
 }
 
-/// Set by Kubernetes in each pod of an Indexed Job: from 0 up.
+/// The variable that Kubernetes sets in each pod of an Indexed Job: its index, from 0.
 const INDEX: &str = "JOB_COMPLETION_INDEX";
 
 pub(super) fn resolve(
@@ -37,7 +37,7 @@ pub(super) fn resolve(
     Ok(shard)
 }
 
-/// The shard of this pod of an Indexed Job.
+/// Returns the shard of this pod of an Indexed Job.
 fn of_job(
     count: u64,
     given: &Given<'_>,

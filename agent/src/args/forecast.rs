@@ -1,4 +1,4 @@
-//! How forecasts are made: which model, and how wide its interval.
+//! The flags of forecasts: the model and its interval.
 
 use contract::limit::INTERVAL_PERCENT;
 use forecast::Choice;

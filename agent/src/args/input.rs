@@ -1,4 +1,4 @@
-//! Saved answers that are read in place of a backend.
+//! The flags of saved answers.
 
 use settings::{Given, Syntax, UsageError, Within, settings};
 
@@ -38,7 +38,7 @@ impl Syntax for InputFile {
     }
 }
 
-/// Checks that each file is named once.
+/// Checks that each file is given once.
 pub(super) fn check(flags: &Flags, given: &Given<'_>) -> Result<(), UsageError> {
     let setting = const { Flags::setting("--input") };
     match repeated(&flags.input, |file| file) {

@@ -1,5 +1,4 @@
-//! How a report judges: thresholds, the report before, the view of the fleet, what
-//! makes the exit code 10.
+//! The flags of findings: thresholds, the previous report, removable nodes, exit code 10.
 
 use std::path::PathBuf;
 
@@ -38,7 +37,7 @@ settings! {
 }
 
 words! {
-    /// Whether to look at the fleet.
+    /// The use of the report on removable nodes.
     pub struct FleetWord(FleetView) = FleetView::ALL, FleetView::name;
 }
 

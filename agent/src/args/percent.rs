@@ -1,4 +1,4 @@
-//! Percentages.
+//! The syntax of percentages.
 
 use contract::limit::THRESHOLD_PERCENT as LIMITS;
 use settings::{Syntax, Within};
@@ -35,7 +35,7 @@ impl Syntax for Percent {
             .ok_or_else(|| Self::expected(within))
     }
 
-    /// To a millionth of a percent: the division by 100 leaves stray digits.
+    /// Rounds to a millionth of a percent, as the division by 100 leaves stray digits.
     fn print(share: &f64) -> String {
         format!("{}%", (share * 1e8).round() / 1e6)
     }

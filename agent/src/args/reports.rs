@@ -1,4 +1,4 @@
-//! What becomes of a report: formats, files, colours.
+//! The flags of the output: formats, files, colours.
 
 use std::path::PathBuf;
 
@@ -36,7 +36,7 @@ words! {
 }
 
 words! {
-    /// When to use colours.
+    /// The use of colours.
     pub struct ColorWord(Color) = COLORS, color_word;
 }
 

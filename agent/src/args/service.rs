@@ -1,4 +1,4 @@
-//! Whether the program keeps running, and reports again and again.
+//! The flags of the service.
 
 use std::path::PathBuf;
 use std::time::Duration;

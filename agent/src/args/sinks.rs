@@ -1,4 +1,4 @@
-//! Whom a report is sent to, beside being printed.
+//! The flags of sinks.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,7 +53,7 @@ settings! {
 }
 
 words! {
-    /// When to post to Slack.
+    /// The reports to post to Slack.
     pub struct TriggerWord(Trigger) = TRIGGERS, trigger_word;
 }
 
@@ -99,7 +99,7 @@ pub(super) fn resolve(flags: &Flags, given: &Given<'_>) -> Result<sink::Config, 
     })
 }
 
-/// A label name of Prometheus, and any value that is one line: `cluster=prod`.
+/// The syntax of a label: a label name of Prometheus, and any value of one line, `cluster=prod`.
 #[derive(Debug)]
 pub struct LabelPair;
 
@@ -108,7 +108,7 @@ impl Syntax for LabelPair {
     const VALUE_NAME: &'static str = "name=value";
 
     fn expected(_: &Within) -> String {
-        "a label such as cluster=prod, not job, which is k8s-ai-agent".to_owned()
+        "a label such as cluster=prod; job is always k8s-ai-agent".to_owned()
     }
 
     fn parse(text: &str, within: &Within) -> Result<(String, String), String> {

@@ -1,4 +1,4 @@
-//! Which time the report is about: lookback, step, horizon, and as of when.
+//! The flags of the time range: lookback, step, horizon, and the time of the report.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::time::{Time, USUAL_STEP_SECONDS};
 const SPANS: Within = Within::Durations(limit::SPAN);
 
 settings! {
-    /// The flags of the time that a report is about.
+    /// The flags of the time range.
     pub struct Flags {
         "Time", commands: DOCTOR => {
             /// how far to look back: a duration, or minutes
@@ -92,13 +92,13 @@ fn check(time: &Time, given: &Given<'_>) -> Result<(), UsageError> {
     Err(given.invalid(flag, interval(seconds), expected))
 }
 
-/// Whole seconds within limits.
+/// Returns a duration in seconds, if it is whole and within limits.
 fn whole_seconds(duration: Duration, within: &Within) -> Option<u64> {
     let is_whole = duration.subsec_nanos() == 0;
     (is_whole && within.has_duration(duration)).then_some(duration.as_secs())
 }
 
-/// A length of time in seconds, written `2h`, or in bare minutes.
+/// The syntax of a length of time in seconds: `2h`, or minutes.
 #[derive(Debug)]
 pub struct Span;
 
@@ -125,10 +125,10 @@ impl Syntax for Span {
     }
 }
 
-/// The step that follows the time between samples.
+/// The word for a step that follows the time between samples.
 const AUTO: &str = "auto";
 
-/// A time between two points, in seconds, or none for [`AUTO`].
+/// The syntax of a time between two points, in seconds; `None` for [`AUTO`].
 #[derive(Debug)]
 pub struct Step;
 
@@ -156,7 +156,7 @@ impl Syntax for Step {
     }
 }
 
-/// A time, to the second.
+/// The syntax of a time, to the second.
 #[derive(Debug)]
 pub struct UnixTime;
 

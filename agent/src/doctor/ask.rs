@@ -1,6 +1,6 @@
-//! Finds out about a backend: some twenty small queries, whatever the number of nodes.
+//! The facts about a backend: some thirty small queries, whatever the number of nodes.
 //!
-//! In scope: what is asked, and the answers as facts. Out of scope: what they mean.
+//! In scope: the queries and their answers. Out of scope: their meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
@@ -12,7 +12,7 @@ use quantity::{TimeGrid, Timestamp};
 use shard::Shard;
 use webclient::BaseUrl;
 
-use super::exporter::{self, Trouble};
+use super::exporter::{self, FailingEndpoint};
 use super::subject::{Found, Subject};
 use crate::age::newest_samples;
 use crate::backend::select;
@@ -24,87 +24,86 @@ use analysis::measurements::LOOK_BACK_SECONDS;
 use analysis::series::{Series, simultaneous};
 use analysis::window::Window;
 
-/// Everything that was found out.
+/// The facts about a backend.
 #[derive(Debug)]
 pub struct Facts {
-    /// Where was asked.
+    /// The URL of the backend.
     pub url: BaseUrl,
-    /// Whether a secret goes with each request.
+    /// Set if requests have credentials.
     pub sends_secret: bool,
-    /// As of when.
+    /// The time of the examination.
     pub at: Timestamp,
-    /// What the backend said, or why it says nothing.
+    /// The answers, or the error of the first query.
     pub answers: Result<Answers, QueryError>,
 }
 
-/// What a backend that answers has said.
+/// The answers of a backend.
 #[derive(Debug)]
 pub struct Answers {
-    /// How long its first answer took.
+    /// The time that its first answer took.
     pub took: Duration,
-    /// What it says it is: `Prometheus 2.42.0`.
+    /// Its name and version: `Prometheus 2.42.0`.
     pub software: Option<String>,
-    /// Seconds by which its clock is ahead of ours; `None` where it knows ranges only.
+    /// The seconds by which its clock is ahead of ours; `None` where it supports range queries
+    /// only.
     pub ahead_seconds: Option<f64>,
     /// The window of a report.
     pub window: Window,
-    /// The exporter's own series by node; `None` where the backend knows ranges only.
+    /// The exporter's own series by node; `None` where the backend supports range queries only.
     pub exporter: Option<Subject>,
-    /// Endpoints that the exporter fails to read, or why that is not known.
-    pub troubles: Result<Vec<Trouble>, String>,
+    /// Endpoints that the exporter fails to read, or the error of the query.
+    pub failing: Result<Vec<FailingEndpoint>, String>,
     /// Usage and allocatable, of CPU and memory.
     pub ours: [Subject; 4],
-    /// What the view of the fleet needs of kube-state-metrics; empty where the backend
-    /// knows ranges only.
+    /// The series of kube-state-metrics; empty where the backend supports range queries only.
     pub kube_state: Vec<Subject>,
-    /// A node with several series at once, and the labels by which they differ.
+    /// A node with several series at the same time.
     pub duplicates: Option<Duplicates>,
-    /// Since when there is CPU usage.
+    /// The time range of CPU usage.
     pub depth: Depth,
-    /// Moments of the window at which no node had CPU usage; `None` if that could not
-    /// be asked.
-    pub empty_moments: Option<BTreeSet<Timestamp>>,
-    /// Unix seconds of the samples of one series, oldest first; empty if unknown.
+    /// The times of the window at which no node had CPU usage; `None` if the query failed.
+    pub empty_times: Option<BTreeSet<Timestamp>>,
+    /// The times of the samples of one series in Unix seconds, oldest first; empty if unknown.
     pub sample_times: Vec<f64>,
-    /// Share of the samples expected over `counted_seconds`, by node; empty if unknown.
+    /// The share of the expected samples over `counted_seconds`, by node; empty if unknown.
     pub shares: BTreeMap<String, f64>,
-    /// Seconds over which samples were counted.
+    /// The time range in seconds over which samples were counted.
     pub counted_seconds: u64,
 }
 
 /// Several series of one node at the same time.
 #[derive(Debug, PartialEq)]
 pub struct Duplicates {
-    /// The node.
+    /// The node's name.
     pub node: String,
-    /// The labels in which they differ, with their values.
+    /// The labels by which the series differ, with their values.
     pub labels: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// How far back samples go, as far as is known.
+/// The beginning of the samples.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub struct Depth {
-    /// When they begin, as near as was asked.
+    /// The time at which they begin, to within a hundredth of its age.
     pub since: Option<Timestamp>,
-    /// Whether that is only as far back as was asked.
+    /// Set if older samples were not searched for.
     pub or_earlier: bool,
 }
 
-/// Name of the check of CPU usage.
+/// The name of the check of CPU usage.
 pub const CPU_USAGE: &str = "cpu usage";
 
-/// How far back is looked for the beginning of the samples, in seconds.
+/// The ages in seconds at which samples are searched.
 const AGES: [u64; 8] = [0, HOUR, 6 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY];
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 
-/// Into how many parts the time is cut in which samples begin.
+/// The number of parts into which the time is divided in which samples begin.
 const PARTS: u64 = 100;
 
-/// The longest time over which samples are counted: each one is read for it.
+/// The longest time range in seconds over which samples are counted, as the backend reads each one.
 const MAX_COUNTED_SECONDS: u64 = 6 * HOUR;
 
-/// Asks everything; where nobody answers, only once.
+/// Runs all queries; only the first if it fails.
 pub fn ask(prometheus: &Prometheus, config: &Config, now: Timestamp) -> Facts {
     let backend = &config.backend;
     let at = config.time.at.unwrap_or(now);
@@ -144,7 +143,7 @@ fn unix_now() -> f64 {
     since.map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// What a backend is good for that knows range queries of plain selectors only.
+/// Returns the answers of a backend that supports range queries of plain selectors only.
 fn of_ranges(
     prometheus: &Prometheus,
     config: &Config,
@@ -174,7 +173,7 @@ fn of_ranges(
         ahead_seconds: None,
         window,
         exporter: None,
-        troubles: Ok(Vec::new()),
+        failing: Ok(Vec::new()),
         ours,
         kube_state: Vec::new(),
         duplicates: None,
@@ -182,20 +181,20 @@ fn of_ranges(
             since: present.first().copied(),
             or_earlier: present.first() == Some(&window.past.start),
         },
-        empty_moments: Some(missing(&present, &window.past)),
+        empty_times: Some(missing(&present, &window.past)),
         sample_times: Vec::new(),
         shares: BTreeMap::new(),
         counted_seconds: 0,
     })
 }
 
-/// The points behind a query, of every node.
+/// Queries the points of every node.
 fn by_node(prometheus: &Prometheus, query: &str, grid: &TimeGrid) -> Result<ByNode, QueryError> {
     let selection = select(prometheus, Shard::WHOLE, query, grid, &[label::NODE])?;
     Ok(ByNode::of(selection.series))
 }
 
-/// The series of an answer that an instant query at the end of its grid would find.
+/// Returns the series that an instant query at the end of the grid would find.
 fn newest_of(answer: ByNode, grid: &TimeGrid) -> Found {
     let mut found = Found {
         without_node: answer.without_node,
@@ -214,12 +213,12 @@ fn newest_of(answer: ByNode, grid: &TimeGrid) -> Found {
     found
 }
 
-/// The value of a sample; `None` if that is no finite number.
+/// Returns the value of a sample; `None` unless it is finite.
 fn number(sample: &VectorSample) -> Option<f64> {
     sample.value.is_finite().then_some(sample.value)
 }
 
-/// The times of a grid that are not among `present`.
+/// Returns the times of a grid that are not in `present`.
 fn missing(present: &BTreeSet<Timestamp>, grid: &TimeGrid) -> BTreeSet<Timestamp> {
     grid.times().filter(|at| !present.contains(at)).collect()
 }
@@ -258,7 +257,7 @@ impl Consumer for Times<'_> {
     fn end_series(&mut self, _: &Labels) {}
 }
 
-/// Asks a backend that answers instant queries.
+/// The queries of a backend that supports instant queries.
 struct Inquiry<'a> {
     prometheus: &'a Prometheus,
     queries: &'a UsageQueries,
@@ -287,14 +286,14 @@ impl Inquiry<'_> {
             window,
             duplicates: self.duplicates(&ours[0]),
             exporter: Some(self.subject(exporter::NAME, series::UP.name.to_owned())),
-            troubles: exporter::troubles(|query| self.instant(query, self.at))
+            failing: exporter::failing(|query| self.instant(query, self.at))
                 .map_err(|error| explain(&error)),
             ours,
             kube_state: kube_state
                 .map(|(name, query)| self.subject(name, query.to_owned()))
                 .into(),
             depth: self.depth(),
-            empty_moments: self
+            empty_times: self
                 .times(&format!("count({cpu})"), &window.past)
                 .ok()
                 .map(|present| missing(&present, &window.past)),
@@ -310,7 +309,7 @@ impl Inquiry<'_> {
         self.prometheus.vector(query, Some(at))
     }
 
-    /// The times of `grid` at which an aggregate over all series has a value.
+    /// Returns the times of `grid` at which an aggregate over all series has a value.
     fn times(&self, query: &str, grid: &TimeGrid) -> Result<BTreeSet<Timestamp>, QueryError> {
         let times = || Times {
             grid,
@@ -337,7 +336,7 @@ impl Inquiry<'_> {
         });
         let found = found.map(|mut found| {
             if !found.nodes.is_empty() {
-                // A backend that cannot say leaves the ages unknown.
+                // Without an answer the ages are unknown.
                 let sampled = newest_samples(self.prometheus, &query, self.at, None);
                 found.sampled = sampled.unwrap_or_default();
             }
@@ -346,8 +345,8 @@ impl Inquiry<'_> {
         Subject { name, query, found }
     }
 
-    /// Looks at one of the nodes that have several series at once. Only those of a
-    /// plain selector can be told apart.
+    /// Returns one of the nodes that have several series at the same time, with the labels by which
+    /// they differ: those of a plain selector only.
     fn duplicates(&self, usage: &Subject) -> Option<Duplicates> {
         let nodes = &usage.found.as_ref().ok()?.nodes;
         let (node, _) = nodes.iter().find(|(_, count)| **count > 1)?;
@@ -372,8 +371,8 @@ impl Inquiry<'_> {
         })
     }
 
-    /// Looks back from age to age, and then for the beginning between the oldest age
-    /// that has samples and the next one.
+    /// Searches the beginning of the samples: first by [`AGES`], then between the oldest age that
+    /// has samples and the next one.
     fn depth(&self) -> Depth {
         let query = format!("count({})", self.queries.cpu);
         let before = |age: u64| Timestamp::from_unix(self.at.unix() - age as i64);

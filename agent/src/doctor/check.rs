@@ -4,32 +4,32 @@ use quantity::Timestamp;
 
 use crate::exit::Exit;
 
-/// What one check has found.
+/// The finding of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What was looked at: `clock`, `cpu usage`, …
+    /// The subject: `clock`, `cpu usage`, …
     pub name: &'static str,
-    /// How it is.
+    /// The outcome.
     pub result: Outcome,
-    /// What was found, one sentence.
+    /// The finding in one sentence.
     pub message: String,
-    /// What to do about it; `None` where there is nothing to do.
-    pub cure: Option<String>,
+    /// The fix; `None` where there is nothing to do.
+    pub fix: Option<String>,
 }
 
-/// How a check has ended.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// As it should be.
+    /// No problem.
     Ok,
-    /// Worth knowing; reports are complete all the same.
+    /// Worth knowing; reports are complete nevertheless.
     Note,
     /// Reports are wrong, incomplete or missing because of it.
     Problem,
 }
 
 impl Outcome {
-    /// As it is printed.
+    /// Returns the word in text and JSON.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -39,49 +39,57 @@ impl Outcome {
     }
 }
 
-/// What all checks together have found.
+/// The findings of all checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnosis {
-    /// Where was asked.
+    /// The URL of the backend.
     pub backend: String,
-    /// As of when.
+    /// The time of the examination.
     pub at: Timestamp,
-    /// One after the other, from the outside in.
+    /// The findings, from the backend down to its samples.
     pub checks: Vec<Check>,
-    /// Which exit code it deserves.
+    /// The exit code.
     pub exit: Exit,
 }
 
-pub(super) fn ok(name: &'static str, message: String) -> Check {
-    Check {
-        name,
-        result: Outcome::Ok,
-        message,
-        cure: None,
+impl Check {
+    pub(super) fn ok(name: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            name,
+            result: Outcome::Ok,
+            message: message.into(),
+            fix: None,
+        }
+    }
+
+    pub(super) fn note(
+        name: &'static str,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self {
+            result: Outcome::Note,
+            fix: Some(fix.into()),
+            ..Self::ok(name, message)
+        }
+    }
+
+    pub(super) fn problem(
+        name: &'static str,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self {
+            result: Outcome::Problem,
+            ..Self::note(name, message, fix)
+        }
     }
 }
 
-pub(super) fn note(name: &'static str, message: String, cure: impl Into<String>) -> Check {
-    Check {
-        name,
-        result: Outcome::Note,
-        message,
-        cure: Some(cure.into()),
-    }
-}
-
-pub(super) fn problem(name: &'static str, message: String, cure: impl Into<String>) -> Check {
-    Check {
-        name,
-        result: Outcome::Problem,
-        message,
-        cure: Some(cure.into()),
-    }
-}
-
-/// Most of anything that a message lists.
+/// The maximum number of items that a message lists.
 const LISTED: usize = 5;
 
+/// Formats the first items of a list, and the number of the rest.
 pub(super) fn listed(items: &[String]) -> String {
     let more = items.len().saturating_sub(LISTED);
     let shown = items[..items.len() - more].join(", ");

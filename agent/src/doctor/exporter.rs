@@ -1,8 +1,7 @@
-//! The exporter's own series: which endpoints of which nodes it cannot read, since
-//! when, and why.
+//! The exporter's own series: the endpoints that it cannot read, since when, and why.
 //!
-//! In scope: the queries, and their answers as findings with a fix. Out of scope: what
-//! reports miss because of it.
+//! In scope: the queries, and their answers as findings with a fix. Out of scope: the effect on
+//! reports.
 
 use std::collections::BTreeMap;
 
@@ -11,29 +10,30 @@ use promql::{QueryError, VectorSample};
 use quantity::{Timestamp, age};
 use text::plural;
 
-use super::check::{Check, listed, note, ok, problem};
+use super::check::{Check, listed};
 use super::subject::Subject;
 
-/// Name of the checks.
+/// The name of the checks.
 pub(super) const NAME: &str = "exporter";
 
-/// How far back failures are counted: an endpoint that keeps failing is asked once in
-/// five minutes at least.
+/// The time range over which failures are counted: an endpoint that keeps failing is read at least
+/// once in five minutes.
 const ERRORS_OVER: &str = "15m";
 
-/// Failures within that time from which an endpoint that is read again is worth a note.
+/// The number of failures in that range from which on a note is made of an endpoint that is read
+/// again.
 const FLAPPING: f64 = 3.0;
 
 /// An endpoint with failed scrapes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trouble {
-    /// Name of the node; empty for a list that is asked once for all nodes.
+pub struct FailingEndpoint {
+    /// The node's name; empty for a list of all nodes.
     pub node: String,
-    /// Its label, one of [`contract::Endpoint::ALL`].
+    /// The label of the endpoint, one of [`contract::Endpoint::ALL`].
     pub endpoint: String,
-    /// Whether its last scrape failed.
+    /// Set if its last scrape failed.
     pub is_down: bool,
-    /// The last scrape that did not fail; `None` if there was none.
+    /// The time of the last successful scrape; `None` if there was none.
     pub last_success: Option<Timestamp>,
     /// Failures over the last 15 minutes by reason, the most frequent first; of an endpoint
     /// that is down without any in that time, all since the exporter started.
@@ -42,15 +42,15 @@ pub struct Trouble {
 
 type Key = (String, String);
 
-/// Asks for endpoints in trouble: two small queries, and one more if any is down.
+/// Queries for failing endpoints: two small queries, and one more if any is down.
 ///
 /// # Errors
 /// When the backend does not answer.
-pub(super) fn troubles(
+pub(super) fn failing(
     ask: impl Fn(&str) -> Result<Vec<VectorSample>, QueryError>,
-) -> Result<Vec<Trouble>, QueryError> {
+) -> Result<Vec<FailingEndpoint>, QueryError> {
     let pair = format!("{}, {}", label::NODE, label::ENDPOINT);
-    // The other reasons leave out lines of a scrape that goes on.
+    // The other reasons leave out lines, not the scrape.
     let errors = format!(
         "{}{{{}!~\".+_(line|sample)\"}}",
         series::SCRAPE_ERRORS.name,
@@ -58,14 +58,14 @@ pub(super) fn troubles(
     );
     let triple = format!("{pair}, {}", label::REASON);
     let down = format!("max by ({pair}) ({}) == 0", series::UP.name);
-    let mut troubles: BTreeMap<Key, Trouble> = BTreeMap::new();
+    let mut failing: BTreeMap<Key, FailingEndpoint> = BTreeMap::new();
     for sample in ask(&down)? {
         let (key, _) = named(sample);
-        let trouble = Trouble::new(&key, true);
-        troubles.insert(key, trouble);
+        let endpoint = FailingEndpoint::new(&key, true);
+        failing.insert(key, endpoint);
     }
     let recent = format!("sum by ({triple}) (increase({errors}[{ERRORS_OVER}])) > 0");
-    let counted = match troubles.is_empty() {
+    let counted = match failing.is_empty() {
         true => recent,
         false => format!(
             "{recent} or on ({pair}) (max by ({triple}) ({errors}) and on ({pair}) ({down}))"
@@ -77,32 +77,32 @@ pub(super) fn troubles(
             continue;
         }
         let (key, reason) = named(sample);
-        let trouble = troubles
+        let endpoint = failing
             .entry(key.clone())
-            .or_insert_with(|| Trouble::new(&key, false));
-        trouble.reasons.push((reason, failures));
+            .or_insert_with(|| FailingEndpoint::new(&key, false));
+        endpoint.reasons.push((reason, failures));
     }
-    if troubles.values().any(|trouble| trouble.is_down) {
+    if failing.values().any(|endpoint| endpoint.is_down) {
         let last = series::LAST_SUCCESS.name;
         for sample in ask(&format!(
             "max by ({pair}) ({last}) and on ({pair}) ({down})"
         ))? {
             let at = sample.value;
             let (key, _) = named(sample);
-            if let Some(trouble) = troubles.get_mut(&key) {
-                trouble.last_success = at.is_finite().then(|| Timestamp::from_unix(at as i64));
+            if let Some(endpoint) = failing.get_mut(&key) {
+                endpoint.last_success = at.is_finite().then(|| Timestamp::from_unix(at as i64));
             }
         }
     }
-    let mut troubles: Vec<Trouble> = troubles.into_values().collect();
-    for trouble in &mut troubles {
-        trouble.reasons.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut failing: Vec<FailingEndpoint> = failing.into_values().collect();
+    for endpoint in &mut failing {
+        endpoint.reasons.sort_by(|a, b| b.1.total_cmp(&a.1));
     }
-    troubles.retain(|trouble| trouble.is_down || trouble.failures() >= FLAPPING);
-    Ok(troubles)
+    failing.retain(|endpoint| endpoint.is_down || endpoint.failures() >= FLAPPING);
+    Ok(failing)
 }
 
-/// Node and endpoint of a sample, and its reason if it has one.
+/// Returns node and endpoint of a sample, and its reason if it has one.
 fn named(mut sample: VectorSample) -> (Key, String) {
     let mut take = |name| sample.labels.remove(name).unwrap_or_default();
     (
@@ -111,7 +111,7 @@ fn named(mut sample: VectorSample) -> (Key, String) {
     )
 }
 
-impl Trouble {
+impl FailingEndpoint {
     fn new((node, endpoint): &Key, is_down: bool) -> Self {
         Self {
             node: node.clone(),
@@ -132,11 +132,11 @@ impl Trouble {
     }
 }
 
-/// The findings about a `subject` that counts the exporter's series by node: none where
-/// the backend has none of them.
+/// Returns the findings about a `subject` that counts the exporter's series by node: none where the
+/// backend has none of them.
 pub(super) fn checks(
     subject: &Subject,
-    troubles: &Result<Vec<Trouble>, String>,
+    failing: &Result<Vec<FailingEndpoint>, String>,
     at: Timestamp,
 ) -> Vec<Check> {
     let nodes = match &subject.found {
@@ -144,25 +144,28 @@ pub(super) fn checks(
         Ok(found) => found.nodes.len(),
         Err(error) => return vec![unanswered(&subject.query, error)],
     };
-    let troubles = match troubles {
-        Ok(troubles) => troubles,
+    let failing = match failing {
+        Ok(failing) => failing,
         Err(error) => return vec![unanswered(&subject.query, error)],
     };
-    if troubles.is_empty() {
-        let message = format!("it reads every endpoint of {}", plural(nodes, "node"));
-        return vec![ok(NAME, message)];
-    }
-    let mut alike: BTreeMap<(bool, &str, &str), Vec<&Trouble>> = BTreeMap::new();
-    for trouble in troubles {
-        let key = (
-            !trouble.is_down,
-            trouble.endpoint.as_str(),
-            trouble.reason(),
+    if failing.is_empty() {
+        let message = format!(
+            "the exporter reads every endpoint of {}",
+            plural(nodes, "node")
         );
-        alike.entry(key).or_default().push(trouble);
+        return vec![Check::ok(NAME, message)];
     }
-    let check = |((is_read, endpoint, reason), alike): (_, Vec<&Trouble>)| {
-        let each: Vec<String> = alike.iter().map(|trouble| trouble.words(at)).collect();
+    let mut alike: BTreeMap<(bool, &str, &str), Vec<&FailingEndpoint>> = BTreeMap::new();
+    for endpoint in failing {
+        let key = (
+            !endpoint.is_down,
+            endpoint.endpoint.as_str(),
+            endpoint.reason(),
+        );
+        alike.entry(key).or_default().push(endpoint);
+    }
+    let check = |((is_read, endpoint, reason), alike): (_, Vec<&FailingEndpoint>)| {
+        let each: Vec<String> = alike.iter().map(|endpoint| endpoint.words(at)).collect();
         let each = listed(&each);
         let of = match alike[0].node.is_empty() {
             true => "of the cluster".to_owned(),
@@ -171,22 +174,22 @@ pub(super) fn checks(
         if is_read {
             let message =
                 format!("endpoint {endpoint} {of} is read, but often fails ({reason}): {each}");
-            note(NAME, message, fix(reason))
+            Check::note(NAME, message, fix(reason))
         } else {
             let message = format!("endpoint {endpoint} {of} cannot be read ({reason}): {each}");
-            problem(NAME, message, fix(reason))
+            Check::problem(NAME, message, fix(reason))
         }
     };
     alike.into_iter().map(check).collect()
 }
 
 fn unanswered(query: &str, error: &str) -> Check {
-    let message = format!("{query:?} could not be asked: {error}");
-    problem(NAME, message, "the error names the reason")
+    let message = format!("{query:?} could not be queried: {error}");
+    Check::problem(NAME, message, "the message names the reason")
 }
 
-impl Trouble {
-    /// `worker-1 since 2026-11-25T18:00:12Z (12m ago)`.
+impl FailingEndpoint {
+    /// Formats `worker-1 since 2026-11-25T18:00:12Z (12m ago)`.
     fn words(&self, at: Timestamp) -> String {
         let node = match self.node.as_str() {
             "" => "",
@@ -205,7 +208,7 @@ impl Trouble {
     }
 }
 
-/// The fix for a reason, one of [`Reason::ALL`] or of a later release.
+/// Returns the fix for a reason, one of [`Reason::ALL`] or of a later release.
 fn fix(reason: &str) -> String {
     match Reason::ALL.iter().find(|known| known.name() == reason) {
         Some(known) => format!("{}: {}", known.meaning(), known.next_step()),

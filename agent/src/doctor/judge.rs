@@ -1,4 +1,4 @@
-//! What the facts about a backend mean for reports, and what to do about it. Pure.
+//! The meaning of the facts about a backend: findings and their fixes. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,62 +6,34 @@ use std::time::Duration;
 use contract::label;
 use forecast::{MIN_POINTS, MIN_POINTS_FOR_TREND};
 use promql::{QueryError, sampling};
-use quantity::{Interval, Timestamp, age, interval};
+use quantity::{Interval, age, interval};
 use text::plural;
 use webclient::Failure;
 
 use super::ask::{Answers, CPU_USAGE, Duplicates, Facts};
-use super::check::{Check, Diagnosis, Outcome, listed, note, ok, problem};
+use super::check::{Check, Diagnosis, Outcome, listed};
 use super::exporter;
 use super::subject::{Found, Subject};
 use crate::age::current_for;
 use crate::exit::Exit;
 use crate::source::explain;
 
-/// Judges from the outside in: the backend, its clock, its series, their samples.
+/// Judges from the backend down: its clock, its series, their samples.
 pub fn judge(facts: &Facts) -> Diagnosis {
-    let mut checks = Vec::new();
-    let exit = match &facts.answers {
+    let (checks, exit) = match &facts.answers {
         Err(error) => {
-            checks.push(problem("backend", explain(error), cure_of(error)));
-            Exit::Backend
+            let check = Check::problem("backend", explain(error), fix_of(error));
+            (vec![check], Exit::Backend)
         }
         Ok(answers) => {
-            checks.push(backend(facts, answers));
-            checks.extend(plain_text(facts));
-            checks.extend(clock(answers));
-            let context = Context {
-                at: facts.at,
-                answers,
-            };
-            if let Some(exporter) = &answers.exporter {
-                let found = exporter::checks(exporter, &answers.troubles, facts.at);
-                match not_current(exporter, &context) {
-                    // Old series cannot say that all is well now.
-                    Some(old) if found.iter().all(|check| check.result == Outcome::Ok) => {
-                        checks.push(old);
-                    }
-                    old => checks.extend(old.into_iter().chain(found)),
-                }
-            }
-            checks.extend(answers.ours.iter().map(|subject| series(subject, &context)));
-            checks.extend(nodes_agree(&context));
-            checks.extend(answers.duplicates.iter().map(duplicates));
-            if has_usage(answers) {
-                checks.extend(sampled(facts, answers));
-                checks.extend(newest(facts, answers));
-                checks.push(gaps(&context));
-                checks.extend(shares(answers));
-                checks.push(enough(facts, answers));
-            }
-            let kube_state = |subject| kube_state(subject, &context);
-            checks.extend(answers.kube_state.iter().map(kube_state));
-            let is_problem = |check: &Check| check.result == Outcome::Problem;
-            match checks.iter().any(is_problem) {
-                _ if knows_no_usage(answers) => Exit::NoData,
+            let examined = Examined { facts, answers };
+            let checks = examined.checks();
+            let exit = match checks.iter().any(|check| check.result == Outcome::Problem) {
+                _ if examined.has_no_usage() => Exit::NoData,
                 true => Exit::Partial,
                 false => Exit::Complete,
-            }
+            };
+            (checks, exit)
         }
     };
     Diagnosis {
@@ -72,545 +44,522 @@ pub fn judge(facts: &Facts) -> Diagnosis {
     }
 }
 
-/// What to do where the first question has no answer.
-fn cure_of(error: &QueryError) -> &'static str {
+/// Returns the fix where the first query has no answer.
+fn fix_of(error: &QueryError) -> &'static str {
     match error {
         QueryError::Failure(Failure::NameNotFound { .. }) => {
             "give the service with its namespace, such as http://prometheus-operated.monitoring.svc:9090; `kubectl get services -A` lists them"
         }
         QueryError::Failure(Failure::Connect { .. }) => {
-            "is the port right (Prometheus 9090, Thanos Query 9090 or 10902, Mimir 8080, VictoriaMetrics 8428 or 8481), and does a NetworkPolicy let the agent out?"
+            "check the port (Prometheus 9090, Thanos Query 9090 or 10902, Mimir 8080, VictoriaMetrics 8428 or 8481) and NetworkPolicies between the agent and the backend"
         }
         QueryError::Failure(Failure::Timeout { .. }) => {
-            "does a firewall or NetworkPolicy drop the packets? A slow backend gets more time by --timeout"
+            "check firewalls and NetworkPolicies that drop packets; for a slow backend raise --timeout"
         }
         QueryError::Failure(Failure::Tls { .. }) => {
-            "name the authority by --ca-file, a client certificate by --client-cert-file, or write http where there is no TLS"
+            "set --ca-file for a private CA, --client-cert-file for a client certificate, or use http:// if the backend has no TLS"
         }
         QueryError::Status { status, .. } => match status {
             301 | 302 | 303 | 307 | 308 => {
-                "give the URL that it leads to; one that leads to a login page needs a way around the login"
+                "set --prometheus-url to the URL that it redirects to; if that is a login page, use an address without login"
             }
             401 | 403 => {
-                "--bearer-token-file, --basic-auth-user with --basic-auth-password-file, or the tenant: --header 'X-Scope-OrgID: team'"
+                "set --bearer-token-file, --basic-auth-user with --basic-auth-password-file, or the tenant: --header 'X-Scope-OrgID: team'"
             }
             404 | 405 => {
-                "add the prefix of the API to the URL: /prometheus for Mimir, /select/0/prometheus for a VictoriaMetrics cluster, or that of --web.external-url"
+                "add the path prefix of the API to --prometheus-url: /prometheus for Mimir, /select/0/prometheus for a VictoriaMetrics cluster, or that of --web.external-url"
             }
-            429 | 500.. => "is it up and not overloaded? Its own log says more",
-            _ => "what it says is the reason; its own log says more",
+            429 | 500.. => "check that the backend is up and not overloaded, and its log",
+            _ => "the message names the reason; the backend's log says more",
         },
         QueryError::NotJson { .. } | QueryError::Defect(_) => {
-            "something else answers there: a page, an ingress or another API. Give the URL under which /api/v1/query answers"
+            "another server answers at this URL: a page, an ingress or another API; set --prometheus-url to the URL below which /api/v1/query answers"
         }
         QueryError::Failure(_) | QueryError::OutOfTime(_) => {
-            "try again; if it stays, look at what is between the agent and the backend"
+            "try again; if it persists, check proxies and the network between the agent and the backend"
         }
     }
 }
 
-fn backend(facts: &Facts, answers: &Answers) -> Check {
-    let who = answers.software.as_deref().unwrap_or("a backend");
-    // Milliseconds are all that anybody reads of it.
-    let took = Interval(Duration::from_millis(answers.took.as_millis() as u64));
-    let message = format!("{who} at {} answers within {took}", facts.url);
-    match answers.ahead_seconds {
-        Some(_) => ok("backend", message),
-        None => ok(
-            "backend",
-            format!(
-                "{message}; it knows range queries only, as the exporter's history does, so not everything can be looked at"
-            ),
-        ),
-    }
-}
-
-fn plain_text(facts: &Facts) -> Option<Check> {
-    (facts.sends_secret && !facts.url.is_https()).then(|| {
-        note(
-            "encryption",
-            "credentials go to the backend unencrypted".to_owned(),
-            "use https, where anybody can listen in between",
-        )
-    })
-}
-
-/// Clocks may differ by this much and nobody notices: a step is a minute.
+/// The difference of clocks in seconds that matters to no report, since a step is a minute.
 const FINE_SECONDS: f64 = 5.0;
-/// From here on the newest points are missing, or too new.
+
+/// The difference of clocks in seconds from which on the newest points are missing, or
+/// lie in the future.
 const BAD_SECONDS: f64 = 30.0;
 
-fn clock(answers: &Answers) -> Option<Check> {
-    let ahead = answers.ahead_seconds?;
-    let uncertain = answers.took.as_secs_f64() / 2.0;
-    let apart = interval(ahead.abs().round() as u64);
-    let which = if ahead > 0.0 { "ahead of" } else { "behind" };
-    let message = format!("the backend's clock is {apart} {which} the agent's");
-    let cure = "let NTP or chrony keep both clocks; reports look at the time by the agent's";
-    Some(match ahead.abs() - uncertain {
-        late if late > BAD_SECONDS => problem("clock", message, cure),
-        late if late > FINE_SECONDS => note("clock", message, cure),
-        _ => ok("clock", "the clocks agree".to_owned()),
-    })
+/// The interval of samples in seconds from which on a single missed scrape makes a gap,
+/// since Prometheus looks back five minutes for a sample.
+const SPARSE_SECONDS: u64 = 150;
+
+/// The age up to which samples of kube-state-metrics are current: its scrape interval is
+/// its own, mostly 30 or 60 s.
+const KUBE_STATE_CURRENT_SECONDS: u64 = SPARSE_SECONDS;
+
+/// The share of the expected samples below which a node is mentioned.
+const FULL_SHARE: f64 = 0.9;
+
+const DAY_SECONDS: u64 = 86_400;
+
+/// Seasonal patterns, with the history in seconds that each needs: two periods.
+const PATTERNS: [(&str, u64); 2] = [("daily", 2 * DAY_SECONDS), ("weekly", 14 * DAY_SECONDS)];
+
+const SEE_EXPORTER: &str = "the finding of `exporter` above names the reason and its fix";
+const SEE_MESSAGE: &str = "the message names the reason";
+const SEE_REPORT: &str = "the report names the number of points";
+
+/// A backend that answered.
+struct Examined<'a> {
+    facts: &'a Facts,
+    answers: &'a Answers,
 }
 
 fn found(subject: &Subject) -> Option<&Found> {
     subject.found.as_ref().ok()
 }
 
-fn has_usage(answers: &Answers) -> bool {
-    found(&answers.ours[0]).is_some_and(|found| !found.nodes.is_empty())
+/// Formats `a (97s), b (5m)`.
+fn aged(old: &BTreeMap<&str, u64>) -> String {
+    let each = |(node, seconds): (&&str, &u64)| format!("{node} ({})", age(*seconds));
+    listed(&Vec::from_iter(old.iter().map(each)))
 }
 
-/// Whether both usages were asked for and have no node.
-fn knows_no_usage(answers: &Answers) -> bool {
-    answers.ours[..2]
-        .iter()
-        .all(|subject| found(subject).is_some_and(|found| found.nodes.is_empty()))
-}
+impl Examined<'_> {
+    fn checks(&self) -> Vec<Check> {
+        let mut checks = vec![self.backend()];
+        checks.extend(self.encryption());
+        checks.extend(self.clock());
+        checks.extend(self.exporter());
+        checks.extend(self.answers.ours.iter().map(|subject| self.series(subject)));
+        checks.extend(self.nodes());
+        checks.extend(self.answers.duplicates.iter().map(duplicates));
+        if found(&self.answers.ours[0]).is_some_and(|found| !found.nodes.is_empty()) {
+            checks.extend(self.interval());
+            checks.extend(self.newest());
+            checks.push(self.gaps());
+            checks.extend(self.samples());
+            checks.push(self.history());
+        }
+        let kube_state = |subject| self.kube_state(subject);
+        checks.extend(self.answers.kube_state.iter().map(kube_state));
+        checks
+    }
 
-/// What a finding on one subject depends on beside its own answer.
-struct Context<'a> {
-    at: Timestamp,
-    answers: &'a Answers,
-}
+    /// Returns `true` if both queries for usage were answered without any node.
+    fn has_no_usage(&self) -> bool {
+        let mut usages = self.answers.ours[..2].iter();
+        usages.all(|subject| found(subject).is_some_and(|found| found.nodes.is_empty()))
+    }
 
-impl Context<'_> {
-    /// Seconds up to which a sample is current.
+    /// Returns the age in seconds up to which a sample is current.
     fn current_for(&self) -> u64 {
         let interval = sampling::interval(&self.answers.sample_times);
         current_for(interval.unwrap_or(self.answers.window.past.step))
     }
 
-    /// The nodes whose newest sample is older than `limit` seconds, with its age; those
-    /// whose age is not known are not among them.
+    /// Returns the nodes whose newest sample is older than `limit` seconds, with its age;
+    /// without those of unknown age.
     fn old<'a>(&self, found: &'a Found, limit: u64) -> BTreeMap<&'a str, u64> {
         let age = |node: &str| {
-            let sampled = found.sampled.get(node)?;
-            let age = (self.at.unix() as f64 - sampled).round() as u64;
+            let age = (self.facts.at.unix() as f64 - found.sampled.get(node)?).round() as u64;
             (age > limit).then_some(age)
         };
-        found
-            .nodes
-            .keys()
+        let nodes = found.nodes.keys();
+        nodes
             .filter_map(|node| Some((node.as_str(), age(node)?)))
             .collect()
     }
 
-    /// Whether the exporter's own series are there.
-    fn has_exporter(&self) -> bool {
+    /// Returns `true` if the exporter reports an endpoint that it cannot read.
+    fn has_failing_endpoint(&self) -> bool {
+        let failing = self.answers.failing.as_ref();
+        failing.is_ok_and(|failing| failing.iter().any(|endpoint| endpoint.is_down))
+    }
+
+    fn backend(&self) -> Check {
+        let software = self.answers.software.as_deref().unwrap_or("a backend");
+        // Rounded to milliseconds.
+        let took = Interval(Duration::from_millis(self.answers.took.as_millis() as u64));
+        let limits = match self.answers.ahead_seconds {
+            Some(_) => "",
+            None => {
+                "; it supports range queries only, as the exporter's history does, so some checks are left out"
+            }
+        };
+        let url = &self.facts.url;
+        Check::ok(
+            "backend",
+            format!("{software} at {url} answers within {took}{limits}"),
+        )
+    }
+
+    fn encryption(&self) -> Option<Check> {
+        (self.facts.sends_secret && !self.facts.url.is_https()).then(|| {
+            Check::note(
+                "encryption",
+                "credentials are sent to the backend unencrypted",
+                "use https:// unless the network is trusted",
+            )
+        })
+    }
+
+    fn clock(&self) -> Option<Check> {
+        let ahead = self.answers.ahead_seconds?;
+        let uncertain = self.answers.took.as_secs_f64() / 2.0;
+        let apart = interval(ahead.abs().round() as u64);
+        let which = if ahead > 0.0 { "ahead of" } else { "behind" };
+        let message = format!("the backend's clock is {apart} {which} the agent's");
+        let fix = "synchronise both clocks by NTP or chrony; reports use the agent's clock";
+        Some(match ahead.abs() - uncertain {
+            late if late > BAD_SECONDS => Check::problem("clock", message, fix),
+            late if late > FINE_SECONDS => Check::note("clock", message, fix),
+            _ => Check::ok("clock", "the clocks agree"),
+        })
+    }
+
+    fn exporter(&self) -> Vec<Check> {
+        let Some(exporter) = &self.answers.exporter else {
+            return Vec::new();
+        };
+        let found = exporter::checks(exporter, &self.answers.failing, self.facts.at);
+        match self.not_current(exporter) {
+            // Old series do not show that all is well now.
+            Some(old) if found.iter().all(|check| check.result == Outcome::Ok) => vec![old],
+            old => old.into_iter().chain(found).collect(),
+        }
+    }
+
+    /// Returns the finding that some nodes of a subject have old samples only.
+    fn not_current(&self, subject: &Subject) -> Option<Check> {
+        let found = found(subject)?;
+        let old = self.old(found, self.current_for());
+        (!old.is_empty()).then(|| {
+            Check::problem(
+                subject.name,
+                format!(
+                    "{:?} has samples of {}, {} of them not current: {}",
+                    subject.query,
+                    plural(found.nodes.len(), "node"),
+                    old.len(),
+                    aged(&old)
+                ),
+                "check that Prometheus still scrapes the exporter (Status, Targets), and the delay of remote write; reports show the age of these values",
+            )
+        })
+    }
+
+    fn series(&self, subject: &Subject) -> Check {
+        let Subject { name, query, found } = subject;
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                let message = format!("{query:?} could not be queried: {error}");
+                return Check::problem(name, message, SEE_MESSAGE);
+            }
+        };
+        if let Some(old) = self.not_current(subject) {
+            return old;
+        }
+        let nodes = plural(found.nodes.len(), "node");
+        let aggregate = format!(
+            "aggregate by node, such as `sum by ({}) (…)`, or add that label by relabelling",
+            label::NODE
+        );
+        match (found.nodes.len(), found.without_node) {
+            (1.., 0) => Check::ok(name, format!("{query:?} has samples of {nodes}")),
+            (1.., others) => Check::note(
+                name,
+                format!(
+                    "{query:?} has samples of {nodes}, and {others} series without a label {:?}, which are left out",
+                    label::NODE
+                ),
+                aggregate,
+            ),
+            (0, 1..) => Check::problem(
+                name,
+                format!(
+                    "{query:?} has samples, but none has a label {:?}",
+                    label::NODE
+                ),
+                aggregate,
+            ),
+            (0, 0) => self.no_samples(subject),
+        }
+    }
+
+    fn no_samples(&self, Subject { name, query, .. }: &Subject) -> Check {
+        let earlier = match self.answers.depth.since {
+            Some(since) if *name == CPU_USAGE => {
+                format!("; there are older ones, from about {since} on")
+            }
+            _ => String::new(),
+        };
         let exporter = self.answers.exporter.as_ref().and_then(found);
-        exporter.is_some_and(|found| !found.nodes.is_empty())
+        let fix = if self.has_failing_endpoint() {
+            SEE_EXPORTER
+        } else if exporter.is_some_and(|found| !found.nodes.is_empty()) {
+            "the exporter is scraped and reads its endpoints: CPU appears with the second scrape, the rest with the first; if they stay missing, its log and k8s_ai_exporter_scrape_errors_total name what was left out"
+        } else {
+            "check that the exporter runs and is a target of this Prometheus (Status, Targets); with the Prometheus Operator its ServiceMonitor needs the label that the Prometheus selects by, often `release`; Mimir and others keep series by tenant"
+        };
+        Check::problem(name, format!("{query:?} has no samples now{earlier}"), fix)
     }
 
-    /// Whether the exporter says that it cannot read something.
-    fn has_trouble(&self) -> bool {
-        let troubles = self.answers.troubles.as_ref();
-        troubles.is_ok_and(|troubles| troubles.iter().any(|trouble| trouble.is_down))
-    }
-}
-
-/// `a (97s), b (5m)`.
-fn aged(old: &BTreeMap<&str, u64>) -> String {
-    let each: Vec<String> = old
-        .iter()
-        .map(|(node, seconds)| format!("{node} ({})", age(*seconds)))
-        .collect();
-    listed(&each)
-}
-
-const SEE_EXPORTER: &str = "the finding of `exporter` above names the reason and its fix";
-
-/// The finding that some nodes of a subject have old samples only.
-fn not_current(subject: &Subject, context: &Context<'_>) -> Option<Check> {
-    let found = found(subject)?;
-    let old = context.old(found, context.current_for());
-    (!old.is_empty()).then(|| {
-        problem(
-            subject.name,
-            format!(
-                "{:?} has samples of {}, of which {} have no current one: {}",
-                subject.query,
-                plural(found.nodes.len(), "node"),
-                old.len(),
-                aged(&old)
-            ),
-            "does Prometheus still scrape the exporter (Status, Targets)? With remote write, how far is it behind? Reports show the age of these values",
-        )
-    })
-}
-
-fn series(subject: &Subject, context: &Context<'_>) -> Check {
-    let Subject { name, query, .. } = subject;
-    let found = match &subject.found {
-        Ok(found) => found,
-        Err(error) => {
-            let message = format!("{query:?} could not be asked: {error}");
-            return problem(name, message, "what it says is the reason");
-        }
-    };
-    if let Some(old) = not_current(subject, context) {
-        return old;
-    }
-    let nodes = found.nodes.len();
-    if nodes > 0 && found.without_node == 0 {
-        return ok(
-            name,
-            format!("{query:?} has samples of {}", plural(nodes, "node")),
-        );
-    }
-    let aggregate = format!(
-        "aggregate by the node's name, such as `sum by ({}) (…)`, or give the targets that label by relabelling",
-        label::NODE
-    );
-    if nodes > 0 {
-        let message = format!(
-            "{query:?} has samples of {}, and {} without a label {:?}, which are left out",
-            plural(nodes, "node"),
-            plural(found.without_node as usize, "series").trim_end_matches('s'),
-            label::NODE
-        );
-        return note(name, message, aggregate);
-    }
-    if found.without_node > 0 {
-        let message = format!(
-            "{query:?} has samples, but none has a label {:?}",
-            label::NODE
-        );
-        return problem(name, message, aggregate);
-    }
-    let earlier = match context.answers.depth.since {
-        Some(since) if *name == CPU_USAGE => {
-            format!("; there were some, from about {since} on")
-        }
-        _ => String::new(),
-    };
-    problem(
-        name,
-        format!("{query:?} has no samples now{earlier}"),
-        match (context.has_trouble(), context.has_exporter()) {
-            (true, _) => SEE_EXPORTER,
-            (false, true) => {
-                "the exporter is scraped and reads its endpoints: CPU appears with the second round, the rest with the first; after that its log and k8s_ai_exporter_scrape_errors_total name what was left out"
-            }
-            (false, false) => {
-                "is the exporter running, and among the targets of this Prometheus (Status, Targets)? With the Prometheus Operator its ServiceMonitor needs the label that the Prometheus selects by, often `release`; Mimir and others keep series by tenant"
-            }
-        },
-    )
-}
-
-/// Whether every node that has current samples of anything has them of everything.
-fn nodes_agree(context: &Context<'_>) -> Option<Check> {
-    let answers = context.answers;
-    let all: Vec<(&str, &Found, BTreeMap<&str, u64>)> = answers
-        .ours
-        .iter()
-        .filter_map(|subject| {
+    /// Checks that every node with current samples of one subject has them of all.
+    fn nodes(&self) -> Option<Check> {
+        let answers = self.answers;
+        let subject = |subject| {
             let found = found(subject)?;
-            let old = context.old(found, context.current_for());
-            Some((subject.name, found, old))
-        })
-        .collect();
-    let exporter = answers.exporter.as_ref().and_then(found);
-    let names: BTreeSet<&String> = all
-        .iter()
-        .map(|(_, found, _)| *found)
-        .chain(exporter)
-        .flat_map(|found| found.nodes.keys())
-        .collect();
-    let lacking: Vec<String> = names
-        .iter()
-        .filter_map(|node| {
-            let lacks: Vec<&str> = all
-                .iter()
-                .filter(|(_, found, old)| {
-                    !found.nodes.contains_key(*node) || old.contains_key(node.as_str())
-                })
-                .map(|(name, ..)| *name)
-                .collect();
+            Some((subject.name, found, self.old(found, self.current_for())))
+        };
+        let all = Vec::from_iter(answers.ours.iter().filter_map(subject));
+        let exporter = answers.exporter.as_ref().and_then(found);
+        let all_found = all.iter().map(|(_, found, _)| *found).chain(exporter);
+        let names: BTreeSet<&String> = all_found.flat_map(|found| found.nodes.keys()).collect();
+        let lacking = |node: &&String| {
+            let lacks = all.iter().filter(|(_, found, old)| {
+                !found.nodes.contains_key(*node) || old.contains_key(node.as_str())
+            });
+            let lacks = Vec::from_iter(lacks.map(|(name, ..)| *name));
             (!lacks.is_empty()).then(|| format!("{node} ({})", lacks.join(", ")))
-        })
-        .collect();
-    match lacking.as_slice() {
-        // What could not be asked is not known to be there.
-        [] if names.is_empty() || all.len() < answers.ours.len() => None,
-        [] => Some(ok("nodes", "every node has all of them".to_owned())),
-        some => Some(problem(
-            "nodes",
-            format!(
-                "{} without current samples: {}",
-                plural(some.len(), "node"),
-                listed(some)
-            ),
-            match context.has_trouble() {
-                true => SEE_EXPORTER,
-                false => {
-                    "k8s_ai_exporter_up and k8s_ai_exporter_scrape_errors_total say what their exporters cannot read, and why"
-                }
-            },
-        )),
+        };
+        let lacking = Vec::from_iter(names.iter().filter_map(lacking));
+        match lacking.as_slice() {
+            // A failed query does not show that samples are there.
+            [] if names.is_empty() || all.len() < answers.ours.len() => None,
+            [] => Some(Check::ok("nodes", "every node has all of these series")),
+            some => Some(Check::problem(
+                "nodes",
+                format!(
+                    "{} without current samples: {}",
+                    plural(some.len(), "node"),
+                    listed(some)
+                ),
+                match self.has_failing_endpoint() {
+                    true => SEE_EXPORTER,
+                    false => {
+                        "k8s_ai_exporter_up and k8s_ai_exporter_scrape_errors_total name the endpoints that the exporters cannot read, and the reason"
+                    }
+                },
+            )),
+        }
     }
-}
 
-fn duplicates(duplicates: &Duplicates) -> Check {
-    let Duplicates { node, labels } = duplicates;
-    let differences: Vec<String> = labels
-        .iter()
-        .map(|(name, values)| {
-            let values: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
-            format!("{name} ({})", listed(&values))
+    fn interval(&self) -> Option<Check> {
+        let every = sampling::interval(&self.answers.sample_times)?;
+        // The time since the newest sample is a gap, too.
+        let starts = self.answers.sample_times.iter();
+        let ends = starts.clone().skip(1).copied();
+        let widest = starts
+            .zip(ends.chain([self.facts.at.unix() as f64]))
+            .map(|(start, end)| end - start)
+            .fold(0.0, f64::max);
+        let message = format!("a sample every {}", interval(every));
+        let step = self.answers.window.past.step;
+        let points = interval(step);
+        Some(if every >= SPARSE_SECONDS {
+            Check::problem(
+                "interval",
+                format!("{message}; each missed scrape makes a gap"),
+                "set the scrape_interval to a minute or less; PromQL looks back five minutes for a sample",
+            )
+        } else if every > step {
+            Check::note(
+                "interval",
+                format!("{message}, and a point every {points}: points repeat samples"),
+                "set --step to auto",
+            )
+        } else if widest > 2.5 * every as f64 {
+            let gap = interval(widest.round() as u64);
+            Check::note(
+                "interval",
+                format!("{message}, but a gap of {gap} within the last hour"),
+                "the target's scrape_duration_seconds and `up` show whether scrapes fail or time out",
+            )
+        } else {
+            Check::ok("interval", format!("{message}, a point every {points}"))
         })
-        .collect();
-    let has = |part: &str| labels.keys().any(|name| name.contains(part));
-    let cure = if has("replica") {
-        "the backend does not deduplicate: name the label as its replica label (Thanos: --query.replica-label), or take `max by (node) (…)` as --cpu-query and --memory-query"
-    } else if has("cluster") {
-        "several clusters have nodes of the same name: ask for one, such as --cpu-query 'k8s_node_cpu_usage_cores{cluster=\"…\"}' and --memory-query alike"
-    } else if labels.is_empty() {
-        "ask again; if it stays, take `max by (node) (…)` as --cpu-query and --memory-query"
-    } else {
-        "two exporters report on the node, or one is scraped by two jobs: keep one. A pod that was replaced leaves its series for five minutes; then look again"
-    };
-    problem(
-        "duplicates",
-        format!(
-            "node {node} has several series at the same time; they differ in {}",
-            if differences.is_empty() {
-                "nothing".to_owned()
-            } else {
-                listed(&differences)
-            }
-        ),
-        cure,
-    )
-}
+    }
 
-/// Prometheus looks back five minutes for a sample: from here on one that is missed
-/// makes a gap.
-const SPARSE_SECONDS: u64 = 150;
+    fn newest(&self) -> Option<Check> {
+        let age = self.facts.at.unix() as f64 - self.answers.sample_times.last()?;
+        (age < -FINE_SECONDS).then(|| {
+            Check::problem(
+                "newest sample",
+                format!("it is {} in the future", interval((-age).round() as u64)),
+                "synchronise the clock of the host that writes the samples",
+            )
+        })
+    }
 
-fn sampled(facts: &Facts, answers: &Answers) -> Option<Check> {
-    let every = sampling::interval(&answers.sample_times)?;
-    // The time since the newest sample is a gap, too.
-    let ends = answers.sample_times.iter().skip(1).copied();
-    let widest = answers
-        .sample_times
-        .iter()
-        .zip(ends.chain([facts.at.unix() as f64]))
-        .map(|(start, end)| end - start)
-        .fold(0.0, f64::max);
-    let message = format!("a sample every {}", interval(every));
-    let step = interval(answers.window.past.step);
-    Some(if every >= SPARSE_SECONDS {
-        problem(
-            "interval",
-            format!("{message}; each one that is missed makes a gap"),
-            "a scrape_interval of a minute or less; PromQL looks back five minutes for a sample",
-        )
-    } else if every > answers.window.past.step {
-        note(
-            "interval",
-            format!("{message}, and a point every {step}: points repeat samples"),
-            "leave --step to auto",
-        )
-    } else if widest > 2.5 * every as f64 {
-        note(
-            "interval",
-            format!(
-                "{message}, but once {} without any within the last hour",
-                interval(widest.round() as u64)
+    fn gaps(&self) -> Check {
+        let past = &self.answers.window.past;
+        let span = interval(past.seconds());
+        let Some(empty) = &self.answers.empty_times else {
+            let message = "unknown, since the query for them failed";
+            return Check::note("gaps", message, SEE_REPORT);
+        };
+        // Before the first sample there is no gap.
+        let since = self.answers.depth.since;
+        let is_gap = |at: &&_| since.is_none_or(|since| **at >= since);
+        let empty = Vec::from_iter(empty.iter().filter(is_gap));
+        match (empty.first(), empty.last(), self.since_all_are_old()) {
+            (Some(first), Some(last), _) => Check::problem(
+                "gaps",
+                format!(
+                    "at {} of {} points of the last {span} no node had a sample, from {first} to {last}",
+                    empty.len(),
+                    past.count()
+                ),
+                "check whether Prometheus or every exporter was down then; forecasts leave gaps open and are less accurate",
             ),
-            "the target's scrape_duration_seconds and `up` say whether scrapes fail or time out",
-        )
-    } else {
-        ok("interval", format!("{message}, a point every {step}"))
-    })
-}
-
-fn newest(facts: &Facts, answers: &Answers) -> Option<Check> {
-    let newest = answers.sample_times.last()?;
-    let age = facts.at.unix() as f64 - newest;
-    (age < -FINE_SECONDS).then(|| {
-        problem(
-            "newest sample",
-            format!("it is {} in the future", interval((-age).round() as u64)),
-            "whoever writes the samples has a clock that is ahead",
-        )
-    })
-}
-
-fn gaps(context: &Context<'_>) -> Check {
-    let answers = context.answers;
-    let span = interval(answers.window.past.seconds());
-    let Some(empty) = &answers.empty_moments else {
-        let message = "whether the window has gaps could not be asked".to_owned();
-        return note("gaps", message, "a report says how many points it has");
-    };
-    // Before the first sample there is no gap.
-    let since = answers.depth.since;
-    let empty: Vec<_> = empty
-        .iter()
-        .filter(|at| since.is_none_or(|since| **at >= since))
-        .collect();
-    match (empty.first(), empty.last()) {
-        (Some(first), Some(last)) => problem(
-            "gaps",
-            format!(
-                "at {} of {} points of the last {span} no node had a sample, from {first} to {last}",
-                empty.len(),
-                answers.window.past.count()
-            ),
-            "was Prometheus or every exporter down then? Forecasts leave gaps open, and are the worse for them",
-        ),
-        _ => match since_all_are_old(context) {
-            Some(seconds) => {
-                let message = format!(
+            (.., Some(seconds)) => Check::note(
+                "gaps",
+                format!(
                     "none in the last {span} until the newest sample, {} ago",
                     age(seconds)
-                );
-                let fix = "the finding of `cpu usage` above says more";
-                note("gaps", message, fix)
-            }
-            None => ok("gaps", format!("none in the last {span}")),
-        },
-    }
-}
-
-/// The age of the newest sample of CPU usage, where no node has a current one.
-fn since_all_are_old(context: &Context<'_>) -> Option<u64> {
-    let found = found(&context.answers.ours[0])?;
-    let old = context.old(found, context.current_for());
-    (old.len() == found.nodes.len()).then(|| old.values().min().copied())?
-}
-
-/// A node with less of its samples is mentioned.
-const FULL_SHARE: f64 = 0.9;
-
-fn shares(answers: &Answers) -> Option<Check> {
-    let mut lacking: Vec<(&String, f64)> = answers
-        .shares
-        .iter()
-        .map(|(node, share)| (node, *share))
-        .filter(|(_, share)| *share < FULL_SHARE)
-        .collect();
-    lacking.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let names: Vec<String> = lacking
-        .iter()
-        .map(|(node, share)| format!("{node} {:.0}%", share * 100.0))
-        .collect();
-    (!names.is_empty()).then(|| {
-        note(
-            "samples",
-            format!(
-                "of {} of {} nodes there are less than {:.0}% of the samples of the last {}: {}",
-                names.len(),
-                answers.shares.len(),
-                FULL_SHARE * 100.0,
-                interval(answers.counted_seconds),
-                listed(&names)
+                ),
+                "the finding of `cpu usage` above says more",
             ),
-            "nodes that are new are no matter; of others `up` and k8s_ai_exporter_scrape_errors_total say what was missed",
-        )
-    })
-}
-
-const DAY_SECONDS: u64 = 86_400;
-
-/// Whether there are points for a forecast, and for patterns of a day and a week: of
-/// which two are needed.
-fn enough(facts: &Facts, answers: &Answers) -> Check {
-    let window = &answers.window;
-    let Some(since) = answers.depth.since else {
-        let message = "since when there are samples could not be asked".to_owned();
-        return note("history", message, "a report says how many points it has");
-    };
-    let held = (facts.at.unix() - since.unix()).max(0) as u64;
-    let empty = answers.empty_moments.iter().flatten();
-    let missing = empty.filter(|at| **at >= since).count();
-    let points =
-        ((held.min(window.past.seconds()) / window.past.step + 1) as usize).saturating_sub(missing);
-    let earlier = if answers.depth.or_earlier {
-        " or earlier"
-    } else {
-        ""
-    };
-    let message = format!(
-        "samples since {since}{earlier}: {points} of {} points",
-        window.past.count()
-    );
-    let wait = |points: usize| {
-        let needed = (points as u64 - 1) * window.past.step;
-        format!("wait for {}", interval(needed.saturating_sub(held)))
-    };
-    if points < MIN_POINTS {
-        let message = format!("{message}, too few for a forecast");
-        return problem("history", message, wait(MIN_POINTS));
-    }
-    if points < MIN_POINTS_FOR_TREND {
-        let message = format!("{message}, enough for a level, not for a trend");
-        return note("history", message, wait(MIN_POINTS_FOR_TREND));
-    }
-    let patterns = [("a day", 2 * DAY_SECONDS), ("a week", 14 * DAY_SECONDS)];
-    let seen = patterns
-        .iter()
-        .rev()
-        .find(|(_, needed)| window.past.seconds() >= *needed);
-    let held_unseen = patterns
-        .iter()
-        .rev()
-        .find(|(_, needed)| held >= *needed && window.past.seconds() < *needed);
-    let message = match seen {
-        Some((pattern, _)) => {
-            format!("{message}, enough for a trend and for a pattern of {pattern}")
+            _ => Check::ok("gaps", format!("none in the last {span}")),
         }
-        None => format!("{message}, enough for a trend"),
-    };
-    match held_unseen {
-        Some((pattern, needed)) => Check {
-            cure: Some(format!(
-                "--lookback {} would show the pattern of {pattern}, too",
-                interval(*needed)
-            )),
-            ..ok("history", message)
-        },
-        None => ok("history", message),
     }
-}
 
-/// kube-state-metrics is scraped on its own schedule, mostly each 30 or 60 s.
-const KUBE_STATE_CURRENT_SECONDS: u64 = SPARSE_SECONDS;
+    /// Returns the age of the newest sample of CPU usage, where no node has a current one.
+    fn since_all_are_old(&self) -> Option<u64> {
+        let found = found(&self.answers.ours[0])?;
+        let old = self.old(found, self.current_for());
+        (old.len() == found.nodes.len()).then(|| old.values().min().copied())?
+    }
 
-fn kube_state(subject: &Subject, context: &Context<'_>) -> Check {
-    let Subject { name, query, .. } = subject;
-    let cure = "is kube-state-metrics installed, and scraped by this Prometheus? Without it a report cannot say whose pods would fit where";
-    match &subject.found {
-        Err(error) => note(name, format!("{query:?} could not be asked: {error}"), cure),
-        Ok(found) if !found.nodes.is_empty() => {
-            let message = format!(
-                "{query:?} has samples of {}",
-                plural(found.nodes.len(), "node")
-            );
-            let old = context.old(found, KUBE_STATE_CURRENT_SECONDS);
-            if old.is_empty() {
-                ok(name, message)
-            } else {
-                let message = format!("{message}, not current of: {}", aged(&old));
-                note(
-                    name,
-                    message,
-                    "does Prometheus still scrape kube-state-metrics?",
+    fn samples(&self) -> Option<Check> {
+        let shares = self.answers.shares.iter();
+        let mut lacking = Vec::from_iter(shares.filter(|(_, share)| **share < FULL_SHARE));
+        lacking.sort_by(|a, b| a.1.total_cmp(b.1));
+        let name = |(node, share): &(&String, &f64)| format!("{node} {:.0}%", **share * 100.0);
+        let names = Vec::from_iter(lacking.iter().map(name));
+        (!names.is_empty()).then(|| {
+            Check::note(
+                "samples",
+                format!(
+                    "{} of {} have less than {:.0}% of the samples of the last {}: {}",
+                    names.len(),
+                    plural(self.answers.shares.len(), "node"),
+                    FULL_SHARE * 100.0,
+                    interval(self.answers.counted_seconds),
+                    listed(&names)
+                ),
+                "normal for new nodes; for others `up` and k8s_ai_exporter_scrape_errors_total name what was missed",
+            )
+        })
+    }
+
+    /// Checks that there are points for a forecast, and for seasonal patterns.
+    fn history(&self) -> Check {
+        let past = &self.answers.window.past;
+        let Some(since) = self.answers.depth.since else {
+            let message = "the oldest sample is unknown, since the query for it failed";
+            return Check::note("history", message, SEE_REPORT);
+        };
+        let held = (self.facts.at.unix() - since.unix()).max(0) as u64;
+        let empty = self.answers.empty_times.iter().flatten();
+        let missing = empty.filter(|at| **at >= since).count();
+        let points = (held.min(past.seconds()) / past.step + 1) as usize;
+        let points = points.saturating_sub(missing);
+        let earlier = match self.answers.depth.or_earlier {
+            true => " or earlier",
+            false => "",
+        };
+        let message = format!(
+            "samples since {since}{earlier}: {points} of {} points",
+            past.count()
+        );
+        let wait = |points: usize| {
+            let needed = (points as u64 - 1) * past.step;
+            format!("wait for {}", interval(needed.saturating_sub(held)))
+        };
+        if points < MIN_POINTS {
+            let message = format!("{message}, too few for a forecast");
+            return Check::problem("history", message, wait(MIN_POINTS));
+        }
+        if points < MIN_POINTS_FOR_TREND {
+            let message = format!("{message}, enough for a level, not for a trend");
+            return Check::note("history", message, wait(MIN_POINTS_FOR_TREND));
+        }
+        let longest = |fits: &dyn Fn(u64) -> bool| {
+            let mut patterns = PATTERNS.iter().rev();
+            patterns.find(|(_, needed)| fits(*needed))
+        };
+        let seen = longest(&|needed| past.seconds() >= needed);
+        let seen = seen.map_or_else(String::new, |(name, _)| format!(" and a {name} pattern"));
+        let unseen = longest(&|needed| held >= needed && past.seconds() < needed);
+        Check {
+            fix: unseen.map(|(name, needed)| {
+                format!(
+                    "set --lookback {} to include the {name} pattern",
+                    interval(*needed)
                 )
-            }
+            }),
+            ..Check::ok("history", format!("{message}, enough for a trend{seen}"))
         }
-        Ok(found) if found.without_node > 0 => note(
-            name,
-            format!(
-                "{query:?} has samples, but none has a label {:?}",
-                label::NODE
-            ),
-            "scrape kube-state-metrics with honor_labels: true",
-        ),
-        Ok(_) => note(name, format!("{query:?} has no samples"), cure),
     }
+
+    fn kube_state(&self, Subject { name, query, found }: &Subject) -> Check {
+        let fix = "check that kube-state-metrics is installed and scraped by this Prometheus; without it a report cannot tell which pods fit where";
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                let message = format!("{query:?} could not be queried: {error}");
+                return Check::note(name, message, fix);
+            }
+        };
+        let old = self.old(found, KUBE_STATE_CURRENT_SECONDS);
+        let message = format!(
+            "{query:?} has samples of {}",
+            plural(found.nodes.len(), "node")
+        );
+        match (found.nodes.len(), found.without_node) {
+            (1.., _) if old.is_empty() => Check::ok(name, message),
+            (1.., _) => Check::note(
+                name,
+                format!("{message}, not current: {}", aged(&old)),
+                "check that Prometheus still scrapes kube-state-metrics",
+            ),
+            (0, 1..) => Check::note(
+                name,
+                format!(
+                    "{query:?} has samples, but none has a label {:?}",
+                    label::NODE
+                ),
+                "scrape kube-state-metrics with honor_labels: true",
+            ),
+            (0, 0) => Check::note(name, format!("{query:?} has no samples"), fix),
+        }
+    }
+}
+
+fn duplicates(Duplicates { node, labels }: &Duplicates) -> Check {
+    let difference = |(name, values): (&String, &BTreeSet<String>)| {
+        let values = Vec::from_iter(values.iter().map(|value| format!("{value:?}")));
+        format!("{name} ({})", listed(&values))
+    };
+    let differences = match labels.is_empty() {
+        true => "no label".to_owned(),
+        false => listed(&Vec::from_iter(labels.iter().map(difference))),
+    };
+    let has = |part: &str| labels.keys().any(|name| name.contains(part));
+    let fix = if has("replica") {
+        "the backend does not deduplicate: make the label its replica label (Thanos: --query.replica-label), or set --cpu-query and --memory-query to `max by (node) (…)`"
+    } else if has("cluster") {
+        "several clusters have a node of this name: select one, such as --cpu-query 'k8s_node_cpu_usage_cores{cluster=\"…\"}', and likewise in --memory-query"
+    } else if labels.is_empty() {
+        "run doctor again; if it persists, set --cpu-query and --memory-query to `max by (node) (…)`"
+    } else {
+        "two exporters report on the node, or two jobs scrape one exporter: remove one; the series of a replaced pod end after five minutes: then run doctor again"
+    };
+    Check::problem(
+        "duplicates",
+        format!("node {node} has several series at the same time; they differ in {differences}"),
+        fix,
+    )
 }

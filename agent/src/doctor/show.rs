@@ -1,13 +1,13 @@
-//! A diagnosis in text or JSON. Pure.
+//! Diagnoses in text and JSON. Pure.
 
 use std::fmt::Write;
 
 use serde_json::json;
 
 use super::check::{Diagnosis, Outcome};
-use text::printable;
+use text::{plural, printable};
 
-/// For people: one check a line, its cure below it, a count at the end.
+/// Returns the text: one check a line, its fix below it, a count at the end.
 pub fn text(diagnosis: &Diagnosis) -> String {
     let mut out = String::new();
     let width = diagnosis
@@ -24,8 +24,8 @@ pub fn text(diagnosis: &Diagnosis) -> String {
             "{result:<7}  {name:<width$}  {}",
             printable(&check.message)
         );
-        if let Some(cure) = &check.cure {
-            let _ = writeln!(out, "{:<7}  {:<width$}  -> {}", "", "", printable(cure));
+        if let Some(fix) = &check.fix {
+            let _ = writeln!(out, "{:<7}  {:<width$}  -> {}", "", "", printable(fix));
         }
     }
     let count = |result| {
@@ -37,15 +37,15 @@ pub fn text(diagnosis: &Diagnosis) -> String {
     };
     let _ = writeln!(
         out,
-        "\n{} ok, {} to note, {} with a problem",
+        "\n{} ok, {}, {}",
         count(Outcome::Ok),
-        count(Outcome::Note),
-        count(Outcome::Problem)
+        plural(count(Outcome::Note), "note"),
+        plural(count(Outcome::Problem), "problem")
     );
     out
 }
 
-/// For programs, indented, with a final newline.
+/// Returns indented JSON with a final newline.
 pub fn json(diagnosis: &Diagnosis) -> String {
     let checks: Vec<_> = diagnosis
         .checks
@@ -55,7 +55,7 @@ pub fn json(diagnosis: &Diagnosis) -> String {
                 "check": check.name,
                 "result": check.result.label(),
                 "message": check.message,
-                "cure": check.cure,
+                "cure": check.fix,
             })
         })
         .collect();

@@ -1,26 +1,25 @@
-//! A query and the series behind it.
+//! The subject of a check: a query and the series behind it.
 
 use std::collections::BTreeMap;
 
-/// One query and what it finds now.
+/// A query and its result now.
 #[derive(Debug)]
 pub struct Subject {
-    /// As checks name it.
+    /// The name in checks.
     pub name: &'static str,
-    /// PromQL.
+    /// The PromQL.
     pub query: String,
-    /// What is there, or why nobody knows.
+    /// The series, or the error of the query.
     pub found: Result<Found, String>,
 }
 
-/// The series behind a query at one moment.
+/// The series behind a query at one time.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Found {
-    /// How many each node has.
+    /// The number of series of each node.
     pub nodes: BTreeMap<String, u64>,
-    /// How many have no label `node`.
+    /// The number of series without a label `node`.
     pub without_node: u64,
-    /// When the newest sample of each node was taken, in Unix seconds; no node whose
-    /// time is not known.
+    /// The time of each node's newest sample, in Unix seconds; without nodes where it is unknown.
     pub sampled: BTreeMap<String, f64>,
 }

@@ -1,7 +1,7 @@
-//! What kube-state-metrics tells of nodes, pods and PodDisruptionBudgets.
+//! Nodes, pods and PodDisruptionBudgets from kube-state-metrics's series.
 //!
-//! In scope: asking, and rows becoming facts. Out of scope: what the facts mean for
-//! a node, and the texts of the queries.
+//! In scope: running the queries and reading their rows. Out of scope: the meaning for a node, and
+//! the texts of the queries.
 
 use std::collections::BTreeMap;
 
@@ -34,18 +34,18 @@ impl Row {
     }
 }
 
-/// Asks for facts and keeps what went wrong.
+/// Runs the queries and keeps errors and warnings.
 pub struct Inquiry<'a> {
     source: &'a dyn Source,
     at: TimeGrid,
-    /// What makes the report incomplete, one sentence each.
+    /// Problems that make the report incomplete, one sentence each.
     pub errors: Vec<String>,
-    /// What does not, and is worth knowing.
+    /// Problems that do not, one sentence each.
     pub warnings: Vec<String>,
 }
 
 impl<'a> Inquiry<'a> {
-    /// Asks `source` about the end of `past`.
+    /// Makes an inquiry of `source` about the end of `past`.
     pub fn new(source: &'a dyn Source, past: &TimeGrid) -> Self {
         Self {
             source,
@@ -55,10 +55,10 @@ impl<'a> Inquiry<'a> {
         }
     }
 
-    /// What is known of each node.
+    /// Returns the state of each node.
     ///
     /// # Errors
-    /// Why nothing is.
+    /// The reason why nothing is known.
     pub fn nodes(&mut self) -> Result<NodeStates, String> {
         let mut states = NodeStates::new();
         let labels = &[
@@ -78,7 +78,7 @@ impl<'a> Inquiry<'a> {
         }
         if states.is_empty() {
             return Err(format!(
-                "the backend has no series {} or its like of kube-state-metrics",
+                "the backend has no kube-state-metrics series such as {}",
                 kube_state::NODE_UNSCHEDULABLE
             ));
         }
@@ -98,17 +98,17 @@ impl<'a> Inquiry<'a> {
         }
         if states.values().all(|state| state.pods == 0) {
             return Err(format!(
-                "the backend has no series {} of kube-state-metrics",
+                "the backend has no kube-state-metrics series {}",
                 kube_state::POD_INFO
             ));
         }
         Ok(states)
     }
 
-    /// The pods of these nodes, and the budgets that allow no eviction.
+    /// Returns the pods of these nodes, and the budgets that allow no eviction.
     ///
     /// # Errors
-    /// Why they are not known.
+    /// The reason why they are unknown.
     pub fn pods(&mut self, nodes: &[&str]) -> Result<Pods, String> {
         let labels = &[
             label::NODE,
@@ -157,8 +157,8 @@ impl<'a> Inquiry<'a> {
         Ok(pods)
     }
 
-    /// Asks one query. What fails for good reason, since the backend cannot evaluate
-    /// PromQL, leaves the view of the fleet poorer; anything else is an error.
+    /// Runs one query. A failure for lack of PromQL in the backend is only the reason for a poorer
+    /// report; any other failure is an error.
     fn ask(&mut self, what: &str, query: &str, labels: LabelNames) -> Result<Vec<Row>, String> {
         let subject = format!("fleet, {what}");
         match self.source.select(query, &self.at, labels) {
@@ -172,8 +172,8 @@ impl<'a> Inquiry<'a> {
                 );
                 Ok(selection.series.into_iter().filter_map(Row::of).collect())
             }
-            Err(error) if is_beyond_it(&error) => Err(format!(
-                "the backend cannot evaluate the queries for it ({})",
+            Err(error) if is_unsupported(&error) => Err(format!(
+                "the backend cannot evaluate the queries ({})",
                 beginning(&explain(&error))
             )),
             Err(error) => {
@@ -184,7 +184,7 @@ impl<'a> Inquiry<'a> {
     }
 }
 
-/// As much of a refusal as fits a sentence: it may repeat the query.
+/// Returns the start of a refusal, which may repeat the query.
 fn beginning(refusal: &str) -> String {
     const MOST_CHARS: usize = 120;
     match refusal.char_indices().nth(MOST_CHARS) {
@@ -193,9 +193,9 @@ fn beginning(refusal: &str) -> String {
     }
 }
 
-/// Whether the backend refuses the query as one it cannot read, as the exporter's
-/// history does with all PromQL but selectors.
-fn is_beyond_it(error: &QueryError) -> bool {
+/// Returns `true` if the backend cannot evaluate the query, as the exporter's history with all
+/// PromQL other than selectors.
+fn is_unsupported(error: &QueryError) -> bool {
     match error {
         QueryError::Status { status, .. } => *status == 400,
         QueryError::Defect(Defect::Refused(refusal)) => refusal.error_type == "bad_data",
@@ -203,7 +203,7 @@ fn is_beyond_it(error: &QueryError) -> bool {
     }
 }
 
-/// Notes one row of [`queries::nodes`].
+/// Reads one row of [`queries::nodes`].
 fn note_fact(state: &mut NodeState, row: &Row) {
     if let Some(effect) = row.label(kube::EFFECT) {
         let key = row.label(kube::KEY).unwrap_or_default();

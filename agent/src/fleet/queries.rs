@@ -1,8 +1,8 @@
-//! The queries behind the view of a fleet: four, whatever the number of nodes.
+//! The queries for the report on removable nodes: four, whatever the number of nodes.
 //!
-//! All are asked of kube-state-metrics's series at one moment. Where two replicas of
-//! it are scraped, or one twice, `max by` counts each thing once. Rows of different
-//! kinds come in one answer, joined by `or` and told apart by their labels.
+//! All select kube-state-metrics's series at one time. Where two replicas of it are scraped, or one
+//! twice, `max by` counts each object once. Rows of different kinds come in one answer, joined by
+//! `or` and distinguished by their labels.
 
 use contract::kube_state::{
     BUDGET_ALLOWED, BUDGET_PODS, CONTAINER_REQUESTS, INIT_CONTAINER_INFO, INIT_CONTAINER_REQUESTS,
@@ -10,11 +10,12 @@ use contract::kube_state::{
     POD_PHASE,
 };
 
-/// Pods that have a node.
+/// The matcher of pods that have a node.
 const BOUND: &str = r#"node!="""#;
 
-/// What stands between each node and pods: rows with the label `effect` are taints,
-/// with `role` roles of a control plane, with `condition` whether it is ready, with
+/// Returns the query for the state of nodes: rows with the label `effect` are taints, with `role`
+/// roles of a control plane, with `condition` readiness, with `resource` the maximum number of
+/// pods, with none of them cordons.
 /// `resource` how many pods it takes, with none of them whether it is cordoned.
 pub fn nodes() -> String {
     [
@@ -27,8 +28,8 @@ pub fn nodes() -> String {
     .join(" or ")
 }
 
-/// What each node has to bear already: rows with the label `resource` are what its
-/// pods request, without it how many they are.
+/// Returns the query for the load of nodes: rows with the label `resource` are requests of its
+/// pods, without it their number.
 pub fn totals() -> String {
     format!(
         "sum by (node, resource) ({}) or count by (node) ({})",
@@ -37,8 +38,8 @@ pub fn totals() -> String {
     )
 }
 
-/// The pods of these nodes: rows with the label `resource` are what a pod requests,
-/// without it a pod and the kind of its controller.
+/// Returns the query for the pods of these nodes: rows with the label `resource` are requests of a
+/// pod, without it a pod and the kind of its controller.
 pub fn pods_of(nodes: &[&str]) -> String {
     let names: Vec<String> = nodes.iter().map(|name| escape(name)).collect();
     // An empty list selects the pods without a node, of which BOUND leaves none.
@@ -46,15 +47,15 @@ pub fn pods_of(nodes: &[&str]) -> String {
     format!("{} or {}", pods(&matcher), requests(&matcher))
 }
 
-/// PodDisruptionBudgets that allow nothing now, though they cover pods; and, in a row
-/// without labels, how many there are at all.
+/// Returns the query for PodDisruptionBudgets that cover pods and allow no eviction now; and, in a
+/// row without labels, for the number of all.
 pub fn budgets() -> String {
     format!(
         "({BUDGET_ALLOWED} == 0 unless on (namespace, poddisruptionbudget) ({BUDGET_PODS} == 0)) or count({BUDGET_ALLOWED})"
     )
 }
 
-/// Pods that have not ended, by the nodes that `matcher` selects.
+/// Selects pods that have not ended, by `matcher`.
 fn pods(matcher: &str) -> String {
     format!(
         "(max by (node, namespace, pod, created_by_kind) ({POD_INFO}{{{matcher}}}) unless on (namespace, pod) {})",
@@ -62,9 +63,9 @@ fn pods(matcher: &str) -> String {
     )
 }
 
-/// What each pod that has not ended requests, as the scheduler counts it: its
-/// containers and sidecars together, or its largest init container, if that is more.
-/// A pod's overhead (of a RuntimeClass) is not counted.
+/// Selects the requests of each pod that has not ended, as the scheduler counts them: its
+/// containers and sidecars together, or its largest init container, if that is more. A pod's
+/// overhead (of a RuntimeClass) is not counted.
 fn requests(matcher: &str) -> String {
     let select = format!(r#"{{resource=~"cpu|memory",{matcher}}}"#);
     let by_container = "max by (node, namespace, pod, container, resource)";
@@ -85,7 +86,7 @@ fn ended() -> String {
     format!(r#"({POD_PHASE}{{phase=~"Succeeded|Failed"}} == 1)"#)
 }
 
-/// A name as a regular expression in a PromQL string that matches it alone.
+/// Escapes a name to a regular expression, in a PromQL string, that matches it alone.
 fn escape(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for c in name.chars() {

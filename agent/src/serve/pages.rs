@@ -1,5 +1,5 @@
-//! What is served on the open port. Everything comes from the board: no request
-//! causes one to the backend or to a sink.
+//! The pages of the port. All come from the shared state: no request causes one to the backend or
+//! to a sink.
 
 use std::fmt::Write;
 use std::time::Instant;
@@ -9,25 +9,25 @@ use runtime::VERSION;
 use runtime::health;
 use webserver::{Request, Response};
 
-use super::board::Board;
+use super::shared::Shared;
 use analysis::report::Report;
 use report::summary::summary;
 use report::{Format, Style, media_type};
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// Pages hold no script, and nothing from elsewhere.
+/// The policy of pages: no script, and nothing from elsewhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 const NO_REPORT: &str = "no report yet, or the last one is too old\n";
 
-/// Answers a request as of now.
-pub(super) fn answer(request: &Request, board: &Board, style: Style) -> Response {
+/// Answers a request.
+pub(super) fn answer(request: &Request, shared: &Shared, style: Style) -> Response {
     if let Some(refusal) = request.refuse_method(false) {
         return refusal;
     }
     let path = request.path.as_str();
-    let report = board.report(Instant::now());
+    let report = shared.report(Instant::now());
     if let Some((status, text)) =
         health::answer(path, || report.as_ref().map(|_| ()).ok_or(NO_REPORT))
     {
@@ -37,7 +37,7 @@ pub(super) fn answer(request: &Request, board: &Board, style: Style) -> Response
         path::METRICS => {
             let accept = request.header("accept").unwrap_or_default();
             let format = exposition::write::Format::negotiate(accept);
-            let exposition = board.exposition(format, Instant::now());
+            let exposition = shared.exposition(format, Instant::now());
             Response::new(200, format.content_type(), exposition).with("Vary", "Accept")
         }
         "/" => page(index(report.as_deref())),
@@ -61,7 +61,7 @@ fn page(html: String) -> Response {
     Response::new(200, HTML, html).with("Content-Security-Policy", POLICY)
 }
 
-/// The form of the report at a path: `/report.json`.
+/// Returns the format of the report at a path such as `/report.json`.
 fn format_at(path: &str) -> Option<Format> {
     let extension = path.strip_prefix(path::REPORT)?.strip_prefix('.')?;
     let mut all = Format::ALL.iter().copied();

@@ -1,4 +1,4 @@
-//! When the next report is due. Pure: times and random numbers are parameters.
+//! The times of reports. Pure: times and random numbers are parameters.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What a report recommends otherwise than the one before it.
+//! The recommendations that differ from the previous report.
 
 use analysis::hysteresis::Verdict;
 use analysis::recommend::{Recommendation, Resource};
@@ -7,18 +7,18 @@ use analysis::report::Report;
 /// A recommendation that has changed.
 #[derive(Debug)]
 pub(super) struct Change<'a> {
-    /// The node.
+    /// The node's name.
     pub(super) node: &'a str,
-    /// CPU or memory.
+    /// The resource.
     pub(super) resource: Resource,
-    /// What the report before said.
+    /// The verdict of the previous report.
     pub(super) from: Verdict,
-    /// What this one says.
+    /// The recommendation of this report.
     pub(super) to: &'a Recommendation,
 }
 
-/// Every change, in the order of the report. A resource of which the report before
-/// said nothing has not changed.
+/// Returns every change, in the order of the report. A resource that the previous report did not
+/// judge has not changed.
 pub(super) fn changes(report: &Report) -> impl Iterator<Item = Change<'_>> {
     report.nodes.iter().flat_map(|node| {
         node.resources.iter().filter_map(|resource| {

@@ -1,7 +1,8 @@
-//! One message to one receiver: attempts, pauses, and why it did not arrive.
+//! The delivery of messages to a receiver: attempts, pauses, and reasons of failure.
 //!
-//! A message may arrive twice: where the answer was lost, nobody knows whether the
-//! message was.
+//! A message may arrive twice: where the answer was lost, it is unknown if the message was.
+//!
+//! Invariant: nothing of a secret path or token is shown (held by `secret_paths_are_never_shown`).
 
 use std::fmt;
 use std::thread;
@@ -16,7 +17,7 @@ use webclient::{
     Secret, SecretError, SecretFile, Settings,
 };
 
-/// Attempts at one message.
+/// The maximum number of attempts at one message.
 const MAX_ATTEMPTS: u32 = 5;
 
 /// Pauses between attempts.
@@ -29,13 +30,13 @@ const BACK_OFF: BackOff = BackOff {
 /// Connecting takes milliseconds inside a cluster; a lost packet takes a few seconds.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Most bytes of an answer: of a good one none is read, of a refusal its start.
+/// The maximum size of an answer: none of a success is read, and the start of a refusal.
 const CAPS: Caps = Caps {
     compressed: 64 << 10,
     inflated: 64 << 10,
 };
 
-/// How much of a refusal is read, and how much of that is shown.
+/// The number of bytes of a refusal that are read, and of its characters that are shown.
 const REFUSAL_BYTES: u64 = 4 * 1024;
 const REMARK_CHARS: usize = 200;
 
@@ -48,12 +49,12 @@ pub(super) trait Sink: fmt::Debug + Send + Sync {
     fn receiver(&self) -> &Receiver;
 
     /// Checks the files that it needs, before there is a report.
-    fn check(&self) -> Result<(), Undelivered> {
+    fn check(&self) -> Result<(), DeliveryError> {
         self.receiver().check()
     }
 
     /// Returns the messages for a report, if there are any.
-    fn messages(&self, report: &Report) -> Result<Vec<Message>, Undelivered>;
+    fn messages(&self, report: &Report) -> Result<Vec<Message>, DeliveryError>;
 }
 
 /// A receiver of messages.
@@ -79,23 +80,24 @@ pub(super) enum Address {
 
 impl Address {
     /// Returns the origin, and the secret path if there is one.
-    fn read(&self) -> Result<(BaseUrl, Option<Secret>), Undelivered> {
+    fn read(&self) -> Result<(BaseUrl, Option<Secret>), DeliveryError> {
         match self {
             Self::Base(url) => Ok((url.clone(), None)),
             Self::Webhook(file) => {
                 let url = file.current()?;
-                let (origin, path) =
-                    BaseUrl::parse_webhook(url.reveal()).map_err(|expected| Undelivered::Url {
+                let (origin, path) = BaseUrl::parse_webhook(url.reveal()).map_err(|expected| {
+                    DeliveryError::Url {
                         path: file.path().to_owned(),
                         expected,
-                    })?;
+                    }
+                })?;
                 Ok((origin, Some(path)))
             }
         }
     }
 }
 
-/// Until when a report has to be delivered, all attempts included.
+/// The time by which a report has to be delivered, all attempts included.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
     at: Instant,
@@ -104,7 +106,7 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// `after` from now.
+    /// Makes the deadline `after` from now.
     pub(super) fn after(after: Duration) -> Self {
         Self {
             at: Instant::now() + after,
@@ -144,41 +146,41 @@ impl Message {
     }
 }
 
-/// Why a message did not arrive.
+/// The reason why a message did not arrive.
 #[derive(Debug)]
-pub enum Undelivered {
-    /// The file of a secret is of no use.
+pub enum DeliveryError {
+    /// The file of a secret is invalid.
     Secret(SecretError),
-    /// A file does not hold a URL.
+    /// A file does not contain a URL.
     Url {
-        /// The file.
+        /// The path of the file.
         path: std::path::PathBuf,
-        /// What was expected.
+        /// The expected form.
         expected: BadUrl,
     },
-    /// No answer.
+    /// There was no answer.
     Failure {
-        /// Why.
+        /// The reason.
         failure: Failure,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// An answer that says no.
+    /// The receiver refused the message.
     Refused {
-        /// HTTP status code.
+        /// The HTTP status code.
         status: u16,
-        /// `host:port` of the receiver.
+        /// The receiver's `host:port`.
         by: String,
-        /// What the answer says about it, in one line; may be empty.
+        /// The message of the answer in one line; may be empty.
         remark: String,
-        /// How long the receiver asks to wait.
+        /// The pause that the receiver asks for.
         retry_after: Option<Duration>,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
 }
 
-impl fmt::Display for Undelivered {
+impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let attempts = match self {
             Self::Secret(error) => return error.fmt(f),
@@ -201,7 +203,7 @@ impl fmt::Display for Undelivered {
                     write!(f, ": {remark}")?;
                 }
                 if let Some(wait) = retry_after {
-                    write!(f, ", which asks to wait {wait:?}")?;
+                    write!(f, ", retry after {wait:?}")?;
                 }
                 f.write_str(match status {
                     300..400 => " (redirects are not followed)",
@@ -217,10 +219,10 @@ impl fmt::Display for Undelivered {
     }
 }
 
-impl std::error::Error for Undelivered {
+impl std::error::Error for DeliveryError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // Shown as they are, so their sources are ours.
+            // Displayed unchanged, so their sources are ours.
             Self::Secret(error) => error.source(),
             Self::Failure { failure, .. } => failure.source(),
             Self::Url { .. } | Self::Refused { .. } => None,
@@ -228,15 +230,15 @@ impl std::error::Error for Undelivered {
     }
 }
 
-impl From<SecretError> for Undelivered {
+impl From<SecretError> for DeliveryError {
     fn from(error: SecretError) -> Self {
         Self::Secret(error)
     }
 }
 
-impl Undelivered {
-    /// How long to wait before the next attempt, if it is worth one. A deadline that
-    /// passed is not: the receiver may be at it still.
+impl DeliveryError {
+    /// Returns the pause before the next attempt, if that may help. After a deadline it does not:
+    /// the receiver may still be processing the message.
     fn pause(&self, random: f64) -> Option<Duration> {
         let (attempts, asked) = match self {
             Self::Failure { failure, attempts } => match failure {
@@ -260,7 +262,7 @@ impl Undelivered {
 
 impl Receiver {
     /// Checks the files of URL and credentials.
-    pub(super) fn check(&self) -> Result<(), Undelivered> {
+    pub(super) fn check(&self) -> Result<(), DeliveryError> {
         self.address.read()?;
         if let Credentials::Bearer(token) = &self.credentials {
             token.current()?;
@@ -272,7 +274,7 @@ impl Receiver {
     ///
     /// # Errors
     /// The failure of the last attempt.
-    pub(super) fn send(&self, message: &Message, deadline: Deadline) -> Result<(), Undelivered> {
+    pub(super) fn send(&self, message: &Message, deadline: Deadline) -> Result<(), DeliveryError> {
         let mut attempts = 1;
         loop {
             let problem = match self.attempt(message, deadline, attempts) {
@@ -292,11 +294,11 @@ impl Receiver {
         message: &Message,
         deadline: Deadline,
         attempts: u32,
-    ) -> Result<(), Undelivered> {
+    ) -> Result<(), DeliveryError> {
         let (base, secret_path) = self.address.read()?;
         let path = (secret_path.as_ref()).map_or(message.path.as_str(), Secret::reveal);
         let by = base.authority();
-        // Some clocks count in milliseconds, and a deadline of none is none at all.
+        // A deadline of 0 would be none, and some clocks count in milliseconds.
         let left = deadline.left().max(Duration::from_millis(1));
         let client = Client::new(Settings {
             base,
@@ -316,9 +318,9 @@ impl Receiver {
         };
         let headers = (message.headers)(&message.body);
         let answer = client.send(message.method, path, content, &headers, CAPS);
-        let mut answer = answer.map_err(|failure| Undelivered::Failure {
+        let mut answer = answer.map_err(|failure| DeliveryError::Failure {
             failure: match failure {
-                // People know the whole time, not what earlier attempts left of it.
+                // The configured time, not the rest of it after earlier attempts.
                 Failure::Timeout { to, .. } => Failure::Timeout {
                     to,
                     after: deadline.after,
@@ -330,7 +332,7 @@ impl Receiver {
         if (200..300).contains(&answer.status) {
             return Ok(());
         }
-        Err(Undelivered::Refused {
+        Err(DeliveryError::Refused {
             status: answer.status,
             by,
             remark: self.remark(&answer.body.read_start(REFUSAL_BYTES), secret_path.as_ref()),
@@ -339,9 +341,9 @@ impl Receiver {
         })
     }
 
-    /// What of a refusal may be shown. One that repeats a secret is not; and as there
-    /// are many ways to write a path, beside a secret one only a word such as
-    /// Slack's `no_service` is shown.
+    /// Returns the part of a refusal that may be shown. One that repeats a secret is not; and as
+    /// there are many ways to write a path, with a secret path only a word such as Slack's
+    /// `no_service` is shown.
     fn remark(&self, body: &str, secret_path: Option<&Secret>) -> String {
         let body = body.trim();
         let repeats_token = self
@@ -367,8 +369,8 @@ impl Receiver {
 mod tests {
     use super::*;
 
-    fn refused(status: u16, retry_after: Option<Duration>, attempts: u32) -> Undelivered {
-        Undelivered::Refused {
+    fn refused(status: u16, retry_after: Option<Duration>, attempts: u32) -> DeliveryError {
+        DeliveryError::Refused {
             status,
             by: "hooks.example:443".to_owned(),
             remark: String::new(),
@@ -395,7 +397,7 @@ mod tests {
         ] {
             assert_eq!(problem.pause(random), pause, "{problem:?}");
         }
-        let failed = |failure| Undelivered::Failure {
+        let failed = |failure| DeliveryError::Failure {
             failure,
             attempts: 1,
         };
@@ -425,7 +427,7 @@ mod tests {
             ),
             (
                 refused(429, seven, 2),
-                "HTTP status 429 from hooks.example:443, which asks to wait 7s (2 attempts)",
+                "HTTP status 429 from hooks.example:443, retry after 7s (2 attempts)",
             ),
             (
                 refused(302, None, 1),

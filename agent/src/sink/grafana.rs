@@ -1,7 +1,7 @@
-//! An annotation in Grafana for each recommendation that a report changes.
+//! Annotations in Grafana, one for each recommendation that a report changes.
 //!
-//! In the form of <https://grafana.com/docs/grafana/latest/developers/http_api/annotations/>:
-//! annotations of the organisation, which any dashboard can show by their tags.
+//! Format: <https://grafana.com/docs/grafana/latest/developers/http_api/annotations/>: annotations
+//! of the organisation, which any dashboard can show by their tags.
 
 use std::path::PathBuf;
 
@@ -11,14 +11,14 @@ use text::printable;
 use webclient::{Authorities, BaseUrl, Credentials, SecretFile};
 
 use super::change::{Change, changes};
-use super::delivery::{Address, Message, Receiver, Sink, Undelivered};
+use super::delivery::{Address, DeliveryError, Message, Receiver, Sink};
 use crate::PROGRAM;
 
-/// Annotations of one report. Where a whole fleet changes at once, one more says how
-/// many are left out: as many lines in a graph would hide it, and Grafana limits rates.
+/// The maximum number of annotations for one report. If more change, another one names the number
+/// of the rest: many lines would hide the graph, and Grafana limits rates.
 const MAX_ANNOTATIONS: usize = 20;
 
-/// Grafana keeps 100 characters of a tag's value.
+/// The maximum length of a tag's value in Grafana.
 const MAX_TAG_CHARS: usize = 100;
 
 /// The configuration of a Grafana.
@@ -50,7 +50,7 @@ impl Sink for Grafana {
         &self.0
     }
 
-    fn messages(&self, report: &Report) -> Result<Vec<Message>, Undelivered> {
+    fn messages(&self, report: &Report) -> Result<Vec<Message>, DeliveryError> {
         let message = |annotation: Value| {
             Message::json("/api/annotations", annotation.to_string().into_bytes())
         };
@@ -58,7 +58,7 @@ impl Sink for Grafana {
     }
 }
 
-/// The changes of a report, worst first.
+/// Returns the annotations of a report, worst first.
 fn annotations(report: &Report) -> Vec<Value> {
     let mut changes: Vec<Change<'_>> = changes(report).collect();
     // Stable: nodes stay in the order of the report within a severity.
@@ -110,7 +110,7 @@ fn annotation(change: &Change<'_>, time: i64) -> Value {
     })
 }
 
-/// Grafana shows the text of an annotation as HTML.
+/// Escapes a text, which Grafana shows as HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

@@ -1,8 +1,8 @@
-//! A report as series in a Pushgateway, from which Prometheus scrapes them.
+//! The series of a report in a Pushgateway, which Prometheus scrapes.
 //!
-//! Each report replaces the whole group of the one before (PUT), so that a node that
-//! has gone takes its series along. A group stays until the next report or until it
-//! is deleted: `push_time_seconds` tells its age.
+//! Each report replaces the whole group of the previous one (PUT), so that the series of removed
+//! nodes end. A group stays until the next report or until it is deleted: `push_time_seconds` shows
+//! its age.
 
 use analysis::report::Report;
 use base64::Engine;
@@ -10,10 +10,10 @@ use base64::engine::general_purpose::URL_SAFE;
 use report::prometheus;
 use webclient::{Authorities, BaseUrl, Credentials, Method};
 
-use super::delivery::{Address, Message, Receiver, Sink, Undelivered};
+use super::delivery::{Address, DeliveryError, Message, Receiver, Sink};
 use crate::PROGRAM;
 
-/// Label that tells parts of a fleet apart, if none of that name was given.
+/// The label that distinguishes shards, unless a flag sets one of that name.
 const SHARD: &str = "shard";
 
 /// The configuration of a Pushgateway.
@@ -51,7 +51,7 @@ impl Sink for Pushgateway {
         &self.receiver
     }
 
-    fn messages(&self, report: &Report) -> Result<Vec<Message>, Undelivered> {
+    fn messages(&self, report: &Report) -> Result<Vec<Message>, DeliveryError> {
         Ok(vec![Message {
             method: Method::Put,
             media_type: exposition::write::Format::Text.content_type(),
@@ -61,8 +61,8 @@ impl Sink for Pushgateway {
 }
 
 impl Pushgateway {
-    /// The path of the report's group. Parts of a fleet have a group each, or the
-    /// last of them would be the only one.
+    /// Returns the path of the report's group. Each shard has a group of its own, so that none
+    /// replaces another.
     fn path(&self, report: &Report) -> String {
         let mut path = group_path(&self.labels);
         if let Some(part) = &report.shard
@@ -74,9 +74,8 @@ impl Pushgateway {
     }
 }
 
-/// The path of a group. What would not be one segment of a path as it is goes in
-/// base64, which the Pushgateway takes since 0.9
-/// (<https://github.com/prometheus/pushgateway#url>).
+/// Returns the path of a group. A value that is not a plain path segment is written in base64,
+/// which the Pushgateway accepts since 0.9 (<https://github.com/prometheus/pushgateway#url>).
 fn group_path(labels: &[(String, String)]) -> String {
     let mut path = format!("/metrics/job/{PROGRAM}");
     for (name, value) in labels {

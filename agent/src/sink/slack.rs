@@ -1,7 +1,9 @@
-//! A report as a message in a channel of Slack, through an incoming webhook.
+//! Messages in a Slack channel, through an incoming webhook.
 //!
-//! Limits and the form of text: <https://docs.slack.dev/reference/block-kit/blocks> and
+//! Limits and text format: <https://docs.slack.dev/reference/block-kit/blocks> and
 //! <https://docs.slack.dev/messaging/formatting-message-text>.
+//!
+//! Invariant: a message keeps Slack's limits (held by `slack_limits_are_kept`).
 
 use std::path::PathBuf;
 
@@ -15,26 +17,27 @@ use serde_json::{Value, json};
 use text::printable;
 use webclient::{Authorities, Credentials, SecretFile};
 
-use super::delivery::{Address, Message, Receiver, Sink, Undelivered};
+use super::delivery::{Address, DeliveryError, Message, Receiver, Sink};
 
-/// Most characters of a section's text, and of a header's.
+/// The maximum length of a section's text, and of a header's.
 const MAX_SECTION_CHARS: usize = 3_000;
 const MAX_HEADER_CHARS: usize = 150;
 
-/// Most blocks of a message. Three are not about single nodes, the header among them.
+/// The maximum number of blocks of a message, and the number of those that are not about single
+/// nodes, the header among them.
 const MAX_BLOCKS: usize = 50;
 const FRAME_BLOCKS: usize = 3;
 
-/// Most characters of all sections. Slack refuses messages from some 11,000 on, also
-/// where each block is within its limit (`msg_blocks_too_long`).
+/// The maximum length of all sections. Slack refuses messages of more than about 11,000 characters,
+/// even where each block is within its limit (`msg_blocks_too_long`).
 const MAX_MESSAGE_CHARS: usize = 8_000;
 
-/// Most characters of a name or a sentence that comes from elsewhere. Real names have
-/// at most 253 (RFC 1123).
+/// The maximum length of a name and of a sentence from outside. Real names have at most 253
+/// characters (RFC 1123).
 const MAX_NAME_CHARS: usize = 253;
 const MAX_SENTENCE_CHARS: usize = 500;
 
-/// Sentences on what is missing that are shown.
+/// The maximum number of errors shown.
 const MAX_ERRORS: usize = 3;
 
 /// The configuration of a Slack channel.
@@ -83,7 +86,7 @@ impl Sink for Slack {
         &self.receiver
     }
 
-    fn messages(&self, report: &Report) -> Result<Vec<Message>, Undelivered> {
+    fn messages(&self, report: &Report) -> Result<Vec<Message>, DeliveryError> {
         let post = || Message::json("", message(report).to_string().into_bytes());
         Ok(self.on.includes(report).then(post).into_iter().collect())
     }
@@ -100,8 +103,8 @@ impl Trigger {
     }
 }
 
-/// The message: a header with the summary, a section for each node that is news,
-/// worst first, how many more there are, and what is missing from the report.
+/// Returns the message: a header with the summary, a section for each node with a finding or a
+/// change, worst first, the number of further ones, and the missing data.
 fn message(report: &Report) -> Value {
     let summary = summary(report);
     let mut blocks = vec![json!({
@@ -130,7 +133,7 @@ fn message(report: &Report) -> Value {
         report.window.end
     );
     if let Some(part) = &report.shard {
-        window += &format!(" Part {} of the fleet.", part.shard);
+        window += &format!(" Shard {}.", part.shard);
     }
     let context = match more {
         0 => window,
@@ -148,12 +151,13 @@ fn message(report: &Report) -> Value {
     })
 }
 
-/// Text that Slack shows as it is: nothing in it becomes a link or calls anybody.
+/// Makes a text that Slack shows as it is: nothing in it becomes a link or a mention.
 fn mrkdwn(text: &str) -> Value {
     json!({"type": "mrkdwn", "text": text, "verbatim": true})
 }
 
-/// A node and what is news of it. Under [`MAX_SECTION_CHARS`], as each part is bounded.
+/// Returns the findings and changes of a node. Below [`MAX_SECTION_CHARS`], as each part is
+/// bounded.
 fn section(node: &NodeReport) -> String {
     let name = cut(&node.node, MAX_NAME_CHARS, Form::Mrkdwn);
     let mut text = format!(
@@ -184,12 +188,12 @@ fn section(node: &NodeReport) -> String {
     text
 }
 
-/// ` (was healthy)`, where it was something else.
+/// Formats ` (was healthy)`, if the state differs.
 fn before(changed_from: Option<Verdict>) -> String {
     changed_from.map_or_else(String::new, |before| format!(" (was {})", before.state()))
 }
 
-/// The first few sentences on what is missing, and how many there are beside them.
+/// Returns the first errors, and the number of the rest.
 fn missing(errors: &[String]) -> String {
     let mut text = "*Missing from this report*".to_owned();
     for error in errors.iter().take(MAX_ERRORS) {
@@ -201,16 +205,16 @@ fn missing(errors: &[String]) -> String {
     }
 }
 
-/// How a text is written.
+/// The format of a text.
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
-    /// As it is.
+    /// Plain text.
     Plain,
     /// With Slack's three control characters escaped.
     Mrkdwn,
 }
 
-/// `text` in the given form, ending in … where it would be wider than `limit`.
+/// Formats `text`, cut with an ellipsis where it would be wider than `limit`.
 fn cut(text: &str, limit: usize, form: Form) -> String {
     let text = printable(text);
     let written = |c: char| match (form, c) {
@@ -235,7 +239,7 @@ fn cut(text: &str, limit: usize, form: Form) -> String {
     start + "…"
 }
 
-/// Characters as JavaScript counts them, which is never fewer than others do.
+/// Returns the length in UTF-16 code units, which is the largest of all counts.
 fn width(text: &str) -> usize {
     text.encode_utf16().count()
 }

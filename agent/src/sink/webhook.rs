@@ -1,6 +1,6 @@
-//! A report as JSON for any receiver, signed if there is a key.
+//! JSON reports for any receiver, signed if there is a key.
 //!
-//! Two forms of signature, both HMAC-SHA256 with the bytes of the key file's line:
+//! Two signatures, both HMAC-SHA256 with the line of the key file:
 //! - `X-Binbots-Signature-256` over the body alone, in the form of GitHub's
 //!   `X-Hub-Signature-256`, for receivers that know that one.
 //! - `webhook-id`, `webhook-timestamp` and `webhook-signature` as the Standard Webhooks
@@ -18,7 +18,7 @@ use ring::hmac;
 use runtime::random;
 use webclient::{Authorities, Credentials, Header, Secret, SecretFile};
 
-use super::delivery::{Address, Message, Receiver, Sink, Undelivered};
+use super::delivery::{Address, DeliveryError, Message, Receiver, Sink};
 
 /// The configuration of a receiver of JSON reports.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +47,7 @@ pub(super) fn open(config: &Config, authorities: Authorities) -> Box<dyn Sink> {
 }
 
 impl Webhook {
-    fn key(&self) -> Result<Option<Secret>, Undelivered> {
+    fn key(&self) -> Result<Option<Secret>, DeliveryError> {
         Ok(self.key.as_ref().map(SecretFile::current).transpose()?)
     }
 }
@@ -61,12 +61,12 @@ impl Sink for Webhook {
         &self.receiver
     }
 
-    fn check(&self) -> Result<(), Undelivered> {
+    fn check(&self) -> Result<(), DeliveryError> {
         self.receiver.check()?;
         self.key().map(|_| ())
     }
 
-    fn messages(&self, report: &Report) -> Result<Vec<Message>, Undelivered> {
+    fn messages(&self, report: &Report) -> Result<Vec<Message>, DeliveryError> {
         let key = self.key()?;
         // The same for each attempt: a receiver may have taken one whose answer was lost.
         let id = random::id();
@@ -81,7 +81,7 @@ impl Sink for Webhook {
     }
 }
 
-/// Bytes in hexadecimal, in lower case.
+/// Formats bytes in lower-case hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -87,8 +87,8 @@ fn healthy_backend_gives_a_text_report() {
       memory   50%     50%     50%     50%    16.00 GiB         -  121/121
 
     Fleet: 1 of 3 nodes could be drained: the rest has room at the forecast peak of
-      the next 30m; pod requests are unknown: the backend has no series
-      kube_node_spec_unschedulable or its like of kube-state-metrics.
+      the next 30m; pod requests are unknown: the backend has no kube-state-metrics
+      series such as kube_node_spec_unschedulable.
       idle: its usage would fit on the other nodes
       Check before draining, as the series do not show it: pods and their requests;
         cordons, taints and readiness of nodes; PodDisruptionBudgets; affinity, node
@@ -345,7 +345,7 @@ fn refusing_backend_exits_3() {
                 "Content-Type: text/plain\r\n",
                 "no\nentry",
             ),
-            "cpu usage: HTTP status 401: no entry (the backend wants credentials",
+            "cpu usage: HTTP status 401: no entry (check the credentials",
         ),
         (
             Answer::new("404 Not Found", "Content-Type: text/html\r\n", page),
@@ -576,7 +576,7 @@ fn missing_data_makes_the_report_partial() {
         (
             warning(r#""isPartial":true"#),
             5,
-            "cpu usage: the backend says that its answer is partial",
+            "cpu usage: the backend marked its answer as partial",
         ),
     ] {
         let ended = run(&["--prometheus-url", &backend.url, "--fail-on", "info"]);
@@ -596,7 +596,7 @@ fn missing_data_makes_the_report_partial() {
     let ended = run(&["--prometheus-url", &remark.url]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""));
     assert!(
-        ended.out.contains("the backend remarks: PromQL info"),
+        ended.out.contains("the backend notes: PromQL info"),
         "{}",
         ended.out
     );

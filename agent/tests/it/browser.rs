@@ -12,7 +12,7 @@ use crate::scripted::{Answer, Backend, GIB, Query, run, series};
 /// Widths of a telephone, a tablet and a screen, in CSS pixels.
 const WIDTHS: [u32; 3] = [360, 768, 1280];
 
-/// What a server could send for a node's name, as JSON has it.
+/// A node's name that a hostile server could send, in JSON.
 const HOSTILE: &str = r#"</style><script>document.title='x'</script><img src=http://x.invalid/ onerror=alert(1)>{{7*7}}&amp;\\\"'`\u001b\n\u202e"#;
 
 /// A name as long as Kubernetes allows, without a place to break it.
@@ -84,7 +84,7 @@ fn page(name: &str, steady: usize, flags: &[&str]) -> PathBuf {
     file
 }
 
-/// What is wrong with a page in a colour scheme.
+/// Returns the problems of a page in a colour scheme.
 fn problems(page: &Path, scheme: &str, widths: &[u32]) -> Vec<String> {
     let frames: String = widths
         .iter()

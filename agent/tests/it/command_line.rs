@@ -282,7 +282,7 @@ fn usage_errors_name_the_flag() {
         (
             &["--shard=8/8"],
             &[],
-            "invalid --shard \"8/8\": expected a part such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000",
+            "invalid --shard \"8/8\": expected a shard such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000",
         ),
         (
             &["--shard=1/8", "--shards=8"],
@@ -455,7 +455,7 @@ fn sinks_need_all_their_flags() {
         let again: Vec<&str> = once.lines().collect();
         assert_eq!(printed(&again, &[]), once);
     }
-    const LABEL: &str = "expected a label such as cluster=prod, not job, which is k8s-ai-agent";
+    const LABEL: &str = "expected a label such as cluster=prod; job is always k8s-ai-agent";
     for (args, message) in [
         (
             &["--webhook-secret-file=/key"][..],

@@ -134,13 +134,13 @@ fn doctor_passes_a_healthy_backend() {
         "ok       clock               the clocks agree\n",
         "ok       cpu usage           \"k8s_node_cpu_usage_cores\" has samples of 2 nodes\n",
         "ok       memory allocatable  \"k8s_node_memory_allocatable_bytes\" has samples of 2 nodes\n",
-        "ok       exporter            it reads every endpoint of 2 nodes\n",
-        "ok       nodes               every node has all of them\n",
+        "ok       exporter            the exporter reads every endpoint of 2 nodes\n",
+        "ok       nodes               every node has all of these series\n",
         "ok       interval            a sample every 30s, a point every 1m\n",
         "ok       gaps                none in the last 2h\n",
         "ok       pod requests        \"kube_pod_container_resource_requests\" has samples of 2 nodes\n",
-        "-> --lookback 14d would show the pattern of a week, too\n",
-        "\n13 ok, 0 to note, 0 with a problem\n",
+        "-> set --lookback 14d to include the weekly pattern\n",
+        "\n13 ok, 0 notes, 0 problems\n",
     ] {
         assert!(ended.out.contains(line), "{line}\n{}", ended.out);
     }
@@ -162,9 +162,7 @@ fn oldest_sample_is_found() {
         .and_then(|rest| rest.split_once("Z: "))
         .expect(&message);
     assert!(
-        since
-            .1
-            .ends_with("enough for a trend and for a pattern of a day"),
+        since.1.ends_with("enough for a trend and a daily pattern"),
         "{message}"
     );
     let asked: Vec<Query> = backend
@@ -183,7 +181,7 @@ fn doctor_exits_3_without_a_prometheus() {
         (
             Answer::new("404 Not Found", "Content-Type: text/html\r\n", page),
             "HTTP status 404",
-            "add the prefix of the API to the URL: /prometheus for Mimir",
+            "add the path prefix of the API to --prometheus-url: /prometheus for Mimir",
         ),
         (
             Answer::new(
@@ -197,22 +195,22 @@ fn doctor_exits_3_without_a_prometheus() {
         (
             Answer::new("302 Found", "Location: /login\r\n", ""),
             "HTTP status 302",
-            "give the URL that it leads to",
+            "set --prometheus-url to the URL that it redirects to",
         ),
         (
             Answer::new("200 OK", "Content-Type: text/html\r\n", page),
             "the answer is of type \"text/html\"",
-            "something else answers there",
+            "another server answers at this URL",
         ),
         (
             Answer::json("200 OK", r#"{"kind":"Status","status":"Failure"}"#),
             "the status \"Failure\" is neither",
-            "something else answers there",
+            "another server answers at this URL",
         ),
         (
             Answer::new("503 Service Unavailable", "", ""),
             "HTTP status 503",
-            "is it up and not overloaded?",
+            "check that the backend is up and not overloaded",
         ),
     ] {
         let backend = Backend::start_whole(move |_| answer.clone());
@@ -227,7 +225,7 @@ fn doctor_exits_3_without_a_prometheus() {
     let ended = run(&["doctor", "--prometheus-url", &url]);
     assert_eq!(ended.code, 3);
     assert!(ended.out.contains("Connection refused"), "{}", ended.out);
-    assert!(ended.out.contains("-> is the port right"), "{}", ended.out);
+    assert!(ended.out.contains("-> check the port"), "{}", ended.out);
 }
 
 #[test]
@@ -243,7 +241,7 @@ fn doctor_exits_4_without_series() {
     assert_eq!((code, result.as_str()), (4, "problem"));
     assert!(
         message.starts_with(
-            "\"k8s_node_cpu_usage_cores\" has no samples now; there were some, from about "
+            "\"k8s_node_cpu_usage_cores\" has no samples now; there are older ones, from about "
         ),
         "{message}"
     );
@@ -323,7 +321,7 @@ fn each_problem_has_a_fix() {
                 )
             }),
             "cpu usage",
-            "could not be asked: HTTP status 422: execution: too many",
+            "could not be queried: HTTP status 422: execution: too many",
             "the reason",
         ),
         (
@@ -348,7 +346,7 @@ fn each_problem_has_a_fix() {
                 matrix(query, query.end - 3600, 240)
             }),
             "interval",
-            "a sample every 4m; each one that is missed makes a gap",
+            "a sample every 4m; each missed scrape makes a gap",
             "scrape_interval",
         ),
         (
@@ -357,7 +355,7 @@ fn each_problem_has_a_fix() {
             }),
             "gaps",
             "at 30 of 121 points of the last 2h no node had a sample, from ",
-            "down then?",
+            "was down then",
         ),
     ] {
         let found = examine(&backend, check, &[]);
@@ -468,7 +466,7 @@ fn no_check_is_ok_while_its_samples_are_old() {
             "_usage_",
             "cpu usage",
             "problem",
-            "has samples of 2 nodes, of which 2 have no current one: a (97s), b (97s)",
+            "has samples of 2 nodes, 2 of them not current: a (97s), b (97s)",
         ),
         (97, "_usage_", "memory usage", "problem", "a (97s), b (97s)"),
         (97, "_usage_", "cpu allocatable", "ok", "of 2 nodes"),
@@ -491,7 +489,7 @@ fn no_check_is_ok_while_its_samples_are_old() {
             "_usage_",
             "interval",
             "note",
-            "but once 1m37s without any",
+            "but a gap of 1m37s within",
         ),
         (
             97,
@@ -512,7 +510,7 @@ fn no_check_is_ok_while_its_samples_are_old() {
             "kube_pod_container_resource_requests",
             "pod requests",
             "note",
-            "has samples of 2 nodes, not current of: a (3m), b (3m)",
+            "has samples of 2 nodes, not current: a (3m), b (3m)",
         ),
         (60, "_usage_", "cpu usage", "ok", "of 2 nodes"),
         (60, "_usage_", "gaps", "ok", "none in the last 2h"),
@@ -544,7 +542,7 @@ fn notes_leave_exit_code_0() {
             ),
             "pod requests",
             "\"kube_pod_container_resource_requests\" has no samples",
-            "is kube-state-metrics installed",
+            "kube-state-metrics is installed",
         ),
         (
             healthy_but("count by (node) (kube_node_status_allocatable)", |query| {
@@ -568,8 +566,8 @@ fn notes_leave_exit_code_0() {
                 },
             ),
             "samples",
-            "of 1 of 2 nodes there are less than 90% of the samples of the last 2h: a 50%",
-            "nodes that are new",
+            "1 of 2 nodes have less than 90% of the samples of the last 2h: a 50%",
+            "new nodes",
         ),
         (
             healthy_but("k8s_node_cpu_usage_cores{node=\"a\"}[1h]", |query| {
@@ -581,7 +579,7 @@ fn notes_leave_exit_code_0() {
                 result("matrix", &json!([{"metric": {}, "values": samples}]))
             }),
             "interval",
-            "a sample every 30s, but once 1m30s without any",
+            "a sample every 30s, but a gap of 1m30s",
             "scrape_duration_seconds",
         ),
     ] {
@@ -628,7 +626,10 @@ fn doctor_examines_the_exporter_history() {
     };
     let (code, result, message, _) = examine(&history(121), "backend", &[]);
     assert_eq!((code, result.as_str()), (0, "ok"));
-    assert!(message.contains("it knows range queries only"), "{message}");
+    assert!(
+        message.contains("it supports range queries only"),
+        "{message}"
+    );
     let (code, result, message, _) = examine(&history(121), "history", &[]);
     assert_eq!((code, result.as_str()), (0, "ok"));
     assert!(

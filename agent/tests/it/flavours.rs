@@ -53,7 +53,7 @@ fn victoriametrics_marks_partial_answers() {
     assert!(
         ended
             .err
-            .contains("cpu usage: the backend says that its answer is partial"),
+            .contains("cpu usage: the backend marked its answer as partial"),
         "{}",
         ended.err
     );
@@ -121,7 +121,7 @@ fn mimir_wants_a_tenant_and_has_limits() {
     let ended = run(&["--prometheus-url", &url]);
     assert_eq!(ended.code, 3);
     assert!(
-        ended.err.contains("HTTP status 401: no org id (the backend wants credentials, a tenant's --header, or these may not query it)"),
+        ended.err.contains("HTTP status 401: no org id (check the credentials, their rights, and the tenant's --header)"),
         "{}",
         ended.err
     );
@@ -242,7 +242,7 @@ fn invalid_secrets_exit_2_and_stay_hidden() {
                 "--bearer-token-file",
                 token.path(),
             ],
-            "expected no authorization beside that of a flag",
+            "unexpected authorization header beside --bearer-token-file or --basic-auth-user",
         ),
         (
             vec![

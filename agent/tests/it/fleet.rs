@@ -309,7 +309,7 @@ fn keep_nodes_bounds_removals() {
 
     for (flag, note) in [
         ("--fleet=off", "--fleet is off"),
-        ("--shard=0/2", "one of several shards sees only its part"),
+        ("--shard=0/2", "a shard has only some of the nodes"),
     ] {
         let (ended, off) = fleet(&backend, &[flag, "--step=60s"]);
         assert_eq!((ended.code, &off["basis"]), (0, &json!("none")));
@@ -335,7 +335,7 @@ fn backend_without_promql_is_no_failure() {
             "400 Bad Request",
             "kube_node",
             0,
-            "the backend cannot evaluate the queries for it (HTTP status 400: bad_data: only selectors)",
+            "the backend cannot evaluate the queries (HTTP status 400: bad_data: only selectors)",
         ),
         (
             "403 Forbidden",

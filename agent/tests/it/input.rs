@@ -8,7 +8,7 @@ use std::process::Stdio;
 use crate::scripted::{Ended, Query, agent, run, series};
 use serde_json::Value;
 
-/// When the newest saved sample was taken: 20 s after a whole minute.
+/// The time of the newest saved sample: 20 s after a whole minute.
 const END: i64 = 1_795_331_600;
 
 /// Files of one test, gone with it.
@@ -305,7 +305,7 @@ fn missing_input_makes_the_report_partial() {
     for (fields, message) in [
         (
             r#""isPartial":true,"#,
-            "cpu usage: the backend says that its answer is partial",
+            "cpu usage: the backend marked its answer as partial",
         ),
         (
             r#""warnings":["store x did not answer"],"#,

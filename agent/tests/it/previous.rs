@@ -94,7 +94,7 @@ fn first_run_needs_no_previous_report() {
     assert_eq!(
         report["warnings"],
         serde_json::json!([
-            "no previous report at /nonexistent/report.json yet: each severity is judged afresh"
+            "no previous report at /nonexistent/report.json yet: severities have no hysteresis"
         ])
     );
 }

@@ -39,7 +39,7 @@ impl Drop for Folder {
     }
 }
 
-/// How each form begins.
+/// The beginning of each format.
 const BEGINNINGS: [(&str, &str); 6] = [
     ("text", "3 nodes: 1 critical, "),
     ("json", "{\n  \"schema_version\": 1,\n"),

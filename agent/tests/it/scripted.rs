@@ -27,7 +27,7 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// Whether it is about a range.
+    /// Returns `true` for a range query.
     pub(crate) fn is_range(&self) -> bool {
         self.line.ends_with("/api/v1/query_range")
     }
@@ -253,7 +253,7 @@ pub(crate) fn agent(args: &[&str]) -> Command {
     command
 }
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// Exit code.

@@ -274,7 +274,7 @@ fn stale_report_is_withdrawn() {
     assert!(value_in(&metrics, "k8s_ai_agent_last_success_timestamp_seconds") >= Some(success));
     let log = service.log();
     assert!(log.contains("cpu usage: HTTP status 400"), "{log}");
-    assert!(log.contains("no report; the next try is in "), "{log}");
+    assert!(log.contains("no report; retry in "), "{log}");
     failing.store(false, Ordering::Relaxed);
     service.until("k8s_ai_agent_up", |up| up == 1.0);
     assert_eq!(service.get("/readyz").0, 200);

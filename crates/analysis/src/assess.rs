@@ -60,7 +60,7 @@ pub fn assess(
         .flat_map(|m| m.usage.keys().chain(m.allocatable.keys()))
         .cloned()
         .collect();
-    // Where a query brought nothing at all, that has been said.
+    // Queries without any samples have been reported.
     let unknown = Resource::ALL.map(|resource| measurements.of(resource).usage.is_empty());
     // Taken, not copied: the report holds the points of a large fleet once.
     let nodes: Vec<Node> = names
@@ -224,7 +224,7 @@ fn assess_resource(
         allocatable,
         capacity,
     } = known;
-    // Capacity is never below allocatable; if it is said to be, it is the odd one.
+    // Capacity is never below allocatable; if it is reported so, allocatable counts.
     let ceiling = capacity.map(|c| c.max(allocatable.unwrap_or(c)));
     let points = history.as_slice();
     let oldest_useful = window.past.end.unix() - stale_after(window.past.step) as i64;

@@ -56,12 +56,12 @@ pub fn fewest_samples(points: &[Point], look_back: u64) -> usize {
 
 /// Returns the number of timestamps at which more than one of the series has a point.
 pub fn simultaneous(parts: &[Series]) -> usize {
-    let mut moments: Vec<Timestamp> = parts
+    let mut times: Vec<Timestamp> = parts
         .iter()
         .flat_map(|part| part.points.iter().map(|point| point.at))
         .collect();
-    moments.sort_unstable();
-    moments
+    times.sort_unstable();
+    times
         .chunk_by(|a, b| a == b)
         .filter(|same| same.len() > 1)
         .count()

@@ -20,7 +20,7 @@ use crate::json::{Error, MAX_TOKEN_BYTES, Reader};
 /// Receives the series of an answer, one after the other.
 ///
 /// Backends write labels before samples, but need not: where samples come first,
-/// [`Consumer::wants_samples`] is not asked, and the labels are known at the end.
+/// [`Consumer::wants_samples`] is not called, and the labels are known at the end.
 pub trait Consumer {
     /// Returns whether the label `name` is of interest; the others are skipped, however
     /// long they are.

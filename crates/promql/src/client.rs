@@ -121,7 +121,7 @@ impl QueryError {
 
     /// Returns `true` if a retry may succeed. A deadline that passed is no such case: a retry would
     /// double the load that caused it.
-    fn is_passing(&self) -> bool {
+    fn is_transient(&self) -> bool {
         match self {
             Self::Failure(failure) | Self::Defect(Defect::Body(failure)) => matches!(
                 failure,
@@ -140,7 +140,7 @@ impl QueryError {
             _ => Duration::ZERO,
         };
         let usual = BACK_OFF.wait(attempts, random);
-        (attempts < MAX_ATTEMPTS && self.is_passing()).then(|| usual.max(asked.min(MAX_PAUSE)))
+        (attempts < MAX_ATTEMPTS && self.is_transient()).then(|| usual.max(asked.min(MAX_PAUSE)))
     }
 }
 

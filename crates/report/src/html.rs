@@ -24,7 +24,7 @@ use super::summary::{counts, coverage, forecast_of};
 use ::text::printable;
 use analysis::recommend::Resource;
 use analysis::report::Report;
-use axis::moment;
+use axis::date_and_time;
 use contract::Severity;
 use node::{Details, Row, label};
 use plan::Plan;
@@ -95,8 +95,8 @@ impl<'a> Page<'a> {
             report,
             headline: headline(report),
             shard: report.shard.map(|part| part.shard.to_string()),
-            made: moment(report.generated_at),
-            window: forecast_of(&report.window, moment),
+            made: date_and_time(report.generated_at),
+            window: forecast_of(&report.window, date_and_time),
             coverage: coverage(report).map(percent),
             thresholds: [report.thresholds.high, report.thresholds.low].map(percent),
             tiles: tiles(report),

@@ -200,7 +200,7 @@ impl Page {
             Severity::Info => 1,
             Severity::None => 0,
         };
-        // Without ages in the table the age is told above.
+        // Without ages in the table the age is in the line above.
         let old = report.old_sample().filter(|_| !self.has_ages);
         let is_new = |fact: &&String| Some(*fact) != old.as_ref();
         for fact in report.evidence.iter().take(shown).filter(is_new) {

@@ -23,7 +23,7 @@ pub struct Shard {
 
 /// The syntax of [`Shard::parse`].
 const EXPECTED: &str =
-    "a part such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000";
+    "a shard such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000";
 
 impl Shard {
     /// The whole fleet.

@@ -182,7 +182,7 @@ fn usage_errors_name_the_flag() {
         ),
         (
             &["--nodes=all", "--shard=3/3"],
-            r#"invalid --shard "3/3": expected a part such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000"#,
+            r#"invalid --shard "3/3": expected a shard such as 0/8 or 7/8: an index from 0 to below the count, which is from 1 to 10000"#,
         ),
         (&["--shard=0/3"], "--shard requires --nodes=all"),
         (

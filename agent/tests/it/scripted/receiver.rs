@@ -30,7 +30,7 @@ impl Sent {
         value
     }
 
-    /// Whether there is such a header.
+    /// Returns `true` if there is such a header.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.headers.iter().any(|(n, _)| n == name)
     }
@@ -41,7 +41,7 @@ impl Sent {
     }
 }
 
-/// What a receiver does with a message.
+/// The response to a message.
 pub(crate) enum Reply {
     /// Sends these bytes and closes.
     Bytes(Vec<u8>),
@@ -57,7 +57,7 @@ impl Reply {
         Self::Bytes(super::Answer::new(status, headers, body).0)
     }
 
-    /// What Slack and others say when all is well.
+    /// The response of Slack and others to a success.
     pub(crate) fn ok() -> Self {
         Self::status("200 OK", "", "ok")
     }
@@ -138,7 +138,7 @@ impl Receiver {
     }
 }
 
-/// What a connection can do, encrypted or not.
+/// A connection, encrypted or not.
 trait Stream: Read + Write {}
 
 impl<S: Read + Write> Stream for S {}

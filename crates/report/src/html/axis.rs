@@ -111,7 +111,7 @@ fn date_label(date: &str) -> String {
 }
 
 /// Formats a time for a sentence: `22 Nov 2026, 07:13 UTC`, with seconds unless they are 0.
-pub(super) fn moment(at: Timestamp) -> String {
+pub(super) fn date_and_time(at: Timestamp) -> String {
     let text = at.to_string();
     let (date, clock) = text.split_once('T').unwrap_or((&text, ""));
     let year = date.split('-').next().unwrap_or_default();
@@ -230,7 +230,7 @@ mod tests {
             (1_795_331_583, "22 Nov 2026, 07:13:03 UTC"),
             (0, "1 Jan 1970, 00:00 UTC"),
         ] {
-            assert_eq!(moment(Timestamp::from_unix(unix)), text);
+            assert_eq!(date_and_time(Timestamp::from_unix(unix)), text);
         }
     }
 

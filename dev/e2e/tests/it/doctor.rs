@@ -237,7 +237,7 @@ fn samples_that_stopped_are_not_current() {
     assert_eq!(code, 5, "{checks:#?}");
     assert_eq!(
         message(&checks, "cpu usage"),
-        "\"k8s_node_cpu_usage_cores\" has samples of 1 node, of which 1 have no current one: a (97s)"
+        "\"k8s_node_cpu_usage_cores\" has samples of 1 node, 1 of them not current: a (97s)"
     );
     assert_eq!(
         message(&checks, "gaps"),

@@ -1,5 +1,8 @@
-//! What the thread that reports and those that answer requests share: the newest
-//! report, and how the runs go.
+//! The state that the reporting thread shares with those that answer requests: the newest report,
+//! and the outcome of runs.
+//!
+//! Invariant: a report older than three intervals is withdrawn (held by
+//! `stale_report_is_withdrawn`).
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,12 +16,12 @@ use crate::sink::Delivery;
 use ::report::prometheus;
 use analysis::report::Report;
 
-/// Intervals after which a report says nothing about now any more.
+/// The number of intervals after which a report is stale.
 const STALE_INTERVALS: u32 = 3;
 
 /// The state of a long-running agent.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct Shared {
     every: Duration,
     state: Mutex<State>,
 }
@@ -26,7 +29,7 @@ pub(super) struct Board {
 #[derive(Debug, Default)]
 struct State {
     newest: Option<Newest>,
-    /// Whether the last run made a report; `None` before the first.
+    /// Set if the last run made a report; `None` before the first.
     up: Option<bool>,
     took: Duration,
     runs: u64,
@@ -48,8 +51,8 @@ struct SinkHealth {
     failures: u64,
 }
 
-impl Board {
-    /// Nothing is known yet; a report is expected `every` so often.
+impl Shared {
+    /// Makes a state without a report; one is expected in each interval of `every`.
     pub(super) fn new(every: Duration, sinks: impl Iterator<Item = &'static str>) -> Self {
         let sinks = sinks.map(|name| SinkHealth {
             name,
@@ -65,28 +68,28 @@ impl Board {
         }
     }
 
-    /// A run made a report.
+    /// Records a run that made a report.
     pub(super) fn publish(&self, report: Arc<Report>, now: Instant) {
         let mut state = lock(&self.state);
         state.newest = Some(Newest { report, at: now });
         state.up = Some(true);
     }
 
-    /// A run made none. The one before stays until it is too old.
+    /// Records a run that made none. The previous report stays until it is stale.
     pub(super) fn fail(&self) {
         let mut state = lock(&self.state);
         state.up = Some(false);
         state.failed_runs += 1;
     }
 
-    /// A run has ended, well or not.
+    /// Records the end of a run.
     pub(super) fn end(&self, took: Duration) {
         let mut state = lock(&self.state);
         state.took = took;
         state.runs += 1;
     }
 
-    /// A report reached its sinks, or not.
+    /// Records deliveries to sinks.
     pub(super) fn note(&self, deliveries: &[Delivery]) {
         let mut state = lock(&self.state);
         for delivery in deliveries {
@@ -98,7 +101,7 @@ impl Board {
         }
     }
 
-    /// The newest report, while it says something about now.
+    /// Returns the newest report, unless it is stale.
     pub(super) fn report(&self, now: Instant) -> Option<Arc<Report>> {
         let oldest = self.every.saturating_mul(STALE_INTERVALS);
         let state = lock(&self.state);
@@ -106,7 +109,7 @@ impl Board {
         (now.saturating_duration_since(newest.at) <= oldest).then(|| Arc::clone(&newest.report))
     }
 
-    /// The report and the agent's own figures, as Prometheus scrapes them.
+    /// Returns the series of the report and of the agent itself.
     pub(super) fn exposition(&self, format: Format, now: Instant) -> String {
         let report = self.report(now);
         let mut samples = report
