@@ -2,6 +2,7 @@
 //! running.
 
 mod backend;
+mod book;
 mod browser;
 mod command_line;
 mod doctor;
