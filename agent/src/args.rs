@@ -51,22 +51,21 @@ pub const COMMAND_LINE: Program = Program {
     revision: runtime::REVISION,
     summary: "Forecasts CPU and memory of Kubernetes nodes and recommends actions",
     description: &[
-        "Forecasts CPU and memory of each node from what Prometheus, or the history of \
-         k8s-ai-exporter, holds, and recommends to scale up, to consolidate, or nothing. Reports \
-         once to standard output; changes nothing in the cluster.",
-        "What is missing from a report is also written to standard error. Once the report is \
+        "Forecasts CPU and memory of each node from its series in Prometheus, or in the history \
+         of k8s-ai-exporter, and recommends to scale up, to consolidate, or nothing. Reports once to standard output; changes nothing in the cluster.",
+        "Missing data is also reported on standard error. Once the report is \
          printed, it goes to all sinks (Slack, webhook, Grafana, Pushgateway) at once; one that \
          fails is named on standard error and does not affect the others. Without a report, exit \
          codes 2 and 3, nothing is sent.",
     ],
     commands: &[settings::Command {
         name: command::NAME,
-        help: "examine the backend instead of reporting: whether it answers, what it holds, and \
-               how to fix what is missing; the format is text or json",
+        help: "check the backend instead of reporting: that it answers, which series it has, and how to \
+               fix problems; the format is text or json",
         exit_codes: &[
             (0, "if there is no problem (notes do not count)"),
-            (3, "if the backend does not answer as a Prometheus does"),
-            (4, "if it has no usage at all"),
+            (3, "if the backend does not answer, or not as a Prometheus"),
+            (4, "if it has no usage data"),
             (5, "if there is another problem"),
         ],
     }],
@@ -99,7 +98,7 @@ pub const COMMAND_LINE: Program = Program {
             "usage: a flag, a variable or a file that one names is invalid",
         ),
         (3, "the backend cannot be reached, or refuses the queries"),
-        (4, "the backend, or the input, has no data at all"),
+        (4, "the backend, or the input, has no data"),
         (
             5,
             "partial: a node, a resource or a query is missing, the report was not written, or a \

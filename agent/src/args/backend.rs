@@ -39,10 +39,11 @@ settings! {
             basic_auth_password_file: Option<PathBuf>, secret: true,
                 requires: Some("--basic-auth-user");
 
-            /// header to send along, such as 'X-Scope-OrgID: team'; the variable has one on each line
+            /// header to send with each query, such as 'X-Scope-OrgID: team'; the variable has one on each
+            /// line
             header: Vec<TypedHeader>, variables: &["HEADERS"];
 
-            /// file with more headers, one on each line, for those that are secret
+            /// file with secret headers, one on each line
             header_file: Option<PathBuf>, secret: true;
 
             /// deadline of a request to the backend

@@ -11,8 +11,8 @@ settings! {
             /// report on one of several shards of the nodes only, counted from 0
             shard: Option<Parsed<Shard>>, value_name: "i/n", without: "0/1";
 
-            /// number of shards, of which JOB_COMPLETION_INDEX, which an Indexed Job sets, is the one
-            /// to report on
+            /// number of shards; JOB_COMPLETION_INDEX, which an Indexed Job sets, selects the one to
+            /// report on
             shards: Option<u64>, within: Within::numbers(&limit::SHARDS),
                 conflicts: Some("--shard"), without: "1";
         }

@@ -24,7 +24,7 @@ settings! {
             /// file with a URL to post each report to, as JSON
             webhook_url_file: Option<PathBuf>, secret: true;
 
-            /// file with the key to sign what is posted there, with HMAC-SHA256
+            /// file with the key to sign these reports with, by HMAC-SHA256
             webhook_secret_file: Option<PathBuf>, secret: true,
                 requires: Some("--webhook-url-file");
 

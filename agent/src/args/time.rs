@@ -16,15 +16,15 @@ settings! {
     /// The flags of the time range.
     pub struct Flags {
         "Time", commands: DOCTOR => {
-            /// how far to look back: a duration, or minutes
+            /// length of the window to forecast from: a duration, or minutes
             lookback: Option<Span>, within: SPANS, variables: &["LOOKBACK", "LOOKBACK_MINUTES"],
-                without: "120; with --input all there is";
+                without: "120; with --input all samples";
 
-            /// how far to look ahead: a duration, or minutes
+            /// forecast horizon: a duration, or minutes
             forecast: Span = "30", within: SPANS, variables: &["FORECAST", "FORECAST_MINUTES"];
 
             /// time between two points; auto is a multiple of the time between samples, at least 60s
-            /// and coarse enough for 11000 points; with --input auto is the step that was saved
+            /// and coarse enough for 11000 points; with --input, auto is that of the samples
             step: Step = "auto", within: SPANS;
 
             /// report as of this time: 2026-11-22T07:13:08Z, or Unix seconds

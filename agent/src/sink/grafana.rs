@@ -95,7 +95,7 @@ fn annotation(change: &Change<'_>, time: i64) -> Value {
         "{node} {}: {} (was {})",
         resource.label(),
         to.message,
-        from.state()
+        from.state().name()
     );
     json!({
         "time": time,

@@ -162,7 +162,7 @@ fn section(node: &NodeReport) -> String {
     let name = cut(&node.node, MAX_NAME_CHARS, Form::Mrkdwn);
     let mut text = format!(
         "*{name}*: {}{}",
-        node.verdict().state(),
+        node.verdict().state().name(),
         before(node.changed_from)
     );
     for resource in &node.resources {
@@ -190,7 +190,9 @@ fn section(node: &NodeReport) -> String {
 
 /// Formats ` (was healthy)`, if the state differs.
 fn before(changed_from: Option<Verdict>) -> String {
-    changed_from.map_or_else(String::new, |before| format!(" (was {})", before.state()))
+    changed_from.map_or_else(String::new, |before| {
+        format!(" (was {})", before.state().name())
+    })
 }
 
 /// Returns the first errors, and the number of the rest.

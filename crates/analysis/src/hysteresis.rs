@@ -12,7 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use contract::{Action, Measure, Severity};
+use contract::{Action, Measure, Severity, State};
 
 /// The distance from a threshold, as a share of allocatable, that a number must reach before a
 /// severity ends: 5 percentage points.
@@ -77,17 +77,13 @@ impl Verdict {
     }
 
     /// Returns the verdict in one word.
-    pub const fn state(self) -> &'static str {
-        match self {
-            Self {
-                action: Action::InsufficientData,
-                ..
-            } => "unknown",
-            Self {
-                severity: Severity::None,
-                ..
-            } => "healthy",
-            Self { severity, .. } => severity.name(),
+    pub const fn state(self) -> State {
+        match (self.action, self.severity) {
+            (Action::InsufficientData, _) => State::Unknown,
+            (_, Severity::None) => State::Healthy,
+            (_, Severity::Info) => State::Info,
+            (_, Severity::Warning) => State::Warning,
+            (_, Severity::Critical) => State::Critical,
         }
     }
 }

@@ -19,7 +19,7 @@ mod vocabulary;
 pub use series::{Kind, Series};
 pub use vocabulary::{
     Action, AgentMode, Bound, Endpoint, ExporterMode, FleetBasis, FleetView, LogLevel, Measure,
-    MissingData, PodPhase, PullPolicy, ReportFormat, Severity, Via,
+    MissingData, PodPhase, PullPolicy, ReportFormat, Severity, State, Via,
 };
 
 macro_rules! exporter_port {

@@ -237,3 +237,19 @@ vocabulary! {
         Upper = "upper",
     }
 }
+
+vocabulary! {
+    /// The state of a node or resource, worst first.
+    State {
+        /// The limit is reached within the horizon.
+        Critical = "critical",
+        /// The threshold `high` may be exceeded.
+        Warning = "warning",
+        /// The node or resource is underused.
+        Info = "info",
+        /// Nothing to do.
+        Healthy = "healthy",
+        /// Too little data.
+        Unknown = "unknown",
+    }
+}

@@ -67,7 +67,7 @@ fn row(report: &Report, node: &NodeReport, resource: &ResourceReport) -> Row {
     row.text(
         recommendation
             .changed_from
-            .map_or("", |before| before.state()),
+            .map_or("", |before| before.state().name()),
     );
     row.maybe(is_removable(report, &node.node));
     row.known(report.generated_at);

@@ -25,7 +25,7 @@ use ::text::printable;
 use analysis::recommend::Resource;
 use analysis::report::Report;
 use axis::date_and_time;
-use contract::Severity;
+use contract::{Severity, State};
 use node::{Details, Row, label};
 use plan::Plan;
 use quantity::{interval, percent};
@@ -176,20 +176,20 @@ fn scarce(report: &Report) -> &'static str {
 
 fn tiles(report: &Report) -> Vec<Tile> {
     let [high, low] = [report.thresholds.high, report.thresholds.low].map(percent);
-    let kinds = [
-        ("critical", "forecast reaches the limit".to_owned()),
-        ("warning", format!("may exceed {high}")),
-        ("info", format!("below {low} on average")),
-        ("healthy", "nothing to do".to_owned()),
-        ("unknown", "too little data".to_owned()),
-    ];
-    let tile = |((count, _), (state, hint))| Tile {
+    let tile = |((count, _), &state): ((usize, _), &State)| Tile {
         count,
-        state,
+        state: state.name(),
         label: label(state),
-        hint,
+        hint: match state {
+            State::Critical => "forecast reaches the limit".to_owned(),
+            State::Warning => format!("may exceed {high}"),
+            State::Info => format!("below {low} on average"),
+            State::Healthy => "nothing to do".to_owned(),
+            State::Unknown => "too little data".to_owned(),
+        },
     };
-    counts(report).into_iter().zip(kinds).map(tile).collect()
+    let counts = counts(report).into_iter();
+    counts.zip(State::ALL).map(tile).collect()
 }
 
 #[cfg(test)]

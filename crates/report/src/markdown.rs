@@ -13,7 +13,7 @@ use crate::style::Style;
 use ::text::printable;
 use analysis::recommend::Resource;
 use analysis::report::{NodeReport, Report, ResourceReport};
-use contract::{Action, FleetBasis};
+use contract::{Action, FleetBasis, State};
 use quantity::percent;
 
 /// Returns the report as Markdown with a final newline.
@@ -92,11 +92,11 @@ fn write_table(report: &Report, out: &mut String) -> fmt::Result {
 /// Formats `**critical** (was healthy)`.
 fn state(node: &NodeReport) -> String {
     let state = match node.verdict().state() {
-        state @ ("critical" | "warning") => format!("**{state}**"),
-        state => state.to_owned(),
+        state @ (State::Critical | State::Warning) => format!("**{}**", state.name()),
+        state => state.name().to_owned(),
     };
     match node.changed_from {
-        Some(before) => format!("{state} (was {})", before.state()),
+        Some(before) => format!("{state} (was {})", before.state().name()),
         None => state,
     }
 }
@@ -148,7 +148,7 @@ fn write_fleet(report: &Report, out: &mut String) -> fmt::Result {
 
 fn write_details(node: &NodeReport, style: Style, out: &mut String) -> fmt::Result {
     let name = code(&node.node);
-    let state = node.verdict().state();
+    let state = node.verdict().state().name();
     writeln!(out, "\n<details><summary>{name}: {state}</summary>\n")?;
     for report in &node.resources {
         let resource = report.resource.label();

@@ -11,7 +11,7 @@ use super::summary::{candidates, coverage, forecast_of, now, summary, time_to_li
 use crate::style::Style;
 use ::text::printable;
 use analysis::report::{NodeReport, Report, ResourceReport};
-use contract::{Action, Severity};
+use contract::{Action, Severity, State};
 use quantity::percent;
 
 /// The width of lines, in columns.
@@ -158,7 +158,7 @@ impl Page {
         write!(
             out,
             "\n{}  {}",
-            self.paint(color(state), &format!("{state:<8}")),
+            self.paint(color(state), &format!("{:<8}", state.name())),
             self.paint(BOLD, &name)
         )?;
         match node.action {
@@ -166,7 +166,7 @@ impl Page {
             action => write!(out, ": {}", action.label())?,
         }
         if let Some(before) = node.changed_from {
-            write!(out, " (was {})", before.state())?;
+            write!(out, " (was {})", before.state().name())?;
         }
         out.push('\n');
         for resource in &node.resources {
@@ -234,13 +234,13 @@ impl Page {
 const BOLD: &str = "1";
 const DIM: &str = "2";
 
-fn color(state: &str) -> &'static str {
+const fn color(state: State) -> &'static str {
     match state {
-        "critical" => "1;31",
-        "warning" => "33",
-        "info" => "36",
-        "healthy" => "32",
-        _ => DIM,
+        State::Critical => "1;31",
+        State::Warning => "33",
+        State::Info => "36",
+        State::Healthy => "32",
+        State::Unknown => DIM,
     }
 }
 

@@ -4,9 +4,8 @@ use super::super::summary::time_to_limit;
 use super::bar::Bar;
 use super::chart::{self, Chart, chart};
 use ::text::printable;
-use analysis::hysteresis::Verdict;
 use analysis::report::{CandidateReport, NodeReport, Report, ResourceReport};
-use contract::{Action, MissingData, Severity};
+use contract::{Action, MissingData, Severity, State};
 
 /// The maximum number of nodes whose details are unfolded, if they have a finding.
 const MOST_OPEN: usize = 12;
@@ -76,7 +75,7 @@ impl Row {
         });
         let meter = |resource: &ResourceReport| Meter {
             name: chart::name(resource.resource),
-            state: resource.recommendation.verdict().state(),
+            state: resource.recommendation.verdict().state().name(),
             bar: Bar::new(resource, extent),
             old: resource.old_sample(),
             short: match resource.recommendation.reason {
@@ -90,7 +89,7 @@ impl Row {
         Self {
             id: anchor(index),
             name: printable(&node.node),
-            state: node.verdict().state(),
+            state: node.verdict().state().name(),
             limit: limits.min().map(|(_, text)| text),
             meters: node.resources.iter().map(meter).collect(),
         }
@@ -103,7 +102,7 @@ impl Details {
         let name = printable(&node.node);
         let panel = |resource: &ResourceReport| Panel {
             name: chart::name(resource.resource),
-            state: resource.recommendation.verdict().state(),
+            state: resource.recommendation.verdict().state().name(),
             value: Bar::new(resource, 1.0).map(|bar| bar.value),
             message: printable(&resource.recommendation.message),
             chart: chart(report, &name, resource, most),
@@ -116,10 +115,10 @@ impl Details {
         };
         Self {
             id: anchor(index),
-            state: node.verdict().state(),
+            state: node.verdict().state().name(),
             label: label(node.verdict().state()),
             advice: (node.action != Action::None).then(|| node.action.label()),
-            was: node.changed_from.map(Verdict::state),
+            was: node.changed_from.map(|before| before.state().name()),
             is_open: node.severity >= Severity::Warning && index < MOST_OPEN,
             panels: node.resources.iter().map(panel).collect(),
             name,
@@ -132,13 +131,13 @@ fn anchor(index: usize) -> String {
 }
 
 /// Returns the label of a state.
-pub(super) fn label(state: &str) -> &'static str {
+pub(super) const fn label(state: State) -> &'static str {
     match state {
-        "critical" => "Critical",
-        "warning" => "Warning",
-        "info" => "Underused",
-        "healthy" => "Healthy",
-        _ => "Unknown",
+        State::Critical => "Critical",
+        State::Warning => "Warning",
+        State::Info => "Underused",
+        State::Healthy => "Healthy",
+        State::Unknown => "Unknown",
     }
 }
 
