@@ -301,3 +301,38 @@ fn the_chart_takes_the_values_of_the_pages() {
     }
     assert!(read >= 3, "{read}");
 }
+
+/// Folders of the project; a name in backticks that begins with one is a file or folder.
+const FOLDERS: [&str; 9] = [
+    ".github/",
+    "agent/",
+    "crates/",
+    "deploy/",
+    "dev/",
+    "docs/",
+    "exporter/",
+    "helm/",
+    "manifestgen/",
+];
+
+#[test]
+fn documented_files_exist() {
+    let mut pages = with_commands(&root());
+    pages.push("ARCHITECTURE.md".to_owned());
+    let mut named = 0;
+    for page in pages {
+        let text = fs::read_to_string(root().join(&page)).expect("a page");
+        for name in text
+            .lines()
+            .flat_map(|line| line.split('`').skip(1).step_by(2))
+        {
+            let is_path = FOLDERS.iter().any(|folder| name.starts_with(folder))
+                && !name.contains([' ', '*', '<']);
+            if is_path {
+                assert!(root().join(name).exists(), "{page} names {name}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named >= 100, "{named}");
+}
