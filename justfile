@@ -48,6 +48,12 @@ check:
     cargo run --quiet --locked -p manifestgen -- check
     cargo run --quiet --locked -p packaging -- reference --check
 
+# Build the book in target/book; `test` checks its links and commands.
+[group('check')]
+book:
+    dev/scripts/setup book
+    .cache/mdbook/bin/mdbook build
+
 # Check licences, duplicate and banned crates, and sources of all dependencies.
 [group('check')]
 deny:
@@ -68,7 +74,7 @@ size: release
 
 # Run everything that CI runs.
 [group('check')]
-ci: lint deny check test size (demo-shipped "--seconds 25") verify-prophet
+ci: lint deny check book test size (demo-shipped "--seconds 25") verify-prophet
 
 # Fuzz each reader of foreign bytes for so many minutes, on nightly Rust; new inputs go to dev/fuzz/found.
 [group('check')]

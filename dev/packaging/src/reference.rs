@@ -31,15 +31,15 @@ fn pages(root: &Path) -> Result<Vec<(String, String)>, String> {
         "Fields of the JSON report",
         "`k8s-ai-agent --format json` writes an object of these fields. A part `[]` of a name \
          stands for each entry of a list. The machine-readable form is \
-         [report.schema.json](../../crates/report/report.schema.json).",
+         `crates/report/report.schema.json`.",
     )?;
     let values = schema::page(
         root,
         VALUES_SCHEMA,
         "Helm values",
-        "Values of the chart in [helm/](../../helm/). Helm refuses a value of another type, a \
+        "Values of the chart in `helm/`. Helm refuses a value of another type, a \
          value out of bounds, and an unknown key; the machine-readable form is \
-         [values.schema.json](../../helm/values.schema.json).",
+         `helm/values.schema.json`.",
     )?;
     let others = [
         ("metrics", names::metrics()),

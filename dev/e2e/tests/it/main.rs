@@ -9,6 +9,7 @@ mod doctor;
 mod exporter;
 mod fleet;
 mod health;
+mod links;
 mod login;
 mod nodes;
 mod port;

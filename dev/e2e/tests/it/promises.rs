@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 const FEWEST_ROWS: usize = 50;
 const FEWEST_INVARIANTS: usize = 4;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// The files below `folder` with this ending, with their texts.
-fn texts(folder: &Path, ending: &str) -> Vec<(PathBuf, String)> {
+pub(crate) fn texts(folder: &Path, ending: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("it can be listed") {
         let path = entry.expect("it can be listed").path();
