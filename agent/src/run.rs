@@ -1,4 +1,7 @@
 //! One run from the arguments to the exit code: joins the parts and prints their results.
+//!
+//! Invariant: a report is printed whole or not at all (held by
+//! `signal_leaves_no_partial_output` and `full_disk_makes_the_report_partial`).
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};

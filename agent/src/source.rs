@@ -2,6 +2,9 @@
 //!
 //! A [`Source`] is a backend or a recording of its answers. The shape of an answer is
 //! decided here for both: points by node, or rows of labels with their newest value.
+//!
+//! Invariant: the same samples in Prometheus and in the exporter's history give the same
+//! report (held by `same_samples_give_same_report`, e2e).
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;

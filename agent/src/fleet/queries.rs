@@ -3,6 +3,9 @@
 //! All select kube-state-metrics's series at one time. Where two replicas of it are scraped, or one
 //! twice, `max by` counts each object once. Rows of different kinds come in one answer, joined by
 //! `or` and distinguished by their labels.
+//!
+//! Invariant: the queries select what kube-state-metrics means (held by
+//! `fleet_queries_work_in_real_prometheus`, e2e).
 
 use contract::kube_state::{
     BUDGET_ALLOWED, BUDGET_PODS, CONTAINER_REQUESTS, INIT_CONTAINER_INFO, INIT_CONTAINER_REQUESTS,
@@ -16,7 +19,6 @@ const BOUND: &str = r#"node!="""#;
 /// Returns the query for the state of nodes: rows with the label `effect` are taints, with `role`
 /// roles of a control plane, with `condition` readiness, with `resource` the maximum number of
 /// pods, with none of them cordons.
-/// `resource` how many pods it takes, with none of them whether it is cordoned.
 pub fn nodes() -> String {
     [
         NODE_UNSCHEDULABLE.to_owned(),

@@ -5,6 +5,7 @@
 //! Invariant: nothing of a secret path or token is shown (held by `secret_paths_are_never_shown`).
 
 use std::fmt;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -80,17 +81,16 @@ pub(super) enum Address {
 
 impl Address {
     /// Returns the origin, and the secret path if there is one.
-    fn read(&self) -> Result<(BaseUrl, Option<Secret>), DeliveryError> {
+    fn read(&self) -> Result<(BaseUrl, Option<Secret>), Problem> {
         match self {
             Self::Base(url) => Ok((url.clone(), None)),
             Self::Webhook(file) => {
-                let url = file.current()?;
-                let (origin, path) = BaseUrl::parse_webhook(url.reveal()).map_err(|expected| {
-                    DeliveryError::Url {
+                let url = file.current().map_err(Problem::Secret)?;
+                let (origin, path) =
+                    BaseUrl::parse_webhook(url.reveal()).map_err(|expected| Problem::Url {
                         path: file.path().to_owned(),
                         expected,
-                    }
-                })?;
+                    })?;
                 Ok((origin, Some(path)))
             }
         }
@@ -146,25 +146,23 @@ impl Message {
     }
 }
 
+/// A message did not arrive.
+#[derive(Debug)]
+pub struct DeliveryError {
+    problem: Problem,
+    /// The number of attempts, at least 1.
+    attempts: u32,
+}
+
 /// The reason why a message did not arrive.
 #[derive(Debug)]
-pub enum DeliveryError {
+enum Problem {
     /// The file of a secret is invalid.
     Secret(SecretError),
     /// A file does not contain a URL.
-    Url {
-        /// The path of the file.
-        path: std::path::PathBuf,
-        /// The expected form.
-        expected: BadUrl,
-    },
+    Url { path: PathBuf, expected: BadUrl },
     /// There was no answer.
-    Failure {
-        /// The reason.
-        failure: Failure,
-        /// The number of attempts.
-        attempts: u32,
-    },
+    Failure(Failure),
     /// The receiver refused the message.
     Refused {
         /// The HTTP status code.
@@ -175,28 +173,22 @@ pub enum DeliveryError {
         remark: String,
         /// The pause that the receiver asks for.
         retry_after: Option<Duration>,
-        /// The number of attempts.
-        attempts: u32,
     },
 }
 
 impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let attempts = match self {
-            Self::Secret(error) => return error.fmt(f),
-            Self::Url { path, expected } => {
-                return write!(f, "{}: expected {expected}", path.display());
+        match &self.problem {
+            Problem::Secret(error) => error.fmt(f)?,
+            Problem::Url { path, expected } => {
+                write!(f, "{}: expected {expected}", path.display())?;
             }
-            Self::Failure { failure, attempts } => {
-                failure.fmt(f)?;
-                attempts
-            }
-            Self::Refused {
+            Problem::Failure(failure) => failure.fmt(f)?,
+            Problem::Refused {
                 status,
                 by,
                 remark,
                 retry_after,
-                attempts,
             } => {
                 write!(f, "HTTP status {status} from {by}")?;
                 if !remark.is_empty() {
@@ -205,14 +197,12 @@ impl fmt::Display for DeliveryError {
                 if let Some(wait) = retry_after {
                     write!(f, ", retry after {wait:?}")?;
                 }
-                f.write_str(match status {
-                    300..400 => " (redirects are not followed)",
-                    _ => "",
-                })?;
-                attempts
+                if (300..400).contains(status) {
+                    f.write_str(" (redirects are not followed)")?;
+                }
             }
-        };
-        match attempts {
+        }
+        match self.attempts {
             1 => Ok(()),
             many => write!(f, " ({many} attempts)"),
         }
@@ -221,18 +211,27 @@ impl fmt::Display for DeliveryError {
 
 impl std::error::Error for DeliveryError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
+        match &self.problem {
             // Displayed unchanged, so their sources are ours.
-            Self::Secret(error) => error.source(),
-            Self::Failure { failure, .. } => failure.source(),
-            Self::Url { .. } | Self::Refused { .. } => None,
+            Problem::Secret(error) => error.source(),
+            Problem::Failure(failure) => failure.source(),
+            Problem::Url { .. } | Problem::Refused { .. } => None,
+        }
+    }
+}
+
+impl From<Problem> for DeliveryError {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            attempts: 1,
         }
     }
 }
 
 impl From<SecretError> for DeliveryError {
     fn from(error: SecretError) -> Self {
-        Self::Secret(error)
+        Problem::Secret(error).into()
     }
 }
 
@@ -240,23 +239,19 @@ impl DeliveryError {
     /// Returns the pause before the next attempt, if that may help. After a deadline it does not:
     /// the receiver may still be processing the message.
     fn pause(&self, random: f64) -> Option<Duration> {
-        let (attempts, asked) = match self {
-            Self::Failure { failure, attempts } => match failure {
-                Failure::Connect { .. } | Failure::NameNotFound { .. } | Failure::Truncated => {
-                    (*attempts, None)
-                }
-                _ => return None,
-            },
-            Self::Refused {
-                status,
+        let asked = match &self.problem {
+            Problem::Failure(
+                Failure::Connect { .. } | Failure::NameNotFound { .. } | Failure::Truncated,
+            ) => Duration::ZERO,
+            Problem::Refused {
+                status: 429 | 500..,
                 retry_after,
-                attempts,
                 ..
-            } if *status == 429 || *status >= 500 => (*attempts, *retry_after),
-            Self::Refused { .. } | Self::Secret(_) | Self::Url { .. } => return None,
+            } => retry_after.unwrap_or_default(),
+            _ => return None,
         };
-        let usual = BACK_OFF.wait(attempts, random);
-        (attempts < MAX_ATTEMPTS).then(|| usual.max(asked.unwrap_or_default()))
+        let usual = BACK_OFF.wait(self.attempts, random);
+        (self.attempts < MAX_ATTEMPTS).then(|| usual.max(asked))
     }
 }
 
@@ -277,24 +272,19 @@ impl Receiver {
     pub(super) fn send(&self, message: &Message, deadline: Deadline) -> Result<(), DeliveryError> {
         let mut attempts = 1;
         loop {
-            let problem = match self.attempt(message, deadline, attempts) {
+            let error = match self.attempt(message, deadline) {
                 Ok(()) => return Ok(()),
-                Err(problem) => problem,
+                Err(problem) => DeliveryError { problem, attempts },
             };
-            match problem.pause(random::unit()) {
+            match error.pause(random::unit()) {
                 Some(pause) if pause < deadline.left() => thread::sleep(pause),
-                _ => return Err(problem),
+                _ => return Err(error),
             }
             attempts += 1;
         }
     }
 
-    fn attempt(
-        &self,
-        message: &Message,
-        deadline: Deadline,
-        attempts: u32,
-    ) -> Result<(), DeliveryError> {
+    fn attempt(&self, message: &Message, deadline: Deadline) -> Result<(), Problem> {
         let (base, secret_path) = self.address.read()?;
         let path = (secret_path.as_ref()).map_or(message.path.as_str(), Secret::reveal);
         let by = base.authority();
@@ -318,26 +308,22 @@ impl Receiver {
         };
         let headers = (message.headers)(&message.body);
         let answer = client.send(message.method, path, content, &headers, CAPS);
-        let mut answer = answer.map_err(|failure| DeliveryError::Failure {
-            failure: match failure {
-                // The configured time, not the rest of it after earlier attempts.
-                Failure::Timeout { to, .. } => Failure::Timeout {
-                    to,
-                    after: deadline.after,
-                },
-                other => other,
-            },
-            attempts,
+        let mut answer = answer.map_err(|failure| match failure {
+            // The configured time, not the rest of it after earlier attempts.
+            Failure::Timeout { to, .. } => Problem::Failure(Failure::Timeout {
+                to,
+                after: deadline.after,
+            }),
+            other => Problem::Failure(other),
         })?;
         if (200..300).contains(&answer.status) {
             return Ok(());
         }
-        Err(DeliveryError::Refused {
+        Err(Problem::Refused {
             status: answer.status,
             by,
             remark: self.remark(&answer.body.read_start(REFUSAL_BYTES), secret_path.as_ref()),
             retry_after: answer.retry_after,
-            attempts,
         })
     }
 
@@ -370,13 +356,13 @@ mod tests {
     use super::*;
 
     fn refused(status: u16, retry_after: Option<Duration>, attempts: u32) -> DeliveryError {
-        DeliveryError::Refused {
+        let problem = Problem::Refused {
             status,
             by: "hooks.example:443".to_owned(),
             remark: String::new(),
             retry_after,
-            attempts,
-        }
+        };
+        DeliveryError { problem, attempts }
     }
 
     #[test]
@@ -397,10 +383,7 @@ mod tests {
         ] {
             assert_eq!(problem.pause(random), pause, "{problem:?}");
         }
-        let failed = |failure| DeliveryError::Failure {
-            failure,
-            attempts: 1,
-        };
+        let failed = |failure| DeliveryError::from(Problem::Failure(failure));
         assert!(failed(Failure::Truncated).pause(0.5).is_some());
         let to = String::new;
         for lasting in [

@@ -6,6 +6,9 @@
 //! - `webhook-id`, `webhook-timestamp` and `webhook-signature` as the Standard Webhooks
 //!   specification 1.0 has them (<https://www.standardwebhooks.com>): the signature
 //!   covers identifier and time too, so neither can be put on an old message.
+//!
+//! Invariant: signatures are those that other implementations compute (held by
+//! `signatures_match_other_implementations`).
 
 use std::path::PathBuf;
 use std::time::SystemTime;

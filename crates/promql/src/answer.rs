@@ -8,6 +8,9 @@
 //! free; `null` stands for an empty list or object, as some backends write it.
 //!
 //! Memory: one input buffer, one string and the labels of one series, all bounded.
+//!
+//! Invariant: an answer is never held whole (held by
+//! `large_answers_stream_in_bounded_memory`).
 
 use std::fmt;
 use std::io::Read;

@@ -5,7 +5,9 @@
 //! `style.css`. The template escapes every text.
 //!
 //! Invariant: foreign text is no markup (held by `foreign_text_is_escaped`).
-//! `templates/`: `report.html`, `style.css`. The template escapes every text.
+//!
+//! Invariant: the page is readable at every width, light and dark, and fetches nothing (held
+//! by `html_is_readable_at_every_width` and `a_thousand_nodes_fit_one_page`, agent: Chromium).
 
 mod axis;
 mod bar;

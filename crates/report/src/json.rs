@@ -1,4 +1,7 @@
 //! The report in JSON. Numbers are plain: cores, bytes, seconds, shares from 0 to 1.
+//!
+//! Invariant: reports follow `report.schema.json` (held by
+//! `healthy_backend_gives_a_json_report`, agent).
 
 use std::io::{self, Write};
 

@@ -47,7 +47,6 @@ pub fn counts(report: &Report) -> [(usize, &'static str); 5] {
 
 /// Returns the newest value, as `amount` formats it, with its age where it is not current: `17.4%
 /// (97s ago)`.
-/// `17.4% (97s ago)`.
 pub fn now(report: &ResourceReport, amount: impl Fn(f64) -> String) -> Option<String> {
     let now = amount(report.history.last()?.value);
     Some(match report.sample_age_seconds {
