@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runtime::secret::{SecretFile, read_file};
-use webclient::{Authorities, BaseUrl, Client, Credentials, Header, Identity, Settings};
+use webclient::{BaseUrl, CaBundle, Client, Credentials, Header, Identity, Settings};
 
 use crate::invalid_file::InvalidFile;
 
@@ -66,9 +66,9 @@ const KEEP_IDLE: Duration = Duration::from_secs(15);
 /// # Errors
 /// When a file cannot be read or is invalid.
 pub fn client(backend: &Backend) -> Result<Client, InvalidFile> {
-    let authorities = match &backend.ca_file {
-        Some(path) => Authorities::from_file(path)?,
-        None => Authorities::public(),
+    let ca_bundle = match &backend.ca_file {
+        Some(path) => CaBundle::from_file(path)?,
+        None => CaBundle::public(),
     };
     let identity = backend
         .identity
@@ -89,7 +89,7 @@ pub fn client(backend: &Backend) -> Result<Client, InvalidFile> {
     }
     Ok(Client::new(Settings {
         base: backend.url.clone(),
-        authorities,
+        ca_bundle,
         identity,
         credentials,
         headers,

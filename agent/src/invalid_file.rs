@@ -14,8 +14,8 @@ impl InvalidFile {
 }
 
 /// The error names the file itself.
-impl From<webclient::AuthorityError> for InvalidFile {
-    fn from(error: webclient::AuthorityError) -> Self {
+impl From<webclient::CaError> for InvalidFile {
+    fn from(error: webclient::CaError) -> Self {
         Self(error.to_string())
     }
 }

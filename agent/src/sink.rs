@@ -27,7 +27,7 @@ use std::thread;
 use std::time::Duration;
 
 use analysis::report::Report;
-use webclient::Authorities;
+use webclient::CaBundle;
 
 use crate::invalid_file::InvalidFile;
 use delivery::{Deadline, Sink};
@@ -71,11 +71,11 @@ impl Sinks {
     /// # Errors
     /// When a file cannot be read or is invalid.
     pub fn open(config: &Config) -> Result<Self, InvalidFile> {
-        let mut authorities = Authorities::public();
+        let mut ca_bundle = CaBundle::public();
         if let Some(path) = &config.ca_file {
-            authorities = authorities.and(&Authorities::from_file(path)?);
+            ca_bundle = ca_bundle.and(&CaBundle::from_file(path)?);
         }
-        let own = || authorities.clone();
+        let own = || ca_bundle.clone();
         let slack = config.slack.as_ref().map(|c| slack::open(c, own()));
         let webhook = config.webhook.as_ref().map(|c| webhook::open(c, own()));
         let grafana = config.grafana.as_ref().map(|c| grafana::open(c, own()));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use runtime::lock::lock;
 use runtime::reload::LastGood;
 use runtime::secret::{Secret, SecretFile, read_file};
-use webclient::{Authorities, BaseUrl, Client, Credentials as Authorization, Settings};
+use webclient::{BaseUrl, CaBundle, Client, Credentials as Authorization, Settings};
 
 /// A token or CA file that has never been usable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,20 +117,20 @@ impl Credentials {
         };
         let mut client = lock(&self.client);
         let (_, client) = client.update(&name, pem, |pem| {
-            let authorities = match &self.ca_file {
-                Some(path) => Authorities::from_pem(pem, path),
-                None => Ok(Authorities::none()),
+            let ca_bundle = match &self.ca_file {
+                Some(path) => CaBundle::from_pem(pem, path),
+                None => Ok(CaBundle::none()),
             };
-            let authorities = authorities.map_err(|error| Missing(error.to_string()))?;
-            Ok(Arc::new(self.client(authorities)))
+            let ca_bundle = ca_bundle.map_err(|error| Missing(error.to_string()))?;
+            Ok(Arc::new(self.client(ca_bundle)))
         })?;
         Ok(Arc::clone(client))
     }
 
-    fn client(&self, authorities: Authorities) -> Client {
+    fn client(&self, ca_bundle: CaBundle) -> Client {
         let settings = Settings {
             base: self.api_server.clone(),
-            authorities,
+            ca_bundle,
             identity: None,
             // The token goes with each request, so that a new one needs no new client.
             credentials: Authorization::None,

@@ -18,12 +18,12 @@ fn main() -> ExitCode {
         Ok(Command::Run(config)) => run::run(*config),
         Ok(Command::Print(text)) => print(&text),
         Err(problem) => {
-            complain(&problem.to_string());
+            report_error(&problem.to_string());
             return ExitCode::from(2);
         }
     };
     result.unwrap_or_else(|error| {
-        complain(&error.to_string());
+        report_error(&error.to_string());
         ExitCode::FAILURE
     })
 }
@@ -33,7 +33,7 @@ fn print(text: &str) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn complain(problem: &str) {
+fn report_error(problem: &str) {
     // There is no other place to report it to.
     let _ = writeln!(io::stderr(), "k8s-ai-exporter: {problem}");
 }

@@ -14,8 +14,8 @@ use runtime::random;
 use runtime::schedule::BackOff;
 use text::printable;
 use webclient::{
-    Authorities, BadUrl, BaseUrl, Caps, Client, Content, Credentials, Failure, Header, Method,
-    Secret, SecretError, SecretFile, Settings,
+    BadUrl, BaseUrl, CaBundle, Caps, Client, Content, Credentials, Failure, Header, Method, Secret,
+    SecretError, SecretFile, Settings,
 };
 
 /// The maximum number of attempts at one message.
@@ -34,7 +34,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// The maximum size of an answer: none of a success is read, and the start of a refusal.
 const CAPS: Caps = Caps {
     compressed: 64 << 10,
-    inflated: 64 << 10,
+    decompressed: 64 << 10,
 };
 
 /// The number of bytes of a refusal that are read, and of its characters that are shown.
@@ -64,7 +64,7 @@ pub(super) struct Receiver {
     /// The URL.
     pub(super) address: Address,
     /// The CAs to trust over TLS.
-    pub(super) authorities: Authorities,
+    pub(super) ca_bundle: CaBundle,
     /// The credentials of each request.
     pub(super) credentials: Credentials,
 }
@@ -292,7 +292,7 @@ impl Receiver {
         let left = deadline.left().max(Duration::from_millis(1));
         let client = Client::new(Settings {
             base,
-            authorities: self.authorities.clone(),
+            ca_bundle: self.ca_bundle.clone(),
             identity: None,
             credentials: self.credentials.clone(),
             headers: Vec::new(),
@@ -425,7 +425,7 @@ mod tests {
     fn secret_paths_are_never_shown() {
         let receiver = Receiver {
             address: Address::Base(BaseUrl::parse("https://hooks.example").expect("a URL")),
-            authorities: Authorities::none(),
+            ca_bundle: CaBundle::none(),
             credentials: Credentials::None,
         };
         let path = Secret::new("/services/T0/hunter".to_owned());

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use analysis::report::Report;
 use serde_json::{Value, json};
 use text::printable;
-use webclient::{Authorities, BaseUrl, Credentials, SecretFile};
+use webclient::{BaseUrl, CaBundle, Credentials, SecretFile};
 
 use super::change::{Change, changes};
 use super::delivery::{Address, DeliveryError, Message, Receiver, Sink};
@@ -33,10 +33,10 @@ pub struct Config {
 #[derive(Debug)]
 struct Grafana(Receiver);
 
-pub(super) fn open(config: &Config, authorities: Authorities) -> Box<dyn Sink> {
+pub(super) fn open(config: &Config, ca_bundle: CaBundle) -> Box<dyn Sink> {
     Box::new(Grafana(Receiver {
         address: Address::Base(config.url.clone()),
-        authorities,
+        ca_bundle,
         credentials: Credentials::Bearer(SecretFile::token(config.token_file.clone())),
     }))
 }

@@ -8,7 +8,7 @@ use analysis::report::Report;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use report::prometheus;
-use webclient::{Authorities, BaseUrl, Credentials, Method};
+use webclient::{BaseUrl, CaBundle, Credentials, Method};
 
 use super::delivery::{Address, DeliveryError, Message, Receiver, Sink};
 use crate::PROGRAM;
@@ -31,11 +31,11 @@ struct Pushgateway {
     labels: Vec<(String, String)>,
 }
 
-pub(super) fn open(config: &Config, authorities: Authorities) -> Box<dyn Sink> {
+pub(super) fn open(config: &Config, ca_bundle: CaBundle) -> Box<dyn Sink> {
     Box::new(Pushgateway {
         receiver: Receiver {
             address: Address::Base(config.url.clone()),
-            authorities,
+            ca_bundle,
             credentials: Credentials::None,
         },
         labels: config.labels.clone(),

@@ -15,7 +15,7 @@ use quantity::interval;
 use report::summary::summary;
 use serde_json::{Value, json};
 use text::printable;
-use webclient::{Authorities, Credentials, SecretFile};
+use webclient::{CaBundle, Credentials, SecretFile};
 
 use super::delivery::{Address, DeliveryError, Message, Receiver, Sink};
 
@@ -66,11 +66,11 @@ struct Slack {
     on: Trigger,
 }
 
-pub(super) fn open(config: &Config, authorities: Authorities) -> Box<dyn Sink> {
+pub(super) fn open(config: &Config, ca_bundle: CaBundle) -> Box<dyn Sink> {
     Box::new(Slack {
         receiver: Receiver {
             address: Address::Webhook(SecretFile::password(config.url_file.clone())),
-            authorities,
+            ca_bundle,
             credentials: Credentials::None,
         },
         on: config.on,

@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use quantity::Timestamp;
 use ring::hmac;
 use runtime::random;
-use webclient::{Authorities, Credentials, Header, Secret, SecretFile};
+use webclient::{CaBundle, Credentials, Header, Secret, SecretFile};
 
 use super::delivery::{Address, DeliveryError, Message, Receiver, Sink};
 
@@ -38,11 +38,11 @@ struct Webhook {
     key: Option<SecretFile>,
 }
 
-pub(super) fn open(config: &Config, authorities: Authorities) -> Box<dyn Sink> {
+pub(super) fn open(config: &Config, ca_bundle: CaBundle) -> Box<dyn Sink> {
     Box::new(Webhook {
         receiver: Receiver {
             address: Address::Webhook(SecretFile::password(config.url_file.clone())),
-            authorities,
+            ca_bundle,
             credentials: Credentials::None,
         },
         key: config.secret_file.clone().map(SecretFile::password),

@@ -368,7 +368,7 @@ fn refusing_backend_exits_3() {
                 "Content-Type: application/json\r\nContent-Encoding: br\r\n",
                 "x",
             ),
-            "cpu usage: content encoding: \"br\" was not asked for",
+            "cpu usage: content encoding: \"br\" is not supported",
         ),
     ] {
         let backend = Backend::start(move |_| answer.clone());
@@ -431,7 +431,7 @@ fn silent_backend_ends_at_the_deadline() {
         "--timeout=500ms",
     ]);
     assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{}", ended.err);
-    let start = format!("k8s-ai-agent: cpu usage: no complete answer from {address} within");
+    let start = format!("k8s-ai-agent: cpu usage: no complete response from {address} within");
     assert!(ended.err.starts_with(&start), "{}", ended.err);
 }
 

@@ -243,7 +243,7 @@ fn usage_errors_name_the_flag() {
         (
             &[],
             &[("HEADERS", "X-A: b\nHost: hunter2")],
-            "invalid --header \"Host\" (from HEADERS): expected a header that may be set: the client sets it itself",
+            "invalid --header \"Host\" (from HEADERS): expected a header other than those that the client sets itself",
         ),
         (
             &["--basic-auth-user=me"],

@@ -19,7 +19,7 @@ use crate::answer::{
 /// The largest answer. 5,000 nodes with a point a minute for a day are some 200 MB.
 const CAPS: Caps = Caps {
     compressed: 256 << 20,
-    inflated: 256 << 20,
+    decompressed: 256 << 20,
 };
 
 /// The most bytes of a refusal's body that are read for its message.
@@ -327,14 +327,14 @@ fn refusal(mut response: Response, is_json: bool) -> QueryError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use webclient::{Authorities, BaseUrl, Credentials, Settings};
+    use webclient::{BaseUrl, CaBundle, Credentials, Settings};
 
     #[test]
     fn no_query_begins_after_the_deadline() {
         let client = Client::new(Settings {
             // Nothing listens there.
             base: BaseUrl::parse("http://127.0.0.1:1").expect("a URL"),
-            authorities: Authorities::none(),
+            ca_bundle: CaBundle::none(),
             identity: None,
             credentials: Credentials::None,
             headers: Vec::new(),

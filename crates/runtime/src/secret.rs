@@ -52,7 +52,7 @@ pub struct SecretError {
 #[derive(Debug)]
 enum Problem {
     Unreadable(io::Error),
-    Unfit { expected: &'static str },
+    Invalid { expected: &'static str },
 }
 
 impl fmt::Display for SecretError {
@@ -60,7 +60,7 @@ impl fmt::Display for SecretError {
         write!(f, "{}: ", self.path.display())?;
         match &self.problem {
             Problem::Unreadable(error) => error.fmt(f),
-            Problem::Unfit { expected } => write!(f, "expected {expected}"),
+            Problem::Invalid { expected } => write!(f, "expected {expected}"),
         }
     }
 }
@@ -69,7 +69,7 @@ impl std::error::Error for SecretError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.problem {
             Problem::Unreadable(error) => Some(error),
-            Problem::Unfit { .. } => None,
+            Problem::Invalid { .. } => None,
         }
     }
 }
@@ -161,7 +161,7 @@ fn read_text(
         .and_then(part)
         .filter(|text| !text.trim().is_empty())
         .map(|text| Secret::new(text.to_owned()))
-        .ok_or_else(|| error(Problem::Unfit { expected }))
+        .ok_or_else(|| error(Problem::Invalid { expected }))
 }
 
 /// Maximum number of bytes that are read: a bundle of all public CAs has 250 KB.

@@ -1,4 +1,4 @@
-//! The arguments, taken apart: flags with their values, and a command.
+//! Parsed arguments: flags with their values, and a command.
 
 use std::ffi::OsString;
 
@@ -6,7 +6,7 @@ use crate::error::UsageError;
 use crate::setting::{Program, Setting};
 use crate::suggestion::similar;
 
-/// What was typed.
+/// The arguments of a command line.
 #[derive(Debug, Default)]
 pub(crate) struct Typed {
     /// Flags with their values, in order.
@@ -16,7 +16,7 @@ pub(crate) struct Typed {
 }
 
 impl Typed {
-    /// Takes arguments apart, without the program's name.
+    /// Parses arguments, without the program's name.
     ///
     /// `--flag=value` is split at the first `=`. A boolean that no value follows is true.
     pub(crate) fn read(
@@ -74,7 +74,7 @@ impl Typed {
             .map(|(_, value)| value.as_str())
     }
 
-    /// An argument that is no flag.
+    /// Takes an argument that is not a flag.
     fn word(&mut self, program: &Program, word: &str) -> Result<(), UsageError> {
         let names = || program.commands.iter().map(|command| command.name);
         match names().find(|name| *name == word) {

@@ -1,10 +1,10 @@
-//! Completions for bash, zsh and fish: flags, commands, words of closed sets and files.
+//! Shell completions for bash, zsh and fish: flags, commands, words of closed sets and files.
 
 use std::fmt::Write as _;
 
 use crate::setting::{Program, Setting, summary};
 
-/// What may follow a flag.
+/// The values of a flag.
 enum Values {
     /// One of these words.
     Words(String),
@@ -31,7 +31,8 @@ fn commands(program: &Program) -> String {
         .collect()
 }
 
-/// For bash: a file for `/usr/share/bash-completion/completions/PROGRAM`.
+/// Returns the completions for bash: a file for
+/// `/usr/share/bash-completion/completions/PROGRAM`.
 pub fn bash(program: &Program) -> String {
     let name = program.name;
     let function = format!("_{}", name.replace('-', "_"));
@@ -77,7 +78,7 @@ complete -F {function} {name}
     )
 }
 
-/// For zsh: a file `_PROGRAM` in a folder of `$fpath`.
+/// Returns the completions for zsh: a file `_PROGRAM` in a folder of `$fpath`.
 pub fn zsh(program: &Program) -> String {
     let mut script = format!("#compdef {}\n_arguments", program.name);
     for setting in program.settings() {
@@ -99,7 +100,7 @@ pub fn zsh(program: &Program) -> String {
     script
 }
 
-/// For fish: a file `PROGRAM.fish` in `completions/`.
+/// Returns the completions for fish: a file `PROGRAM.fish` in `completions/`.
 pub fn fish(program: &Program) -> String {
     let name = program.name;
     let mut script = format!("complete -c {name} -f\n");
@@ -124,12 +125,12 @@ pub fn fish(program: &Program) -> String {
     script
 }
 
-/// Text within single quotes, where fish knows `\\` and `\'`.
+/// Escapes text within single quotes, where fish knows `\\` and `\'`.
 fn fish_text(text: &str) -> String {
     text.replace('\\', r"\\").replace('\'', r"\'")
 }
 
-/// Text within a specification of `_arguments`.
+/// Escapes text within a specification of `_arguments`.
 fn zsh_text(text: &str) -> String {
     text.replace('\\', r"\\")
         .replace('[', r"\[")

@@ -1,11 +1,11 @@
-//! What is wrong with a command line or the environment.
+//! Errors of the command line and the environment.
 
 use std::fmt;
 
 use crate::setting::Setting;
 use crate::syntax::Refused;
 
-/// Where the value of a flag comes from.
+/// The source of a flag's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// The command line.
@@ -16,7 +16,7 @@ pub enum Origin {
     Default,
 }
 
-/// Names the variable, or the default, beside the flag.
+/// Displays the variable, or that it is the default.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -27,14 +27,14 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A command line, or a variable, that cannot be used. Displayed on one line.
+/// A command line, or a variable, that is invalid. Displayed on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UsageError {
-    /// No such flag.
+    /// An unknown flag.
     UnknownFlag {
         /// The flag, as typed.
         flag: String,
-        /// The most similar one.
+        /// The most similar flag.
         suggestion: Option<&'static str>,
     },
     /// An argument that is neither a flag nor a command.
@@ -50,10 +50,10 @@ pub enum UsageError {
     NoValue {
         /// The flag.
         flag: &'static str,
-        /// What its value may be.
+        /// The expected form.
         expected: String,
     },
-    /// A flag that is given more than once and cannot be.
+    /// A flag that is given more than once and must not be.
     Repeated(&'static str),
     /// A flag that a command does not take.
     NotTaken {
@@ -62,40 +62,40 @@ pub enum UsageError {
         /// The flag.
         flag: &'static str,
     },
-    /// A value that is refused.
+    /// An invalid value.
     Invalid {
-        /// The flag, or the variable that has none.
+        /// The flag, or the variable if there is no flag.
         name: &'static str,
-        /// Where the value comes from.
+        /// The source of the value.
         origin: Origin,
         /// The value, without credentials.
         value: String,
-        /// What would have been accepted.
+        /// The expected form.
         expected: String,
     },
-    /// A value that is needed.
+    /// A missing value.
     Missing {
         /// The flag.
         flag: &'static str,
-        /// Variables that would do as well.
+        /// Its variables.
         variables: &'static [&'static str],
-        /// Why it is needed, or what to do; may be empty.
+        /// The reason, or the next step; may be empty.
         hint: String,
     },
-    /// A flag without another that it needs.
+    /// A flag without another that it requires.
     Requires {
         /// The flag.
         flag: &'static str,
-        /// Where its value comes from.
+        /// The source of its value.
         origin: Origin,
-        /// The other flag, perhaps with its value.
+        /// The other flag, possibly with its value.
         other: &'static str,
     },
     /// Two flags that exclude each other.
     Conflict {
         /// One flag.
         flag: &'static str,
-        /// Where its value comes from.
+        /// The source of its value.
         origin: Origin,
         /// The other.
         other: &'static str,
@@ -103,7 +103,7 @@ pub enum UsageError {
 }
 
 impl UsageError {
-    /// A value that its type refuses.
+    /// Makes the error for a value that its type refuses.
     pub(crate) fn refused(setting: &Setting, origin: Origin, refused: Refused) -> Self {
         Self::Invalid {
             name: setting.flag,
@@ -113,7 +113,7 @@ impl UsageError {
         }
     }
 
-    /// A value that is needed.
+    /// Makes the error for a missing value.
     pub fn missing(setting: &'static Setting, hint: impl Into<String>) -> Self {
         Self::Missing {
             flag: setting.flag,
@@ -126,7 +126,7 @@ impl UsageError {
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Debug form where text is repeated: control characters stay on the one line.
+            // Debug form of text that is repeated: no control characters in the message.
             Self::UnknownFlag { flag, suggestion } => {
                 write!(f, "unknown flag {}", flag.escape_debug())?;
                 suggest(f, *suggestion)

@@ -1,4 +1,4 @@
-//! The flags that every program has. Written out, since argh reserves `--help`.
+//! Flags that every program has. Written out, since argh reserves `--help`.
 
 use crate::error::UsageError;
 use crate::given::Given;
@@ -15,7 +15,7 @@ const OFF: Setting = Setting {
 /// Flags about the command line itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct General {
-    /// Whether to print the resolved configuration, and exit.
+    /// Print the resolved configuration, and exit.
     pub print_config: bool,
 }
 
@@ -52,7 +52,7 @@ impl General {
     /// When a value is refused.
     pub fn read(given: &mut Given<'_>) -> Result<Self, UsageError> {
         let typed = given.begin(Self::GROUPS);
-        // The flag and its value, since the others end in what they print.
+        // The flag and its value; `--help` and `--version` end before this.
         let value = typed.get(1).cloned().into_iter().collect();
         Ok(Self {
             print_config: given.next::<bool>(value)?,

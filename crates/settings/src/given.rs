@@ -1,4 +1,4 @@
-//! What was given for each flag: on the command line, in the environment, or nothing.
+//! Values given for flags: on the command line, in the environment, or none.
 
 use std::ffi::OsString;
 use std::{slice, vec};
@@ -9,20 +9,20 @@ use crate::help;
 use crate::setting::{Group, HELP, Program, Setting, VERSION};
 use crate::syntax::Shape;
 
-/// Where variables are read from, so that tests never touch the process environment.
+/// Reads a variable, so that tests need not set the process environment.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The process environment. A variable that is not UTF-8 counts as unset.
+/// Reads a variable of the process environment. One that is not UTF-8 counts as unset.
 pub fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// What a command line asks for.
+/// The result of parsing a command line.
 #[derive(Debug)]
 pub enum Invocation<'a> {
-    /// To print this text and exit: the help, or the version.
+    /// Print this text and exit: the help, or the version.
     Print(String),
-    /// To do what the flags say.
+    /// Run with these values.
     Run(Given<'a>),
 }
 
@@ -30,7 +30,7 @@ pub enum Invocation<'a> {
 pub struct Given<'a> {
     typed: Typed,
     environment: Environment<'a>,
-    /// Flags that are read now, and have not been read yet.
+    /// Flags of the groups that are being read, and not read yet.
     unread: vec::IntoIter<&'static Setting>,
     origins: Vec<(&'static str, Origin)>,
 }
@@ -44,10 +44,10 @@ impl std::fmt::Debug for Given<'_> {
 }
 
 impl Program {
-    /// Takes the arguments apart, without the program's name.
+    /// Parses the arguments, without the program's name.
     ///
     /// # Errors
-    /// When an argument is unknown, incomplete, or has no place beside the others.
+    /// When an argument is unknown, incomplete, or cannot be combined with the others.
     pub fn invocation<'a>(
         &self,
         args: impl IntoIterator<Item = OsString>,
@@ -79,19 +79,19 @@ impl Program {
 }
 
 impl Given<'_> {
-    /// The command that was typed.
+    /// The command, if there is one.
     pub fn command(&self) -> Option<&'static str> {
         self.typed.command
     }
 
-    /// Where the value of a flag that has been read comes from.
+    /// Returns the source of the value of a flag that has been read.
     pub fn origin(&self, setting: &Setting) -> Origin {
         let mut origins = self.origins.iter();
         let known = origins.find(|(flag, _)| *flag == setting.flag);
         known.map_or(Origin::Default, |(_, origin)| *origin)
     }
 
-    /// The error that a value of `setting` is refused with.
+    /// Makes the error for an invalid value of `setting`.
     pub fn invalid(
         &self,
         setting: &'static Setting,
@@ -106,8 +106,8 @@ impl Given<'_> {
         }
     }
 
-    /// The error that `setting` is refused with for the lack of another, which may have a
-    /// value: `--nodes=all`.
+    /// Makes the error for `setting` without another flag, possibly with its value
+    /// (`--nodes=all`), that it requires.
     pub fn requires(&self, setting: &'static Setting, other: &'static str) -> UsageError {
         UsageError::Requires {
             flag: setting.flag,
@@ -116,7 +116,7 @@ impl Given<'_> {
         }
     }
 
-    /// The error that `setting` is refused with beside another.
+    /// Makes the error for `setting` combined with another flag.
     pub fn conflict(&self, setting: &'static Setting, other: &'static str) -> UsageError {
         UsageError::Conflict {
             flag: setting.flag,
@@ -125,7 +125,7 @@ impl Given<'_> {
         }
     }
 
-    /// Whether a boolean flag was typed, and not with `false`.
+    /// Returns whether a boolean flag was given, and not with `false`.
     pub(crate) fn is_typed(&self, flag: &str) -> Result<bool, UsageError> {
         let mut values = self.typed.values.iter();
         match values.find(|(setting, _)| setting.flag == flag) {
@@ -137,7 +137,7 @@ impl Given<'_> {
         }
     }
 
-    /// The arguments of some groups in the form that argh reads: each value in an argument of
+    /// Returns the arguments of some groups in the form for argh: each value in an argument of
     /// its own. Their flags are read next.
     #[doc(hidden)]
     pub fn begin(&mut self, groups: &'static [Group]) -> Vec<String> {
@@ -152,7 +152,7 @@ impl Given<'_> {
         args
     }
 
-    /// The value of the next flag, for which `typed` was typed.
+    /// Returns the value of the next flag, given the texts on the command line.
     ///
     /// # Errors
     /// When a text is refused.
@@ -174,8 +174,8 @@ impl Given<'_> {
         (texts, setting, origin)
     }
 
-    /// A variable that is empty counts as unset. One for a flag that may be repeated has a
-    /// value on each line.
+    /// Reads the variables of a flag. An empty one counts as unset. A variable of a repeatable
+    /// flag has one value per line.
     fn look_up_variables(&self, setting: &'static Setting) -> (Vec<String>, Origin) {
         let set = setting.variables.iter().find_map(|name| {
             let value = (self.environment)(name)?;

@@ -1,19 +1,19 @@
-//! Flags with their values: conditions between them, and printing them again.
+//! Flags with their values: conditions between them, and their printed form.
 
 use crate::error::{Origin, UsageError};
 use crate::given::Given;
 use crate::setting::{Group, Setting};
 
-/// A struct with the values of flags. [`crate::settings!`] makes it.
+/// A struct with the values of flags, made by [`crate::settings!`].
 pub trait Flags {
     /// The flags, by group.
     fn groups(&self) -> &'static [Group];
 
-    /// The values of each flag in turn, as they would be typed.
+    /// Returns the values of each flag in turn, as on a command line.
     fn texts(&self) -> Vec<Vec<String>>;
 }
 
-/// Flags, each with its values as they would be typed.
+/// Flags, each with its values as on a command line.
 struct Values(Vec<(&'static Group, &'static Setting, Vec<String>)>);
 
 impl Values {
@@ -29,7 +29,7 @@ impl Values {
         Self(values)
     }
 
-    /// Whether a flag has a value; where the condition names one, that value.
+    /// Returns whether a flag has a value; if the condition names one, that value.
     fn hold(&self, condition: &'static str) -> bool {
         let (flag, wanted) = Setting::condition(condition);
         let mut values = self.0.iter();
@@ -47,8 +47,8 @@ impl Given<'_> {
     /// Checks the conditions between flags.
     ///
     /// # Errors
-    /// When a flag lacks the one that it requires, or was typed beside one that it conflicts
-    /// with.
+    /// When a flag lacks the one that it requires, or was given together with one that it
+    /// conflicts with.
     pub fn check(&self, flags: &[&dyn Flags]) -> Result<(), UsageError> {
         let values = Values::of(flags);
         for (_, setting, _) in &values.0 {
@@ -70,8 +70,8 @@ impl Given<'_> {
     }
 }
 
-/// One flag a line, as [`Given`] reads them, without those that have no value, or no effect
-/// beside the others.
+/// Returns one flag per line, as [`Given`] reads them. Flags without a value, or without
+/// effect because of other flags, are left out.
 pub fn config_lines(flags: &[&dyn Flags]) -> String {
     let values = Values::of(flags);
     let mut out = String::new();

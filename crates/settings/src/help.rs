@@ -1,9 +1,9 @@
-//! What `--help` prints.
+//! The text of `--help`.
 
 use crate::setting::{Program, Setting};
 use crate::text::push_wrapped;
 
-/// The help of a program.
+/// Returns the help of a program.
 pub fn text(program: &Program) -> String {
     let name = program.name;
     let mut out = [program.summary, ".\n\nUsage: ", name, " [flags]\n"].concat();
@@ -43,7 +43,7 @@ pub fn text(program: &Program) -> String {
     out
 }
 
-/// The flag with the placeholder for its value, in brackets where it may be left out.
+/// Returns the flag with the placeholder for its value, in brackets if it is optional.
 fn head(setting: &Setting) -> String {
     let placeholder = setting.placeholder();
     let value = match setting.form.bare {

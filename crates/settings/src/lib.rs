@@ -1,16 +1,16 @@
 //! Flags over environment variables over defaults, each flag defined once.
 //!
-//! [`settings!`] makes of the definitions of flags a struct of resolved values and a table of
-//! [`Setting`]s; a [`Program`] has one or several of them. All else reads the table: parsing and environment lookup ([`Given`]),
-//! `--print-config`, `--help` ([`help`]), the manual page ([`manual`]), shell completions
-//! ([`completion`]) and the reference page ([`mod@reference`]).
+//! [`settings!`] makes a struct of resolved values and a table of [`Setting`]s from the
+//! definitions of flags; a [`Program`] has one or several of them. Everything else reads the
+//! table: parsing and environment lookup ([`Given`]), `--print-config`, `--help` ([`help`]),
+//! the manual page ([`manual`]), shell completions ([`completion`]) and the reference page
+//! ([`mod@reference`]).
 //!
-//! [`argh`] sorts the arguments into the fields of a group. Before it sees them they are
-//! brought into its form: it has no `--flag=value`, no boolean with an optional value and no
-//! aliases. Neither its help nor its messages are used, since those know nothing of
-//! variables and defaults.
+//! [`argh`] assigns the arguments to the fields of a group. They are converted to its form
+//! before: it has no `--flag=value`, no boolean with an optional value and no aliases. Its
+//! help and messages are not used, since it knows no variables and defaults.
 //!
-//! Out of scope: which flags exist, and whether their values fit each other.
+//! Out of scope: the flags themselves, and conditions between their values.
 
 mod arguments;
 pub mod completion;

@@ -1,7 +1,7 @@
-//! The macros that make structs and tables of definitions.
+//! Macros that make structs and tables from definitions.
 
-/// Makes a struct of the definitions of flags, with a field for each: their
-/// values. It has the table of the flags (`GROUPS`), reads them, and implements
+/// Makes a struct from the definitions of flags, with a field for the value of each. It has
+/// the table of the flags (`GROUPS`), reads their values, and implements
 /// [`Flags`](crate::Flags).
 ///
 /// ```
@@ -13,7 +13,7 @@
 /// const DAY: Duration = Duration::from_secs(86_400);
 ///
 /// settings! {
-///     /// How backends are asked.
+///     /// Settings of requests.
 ///     pub struct Asking {
 ///         "Backend" => {
 ///             /// deadline of a request
@@ -29,11 +29,12 @@
 /// }
 /// ```
 ///
-/// A string begins a group and is its heading. The name of a field is the name of its flag
-/// (`--token-file`) and variable (`TOKEN_FILE`), unless `variables` says otherwise; the doc
+/// A string starts a group and is its heading. The name of a field is the name of its flag
+/// (`--token-file`) and variable (`TOKEN_FILE`), unless `variables` names others; the doc
 /// comment is the help text. The type is a [`Shape`](crate::Shape): a
-/// [`Syntax`](crate::Syntax) with a default, an `Option` or a `Vec`. What follows are fields
-/// of [`Setting`](crate::Setting), and after a heading of [`Group`](crate::Group).
+/// [`Syntax`](crate::Syntax) with a default, an `Option` or a `Vec`. Fields of
+/// [`Setting`](crate::Setting) may follow, and after a heading fields of
+/// [`Group`](crate::Group).
 #[macro_export]
 macro_rules! settings {
     (
@@ -56,7 +57,7 @@ macro_rules! settings {
 
         impl $name {
             /// The flags, by group.
-            // A group may say everything there is to say.
+            // A group may set every field.
             #[allow(clippy::needless_update)]
             $vis const GROUPS: &'static [$crate::Group] = &[$(
                 $crate::Group {
@@ -128,8 +129,8 @@ macro_rules! settings {
     };
 }
 
-/// Puts the structs that [`settings!`](crate::settings) makes together: a struct with a field
-/// for each, in the order of the help.
+/// Combines structs that [`settings!`](crate::settings) makes: a struct with a field for
+/// each, in the order of the help.
 #[macro_export]
 macro_rules! flag_sets {
     (
@@ -148,7 +149,7 @@ macro_rules! flag_sets {
             /// Reads the value of each flag, and checks the conditions between them.
             ///
             /// # Errors
-            /// When a value is refused, or a flag beside another.
+            /// When a value is refused, or flags that cannot be combined.
             $vis fn read(given: &mut $crate::Given<'_>) -> Result<Self, $crate::UsageError> {
                 let flags = Self { $($field: <$flags>::read(given)?,)+ };
                 given.check(&flags.sets())?;
@@ -163,7 +164,7 @@ macro_rules! flag_sets {
     };
 }
 
-/// Makes a [`Syntax`](crate::Syntax) of a closed set of words.
+/// Makes a [`Syntax`](crate::Syntax) from a closed set of words.
 ///
 /// ```
 /// # #[derive(Clone, Copy)]
@@ -173,7 +174,7 @@ macro_rules! flag_sets {
 /// #     fn label(self) -> &'static str { "auto" }
 /// # }
 /// settings::words! {
-///     /// When to use colours.
+///     /// Use of colours.
 ///     pub struct ColorWord(Color) = Color::ALL, Color::label;
 /// }
 /// ```
@@ -213,7 +214,7 @@ macro_rules! words {
     };
 }
 
-/// The name of a field in another spelling, as a constant.
+/// Converts the name of a field, in a constant.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! derived_name {

@@ -1,4 +1,4 @@
-//! The manual page, in man(7) as groff and mandoc read it.
+//! The manual page, in man(7) for groff and mandoc.
 
 use crate::setting::{Program, Setting};
 use crate::text::one_line;
@@ -88,7 +88,7 @@ fn details(setting: &Setting) -> String {
 struct Page(String);
 
 impl Page {
-    /// A line of man(7) as it is.
+    /// Appends a line of man(7) as it is.
     fn line(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');
@@ -102,7 +102,7 @@ impl Page {
         self.line(&escaped(&one_line(text)));
     }
 
-    /// Text whose lines stay as they are.
+    /// Appends text with its line breaks.
     fn verbatim(&mut self, text: &str) {
         self.line(".nf");
         for line in text.lines() {
@@ -112,7 +112,7 @@ impl Page {
     }
 }
 
-/// Text without a meaning to man(7).
+/// Escapes text for man(7).
 fn escaped(text: &str) -> String {
     let text = text
         .replace('\\', r"\e")

@@ -9,44 +9,44 @@ pub(crate) const HELP: &str = "--help";
 /// The flag that prints the version.
 pub(crate) const VERSION: &str = "--version";
 
-/// A flag: everything there is to know of it but what becomes of its value.
+/// The definition of a flag, except for the use of its value.
 #[derive(Debug, Clone)]
 pub struct Setting {
     /// The flag, such as `--listen-address`.
     pub flag: &'static str,
     /// Other spellings of the flag.
     pub aliases: &'static [&'static str],
-    /// Environment variables that are read without the flag, the first that is set first.
+    /// Environment variables for the value, in the order of precedence.
     pub variables: &'static [&'static str],
-    /// The value without flag and variables, as it would be typed.
+    /// The default, as on a command line.
     pub default: Option<&'static str>,
-    /// The effect of having no value, in words, where there is no default.
+    /// The effect of a missing value, in words, where there is no default.
     pub without: &'static str,
     /// The effect of the flag, in words; may span lines.
     pub help: &'static str,
-    /// Placeholder for the value; if empty, the words that it may be.
+    /// Placeholder for the value; if empty, its possible words.
     pub value_name: &'static str,
     /// Limits of the value.
     pub within: Within,
-    /// Whether the flag names a file whose content is secret.
+    /// True if the flag names a file with a secret.
     pub secret: bool,
-    /// Whether the flag is part of the configuration, not about the command line itself:
-    /// `--print-config` prints it, and a command may not take it.
+    /// True if the flag is part of the configuration: `--print-config` prints it, and a command
+    /// may not take it.
     pub configures: bool,
-    /// Flag, or flag with its value (`--nodes=all`), without which this one is refused.
+    /// Flag, possibly with its value (`--nodes=all`), without which this one is refused.
     pub requires: Option<&'static str>,
-    /// Flag, or flag with its value, without which this one has no effect.
+    /// Flag, possibly with its value, without which this one has no effect.
     pub only_with: Option<&'static str>,
-    /// Flag that this one is refused beside when typed; a variable gives way to it.
+    /// Flag with which this one cannot be given; a variable is overridden by it instead.
     pub conflicts: Option<&'static str>,
     /// Commands that take the flag, in addition to those of its group.
     pub commands: &'static [&'static str],
-    /// What follows from the type of the value.
+    /// Properties that follow from the type of the value.
     pub form: Form,
 }
 
 impl Setting {
-    /// A flag with a value of shape `S`, and nothing else known of it.
+    /// Makes a flag with a value of shape `S`, and no other properties.
     pub const fn of<S: Shape>() -> Self {
         Self {
             flag: "",
@@ -67,7 +67,8 @@ impl Setting {
         }
     }
 
-    /// The help text, and in the same words for each flag what else the table says.
+    /// Returns the help text with the other properties of the table, in the same words for each
+    /// flag.
     pub fn about(&self) -> String {
         let mut parts = vec![one_line(self.help)];
         let mut add = |text: &str, flag: Option<&str>| {
@@ -92,17 +93,17 @@ impl Setting {
         parts.join("; ")
     }
 
-    /// The help text up to its first detail.
+    /// Returns the help text up to its first detail.
     pub fn summary(&self) -> String {
         summary(self.help)
     }
 
-    /// The default, or the effect of having no value; empty if there is nothing to say.
+    /// Returns the default, or the effect of a missing value; may be empty.
     pub fn default_text(&self) -> &'static str {
         self.default.unwrap_or(self.without)
     }
 
-    /// The placeholder for the value: the words it may be, or a noun.
+    /// Returns the placeholder for the value: its possible words, or a noun.
     pub fn placeholder(&self) -> String {
         match self.value_name {
             "" => (self.form.words)().join("|"),
@@ -110,12 +111,12 @@ impl Setting {
         }
     }
 
-    /// What the value may be, as an error says it after "expected".
+    /// Returns the expected form of the value, for an error.
     pub fn expected(&self) -> String {
         (self.form.expected)(&self.within)
     }
 
-    /// The flag that a condition on this flag is about, and the value it must have, if any.
+    /// Returns the flag of a condition, and the value that it must have, if any.
     pub(crate) fn condition(condition: &'static str) -> (&'static str, Option<&'static str>) {
         match condition.split_once('=') {
             Some((flag, value)) => (flag, Some(value)),
@@ -124,14 +125,14 @@ impl Setting {
     }
 }
 
-/// Flags that belong together.
+/// Flags with a common heading.
 #[derive(Debug, Clone)]
 pub struct Group {
     /// Heading in help and reference.
     pub title: &'static str,
     /// The flags, in the order of the help.
     pub settings: &'static [Setting],
-    /// Flag beside which those of the group have no effect.
+    /// Flag with which those of the group have no effect.
     pub unused_with: Option<&'static str>,
     /// Commands that take all flags of the group.
     pub commands: &'static [&'static str],
@@ -147,18 +148,18 @@ impl Group {
     };
 }
 
-/// A word that may stand first among the arguments.
+/// A word that may be the first argument.
 #[derive(Debug, Clone)]
 pub struct Command {
     /// The word.
     pub name: &'static str,
-    /// What it does; may span lines.
+    /// Its effect; may span lines.
     pub help: &'static str,
     /// Its exit codes and their meaning.
     pub exit_codes: &'static [(u8, &'static str)],
 }
 
-/// A program: its flags, and what its help says beside them.
+/// A program: its flags, and the other texts of its help.
 #[derive(Debug, Clone)]
 pub struct Program {
     /// Name of the executable.
@@ -167,18 +168,17 @@ pub struct Program {
     pub version: &'static str,
     /// Source revision.
     pub revision: &'static str,
-    /// What the program does, on one line.
+    /// Purpose of the program, on one line.
     pub summary: &'static str,
-    /// What else to know before using it, in paragraphs.
+    /// Description of the program, in paragraphs.
     pub description: &'static [&'static str],
-    /// Words that may stand first.
+    /// Words that may be the first argument.
     pub commands: &'static [Command],
     /// The flags, by group: those of each [`Flags`](crate::Flags) in turn.
     pub groups: &'static [&'static [Group]],
-    /// What a command line does, and the command line without the program's name; may span
-    /// lines.
+    /// Purpose of an example, and its command line without the program's name; may span lines.
     pub examples: &'static [(&'static str, &'static str)],
-    /// Exit codes with their meaning, the one that takes precedence first.
+    /// Exit codes with their meaning, in the order of precedence.
     pub exit_codes: &'static [(u8, &'static str)],
 }
 
@@ -193,13 +193,13 @@ impl Program {
         self.groups().flat_map(|group| group.settings)
     }
 
-    /// The flag spelt `name`, or one of its aliases.
+    /// Returns the flag with this name or alias.
     pub(crate) fn find(&self, name: &str) -> Option<&'static Setting> {
         self.settings()
             .find(|setting| setting.flag == name || setting.aliases.contains(&name))
     }
 
-    /// Whether `command` takes a flag.
+    /// Returns whether `command` takes a flag.
     pub(crate) fn takes(&self, command: &str, setting: &Setting) -> bool {
         let mut groups = self.groups();
         !setting.configures
@@ -210,7 +210,7 @@ impl Program {
             })
     }
 
-    /// What a command does, its exit codes, and the flags that it takes.
+    /// Returns the effect of a command, its exit codes, and its flags.
     pub(crate) fn about(&self, command: &Command) -> String {
         let groups = self
             .groups()
@@ -234,7 +234,7 @@ impl Program {
         parts.join("; ")
     }
 
-    /// The flag at this place among all.
+    /// Returns the flag at this index among all.
     const fn nth(&self, mut index: usize) -> Option<&'static Setting> {
         let mut flags = 0;
         while flags < self.groups.len() {
@@ -247,8 +247,7 @@ impl Program {
         None
     }
 
-    /// The program, once its table has been checked: in a constant, a mistake in it fails
-    /// the build.
+    /// Checks the table of the program: in a constant, a mistake fails the build.
     ///
     /// # Panics
     /// When two flags have the same name, a condition names a flag that does not exist, a
@@ -308,7 +307,7 @@ impl Program {
     }
 }
 
-/// The flag spelt `flag` in some groups.
+/// Returns a flag of some groups by name.
 ///
 /// # Panics
 /// When there is no such flag.
@@ -324,7 +323,7 @@ pub const fn find(groups: &'static [Group], flag: &str) -> &'static Setting {
     panic!("no such flag")
 }
 
-/// The flag at this place in some groups, or its place behind them.
+/// Returns the flag at this index in some groups, or the index after them.
 const fn nth(groups: &'static [Group], mut index: usize) -> Result<&'static Setting, usize> {
     let mut group = 0;
     while group < groups.len() {
@@ -338,7 +337,7 @@ const fn nth(groups: &'static [Group], mut index: usize) -> Result<&'static Sett
     Err(index)
 }
 
-/// A text up to its first detail.
+/// Returns a text up to its first detail.
 pub(crate) fn summary(text: &str) -> String {
     let text = one_line(text);
     let details = ["; ", " (", ": ", ". "].iter();
@@ -346,7 +345,7 @@ pub(crate) fn summary(text: &str) -> String {
     text[..end.unwrap_or(text.len())].to_owned()
 }
 
-/// Whether two texts are the same, in a constant.
+/// Returns whether two texts are equal, in a constant.
 const fn is_same(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     let mut index = 0;

@@ -1,6 +1,6 @@
-//! The known word that a misspelt one probably stands for.
+//! Suggestions for misspelt words.
 
-/// The candidate with the fewest edits from `word`, if they are at most a third of its
+/// Returns the candidate with the fewest edits from `word`, if they are at most a third of its
 /// letters.
 pub(crate) fn similar(
     word: &str,
@@ -14,8 +14,8 @@ pub(crate) fn similar(
         .map(|(_, candidate)| candidate)
 }
 
-/// Fewest insertions, deletions and replacements of characters, and swaps of neighbours, that
-/// make `to` of `from`: the optimal string alignment distance.
+/// Returns the minimum number of insertions, deletions and replacements of characters, and
+/// swaps of neighbours, from one text to the other: the optimal string alignment distance.
 fn edits(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
     // Rows of the table of distances between prefixes: two before, one before, this one.

@@ -1,4 +1,4 @@
-//! How the values of flags are written: parsed, printed and described, once for each type.
+//! Syntax of values: parsing, printing and description, once for each type.
 
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
@@ -22,7 +22,7 @@ pub enum Within {
     Bytes(RangeInclusive<u64>),
 }
 
-/// The limits, such as "from 1s to 1h".
+/// Displays the limits, such as "from 1s to 1h".
 impl fmt::Display for Within {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -40,7 +40,7 @@ impl fmt::Display for Within {
     }
 }
 
-/// `expected`, with the limits if there are any.
+/// Appends the limits to `expected`, if there are any.
 fn limited(expected: &str, within: &Within) -> String {
     match within {
         Within::Any => expected.to_owned(),
@@ -49,12 +49,12 @@ fn limited(expected: &str, within: &Within) -> String {
 }
 
 impl Within {
-    /// These numbers.
+    /// Makes limits of whole numbers.
     pub const fn numbers(range: &RangeInclusive<u32>) -> Self {
         Self::Numbers(*range.start() as u64..=*range.end() as u64)
     }
 
-    /// Whether a duration is within the limits.
+    /// Returns whether a duration is within the limits.
     pub fn has_duration(&self, duration: Duration) -> bool {
         match self {
             Self::Durations(range) => range.contains(&duration),
@@ -70,10 +70,10 @@ impl Within {
     }
 }
 
-/// The way a value is written on the command line and in the environment.
+/// The syntax of a value on the command line and in the environment.
 ///
-/// Implemented by the type of the value, or by a marker where that type belongs to a crate
-/// that knows no flags.
+/// Implemented by the type of the value, or by a marker if that type belongs to a crate that
+/// knows no flags.
 pub trait Syntax {
     /// The value.
     type Value;
@@ -81,49 +81,49 @@ pub trait Syntax {
     /// Placeholder in help texts.
     const VALUE_NAME: &'static str;
 
-    /// Whether the flag alone means `true`.
+    /// True if the flag alone means `true`.
     const IS_BARE: bool = false;
 
-    /// Whether the value is the path of a file.
+    /// True if the value is the path of a file.
     const IS_FILE: bool = false;
 
-    /// The words that the value may be, if they can be listed.
+    /// Returns the possible words of the value, if they can be listed.
     fn words() -> Vec<&'static str> {
         Vec::new()
     }
 
-    /// What is accepted, as an error says it after "expected".
+    /// Returns the expected form, for an error.
     fn expected(within: &Within) -> String;
 
-    /// Reads a value.
+    /// Parses a value.
     ///
     /// # Errors
-    /// What was expected instead.
+    /// The expected form.
     fn parse(text: &str, within: &Within) -> Result<Self::Value, String>;
 
-    /// Writes a value in the form that [`Syntax::parse`] reads.
+    /// Prints a value in the form that [`Syntax::parse`] reads.
     fn print(value: &Self::Value) -> String;
 
-    /// What an error repeats of a refused text: all of it but credentials in a URL.
+    /// Returns the refused text for an error: without credentials in a URL.
     fn shown(text: &str) -> String {
         without_credentials(text)
     }
 }
 
-/// What follows for a flag from the type of its value.
+/// Properties of a flag that follow from the type of its value.
 #[derive(Debug, Clone)]
 pub struct Form {
-    /// Whether the flag may be repeated.
+    /// True if the flag may be repeated.
     pub repeatable: bool,
-    /// Whether there may be no value.
+    /// True if the value may be missing.
     pub optional: bool,
-    /// Whether the flag alone means `true`.
+    /// True if the flag alone means `true`.
     pub bare: bool,
-    /// Whether the value is the path of a file.
+    /// True if the value is the path of a file.
     pub file: bool,
-    /// The words that the value may be.
+    /// The possible words of the value.
     pub words: fn() -> Vec<&'static str>,
-    /// What is accepted.
+    /// The expected form.
     pub expected: fn(&Within) -> String,
 }
 
@@ -138,16 +138,16 @@ const fn form<S: Syntax>(optional: bool, repeatable: bool) -> Form {
     }
 }
 
-/// A value that cannot be used.
+/// An invalid value.
 #[derive(Debug)]
 pub struct Refused {
     /// The value, without credentials.
     pub value: String,
-    /// What would have been accepted.
+    /// The expected form.
     pub expected: String,
 }
 
-/// How many values a flag has: one (a [`Syntax`] with a default), at most one (`Option`) or
+/// The number of values of a flag: one (a [`Syntax`] with a default), at most one (`Option`) or
 /// any number (`Vec`).
 pub trait Shape {
     /// The value of the field.
@@ -156,16 +156,16 @@ pub trait Shape {
     /// Placeholder in help texts.
     const VALUE_NAME: &'static str;
 
-    /// What follows for the flag.
+    /// The properties of the flag.
     const FORM: Form;
 
-    /// Reads the texts that were given.
+    /// Parses the given texts.
     ///
     /// # Errors
     /// When one of them is refused.
     fn parse(texts: &[String], within: &Within) -> Result<Self::Value, Refused>;
 
-    /// Writes the values in the form that is read.
+    /// Prints the values in the form that is read.
     fn print(value: &Self::Value) -> Vec<String>;
 }
 
@@ -350,7 +350,7 @@ impl Syntax for Bytes {
     }
 }
 
-/// Bytes in the largest binary unit that makes them a whole number.
+/// Displays bytes in the largest binary unit that makes them a whole number.
 fn binary(bytes: u64) -> String {
     let units = ["Gi", "Mi", "Ki"].into_iter().zip([30, 20, 10]);
     let whole = units.filter(|(_, bits)| bytes > 0 && bytes.is_multiple_of(1 << bits));
@@ -360,7 +360,7 @@ fn binary(bytes: u64) -> String {
         .unwrap_or_else(|| bytes.to_string())
 }
 
-/// Values that have a [`FromStr`] whose error says what was expected, and refuse an empty
+/// Values with a [`FromStr`] whose error names the expected form, and which refuse an empty
 /// text.
 #[derive(Debug)]
 pub struct Parsed<T>(PhantomData<T>);
@@ -387,7 +387,7 @@ where
     }
 }
 
-/// Words as a sentence lists them: `text, json or csv`.
+/// Lists words as in a sentence: `text, json or csv`.
 pub fn one_of(words: &[&str]) -> String {
     match words {
         [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
@@ -395,8 +395,8 @@ pub fn one_of(words: &[&str]) -> String {
     }
 }
 
-/// Hides what may be a password: what precedes the `@` of a URL, however malformed, and the
-/// query of one.
+/// Hides possible passwords: the text before the `@` of a URL, however malformed, and the query
+/// of a URL.
 fn without_credentials(value: &str) -> String {
     let scheme = value.split_once("://").map(|(scheme, _)| scheme);
     let mut shown = match value.rsplit_once('@') {

@@ -1,6 +1,6 @@
-//! Running text.
+//! Wrapping of running text.
 
-/// Text without line breaks and repeated blanks.
+/// Returns text without line breaks and repeated blanks.
 pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! A response body: inflated as it is read, bounded before and after inflating.
+//! Response bodies: decompressed as they are read, with limits before and after.
 
 use std::fmt;
 use std::io::{self, BufReader, Read};
@@ -9,13 +9,13 @@ use ureq::BodyReader;
 
 use crate::{BaseUrl, Failure};
 
-/// Most bytes that a body may have. Beyond them, reading fails.
+/// Maximum size of a body. Beyond it, reading fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
     /// Bytes as sent.
     pub compressed: u64,
-    /// Bytes after inflating.
-    pub inflated: u64,
+    /// Bytes after decompression.
+    pub decompressed: u64,
 }
 
 /// Bytes of compressed body held at a time.
@@ -24,13 +24,13 @@ const COMPRESSED_BUFFER_BYTES: usize = 16 * 1024;
 /// A response body as a stream. Errors wrap a [`Failure`].
 pub struct Body {
     content: Content,
-    inflated: u64,
+    decompressed: u64,
     caps: Caps,
 }
 
 enum Content {
     Identity(Wire),
-    // Boxed: the inflate state is some 48 KiB.
+    // Boxed: the decompressor's state is some 48 KiB.
     Gzip(Box<GzDecoder<BufReader<Wire>>>),
 }
 
@@ -56,13 +56,13 @@ impl Body {
             )),
             Some(other) => {
                 return Err(Failure::Encoding(format!(
-                    "{other:?} was not asked for, gzip was"
+                    "{other:?} is not supported: expected gzip"
                 )));
             }
         };
         Ok(Self {
             content,
-            inflated: 0,
+            decompressed: 0,
             caps,
         })
     }
@@ -75,8 +75,8 @@ impl Body {
         }
     }
 
-    /// Reads what is left as text, at most `limit` bytes of it: for the
-    /// messages that servers put into refusals. A failure ends the text.
+    /// Reads the rest as text, at most `limit` bytes of it: for the messages that servers put
+    /// into refusals. A failure ends the text.
     pub fn read_start(&mut self, limit: u64) -> String {
         let mut bytes = Vec::new();
         // What arrived before a failure is still worth showing.
@@ -91,7 +91,7 @@ impl Read for Body {
             Content::Identity(wire) => wire.read(buffer)?,
             Content::Gzip(decoder) => match decoder.read(buffer) {
                 Ok(0) if !buffer.is_empty() => {
-                    // The gzip trailer was right; nothing may follow it.
+                    // The gzip trailer was valid; nothing may follow it.
                     let mut rest = [0];
                     if decoder.get_mut().read(&mut rest)? != 0 {
                         return Err(
@@ -104,11 +104,11 @@ impl Read for Body {
                 Err(error) => return Err(gzip_failure(error)),
             },
         };
-        self.inflated += count as u64;
-        if self.inflated > self.caps.inflated {
+        self.decompressed += count as u64;
+        if self.decompressed > self.caps.decompressed {
             return Err(Failure::TooLarge {
-                cap: self.caps.inflated,
-                what: "inflated",
+                cap: self.caps.decompressed,
+                what: "decompressed",
             }
             .into_io());
         }
@@ -116,7 +116,7 @@ impl Read for Body {
     }
 }
 
-/// Tells broken gzip data from a connection that failed below it.
+/// Distinguishes corrupt gzip data from a connection that failed.
 fn gzip_failure(error: io::Error) -> io::Error {
     if error
         .get_ref()
@@ -126,7 +126,7 @@ fn gzip_failure(error: io::Error) -> io::Error {
     }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Failure::Truncated.into_io(),
-        _ => Failure::Encoding(format!("broken gzip data ({error})")).into_io(),
+        _ => Failure::Encoding(format!("corrupt gzip data ({error})")).into_io(),
     }
 }
 
@@ -134,12 +134,12 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Body")
             .field("received", &self.received())
-            .field("inflated", &self.inflated)
+            .field("decompressed", &self.decompressed)
             .finish_non_exhaustive()
     }
 }
 
-/// The body as it comes over the connection.
+/// The body as received from the connection.
 struct Wire {
     reader: BodyReader<'static>,
     received: u64,

@@ -1,16 +1,16 @@
-//! What a request is authorized by.
+//! Credentials of requests.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use runtime::secret::{Secret, SecretError, SecretFile};
 
-/// Who is asking. Files are read anew for each request.
+/// The credentials of a request. Files are read again for each request.
 #[derive(Debug, Clone, Default)]
 pub enum Credentials {
-    /// Nobody in particular.
+    /// None.
     #[default]
     None,
-    /// Whoever holds the token in the file (RFC 6750).
+    /// A bearer token in a file (RFC 6750).
     Bearer(SecretFile),
     /// A user with a password (RFC 7617).
     Basic {
@@ -22,10 +22,10 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// The value of the `Authorization` header.
+    /// Returns the value of the `Authorization` header.
     ///
     /// # Errors
-    /// When a file has never been of use.
+    /// When a file has never been usable.
     pub(crate) fn authorization(&self) -> Result<Option<Secret>, SecretError> {
         Ok(match self {
             Self::None => None,

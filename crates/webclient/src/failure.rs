@@ -1,4 +1,4 @@
-//! Why an exchange failed, in terms of what a person can look at.
+//! Failures of requests, with what a person needs to find the cause.
 
 use std::fmt;
 use std::io;
@@ -9,10 +9,10 @@ use rustls::AlertDescription;
 
 use crate::BaseUrl;
 
-/// Why no complete response arrived.
+/// The reason why no complete response arrived.
 #[derive(Debug)]
 pub enum Failure {
-    /// The file of a token or password is of no use.
+    /// The file of a token or password is unusable.
     Credentials(SecretError),
     /// The host name has no address.
     NameNotFound {
@@ -23,14 +23,14 @@ pub enum Failure {
     Connect {
         /// `host:port` of the peer.
         to: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The TLS handshake failed. `problem` says which name or authority did not match.
+    /// The TLS handshake failed. `problem` names the host name or CA that did not match.
     Tls {
         /// `host:port` of the peer.
         to: String,
-        /// What did not match.
+        /// The mismatch.
         problem: String,
     },
     /// The deadline passed.
@@ -46,12 +46,12 @@ pub enum Failure {
     TooLarge {
         /// The cap in bytes.
         cap: u64,
-        /// `compressed` or `inflated`.
+        /// `compressed` or `decompressed`.
         what: &'static str,
     },
-    /// A content encoding that was not asked for, or broken gzip data.
+    /// A content encoding that was not requested, or corrupt gzip data.
     Encoding(String),
-    /// The peer broke HTTP's own rules.
+    /// The peer violated HTTP.
     Protocol(String),
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for Failure {
             Self::Connect { to, source } => write!(f, "no connection to {to}: {source}"),
             Self::Tls { to, problem } => write!(f, "TLS with {to}: {problem}"),
             Self::Timeout { to, after } => {
-                write!(f, "no complete answer from {to} within {after:?}")
+                write!(f, "no complete response from {to} within {after:?}")
             }
             Self::Truncated => f.write_str("the body ended early"),
             Self::TooLarge { cap, what } => {
@@ -93,15 +93,15 @@ impl From<SecretError> for Failure {
 }
 
 impl Failure {
-    /// The failure behind an error of [`crate::Body`]'s `Read`.
+    /// Returns the failure behind an error of [`crate::Body`]'s `Read`.
     ///
     /// # Errors
-    /// Gives the error back when it does not come from a body of this crate.
+    /// Returns the error itself if it does not come from a body of this crate.
     pub fn from_io(error: io::Error) -> Result<Self, io::Error> {
         error.downcast::<Self>()
     }
 
-    /// The same failure for the `Read` interface.
+    /// Converts the failure for the `Read` interface.
     pub(crate) fn into_io(self) -> io::Error {
         io::Error::other(self)
     }
@@ -129,7 +129,7 @@ impl Failure {
         }
     }
 
-    /// Sorts an I/O error of the connection; ureq and rustls wrap theirs in one.
+    /// Classifies an I/O error of the connection; ureq and rustls wrap theirs in one.
     pub(crate) fn from_transport(error: io::Error, base: &BaseUrl, after: Duration) -> Self {
         let to = base.authority();
         if error
@@ -167,10 +167,10 @@ fn tls_problem(error: &rustls::Error) -> String {
             format!("the server's certificate: {problem}")
         }
         rustls::Error::InvalidMessage(_) => {
-            format!("the peer does not speak TLS ({error})")
+            format!("the peer does not use TLS ({error})")
         }
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
-            "the server asks for a client certificate, and none was given".to_owned()
+            "the server requires a client certificate, and none is set".to_owned()
         }
         rustls::Error::AlertReceived(
             alert @ (AlertDescription::BadCertificate
@@ -182,8 +182,8 @@ fn tls_problem(error: &rustls::Error) -> String {
             | AlertDescription::AccessDenied
             | AlertDescription::DecryptError),
         ) => {
-            // Go's servers say of a certificate that is missing that it is bad.
-            format!("the server turns the client certificate down, or the lack of one ({alert:?})")
+            // Go's servers call a missing certificate a bad one.
+            format!("the server refused the client certificate, or requires one ({alert:?})")
         }
         other => other.to_string(),
     }

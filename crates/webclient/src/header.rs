@@ -5,14 +5,14 @@ use std::fmt;
 use runtime::secret::Secret;
 use ureq::http::{HeaderName, HeaderValue};
 
-/// A request header. Its value may be a secret, and is shown nowhere.
+/// A request header. Its value may be a secret, and is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     name: String,
     value: Secret,
 }
 
-/// Why a text is no header that can be sent. Does not repeat the text.
+/// The expected form of a header. Does not repeat the refused text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadHeader(&'static str);
 
@@ -24,8 +24,8 @@ impl fmt::Display for BadHeader {
 
 impl std::error::Error for BadHeader {}
 
-/// Headers that belong to the exchange itself: two of them, or another value,
-/// would break it.
+/// Headers that the client sets itself: a second one, or another value, would break the
+/// request.
 const OWN: &[&str] = &[
     "accept",
     "accept-encoding",
@@ -54,7 +54,7 @@ impl Header {
             .map_err(|_| BadHeader("a header such as 'X-Scope-OrgID: team'"))?;
         if OWN.contains(&name.as_str()) {
             return Err(BadHeader(
-                "a header that may be set: the client sets it itself",
+                "a header other than those that the client sets itself",
             ));
         }
         let value = value.trim();

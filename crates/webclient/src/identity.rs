@@ -1,4 +1,4 @@
-//! The client's own certificate, for servers that ask for one (mutual TLS).
+//! Client certificates, for servers that request one (mutual TLS).
 
 use std::fmt;
 use std::io;
@@ -12,29 +12,29 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys};
 
-/// A certificate chain and the key that belongs to it.
+/// A certificate chain with its key.
 #[derive(Clone)]
 pub struct Identity {
     key: Arc<CertifiedKey>,
-    /// For debug output, which must not come near the key.
+    /// For debug output, which must not contain the key.
     certificate_file: PathBuf,
 }
 
-/// Why a client certificate or its key is of no use.
+/// A client certificate or key that cannot be used.
 #[derive(Debug)]
 pub enum IdentityError {
     /// A file could not be read.
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The file holds nothing of what was expected.
-    Unfit {
+    /// The file does not hold what was expected.
+    Invalid {
         /// The file.
         path: PathBuf,
-        /// What was expected.
+        /// The expected content.
         expected: &'static str,
     },
     /// The key belongs to another certificate.
@@ -50,10 +50,12 @@ impl fmt::Display for IdentityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read { path, source } => write!(f, "{}: {source}", path.display()),
-            Self::Unfit { path, expected } => write!(f, "{}: expected {expected}", path.display()),
+            Self::Invalid { path, expected } => {
+                write!(f, "{}: expected {expected}", path.display())
+            }
             Self::Mismatch { certificate, key } => write!(
                 f,
-                "{}: expected the key of the certificate in {}, this is another's",
+                "{}: expected the key of the certificate in {}, got another one",
                 key.display(),
                 certificate.display()
             ),
@@ -65,7 +67,7 @@ impl std::error::Error for IdentityError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Read { source, .. } => Some(source),
-            Self::Unfit { .. } | Self::Mismatch { .. } => None,
+            Self::Invalid { .. } | Self::Mismatch { .. } => None,
         }
     }
 }
@@ -76,10 +78,10 @@ const EXPECTED_KEY: &str =
     "a private key in PEM form (BEGIN PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY)";
 
 impl Identity {
-    /// Reads a certificate with what it was issued by, and its private key.
+    /// Reads a certificate with its chain, and its private key.
     ///
     /// # Errors
-    /// When a file cannot be read, holds none, or the two do not belong together.
+    /// When a file cannot be read, holds none, or the two do not match.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
         let read = |path: &Path| {
             read_file(path).map_err(|source| IdentityError::Read {
@@ -87,7 +89,7 @@ impl Identity {
                 source,
             })
         };
-        let unfit = |path: &Path, expected| IdentityError::Unfit {
+        let invalid = |path: &Path, expected| IdentityError::Invalid {
             path: path.to_owned(),
             expected,
         };
@@ -95,7 +97,7 @@ impl Identity {
             .collect::<Result<_, _>>()
             .ok()
             .filter(|chain: &Vec<_>| !chain.is_empty())
-            .ok_or_else(|| unfit(certificate, EXPECTED_CERTIFICATE))?;
+            .ok_or_else(|| invalid(certificate, EXPECTED_CERTIFICATE))?;
         let pem = read(key)?;
         let private = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
             let encrypted = pem.windows(9).any(|word| word == b"ENCRYPTED");
@@ -103,7 +105,7 @@ impl Identity {
                 true => "a private key without a passphrase",
                 false => EXPECTED_KEY,
             };
-            unfit(key, expected)
+            invalid(key, expected)
         })?;
         let provider = rustls::crypto::ring::default_provider();
         let certified = CertifiedKey::from_der(chain, private, &provider);
@@ -113,8 +115,8 @@ impl Identity {
                     certificate: certificate.to_owned(),
                     key: key.to_owned(),
                 },
-                Error::InvalidCertificate(_) => unfit(certificate, EXPECTED_CERTIFICATE),
-                _ => unfit(key, "an RSA, ECDSA or Ed25519 key"),
+                Error::InvalidCertificate(_) => invalid(certificate, EXPECTED_CERTIFICATE),
+                _ => invalid(key, "an RSA, ECDSA or Ed25519 key"),
             })?),
             certificate_file: certificate.to_owned(),
         })

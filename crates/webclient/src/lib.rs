@@ -1,12 +1,16 @@
-//! One bounded HTTPS client for both programs.
+//! Bounded HTTPS client of both programs.
 //!
-//! In scope: GET, POST and PUT to one origin at a time; verified TLS with a CA and a client
-//! certificate of one's own; bearer tokens, basic authentication and extra headers;
-//! one deadline for the whole exchange; caps on the compressed and on the inflated
-//! body; gzip; failures that say what to look at.
+//! In scope: GET, POST and PUT to one origin at a time; verified TLS with a given CA and
+//! client certificate; bearer tokens, basic authentication and extra headers; one deadline
+//! for the whole request; limits on the compressed and on the decompressed body; gzip;
+//! failures that name the next step.
 //!
-//! Out of scope, on purpose: redirects, proxies, cookies and switching
-//! verification off. A token is sent to the configured origin and to nobody else.
+//! Out of scope, on purpose: redirects, proxies, cookies and disabling verification. A token
+//! is sent to the configured origin only.
+//!
+//! Invariants: no secret is shown (held by `debug_output_shows_no_secret`,
+//! `invalid_url_is_refused_without_its_text`); a rotated token is retried once
+//! (`rotated_token_is_retried_once`).
 
 mod body;
 mod credentials;
@@ -24,7 +28,7 @@ pub use failure::Failure;
 pub use header::{BadHeader, Header};
 pub use identity::{Identity, IdentityError};
 pub use runtime::secret::{Secret, SecretError, SecretFile};
-pub use tls::{Authorities, AuthorityError};
+pub use tls::{CaBundle, CaError};
 pub use url::{BadUrl, BaseUrl};
 
 use std::time::{Duration, SystemTime};
@@ -32,30 +36,30 @@ use std::time::{Duration, SystemTime};
 use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{RequestBuilder, http};
 
-/// What a client is built from.
+/// The settings of a client.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Scheme, host, port and path prefix of every request.
     pub base: BaseUrl,
-    /// Whom to trust over TLS; of no effect for `http://`.
-    pub authorities: Authorities,
-    /// The client certificate to show where the server asks for one.
+    /// The CAs to trust over TLS; unused for `http://`.
+    pub ca_bundle: CaBundle,
+    /// The client certificate to present where the server requests one.
     pub identity: Option<Identity>,
-    /// What each request is authorized by.
+    /// The credentials of each request.
     pub credentials: Credentials,
     /// Sent with each request.
     pub headers: Vec<Header>,
     /// Sent as `User-Agent`.
     pub user_agent: &'static str,
-    /// Deadline of one exchange, from resolving the name to the last byte of the body.
+    /// Deadline of one request, from resolving the name to the last byte of the body.
     pub deadline: Duration,
     /// Time for connecting and the TLS handshake within the deadline.
     pub connect_deadline: Duration,
-    /// How long an idle connection is kept for the next request.
+    /// Time for which an idle connection is kept.
     pub keep_idle: Duration,
 }
 
-/// An HTTP client for one origin. Cheap to call from several threads.
+/// An HTTP client for one origin. Can be called from several threads.
 #[derive(Debug)]
 pub struct Client {
     agent: ureq::Agent,
@@ -65,7 +69,7 @@ pub struct Client {
     deadline: Duration,
 }
 
-/// Methods of requests with a body of any kind.
+/// Methods of requests with a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// POST.
@@ -83,26 +87,25 @@ pub struct Content<'a> {
     pub bytes: &'a [u8],
 }
 
-/// How much response header a peer may send: real ones stay under 1 KiB.
+/// Maximum size of the response header: real ones stay under 1 KiB.
 const MAX_RESPONSE_HEADER_BYTES: usize = 16 * 1024;
 
-/// Size of the buffer between socket and parser, twice a connection (TLS and
-/// plain). Four of the largest TLS records: each system call costs as much as
-/// decrypting one.
+/// Size of the buffer between socket and parser, of which a connection has two (TLS and
+/// plain). Four of the largest TLS records: a system call costs as much as decrypting one.
 const INPUT_BUFFER_BYTES: usize = 64 * 1024;
 const OUTPUT_BUFFER_BYTES: usize = 8 * 1024;
 
-/// Longest pause that a `Retry-After` can ask for.
+/// Maximum wait that a `Retry-After` can request.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 impl Client {
-    /// Builds a client for one or two threads; connects to nothing yet.
+    /// Makes a client for one or two threads; connects to nothing yet.
     pub fn new(settings: Settings) -> Self {
         Self::keeping(2, settings)
     }
 
-    /// Builds a client that keeps up to so many idle connections, to all origins
-    /// together: as many as there are threads that ask.
+    /// Makes a client that keeps up to `idle` idle connections, to all origins together: as
+    /// many as there are threads that send requests.
     pub fn keeping(idle: usize, settings: Settings) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -124,7 +127,7 @@ impl Client {
             ().chain(TcpConnector::default())
                 .chain(tls::TlsConnector::new(
                     settings.base.is_https(),
-                    &settings.authorities,
+                    &settings.ca_bundle,
                     settings.identity.as_ref(),
                 ));
         Self {
@@ -136,8 +139,8 @@ impl Client {
         }
     }
 
-    /// A client for another origin, with the same authorities, identity, deadlines and
-    /// pool of connections. Credentials and headers are this origin's alone and stay here.
+    /// Returns a client for another origin, with the same CAs, client certificate, deadlines and
+    /// pool of connections. Credentials and headers are not taken along.
     pub fn at(&self, base: BaseUrl) -> Self {
         Self {
             agent: self.agent.clone(),
@@ -148,7 +151,7 @@ impl Client {
         }
     }
 
-    /// The origin that this client talks to.
+    /// The origin of this client.
     pub fn base(&self) -> &BaseUrl {
         &self.base
     }
@@ -164,7 +167,7 @@ impl Client {
         headers: &[Header],
         caps: Caps,
     ) -> Result<Response, Failure> {
-        self.exchange(caps, |authorization| {
+        self.send_authorized(caps, |authorization| {
             let request = self.agent.get(self.base.join(path_and_query));
             let request = request.header("accept", accept);
             self.with_headers(request, headers, authorization).call()
@@ -183,7 +186,7 @@ impl Client {
         headers: &[Header],
         caps: Caps,
     ) -> Result<Response, Failure> {
-        self.exchange(caps, |authorization| {
+        self.send_authorized(caps, |authorization| {
             let request = self.agent.post(self.base.join(path));
             let request = request.header("accept", accept);
             self.with_headers(request, headers, authorization)
@@ -203,7 +206,7 @@ impl Client {
         headers: &[Header],
         caps: Caps,
     ) -> Result<Response, Failure> {
-        self.exchange(caps, |authorization| {
+        self.send_authorized(caps, |authorization| {
             let url = self.base.join(path_and_query);
             let request = match method {
                 Method::Post => self.agent.post(url),
@@ -215,9 +218,9 @@ impl Client {
         })
     }
 
-    /// Sends a request with the credentials as they are now; once more after a 401
-    /// if they have changed meanwhile, for a token may rotate under way.
-    fn exchange(
+    /// Sends a request with the current credentials; once more after a 401 if they have
+    /// changed meanwhile, since a token may rotate during the request.
+    fn send_authorized(
         &self,
         caps: Caps,
         send: impl Fn(Option<&Secret>) -> Result<http::Response<ureq::Body>, ureq::Error>,
@@ -288,14 +291,14 @@ pub struct Response {
     pub status: u16,
     /// The `Content-Type` header, verbatim.
     pub content_type: Option<String>,
-    /// How long the server asks to wait, at most five minutes.
+    /// The wait that the server requests, at most five minutes.
     pub retry_after: Option<Duration>,
-    /// The body, inflated as it is read.
+    /// The body, decompressed as it is read.
     pub body: Body,
 }
 
 impl Response {
-    /// The media type without its parameters, in lower case; empty when there is none.
+    /// Returns the media type without its parameters, in lower case; empty if there is none.
     pub fn media_type(&self) -> String {
         let full = self.content_type.as_deref().unwrap_or_default();
         let end = full.find(';').unwrap_or(full.len());
@@ -303,13 +306,12 @@ impl Response {
     }
 }
 
-/// Reads both forms of RFC 9110's `Retry-After`: seconds or a date. A negative
-/// or past value means no wait is asked for; a longer one than five minutes
-/// is held to that.
+/// Parses both forms of RFC 9110's `Retry-After`: seconds or a date. A negative or past value
+/// means no wait; the maximum is five minutes.
 fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     let wait = if text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() {
-        // Too many digits for a number is still a number, and a long wait.
+        // A number with too many digits is a long wait.
         text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
     } else {
         let at = httpdate::parse_http_date(text).ok()?;

@@ -1,11 +1,10 @@
-//! Reads an X.501 distinguished name well enough to show it to a person.
+//! Reader of X.501 distinguished names, to show the issuer of a certificate.
 //!
-//! Only the attributes that people recognise an authority by (common name,
-//! organisation, organisational unit) are kept. Nothing is decided by it:
-//! verification is rustls's alone.
+//! Keeps only the attributes that identify a CA for people (common name, organisation,
+//! organisational unit). Nothing depends on them: verification is done by rustls.
 
-/// `CN=kubernetes, O=example` for the DER encoding of a name, with or without
-/// its outer SEQUENCE; `None` when no known attribute can be read.
+/// Returns `CN=kubernetes, O=example` for the DER encoding of a name, with or without its
+/// outer SEQUENCE; `None` if no known attribute can be read.
 pub(crate) fn display(der: &[u8]) -> Option<String> {
     let mut attributes = Vec::new();
     collect(der, &mut attributes);
@@ -32,7 +31,7 @@ fn collect(mut der: &[u8], attributes: &mut Vec<String>) {
                     [0x55, 0x04, 0x0b] => "OU",
                     _ => return,
                 };
-                // A certificate is foreign text: no control characters in a log line.
+                // A certificate comes from outside: no control characters in a log line.
                 let text: String = String::from_utf8_lossy(text)
                     .chars()
                     .filter(|c| !c.is_control())

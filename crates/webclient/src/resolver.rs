@@ -1,4 +1,4 @@
-//! Name resolution: none where the host is an address already.
+//! Name resolution, skipped if the host is an IP address.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,9 +7,9 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// Takes an address for what it is, and looks names up with a deadline, which
-/// costs a thread: too much for each request to the API server, whose host is
-/// an address in every pod.
+/// Returns IP addresses as they are, and resolves names with a deadline, which costs a
+/// thread: too much for each request to the API server, whose host is an IP address in every
+/// pod.
 #[derive(Debug, Default)]
 pub(crate) struct AddressResolver {
     names: DefaultResolver,

@@ -1,5 +1,5 @@
-//! TLS for the client: rustls with ring, always verified, and a verifier that
-//! says which name or authority did not match.
+//! TLS of the client: rustls with ring, always verified, with messages that name the host
+//! name or CA that did not match.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -24,22 +24,22 @@ use ureq::unversioned::transport::{
 
 use crate::{BaseUrl, Failure, Identity, name};
 
-/// Whom to trust: the authorities of one CA file, or the public ones.
+/// CAs to trust: those of a CA file, or the public ones.
 #[derive(Clone)]
-pub struct Authorities {
+pub struct CaBundle {
     roots: Arc<RootCertStore>,
-    /// For messages: where the authorities come from.
+    /// Their source, for messages.
     origin: String,
 }
 
-/// Why a CA file is of no use.
+/// A CA file that cannot be used.
 #[derive(Debug)]
-pub enum AuthorityError {
+pub enum CaError {
     /// The file could not be read.
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file holds no certificate in PEM form.
@@ -49,7 +49,7 @@ pub enum AuthorityError {
     },
 }
 
-impl fmt::Display for AuthorityError {
+impl fmt::Display for CaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read { path, source } => {
@@ -64,7 +64,7 @@ impl fmt::Display for AuthorityError {
     }
 }
 
-impl std::error::Error for AuthorityError {
+impl std::error::Error for CaError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Read { source, .. } => Some(source),
@@ -73,8 +73,8 @@ impl std::error::Error for AuthorityError {
     }
 }
 
-impl Authorities {
-    /// Nobody: for `http://` origins. Over TLS every certificate is refused.
+impl CaBundle {
+    /// Trusts no CA: for `http://` origins. Over TLS every certificate is refused.
     pub fn none() -> Self {
         Self {
             roots: Arc::new(RootCertStore::empty()),
@@ -82,28 +82,28 @@ impl Authorities {
         }
     }
 
-    /// The public authorities, as Mozilla ships them.
+    /// Trusts the public CAs of Mozilla's list.
     #[cfg(feature = "public-roots")]
     pub fn public() -> Self {
         Self {
             roots: Arc::new(RootCertStore {
                 roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
             }),
-            origin: "the public authorities".to_owned(),
+            origin: "the public CAs".to_owned(),
         }
     }
 
-    /// The authorities in PEM text that was read from `path`.
+    /// Trusts the CAs in PEM text that was read from `path`.
     ///
     /// # Errors
     /// When there is no usable certificate in it.
-    pub fn from_pem(pem: &[u8], path: &Path) -> Result<Self, AuthorityError> {
+    pub fn from_pem(pem: &[u8], path: &Path) -> Result<Self, CaError> {
         let mut roots = RootCertStore::empty();
-        // Certificates that cannot be parsed are left out, as every TLS stack does
-        // with a bundle: one odd entry must not lock out the others.
+        // Certificates that cannot be parsed are skipped, as every TLS stack does: one
+        // odd certificate of a bundle must not exclude the others.
         roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem).flatten());
         if roots.is_empty() {
-            return Err(AuthorityError::NoCertificate {
+            return Err(CaError::NoCertificate {
                 path: path.to_owned(),
             });
         }
@@ -123,19 +123,19 @@ impl Authorities {
         })
     }
 
-    /// The authorities of a CA file.
+    /// Trusts the CAs of a file.
     ///
     /// # Errors
     /// When the file cannot be read or holds no certificate.
-    pub fn from_file(path: &Path) -> Result<Self, AuthorityError> {
-        let pem = read_file(path).map_err(|source| AuthorityError::Read {
+    pub fn from_file(path: &Path) -> Result<Self, CaError> {
+        let pem = read_file(path).map_err(|source| CaError::Read {
             path: path.to_owned(),
             source,
         })?;
         Self::from_pem(&pem, path)
     }
 
-    /// Both these and `others`.
+    /// Trusts these and `others`.
     #[must_use]
     pub fn and(&self, others: &Self) -> Self {
         let roots = self.roots.roots.iter().chain(&others.roots.roots);
@@ -148,20 +148,20 @@ impl Authorities {
     }
 }
 
-impl fmt::Debug for Authorities {
+impl fmt::Debug for CaBundle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Authorities").field(&self.origin).finish()
+        f.debug_tuple("CaBundle").field(&self.origin).finish()
     }
 }
 
-/// Verifies as rustls does, and words the two common refusals for people.
+/// Verifies as rustls does, and explains the two common refusals.
 #[derive(Debug)]
 struct ExplainingVerifier {
     inner: Arc<WebPkiServerVerifier>,
-    authorities: String,
+    ca_bundle: String,
 }
 
-/// A refusal in our words, carried through rustls's error.
+/// An explanation, carried through rustls's error.
 #[derive(Debug)]
 struct Explanation(String);
 
@@ -194,10 +194,10 @@ impl ServerCertVerifier for ExplainingVerifier {
                 let issuer = webpki::EndEntityCert::try_from(end_entity)
                     .ok()
                     .and_then(|certificate| name::display(certificate.issuer()))
-                    .unwrap_or_else(|| "an unnamed authority".to_owned());
+                    .unwrap_or_else(|| "an unnamed CA".to_owned());
                 format!(
-                    "the server's certificate was issued by {issuer}, which is not vouched for by {}",
-                    self.authorities
+                    "the server's certificate was issued by {issuer}, which is not in {}",
+                    self.ca_bundle
                 )
             }
             Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
@@ -246,44 +246,40 @@ impl ServerCertVerifier for ExplainingVerifier {
 
 /// Wraps connections of `https://` origins in TLS; leaves others as they are.
 pub(crate) struct TlsConnector {
-    /// An error text where nobody is trusted.
+    /// An error text if no CA is trusted.
     config: Result<Arc<ClientConfig>, String>,
 }
 
 impl TlsConnector {
-    /// `is_secure`: whether any origin is to be an `https://` one.
-    pub(crate) fn new(
-        is_secure: bool,
-        authorities: &Authorities,
-        identity: Option<&Identity>,
-    ) -> Self {
+    /// `is_secure`: true if any origin may be `https://`.
+    pub(crate) fn new(is_secure: bool, ca_bundle: &CaBundle, identity: Option<&Identity>) -> Self {
         let config = match is_secure {
-            true => client_config(authorities, identity),
-            false => Err("nobody is trusted: this client is one for http://".to_owned()),
+            true => client_config(ca_bundle, identity),
+            false => Err("no CA is trusted: this client is for http:// only".to_owned()),
         };
         Self { config }
     }
 }
 
 fn client_config(
-    authorities: &Authorities,
+    ca_bundle: &CaBundle,
     identity: Option<&Identity>,
 ) -> Result<Arc<ClientConfig>, String> {
     let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::ring::default_provider());
     let inner =
-        WebPkiServerVerifier::builder_with_provider(authorities.roots.clone(), provider.clone())
+        WebPkiServerVerifier::builder_with_provider(ca_bundle.roots.clone(), provider.clone())
             .build()
-            .map_err(|_| format!("nobody is trusted: {}", authorities.origin))?;
+            .map_err(|_| format!("no CA is trusted: {}", ca_bundle.origin))?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    // "Dangerous" is rustls's word for any verifier but its own; ours only
-    // rewords the refusals of that one.
+    // rustls calls any verifier but its own dangerous; ours only rewords the refusals
+    // of that one.
     let builder = builder
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(ExplainingVerifier {
             inner,
-            authorities: authorities.origin.clone(),
+            ca_bundle: ca_bundle.origin.clone(),
         }));
     Ok(Arc::new(match identity {
         Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
@@ -331,10 +327,10 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
         socket.set_timeout(details.timeout);
         connection.complete_io(&mut socket).map_err(|error| {
-            // Worded here, where it is still known that it was the handshake.
+            // Explained here, where the handshake is known to have failed.
             match Failure::from_transport(error, &origin, handshake_deadline(details)) {
                 Failure::Truncated => {
-                    fail("the peer closed the connection in the handshake".into())
+                    fail("the peer closed the connection during the handshake".into())
                 }
                 failure => ureq::Error::Other(Box::new(failure)),
             }
@@ -360,8 +356,8 @@ pub(crate) struct TlsTransport {
 }
 
 impl TlsTransport {
-    /// What a peer said before it closed on us: with TLS 1.3 it judges our certificate
-    /// after the handshake, when we are writing already.
+    /// Returns the alert that a peer sent before it closed the connection: with TLS 1.3 it
+    /// checks our certificate after the handshake, when we are writing already.
     fn alert(&mut self) -> Option<io::Error> {
         let StreamOwned { conn, sock } = &mut self.stream;
         while conn.read_tls(sock).ok()? > 0 {

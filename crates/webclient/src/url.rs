@@ -18,7 +18,8 @@ pub struct BaseUrl {
     port: u16,
 }
 
-/// Why a text cannot be a [`BaseUrl`]. Does not repeat the text: it may hold a password.
+/// The expected form of a [`BaseUrl`]. Does not repeat the refused text: it may hold a
+/// password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadUrl(&'static str);
 
@@ -92,7 +93,7 @@ impl BaseUrl {
     /// The `https://` origin at an address.
     pub fn https(address: SocketAddr) -> Self {
         Self {
-            // An IPv6 address stands in brackets there.
+            // Brackets around an IPv6 address are added here.
             text: format!("https://{address}"),
             https: true,
             host: address.ip().to_string(),
@@ -100,11 +101,11 @@ impl BaseUrl {
         }
     }
 
-    /// Takes the URL of a webhook apart: its origin, and its path with the query,
-    /// which are the secret of it. Paths in requests to the origin are shown nowhere.
+    /// Splits the URL of a webhook into its origin and its path with the query, which is the
+    /// secret part. Paths of requests to the origin are never shown.
     ///
     /// # Errors
-    /// As [`BaseUrl::parse`], but a query is welcome.
+    /// As [`BaseUrl::parse`], but a query is accepted.
     pub fn parse_webhook(text: &str) -> Result<(Self, Secret), BadUrl> {
         let text = text.trim();
         let path = text
@@ -120,7 +121,7 @@ impl BaseUrl {
             true => path.to_owned(),
             false => format!("/{path}"),
         };
-        // What a request would refuse is better refused here.
+        // Refused here, and not only by the request.
         path.parse::<PathAndQuery>().map_err(|_| EXPECTED)?;
         Ok((Self::parse(origin)?, Secret::new(path)))
     }
@@ -130,7 +131,7 @@ impl BaseUrl {
         format!("{}{path_and_query}", self.text)
     }
 
-    /// Whether requests go over TLS.
+    /// Returns whether requests use TLS.
     pub fn is_https(&self) -> bool {
         self.https
     }

@@ -2,8 +2,11 @@
 //!
 //! A port is described by a web configuration file, the files that it names, and a file
 //! with a bearer token. They are read again as they change; while one is missing or
-//! invalid, the last good content stays in use, so a port is never less protected than it
-//! was.
+//! invalid, the last good content stays in use, so a port is never less protected than
+//! before.
+//!
+//! Invariant: changed files are used without a restart, broken ones are not (held by
+//! `files_are_reloaded_unless_broken`).
 //!
 //! Modules: `yaml` reads the lines of a web configuration, [`settings`] their meaning,
 //! `password` bcrypt hashes; `login` checks credentials, `tls` makes TLS sessions, and
@@ -34,10 +37,10 @@ use policy::PortPolicy;
 use settings::{ClientCertificates, Settings};
 use tls::{Material, Part};
 
-/// How often files are read at most.
+/// Minimum time between two reads of the files.
 const READ_EVERY: Duration = Duration::from_secs(1);
 
-/// A file that protects a port cannot be used.
+/// A file of the port's protection that cannot be used.
 #[derive(Debug)]
 pub enum Error {
     /// It cannot be read.
@@ -49,7 +52,7 @@ pub enum Error {
     },
     /// It holds no bearer token.
     BearerToken(SecretError),
-    /// Its content is not usable; `problem` says what was expected, and repeats no secret.
+    /// Its content is invalid; `problem` names the expected form, and repeats no secret.
     Invalid {
         /// The file.
         path: PathBuf,
@@ -86,21 +89,21 @@ fn invalid(path: &Path, problem: impl fmt::Display) -> Error {
     }
 }
 
-/// The files that protect a port. With none of them it is plain HTTP without
+/// The files that protect a port. Without any of them it serves plain HTTP without
 /// authentication.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Files {
     /// The web configuration: TLS, users, headers.
     pub web_config: Option<PathBuf>,
-    /// A token whose bearer is admitted.
+    /// A bearer token that is accepted.
     pub bearer_token: Option<PathBuf>,
 }
 
-/// The protection of a port, as its files describe it at any time.
+/// The protection of a port, always as in its files.
 #[derive(Debug)]
 pub struct WebConfig {
     files: Files,
-    /// Paths that need neither a login nor a client certificate.
+    /// Paths that need neither authentication nor a client certificate.
     open_paths: &'static [&'static str],
     state: Mutex<State>,
 }
@@ -112,7 +115,7 @@ struct State {
 }
 
 impl WebConfig {
-    /// Reads the files. Requests for `open_paths` need neither a login nor a client
+    /// Reads the files. Requests for `open_paths` need neither authentication nor a client
     /// certificate.
     ///
     /// # Errors
@@ -130,12 +133,12 @@ impl WebConfig {
         })
     }
 
-    /// The protection in a few words, for the log.
+    /// Describes the protection in a few words, for the log.
     pub fn describe(&self) -> &'static str {
         self.current().describe()
     }
 
-    /// The policy as of now: another one only where the files have changed.
+    /// Returns the current policy: another one only if the files have changed.
     pub fn policy(&self) -> Arc<dyn Policy> {
         self.current()
     }
@@ -155,7 +158,7 @@ impl WebConfig {
 
 impl State {
     fn update(&mut self, files: &Files, open_paths: &'static [&'static str]) -> Result<(), Error> {
-        let name = &"a file that protects the port";
+        let name = &"a file of the web configuration";
         self.policy.update(name, files.read(), |contents| {
             let policy = files.policy(contents, open_paths)?;
             Ok(Arc::new(policy))

@@ -1,7 +1,7 @@
 //! Authentication by user and password, or by bearer token.
 //!
-//! Checking a password takes a tenth of a second of CPU, so the outcome is remembered: of
-//! each user the last right password, and a few wrong ones.
+//! Checking a password takes a tenth of a second of CPU, so results are cached: the last
+//! right password of each user, and a few wrong ones.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::password::PasswordHash;
 
-/// Wrong passwords that are remembered.
+/// Maximum number of cached wrong passwords.
 const MAX_WRONG: usize = 64;
 
 /// Digest of a user name and a password, or of a token.
@@ -28,7 +28,7 @@ pub(crate) struct Authenticator {
     known: Mutex<Known>,
 }
 
-/// Outcomes of earlier checks.
+/// Results of earlier checks.
 #[derive(Default)]
 struct Known {
     /// At most one for each user.
@@ -37,7 +37,7 @@ struct Known {
     wrong: VecDeque<Digest>,
 }
 
-/// The outcome of an `Authorization` header.
+/// The result for an `Authorization` header.
 pub(crate) enum Login {
     Accepted,
     /// Wrong or missing.
@@ -63,12 +63,12 @@ impl Authenticator {
         }
     }
 
-    /// Whether no login is needed.
+    /// Returns whether no authentication is needed.
     pub(crate) fn is_empty(&self) -> bool {
         self.users.is_empty() && self.token.is_none()
     }
 
-    /// The value of `WWW-Authenticate`.
+    /// Returns the value of `WWW-Authenticate`.
     pub(crate) fn challenge(&self) -> &'static str {
         match (self.users.is_empty(), &self.token) {
             (true, _) => r#"Bearer realm="metrics""#,
@@ -120,9 +120,9 @@ impl Authenticator {
         }
     }
 
-    /// Hashes the password, and remembers whether it was right.
+    /// Hashes the password, and caches whether it was right.
     pub(crate) fn verify(&self, credentials: &Credentials) -> bool {
-        // An unknown user takes the same time, so that the time tells nobody who is known.
+        // An unknown user takes the same time, so that user names cannot be guessed.
         let index = credentials.user.unwrap_or(0);
         let is_right =
             self.users[index].1.verify(&credentials.password) && credentials.user.is_some();
@@ -140,7 +140,7 @@ impl Authenticator {
     }
 }
 
-/// The digest of several texts: texts cut differently have another one.
+/// Returns the digest of several texts, which depends on where one ends.
 fn digest_of(parts: &[&[u8]]) -> Digest {
     let mut bytes = Vec::new();
     for part in parts {

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::{GeneralPurpose, general_purpose::NO_PAD};
 use subtle::ConstantTimeEq as _;
 
-/// The last character of a salt has unused bits, which some programs leave set.
+/// The last character of a salt has unused bits, which some programs set.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::BCRYPT,
     NO_PAD.with_decode_allow_trailing_bits(true),
@@ -65,7 +65,7 @@ impl PasswordHash {
         parse().ok_or(EXPECTED)
     }
 
-    /// Whether the password is the one that was hashed. Takes a tenth of a second at the
+    /// Returns whether the password is the one that was hashed. Takes a tenth of a second at the
     /// usual cost, on purpose.
     pub(crate) fn verify(&self, password: &[u8]) -> bool {
         let mut key = [password, b"\0"].concat();

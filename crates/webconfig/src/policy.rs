@@ -10,7 +10,7 @@ use webserver::{Access, Policy, Request, Response, Session};
 use crate::login::{Authenticator, Credentials, Login};
 use crate::tls::TlsSession;
 
-/// What is asked of clients at one time.
+/// The access policy of a port, fixed until its files change.
 pub(crate) struct PortPolicy {
     /// `None` for plain HTTP.
     pub(crate) tls: Option<Arc<ServerConfig>>,

@@ -1,8 +1,8 @@
-//! The text of a web configuration to its settings. Pure.
+//! Settings of a web configuration, from its text. Pure.
 //!
 //! Format: <https://prometheus.io/docs/prometheus/latest/configuration/https/>, without
-//! HTTP/2, cipher suites and curves. A setting that is not supported is refused: a port that
-//! is less protected than its configuration says would be worse than none.
+//! HTTP/2, cipher suites and curves. An unsupported setting is refused: a port must not be
+//! less protected than its configuration says.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -28,25 +28,25 @@ pub struct Tls {
     pub cert_file: PathBuf,
     /// The key of the certificate.
     pub key_file: PathBuf,
-    /// The certificates that are asked of clients.
+    /// Client certificates.
     pub client: ClientCertificates,
     /// Lowest and highest version.
     pub versions: (Version, Version),
 }
 
-/// The certificates that are asked of clients.
+/// The policy on client certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientCertificates {
     /// None.
     NotRequested,
-    /// If the client shows one, it must be signed by a CA of this file.
+    /// If the client presents one, it must be signed by a CA of this file.
     IfGiven(PathBuf),
     /// One that is signed by a CA of this file.
     Required(PathBuf),
 }
 
 impl ClientCertificates {
-    /// The file with the CAs, where certificates are asked for.
+    /// The file with the CAs, if certificates are requested.
     pub fn ca_file(&self) -> Option<&Path> {
         match self {
             Self::NotRequested => None,
@@ -64,7 +64,7 @@ pub enum Version {
     Tls13,
 }
 
-/// A setting that cannot be used, and what was expected. Repeats no value: some are secret.
+/// A setting that cannot be used, and the expected form. Repeats no value: some are secret.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadSetting {
     line: Option<usize>,
@@ -123,7 +123,7 @@ pub fn parse(text: &str, folder: &Path) -> Result<Settings, BadSetting> {
             ["tls_server_config", key] => tls.set(key, value, folder),
             ["http_server_config", "http2"] => match value.as_str() {
                 "false" => Ok(()),
-                _ => Err("false: HTTP/1.1 is what is spoken here"),
+                _ => Err("false: only HTTP/1.1 is supported"),
             },
             ["http_server_config", "headers", name] => match HEADERS.iter().find(|h| *h == name) {
                 Some(header) if !value.is_empty() => {
@@ -131,8 +131,10 @@ pub fn parse(text: &str, folder: &Path) -> Result<Settings, BadSetting> {
                     Ok(())
                 }
                 Some(_) => Ok(()),
-                None => Err("a header out of Content-Security-Policy, X-Frame-Options, \
-                     X-Content-Type-Options, X-XSS-Protection, Strict-Transport-Security"),
+                None => Err(
+                    "one of the headers Content-Security-Policy, X-Frame-Options, \
+                     X-Content-Type-Options, X-XSS-Protection, Strict-Transport-Security",
+                ),
             },
             ["basic_auth_users", name] if !name.is_empty() && !name.contains(':') => {
                 PasswordHash::parse(&value).map(|hash| {
@@ -155,7 +157,7 @@ pub fn parse(text: &str, folder: &Path) -> Result<Settings, BadSetting> {
     Ok(settings)
 }
 
-/// The settings of `tls_server_config` that were found.
+/// The settings found in `tls_server_config`.
 #[derive(Default)]
 struct TypedTls {
     any: bool,
@@ -213,10 +215,13 @@ impl TypedTls {
             (Some("VerifyClientCertIfGiven"), Some(ca)) => ClientCertificates::IfGiven(ca),
             (Some("RequireAndVerifyClientCert"), Some(ca)) => ClientCertificates::Required(ca),
             (Some("VerifyClientCertIfGiven" | "RequireAndVerifyClientCert"), None) => {
-                return Err(("client_ca_file", "a file, since client_auth_type needs one"));
+                return Err((
+                    "client_ca_file",
+                    "a file, since client_auth_type requires one",
+                ));
             }
             (Some(_), _) => {
-                // The others accept any certificate, whoever has signed it.
+                // The other types accept a certificate without verification.
                 return Err((
                     AUTH,
                     "NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert",
@@ -362,7 +367,7 @@ mod tests {
             ),
             (
                 "http_server_config:\n  headers:\n    Set-Cookie: a",
-                "line 3: http_server_config.headers.Set-Cookie: expected a header out of ",
+                "line 3: http_server_config.headers.Set-Cookie: expected one of the headers ",
             ),
             (
                 "basic_auth_users:\n  a: b",

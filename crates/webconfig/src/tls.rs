@@ -13,11 +13,11 @@ use webserver::{Session, Socket};
 
 use crate::settings::{ClientCertificates, Version};
 
-/// The contents of the files that a configuration is made of.
+/// The contents of the files of a configuration.
 pub(crate) struct Material<'m> {
     pub(crate) certificates: &'m [u8],
     pub(crate) key: &'m [u8],
-    /// The CAs of clients' certificates, where those are asked for.
+    /// The CAs of client certificates, if those are requested.
     pub(crate) client_ca: Option<&'m [u8]>,
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn server_config(
             let in_ca = |problem: String| (Part::ClientCa, problem);
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(certificates(pem).unwrap_or_default());
-            // Clients without one are refused later, by the path that they request.
+            // Clients without one are refused later, depending on the path of the request.
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .allow_unauthenticated()
                 .build()
@@ -71,15 +71,15 @@ pub(crate) fn server_config(
     let mut config = builder
         .with_single_cert(chain, key)
         .map_err(|error| in_certificates(format!("with its key: {error}")))?;
-    // No sessions are resumed: a certificate that has become invalid is noticed, and
-    // thousands of clients leave nothing behind.
+    // No session resumption: a certificate is checked on each connection, and no
+    // memory is kept for thousands of clients.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
-/// All certificates of a file; `None` if there are none, or one is malformed.
+/// Returns all certificates of a file; `None` if there are none, or one is malformed.
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     all.ok().filter(|all| !all.is_empty())

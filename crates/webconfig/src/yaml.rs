@@ -1,4 +1,4 @@
-//! The subset of YAML that web configurations are written in. Pure.
+//! The subset of YAML for web configurations. Pure.
 //!
 //! In scope: mappings in block style, one `key: value` a line; lists of plain values; plain
 //! and quoted values on that line; comments. Anything else of YAML (flow style, anchors,
@@ -41,7 +41,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Setting>, Malformed> {
         if content.is_empty() || content.starts_with('#') || (first && content == "---") {
             continue;
         }
-        // An item belongs to the key above it also where it is not indented.
+        // A list item may have the indent of the key above it.
         let (indent, key, rest) = match content.strip_prefix('-') {
             Some(rest) if rest.is_empty() || rest.starts_with(' ') => {
                 (indent + 1, "-".to_owned(), rest)
@@ -60,14 +60,14 @@ pub(crate) fn read(text: &str) -> Result<Vec<Setting>, Malformed> {
         if deeper {
             let allowed = settings.last().is_none_or(|last| last.value.is_empty());
             if !allowed || (settings.is_empty() && indent > 0) {
-                return Err(bad("the indent of the line before"));
+                return Err(bad("the indent of the previous line"));
             }
         } else {
             while indents.last().is_some_and(|last| *last > indent) {
                 indents.pop();
             }
             if indents.pop() != Some(indent) {
-                return Err(bad("the indent of a line before"));
+                return Err(bad("the indent of a previous line"));
             }
         }
         keys.truncate(indents.len());
@@ -108,14 +108,14 @@ fn key(content: &str) -> Result<(String, &str), &'static str> {
         .ok_or(KEY)
 }
 
-/// The value behind a colon.
+/// Parses the value after a colon.
 fn value(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
     if text.starts_with(['"', '\'']) {
         let (value, rest) = quoted(text)?;
         let ended =
             rest.is_empty() || rest.trim_start() != rest && rest.trim_start().starts_with('#');
-        return ended.then_some(value).ok_or("nothing behind the quotes");
+        return ended.then_some(value).ok_or("nothing after the quotes");
     }
     let end = text.find(" #").unwrap_or(text.len());
     match text[..end].trim_end() {
@@ -125,7 +125,7 @@ fn value(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// A text without quotes and without characters that YAML gives a meaning.
+/// Returns a text without quotes and without characters that are special in YAML.
 fn plain(text: &str) -> Result<&str, &'static str> {
     let special = text.starts_with([
         '[', ']', '{', '}', '&', '*', '!', '|', '>', '%', '@', '`', ',', '?', '#', '"', '\'',
@@ -146,7 +146,7 @@ fn quoted(text: &str) -> Result<(String, &str), &'static str> {
         match rest.next() {
             Some('\\') if quote == '"' => match rest.next() {
                 Some(escaped @ ('"' | '\\')) => value.push(escaped),
-                _ => return Err(r#"no escape but \" and \\"#),
+                _ => return Err(r#"no escapes but \" and \\"#),
             },
             Some(end) if end == quote => {
                 let mut next = rest.clone();

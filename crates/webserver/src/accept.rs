@@ -1,4 +1,4 @@
-//! The listening side: one thread that accepts.
+//! The listening socket: one thread that accepts connections.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
@@ -26,10 +26,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers requests to `listener` by `handler`, which several threads call at once.
+    /// Answers requests to `listener` with `handler`, which several threads call at once.
     ///
-    /// `policy` returns the policy in force. It is called for each connection and each
-    /// request; a connection that began under another one ends with its next response.
+    /// `policy` returns the current policy. It is called for each connection and each request;
+    /// a connection that began under another policy ends with its next response.
     ///
     /// # Errors
     /// When the listener has no address, or no thread can be started.
@@ -40,7 +40,7 @@ impl Server {
         handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        // The other half is for files and for the program's own requests.
+        // The other half is for files and for outgoing requests.
         let descriptors = process::max_open_files().and_then(|max| usize::try_from(max).ok());
         let descriptors = descriptors.unwrap_or(usize::MAX);
         limits.connections = limits.connections.min(descriptors / 2).max(1);
@@ -69,17 +69,17 @@ impl Server {
         self.address
     }
 
-    /// Connections that are open now.
+    /// Returns the number of open connections.
     pub fn open_connections(&self) -> usize {
         self.connections.open()
     }
 
-    /// Accepts no more connections, lets responses under way be finished within `grace`,
-    /// and closes all others at once.
+    /// Accepts no more connections, lets responses in progress finish within `grace`, and
+    /// closes all other connections at once.
     pub fn stop(self, grace: Duration) {
-        // First: a listener that fails while nobody stops is a reason to close connections.
+        // First, so that the listener's error counts as a stop and not as a failure.
         self.connections.accept_no_more();
-        // Wakes the thread that accepts; if it cannot, the next connection will.
+        // Unblocks the thread that accepts; otherwise the next connection does.
         let _ = socket2::SockRef::from(&*self.listener).shutdown(Shutdown::Both);
         self.connections.stop(grace);
     }
@@ -93,9 +93,9 @@ fn accept(listener: &TcpListener, connections: &Arc<Connections>, pool: &Arc<Thr
             Err(_) if connections.is_stopping() => return,
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(error) => {
-                // Once is enough: descriptors come and go many times a second.
+                // Once is enough: this may happen many times a second.
                 if !warned {
-                    warn!("cannot accept a connection: {error}; closing the oldest for it");
+                    warn!("cannot accept a connection: {error}; closing the longest waiting one");
                     warned = true;
                 }
                 connections.relieve();

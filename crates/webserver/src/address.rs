@@ -5,14 +5,14 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::str::FromStr;
 
-/// Connections that the kernel queues until they are accepted. The standard library's 128
-/// are full at once in a flood, and a client that comes then retries after a second.
+/// Connections that the kernel queues until they are accepted. The standard library's 128 are
+/// used up at once in a flood, and further clients retry after a second.
 const BACKLOG: i32 = 4096;
 
 /// An address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenAddress {
-    /// Every address, IPv6 included where the machine has it.
+    /// All addresses, IPv6 included if the machine has it.
     Any(u16),
     /// One address.
     One(SocketAddr),
@@ -37,8 +37,8 @@ impl ListenAddress {
     fn bound(self) -> io::Result<TcpListener> {
         match self {
             Self::One(address) => TcpListener::bind(address),
-            // One IPv6 socket takes IPv4 connections too. Where the machine has no
-            // IPv6 at all, IPv4 alone.
+            // One IPv6 socket accepts IPv4 connections too. Without IPv6 on the machine,
+            // IPv4 only.
             Self::Any(port) => TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
                 .or_else(|error| match error.kind() {
                     io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),

@@ -1,4 +1,4 @@
-//! The open connections: which of them are closed to make room, and which may work.
+//! The open connections: eviction when there are too many, and permits to work.
 
 use std::cmp::Reverse;
 use std::net::{IpAddr, Shutdown, TcpStream};
@@ -22,7 +22,7 @@ pub(crate) struct Connections {
 struct State {
     open: Vec<Connection>,
     next: u64,
-    /// Permits that are taken, by [`Work`].
+    /// Number of permits in use, by [`Work`].
     permits: [usize; 2],
     stopping: bool,
 }
@@ -51,10 +51,10 @@ enum Phase {
     Delivering(usize),
 }
 
-/// Work that only a limited number of connections may cause at the same time.
+/// Work that only a limited number of connections may do at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// An expensive check of a login: one at a time.
+    /// An expensive check of credentials: one at a time.
     Check,
     /// Producing a response, or a piece of one.
     Answer,
@@ -77,12 +77,12 @@ impl Connections {
         lock(&self.state).open.len()
     }
 
-    /// Registers a new connection, if need be by evicting another one. `None` once the
+    /// Registers a new connection, after evicting another one if necessary. `None` once the
     /// server stops.
     pub(crate) fn admit(self: &Arc<Self>, socket: Arc<TcpStream>, peer: IpAddr) -> Option<Slot> {
         let most = self.limits.connections;
-        // Threads of evicted connections take a moment to end: the difference admits the
-        // next ones meanwhile.
+        // Threads of evicted connections take a while to end: the difference admits new
+        // connections meanwhile.
         let target = most - most / 8;
         let mut state = lock(&self.state);
         loop {
@@ -92,7 +92,7 @@ impl Connections {
             let staying = state.open.iter().filter(|each| !each.evicted).count();
             if staying >= target {
                 state.evict(|_| true);
-                // It may be queued for a permit.
+                // The evicted one may wait for a permit.
                 self.changed.notify_all();
             }
             if state.open.len() < most {
@@ -116,7 +116,7 @@ impl Connections {
         })
     }
 
-    /// Grants the permits that are free.
+    /// Grants free permits.
     fn grant_permits(&self, state: &mut State) {
         for (work, most) in [(Work::Check, 1), (Work::Answer, self.limits.answers)] {
             while state.permits[work as usize] < most
@@ -129,12 +129,12 @@ impl Connections {
         }
     }
 
-    /// Evicts a connection, since descriptors are short, and waits a moment for its end.
+    /// Evicts a connection, since file descriptors are short, and waits shortly for its end.
     pub(crate) fn relieve(&self) {
         let mut state = lock(&self.state);
         state.evict(|_| true);
         self.changed.notify_all();
-        // Whatever comes of it, the caller tries again.
+        // In any case the caller tries again.
         let moment = Duration::from_millis(20);
         drop(unpoisoned(self.changed.wait_timeout(state, moment)));
     }
@@ -143,14 +143,14 @@ impl Connections {
         lock(&self.state).stopping
     }
 
-    /// Admits no further connection.
+    /// Admits no more connections.
     pub(crate) fn accept_no_more(&self) {
         lock(&self.state).stopping = true;
         self.changed.notify_all();
     }
 
-    /// Ends the connections that wait for a request at once, and the others once they have
-    /// their response, or after `grace`. Called once no more are admitted.
+    /// Closes connections that wait for a request at once, and the others after their response
+    /// or after `grace`. Called once no more are admitted.
     pub(crate) fn stop(&self, grace: Duration) {
         let deadline = Instant::now() + grace;
         let mut state = lock(&self.state);
@@ -167,9 +167,9 @@ impl Connections {
 }
 
 impl State {
-    /// Closes one connection that does not hold a permit: of the address with the most
-    /// connections the one that has waited longest, those with a request last. So a client
-    /// with thousands of connections displaces only its own.
+    /// Closes one connection without a permit: of the address with the most connections the one
+    /// that has waited longest, those with a request last. So a client with thousands of
+    /// connections evicts its own only.
     fn evict(&mut self, of: impl Fn(&Connection) -> bool) -> bool {
         let victim = (0..self.open.len())
             .filter(|index| {
@@ -186,7 +186,7 @@ impl State {
         };
         let victim = &mut self.open[victim];
         victim.evicted = true;
-        // It may have been closed by the client just now.
+        // The client may have closed it just now.
         let _ = victim.socket.shutdown(Shutdown::Both);
         true
     }
@@ -197,8 +197,8 @@ impl State {
             .count()
     }
 
-    /// The connection that gets the next permit: of the address with the fewest connections
-    /// the one that has waited longest.
+    /// Returns the connection that gets the next permit: of the address with the fewest
+    /// connections the one that has waited longest.
     fn next_for(&self, work: Work) -> Option<u64> {
         let queue = self.open.iter();
         queue
@@ -223,7 +223,7 @@ impl State {
     }
 }
 
-/// The registration of one open connection, released by dropping it.
+/// The registration of an open connection, released on drop.
 #[derive(Debug)]
 pub(crate) struct Slot {
     connections: Arc<Connections>,
@@ -235,14 +235,15 @@ impl Slot {
         &self.connections
     }
 
-    /// The connection waits for a request from now on. False once the server stops.
+    /// Notes that the connection waits for a request. Returns false once the server stops.
     pub(crate) fn receive(&self) -> bool {
         let mut state = lock(&self.connections.state);
         state.enter(self.id, Phase::Receiving);
         !state.stopping
     }
 
-    /// Runs `job` once a permit is granted. `None` if the connection was evicted before.
+    /// Runs `job` once a permit is granted. Returns `None` if the connection was evicted
+    /// before.
     pub(crate) fn work<T>(&self, work: Work, job: impl FnOnce() -> T) -> Option<T> {
         let mut state = lock(&self.connections.state);
         state.enter(self.id, Phase::Queueing(work));
@@ -263,8 +264,8 @@ impl Slot {
         Some(result)
     }
 
-    /// The connection waits for its client to read `bytes` from now on. Others that have
-    /// waited longest for theirs are evicted while there are too many bytes in all.
+    /// Notes that the connection waits for its client to read `bytes`. While there are too many
+    /// such bytes in all, evicts others that have waited longest.
     pub(crate) fn deliver(&self, bytes: usize) {
         let mut state = lock(&self.connections.state);
         state.enter(self.id, Phase::Delivering(bytes));
@@ -287,7 +288,7 @@ impl State {
     }
 }
 
-/// A permit, released even when the work panics.
+/// A permit, released on drop, even after a panic.
 struct Permit<'c> {
     connections: &'c Connections,
     work: Work,

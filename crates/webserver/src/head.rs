@@ -1,18 +1,18 @@
-//! Bytes of a request's head to the request, or to the status that refuses it. Pure.
+//! Parser of request heads: bytes to a request, or to the status of its refusal. Pure.
 //!
-//! The grammar is that of RFC 9112, read by `httparse`; what it leaves open is decided here.
+//! The grammar is that of RFC 9112, read by `httparse`; this module decides the rest.
 
 use crate::request::{Method, Request};
 
-/// Header lines of one request.
+/// Maximum number of header lines.
 const MAX_HEADERS: usize = 64;
 
-/// The refusal of a request that cannot be read.
+/// The refusal of an invalid request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rejection {
     /// The response's status, 400 to 599.
     pub status: u16,
-    /// The response's text: what was expected, in one line.
+    /// The response's text: the expected form, in one line.
     pub text: &'static str,
 }
 
@@ -22,7 +22,7 @@ impl Rejection {
     }
 }
 
-/// How the end of a body is found.
+/// The framing of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// After this many bytes.
@@ -37,15 +37,15 @@ pub(crate) struct Head {
     /// The request, with an empty body.
     pub(crate) request: Request,
     pub(crate) framing: Framing,
-    /// Whether the client waits for status 100 before it sends the body.
+    /// True if the client waits for status 100 before it sends the body.
     pub(crate) expects_continue: bool,
-    /// Whether the connection ends after the response.
+    /// True if the connection ends after the response.
     pub(crate) close: bool,
-    /// Whether the client understands chunks: since HTTP/1.1.
+    /// True if the client accepts chunks: since HTTP/1.1.
     pub(crate) takes_chunks: bool,
 }
 
-/// The length of a head including the empty line that ends it; `None` if it is incomplete.
+/// Returns the length of a head with the empty line that ends it; `None` if it is incomplete.
 pub(crate) fn end(bytes: &[u8]) -> Option<usize> {
     let mut line_start = 0;
     while let Some(length) = bytes[line_start..].iter().position(|b| *b == b'\n') {
@@ -129,7 +129,7 @@ fn parse_method(name: &str) -> Result<Method, Rejection> {
     }
 }
 
-/// The path and query of a target, which may be a whole URL, as to a proxy.
+/// Returns the path and query of a target, which may be a whole URL, as sent to a proxy.
 fn origin_form(target: &str) -> &str {
     match target.split_once("://") {
         Some(("http" | "https", rest)) => rest
@@ -139,7 +139,7 @@ fn origin_form(target: &str) -> &str {
     }
 }
 
-/// Whether the header's list has this word.
+/// Returns whether the header's list contains this word.
 fn lists(request: &Request, header: &str, word: &str) -> bool {
     request.header(header).is_some_and(|list| {
         list.split(',')
@@ -147,8 +147,8 @@ fn lists(request: &Request, header: &str, word: &str) -> bool {
     })
 }
 
-/// The framing of the body. Whatever two servers might read differently is refused: it is
-/// how requests are smuggled past a proxy.
+/// Returns the framing of the body. Ambiguous framing is refused: it is used to smuggle
+/// requests past a proxy.
 fn framing(request: &Request, minor: u8) -> Result<Framing, Rejection> {
     let length = request.header("content-length");
     if let Some(coding) = request.header("transfer-encoding") {
@@ -173,7 +173,7 @@ fn framing(request: &Request, minor: u8) -> Result<Framing, Rejection> {
     {
         return Err(bad);
     }
-    // Digits alone, so what does not fit is too large for us in any case.
+    // Only digits, so what does not fit is too large in any case.
     Ok(Framing::Length(first.parse().unwrap_or(usize::MAX)))
 }
 
@@ -181,6 +181,6 @@ fn expects_continue(request: &Request, minor: u8) -> Result<bool, Rejection> {
     match request.header("expect") {
         None => Ok(false),
         Some(expected) if expected.eq_ignore_ascii_case("100-continue") => Ok(minor == 1),
-        Some(_) => Err(Rejection::new(417, "expected no Expect but 100-continue\n")),
+        Some(_) => Err(Rejection::new(417, "expected Expect: 100-continue\n")),
     }
 }

@@ -1,18 +1,21 @@
-//! Bounded HTTP/1.1 server for the ports of both programs: connections, threads, bytes
-//! and time are limited whatever a client does.
+//! Bounded HTTP/1.1 server for the ports of both programs: connections, threads, bytes and
+//! time are limited against any client.
 //!
-//! Modules in the order of the data: [`ListenAddress`] opens the port → `accept` takes
-//! connections → `connections` chooses which ones stay when there are too many → `pool`
-//! gives each a thread → `serve` answers its requests: `stream` reads bytes under a
-//! deadline, `receive` and `head` turn them into a request, [`Policy`] decides whether it
-//! is answered, the handler answers, `response` turns the answer into bytes.
+//! Modules in the order of the data: [`ListenAddress`] opens the port → `accept` accepts
+//! connections → `connections` evicts some when there are too many → `pool` provides threads
+//! → `serve` answers requests: `stream` reads bytes under a deadline, `receive` and `head`
+//! turn them into a request, [`Policy`] decides whether it is answered, the handler answers,
+//! `response` turns the answer into bytes.
 //!
-//! In scope: GET, HEAD and POST; keep-alive and pipelining; request bodies with a length
-//! or in chunks; gzip; response bodies that are produced while they are sent; refusals
-//! with the status that says why.
+//! In scope: GET, HEAD and POST; keep-alive and pipelining; request bodies with a length or
+//! in chunks; gzip; response bodies that are produced while they are sent; refusals with a
+//! meaningful status.
 //!
-//! Out of scope: routes (the handler's), TLS and authentication (the policy's, see crate
+//! Out of scope: routes (see the handler), TLS and authentication (see the policy, crate
 //! `webconfig`), request bodies larger than a form, upgrades, HTTP/2.
+//!
+//! Invariant: a client with many connections evicts its own only (held by
+//! `flood_evicts_only_its_own_connections`).
 
 mod accept;
 mod address;

@@ -2,27 +2,27 @@
 
 use std::time::Duration;
 
-/// Limits on what clients may take, and for how long.
+/// Limits of the resources and time of clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Open connections, and so threads. Beyond it the longest waiting connection of the
-    /// address with the most connections is closed. At most half of the process's file
-    /// descriptors are used, whatever is set here.
+    /// Open connections, and so threads. Beyond it, the longest waiting connection of the
+    /// address with the most connections is closed. Limited to half of the process's file
+    /// descriptors.
     pub connections: usize,
-    /// Requests that are answered at the same time; others queue.
+    /// Requests answered at the same time; others queue.
     pub answers: usize,
-    /// Bytes of responses held for clients that read slowly. Beyond it the slowest are
-    /// closed; the newest response is always sent.
+    /// Bytes of responses held for slow clients. Beyond it the slowest are closed; the newest
+    /// response is always sent.
     pub unsent_bytes: usize,
     /// Bytes of a request line with its headers.
     pub head_bytes: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
-    /// From a request's first byte (of the first request: from connecting) to its last.
+    /// Time from a request's first byte (of the first request: from connecting) to its last.
     pub receive: Duration,
-    /// Between a response and the next request's first byte.
+    /// Time between a response and the next request's first byte.
     pub idle: Duration,
-    /// From a response's first byte to its last.
+    /// Time from a response's first byte to its last.
     pub deliver: Duration,
 }
 

@@ -1,16 +1,14 @@
-//! What the server asks of whatever protects its port.
+//! The access policy of a port, as the server uses it.
 
 use std::io::{self, Read, Write};
 
 use crate::request::Request;
 use crate::response::Response;
 
-/// Access policy of a port at one time: how its connections are wrapped, which requests
-/// are answered, and the headers that every response has. By default: plain HTTP, all
-/// requests, no further headers.
+/// The access policy of a port: TLS sessions of its connections, admission of requests, and
+/// headers of every response. By default: plain HTTP, all requests, no further headers.
 pub trait Policy: Send + Sync {
-    /// Starts the wrapping of a new connection, such as a TLS session; `None` leaves it
-    /// plain HTTP.
+    /// Starts the session of a new connection, such as TLS; `None` for plain HTTP.
     ///
     /// # Errors
     /// When no session can be started; the connection is closed.
@@ -36,17 +34,16 @@ pub struct Public;
 
 impl Policy for Public {}
 
-/// Whether a request is answered by the handler (`Ok`) or by a refusal.
+/// The decision on a request: the handler answers (`Ok`), or a refusal is sent.
 pub enum Access<'a> {
-    /// Known.
+    /// A decision.
     Decided(Result<(), Response>),
-    /// Expensive to find out, such as a password's hash: the server runs one such check
-    /// at a time.
+    /// A check that is expensive, such as hashing a password: the server runs one at a time.
     Deferred(Box<dyn FnOnce() -> Result<(), Response> + 'a>),
 }
 
-/// A session over a connection's socket, such as TLS. The handshake takes place with the
-/// first bytes that are read or written.
+/// A session on a connection's socket, such as TLS. The handshake takes place with the first
+/// bytes that are read or written.
 pub trait Session: Send {
     /// Reads bytes of the client, as [`Read::read`].
     ///
@@ -72,10 +69,10 @@ pub trait Session: Send {
     /// Those of the socket.
     fn close(&mut self, socket: &mut dyn Socket) -> io::Result<()>;
 
-    /// Whether the handshake is not complete yet: no response can be sent.
+    /// Returns whether the handshake is incomplete: no response can be sent.
     fn is_handshaking(&self) -> bool;
 
-    /// Whether the client has shown a certificate, which the session has then verified.
+    /// Returns whether the client has presented a certificate, which the session has verified.
     fn has_certificate(&self) -> bool;
 }
 

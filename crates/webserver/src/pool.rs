@@ -1,4 +1,4 @@
-//! The threads that serve connections: one connection at a time each, started on demand.
+//! Threads that serve connections, one at a time each, started on demand.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,11 +16,11 @@ use crate::serve::{Service, serve};
 /// Stack of a thread: it touches a few pages of it.
 pub(crate) const STACK_BYTES: usize = 512 << 10;
 
-/// Time that a thread waits for another connection. When thousands come and go, starting
-/// a thread for each would cost as much as all the rest.
+/// Time for which a thread waits for another connection: starting a thread for each of
+/// thousands of connections would be expensive.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// A pool of threads that grows to `max_threads` and shrinks when they are idle.
+/// A pool of threads that grows to `max_threads` and shrinks when idle.
 pub(crate) struct ThreadPool {
     service: Service,
     max_threads: usize,
@@ -55,8 +55,8 @@ impl ThreadPool {
         }
     }
 
-    /// Queues a connection. There are never more of them than threads, but a thread may
-    /// take a moment from one to the next.
+    /// Queues a connection. There are never more of them than threads, but a thread may be about
+    /// to finish its last one.
     ///
     /// # Errors
     /// When there is no thread at all, and none can be started.
@@ -87,23 +87,23 @@ impl ThreadPool {
         Ok(())
     }
 
-    /// Serves connections until there has been none for a while.
+    /// Serves connections until there has been none for [`IDLE`].
     fn run_worker(&self) {
         let mut worker = WorkerGuard(Some(self));
         while let Some(AcceptedConnection { socket, peer, slot }) = worker.next() {
             if let Err(error) = serve(socket, &slot, &self.service) {
-                // The client went away, or had to; nobody is left to tell.
+                // Closed by the client, or evicted: nothing to answer any more.
                 debug!("connection of {peer}: {error}");
             }
         }
     }
 }
 
-/// Counts a thread of the pool until it ends, even by a panic of the handler.
+/// Counts a thread of the pool until it ends, even after a panic of the handler.
 struct WorkerGuard<'p>(Option<&'p ThreadPool>);
 
 impl WorkerGuard<'_> {
-    /// The next connection, or `None` after a while without any: the thread is to end.
+    /// Returns the next connection, or `None` after [`IDLE`] without any: the thread must end.
     fn next(&mut self) -> Option<AcceptedConnection> {
         let pool = self.0?;
         let mut state = lock(&pool.state);
@@ -115,7 +115,7 @@ impl WorkerGuard<'_> {
         }
         let next = state.queue.pop_front();
         if next.is_none() {
-            // Under the same lock: nobody may count on this thread any more.
+            // Under the same lock, so that no connection relies on this thread.
             state.threads -= 1;
             self.0 = None;
         }

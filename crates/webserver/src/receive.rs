@@ -1,4 +1,4 @@
-//! Bytes of a connection to requests, one after the other, each within its limits.
+//! Reader of requests: bytes of a connection to one request after the other, within limits.
 //!
 //! Framing of bodies: RFC 9112, sections 6 and 7.
 
@@ -9,22 +9,22 @@ use crate::head::{self, Framing, Head, Rejection};
 use crate::limits::Limits;
 use crate::request::Request;
 
-/// Bytes that are read at a time.
+/// Bytes read at a time.
 const READ_BYTES: usize = 2048;
 
-/// Length of a chunk's first line, extensions included.
+/// Maximum length of a chunk's first line, extensions included.
 const MAX_CHUNK_LINE: usize = 256;
 
-/// Lines of a chunked body's trailer.
+/// Maximum number of lines of a chunked body's trailer.
 const MAX_TRAILERS: usize = 64;
 
-/// A connection as the reader of requests needs it.
+/// A connection for the reader of requests.
 pub trait Connection: Read + Write {
-    /// Sets the time within which all further reads and writes must be done.
+    /// Sets the time within which all further reads and writes must complete.
     fn set_deadline(&mut self, time: Duration);
 }
 
-/// Why there is no request.
+/// The reason why there is no request.
 #[derive(Debug)]
 pub enum ReceiveError {
     /// The connection broke.
@@ -36,9 +36,10 @@ pub enum ReceiveError {
 impl From<io::Error> for ReceiveError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::TimedOut => {
-                Self::Rejected(Rejection::new(408, "expected the whole request sooner\n"))
-            }
+            io::ErrorKind::TimedOut => Self::Rejected(Rejection::new(
+                408,
+                "expected the whole request within its deadline\n",
+            )),
             _ => Self::Io(error),
         }
     }
@@ -53,27 +54,26 @@ impl From<Rejection> for ReceiveError {
 /// Reads the requests of one connection.
 #[derive(Debug, Default)]
 pub struct RequestReader {
-    /// Bytes that were received and belong to no request yet: of pipelined requests, the
-    /// next one.
+    /// Received bytes that belong to no request yet, such as the next of pipelined requests.
     buffer: Vec<u8>,
-    /// Whether a request was received before.
+    /// True once a request was received.
     is_kept_alive: bool,
 }
 
-/// A request, and how its response is to be sent.
+/// A request, and the form of its response.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Received {
     /// The request.
     pub request: Request,
-    /// Whether the connection ends after the response.
+    /// True if the connection ends after the response.
     pub close: bool,
-    /// Whether the client understands chunks: since HTTP/1.1.
+    /// True if the client accepts chunks: since HTTP/1.1.
     pub takes_chunks: bool,
 }
 
 impl RequestReader {
-    /// The next request, or `None` when the client has no more. The deadline of the first
-    /// one is the caller's, from connecting on.
+    /// Returns the next request, or `None` when the client has no more. The caller sets the
+    /// deadline of the first one, from connecting on.
     ///
     /// # Errors
     /// When the connection breaks, or the request is malformed, too large or too slow.
@@ -96,7 +96,7 @@ impl RequestReader {
         if matches!(framing, Framing::Length(length) if length > limits.body_bytes) {
             return Err(TOO_LARGE.into());
         }
-        // A client that has sent some of the body already does not wait for 100.
+        // A client that has already sent some of the body does not wait for 100.
         if expects_continue && framing != Framing::Length(0) && self.buffer.is_empty() {
             connection.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
@@ -130,7 +130,7 @@ impl RequestReader {
             self.buffer.drain(..blank.count());
             if let Some(first) = self.buffer.first() {
                 if !first.is_ascii_alphabetic() {
-                    // Such as a TLS handshake; its client would go on to wait for us.
+                    // Such as a TLS handshake, whose client would wait for the server's part.
                     return Err(Rejection::new(400, "expected plain HTTP/1.1\n").into());
                 }
                 if !has_started {
@@ -153,7 +153,7 @@ impl RequestReader {
             match self.fill(connection) {
                 Ok(0) => return Ok(None),
                 Ok(_) => {}
-                // Nothing was asked, so nothing is answered.
+                // No request, so no response.
                 Err(error) if self.buffer.is_empty() && error.kind() == io::ErrorKind::TimedOut => {
                     return Ok(None);
                 }
@@ -162,7 +162,7 @@ impl RequestReader {
         }
     }
 
-    /// Reads some more; 0 at the end.
+    /// Reads more bytes; 0 at the end.
     fn fill(&mut self, connection: &mut dyn Connection) -> io::Result<usize> {
         let mut bytes = [0; READ_BYTES];
         loop {
@@ -177,7 +177,7 @@ impl RequestReader {
         }
     }
 
-    /// Reads some more where the end is an error.
+    /// Reads more bytes; the end is an error.
     fn fill_or_eof(&mut self, connection: &mut dyn Connection) -> io::Result<()> {
         match self.fill(connection)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -185,7 +185,7 @@ impl RequestReader {
         }
     }
 
-    /// The next `length` bytes.
+    /// Returns the next `length` bytes.
     fn exactly(&mut self, connection: &mut dyn Connection, length: usize) -> io::Result<Vec<u8>> {
         while self.buffer.len() < length {
             self.fill_or_eof(connection)?;
@@ -193,7 +193,7 @@ impl RequestReader {
         Ok(self.buffer.drain(..length).collect())
     }
 
-    /// A chunked body of at most `max` bytes, its trailer discarded.
+    /// Returns a chunked body of at most `max` bytes. Discards its trailer.
     fn chunked(
         &mut self,
         connection: &mut dyn Connection,
@@ -221,10 +221,10 @@ impl RequestReader {
         }
     }
 
-    /// A line of a chunked body, without its end.
+    /// Returns a line of a chunked body, without its end.
     fn line(&mut self, connection: &mut dyn Connection) -> Result<Vec<u8>, ReceiveError> {
         loop {
-            // However the bytes arrive: no more than this of them is a line.
+            // The limit holds however the bytes arrive.
             let within = self.buffer.len().min(MAX_CHUNK_LINE + 2);
             let mut pairs = self.buffer[..within].windows(2);
             if let Some(end) = pairs.position(|pair| pair == b"\r\n") {
@@ -243,7 +243,7 @@ impl RequestReader {
 const TOO_LARGE: Rejection = Rejection::new(413, "expected a shorter body\n");
 const BAD_CHUNK: Rejection = Rejection::new(400, "expected a chunk of the body\n");
 
-/// The size at the start of a chunk's first line; what follows `;` is an extension.
+/// Parses the size at the start of a chunk's first line; an extension may follow `;`.
 fn chunk_size(line: &[u8]) -> Option<usize> {
     let digits = line.split(|b| *b == b';').next()?.trim_ascii_end();
     let digits = std::str::from_utf8(digits).ok()?;

@@ -40,7 +40,8 @@ impl Request {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The refusal of a method other than GET and HEAD, or of one other than those and POST.
+    /// Returns a refusal of methods other than GET and HEAD, or, with `post`, other than those
+    /// and POST.
     pub fn refuse_method(&self, takes_post: bool) -> Option<Response> {
         let allowed = match (self.method, takes_post) {
             (Method::Get | Method::Head, _) | (Method::Post, true) => return None,
@@ -51,8 +52,8 @@ impl Request {
         Some(Response::text(405, text).with("Allow", allowed))
     }
 
-    /// The decoded parameters: those of the form of a POST, otherwise those of the query.
-    /// A malformed escape is kept as it is.
+    /// Returns the decoded parameters: of the form of a POST, otherwise of the query. A malformed
+    /// escape is kept as it is.
     pub fn parameters(&self) -> Vec<(String, String)> {
         match self.method {
             Method::Post => decode_form(&String::from_utf8_lossy(&self.body)),
@@ -60,13 +61,13 @@ impl Request {
         }
     }
 
-    /// Whether the client accepts gzip.
+    /// Returns whether the client accepts gzip.
     pub(crate) fn takes_gzip(&self) -> bool {
         self.header("accept-encoding").is_some_and(accepts_gzip)
     }
 }
 
-/// Whether an `Accept-Encoding` header accepts gzip.
+/// Returns whether an `Accept-Encoding` header accepts gzip.
 fn accepts_gzip(accept: &str) -> bool {
     accept.split(',').any(|coding| {
         let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));

@@ -1,4 +1,4 @@
-//! A response to the bytes that are sent.
+//! Responses, and their bytes.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -8,27 +8,27 @@ use std::time::SystemTime;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Below this size gzip's own header and trailer cost what it saves.
+/// Below this size, gzip's own header and trailer cost what it saves.
 const MIN_GZIP_BYTES: usize = 512;
 
-/// A streamed body of more bytes is sent in pieces of about this size. Smaller ones are
-/// held whole, compressed, and have a length.
+/// A larger streamed body is sent in pieces of about this size. A smaller one is held whole,
+/// compressed, and has a length.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// A response as the handler makes it.
+/// A response of the handler.
 #[derive(Debug)]
 pub struct Response {
     /// HTTP status code.
     pub status: u16,
-    /// Headers, without those of the transport (length, encoding, date, connection).
+    /// Headers, except those of the transport (length, encoding, date, connection).
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// The body, not compressed; the start of a streamed one.
+    /// The body, not compressed; of a streamed one the start.
     pub body: Vec<u8>,
     /// The rest of a streamed body.
     rest: Pieces,
 }
 
-/// The pieces of a streamed body that are not made yet.
+/// The remaining pieces of a streamed body.
 #[derive(Default)]
 struct Pieces(Option<Box<dyn Iterator<Item = Vec<u8>> + Send>>);
 
@@ -66,9 +66,8 @@ impl Response {
         }
     }
 
-    /// A response whose body is produced while it is sent, so that it may exceed what should
-    /// be held in memory. If the client does not read it in time, the remaining pieces are
-    /// never produced.
+    /// Makes a response whose body is produced while it is sent, so that it may exceed the
+    /// memory. If the client does not read it in time, the remaining pieces are never produced.
     pub fn streamed(
         status: u16,
         content_type: &'static str,
@@ -102,7 +101,7 @@ impl Response {
         self
     }
 
-    /// The bytes to send first, and the rest of a streamed body.
+    /// Returns the bytes to send first, and the rest of a streamed body.
     pub(crate) fn encode(mut self, encoding: Encoding) -> (Vec<u8>, Rest) {
         self.rest.fill(&mut self.body);
         let follows = self.rest.0.is_some();
@@ -130,7 +129,7 @@ impl Response {
             head.push_str("Connection: close\r\n");
         }
         for (name, value) in &self.headers {
-            // A line break would let a client's text start a header of its own.
+            // A line break in a client's text would start another header.
             let value = value.replace(|c: char| c.is_control(), " ");
             let _ = write!(head, "{name}: {value}\r\n");
         }
@@ -149,7 +148,7 @@ impl Response {
     }
 }
 
-/// The part of a streamed body that was not sent yet.
+/// The unsent part of a streamed body.
 #[derive(Debug)]
 pub(crate) struct Rest {
     pieces: Pieces,
@@ -157,12 +156,12 @@ pub(crate) struct Rest {
 }
 
 impl Rest {
-    /// Whether there is any.
+    /// Returns whether there is any.
     pub(crate) fn is_some(&self) -> bool {
         self.pieces.0.is_some()
     }
 
-    /// The next bytes to send.
+    /// Returns the next bytes to send.
     pub(crate) fn next(&mut self) -> Vec<u8> {
         let (mut body, mut bytes) = (Vec::new(), Vec::new());
         self.pieces.fill(&mut body);
@@ -170,7 +169,7 @@ impl Rest {
         bytes
     }
 
-    /// Appends a part of the body in its framing, with its end where it is the last.
+    /// Appends a part of the body in its framing, and the end after the last one.
     fn frame(&self, body: &mut Vec<u8>, bytes: &mut Vec<u8>) {
         if !self.chunks {
             bytes.append(body);
@@ -187,16 +186,16 @@ impl Rest {
     }
 }
 
-/// How a response is sent.
+/// The form of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Encoding {
     /// With its body; a response to HEAD has none.
     pub(crate) body: bool,
-    /// Compressed, where that saves bytes.
+    /// Compressed, if that saves bytes.
     pub(crate) gzip: bool,
-    /// With the notice that the connection ends.
+    /// With notice that the connection ends.
     pub(crate) close: bool,
-    /// In chunks, where the length is not known.
+    /// In chunks, if the length is unknown.
     pub(crate) chunks: bool,
 }
 
@@ -225,7 +224,7 @@ fn reason(status: u16) -> &'static str {
         501 => "Not Implemented",
         503 => "Service Unavailable",
         505 => "HTTP Version Not Supported",
-        // The reason phrase is for people; programs read the number.
+        // The reason phrase is informal; programs read the number.
         _ => "",
     }
 }

@@ -1,4 +1,4 @@
-//! One connection from its first byte to its last: requests and their responses.
+//! One connection: its requests and their responses.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -13,30 +13,30 @@ use crate::request::{Method, Request};
 use crate::response::{Encoding, Response};
 use crate::stream::ClientStream;
 
-/// The policy in force, and what answers the requests that it lets through.
+/// The current policy, and the handler of admitted requests.
 pub(crate) struct Service {
     pub(crate) policy: Box<dyn Fn() -> Arc<dyn Policy> + Send + Sync>,
     pub(crate) handler: Box<dyn Fn(&Request) -> Response + Send + Sync>,
 }
 
-/// Time and bytes for which a refused client may go on sending. Closing at once would
-/// make its system discard our response unread.
+/// Time and bytes for which a refused client may continue to send. If the connection closed
+/// at once, its system would discard the response unread.
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 256 << 10;
 
-/// Answers requests until the client has no more, or is to be closed.
+/// Answers requests until the client has no more, or the connection must close.
 ///
 /// # Errors
 /// When the connection breaks.
 pub(crate) fn serve(socket: Arc<TcpStream>, slot: &Slot, service: &Service) -> io::Result<()> {
-    // A response is written in one piece: nothing is gained by waiting for more.
+    // A response is written in one piece, so there is nothing to wait for.
     socket.set_nodelay(true)?;
     let limits = slot.connections().limits();
     let policy = (service.policy)();
     let mut stream = ClientStream::new(socket, policy.wrap()?);
     stream.set_deadline(limits.receive);
     if stream.falls_back_to_plain()? {
-        let rejection = Rejection::new(400, "expected TLS: ask by https://\n");
+        let rejection = Rejection::new(400, "expected TLS: use https://\n");
         return reject(rejection, &mut stream, slot);
     }
     let mut requests = RequestReader::default();
@@ -49,7 +49,7 @@ pub(crate) fn serve(socket: Arc<TcpStream>, slot: &Slot, service: &Service) -> i
             Ok(None) => return Ok(()),
             Err(ReceiveError::Io(error)) => {
                 if stream.is_handshaking() {
-                    // The alert that says why is on its way.
+                    // The session's alert tells the client.
                     linger(&mut stream)?;
                 }
                 return Err(error);
@@ -59,7 +59,7 @@ pub(crate) fn serve(socket: Arc<TcpStream>, slot: &Slot, service: &Service) -> i
             }
         };
         let current = (service.policy)();
-        // The session is that of the policy at its start: a changed one needs another.
+        // The session belongs to the policy at its start: a changed policy needs another.
         let close =
             received.close || slot.connections().is_stopping() || !Arc::ptr_eq(&policy, &current);
         let request = &received.request;
@@ -79,7 +79,7 @@ pub(crate) fn serve(socket: Arc<TcpStream>, slot: &Slot, service: &Service) -> i
                 })
             })
         });
-        // Freed before the client is waited for.
+        // Freed before waiting for the client.
         drop(received);
         let Some((mut bytes, mut rest)) = response else {
             return Ok(());

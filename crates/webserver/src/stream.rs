@@ -1,4 +1,4 @@
-//! A client's connection under one deadline, with or without a session such as TLS.
+//! A client's connection with one deadline, with or without a session such as TLS.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::policy::Session;
 use crate::receive::Connection;
 
-/// A connection whose reads and writes all end by a deadline, with the error
+/// A connection whose reads and writes fail after a deadline, with
 /// [`io::ErrorKind::TimedOut`]. Another thread ends them by shutting the socket down.
 pub(crate) struct ClientStream {
     socket: DeadlineSocket,
@@ -26,20 +26,20 @@ impl ClientStream {
         }
     }
 
-    /// Whether no response can be sent yet.
+    /// Returns whether no response can be sent yet.
     pub(crate) fn is_handshaking(&self) -> bool {
         let session = self.session.as_ref();
         session.is_some_and(|session| session.is_handshaking())
     }
 
-    /// Whether the client has shown a certificate, which was verified.
+    /// Returns whether the client has presented a certificate, which was verified.
     pub(crate) fn has_certificate(&self) -> bool {
         let session = self.session.as_ref();
         session.is_some_and(|session| session.has_certificate())
     }
 
-    /// Waits for the first byte of a client that should start a session. True where it
-    /// speaks HTTP without one; the connection then goes on without.
+    /// Waits for the first byte of a client that should start a session. Returns true if it
+    /// sends plain HTTP; the connection then continues without a session.
     pub(crate) fn falls_back_to_plain(&mut self) -> io::Result<bool> {
         if self.session.is_none() {
             return Ok(false);
@@ -61,7 +61,7 @@ impl ClientStream {
         self.socket.socket.shutdown(Shutdown::Write)
     }
 
-    /// Discards what the client still sends, until its end, the deadline or `most` bytes.
+    /// Discards what the client sends, until its end, the deadline or `most` bytes.
     pub(crate) fn drain(&mut self, most: usize) -> io::Result<()> {
         let mut left = most;
         let mut bytes = [0; 2048];
@@ -106,7 +106,7 @@ impl Write for ClientStream {
     }
 }
 
-/// A socket whose reads and writes end by a deadline.
+/// A socket whose reads and writes fail after a deadline.
 #[derive(Debug)]
 struct DeadlineSocket {
     socket: Arc<TcpStream>,
@@ -117,7 +117,7 @@ impl DeadlineSocket {
     fn left(&self) -> io::Result<Option<Duration>> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            // The socket would take a timeout of zero for none at all.
+            // A timeout of zero would mean none.
             return Err(io::ErrorKind::TimedOut.into());
         }
         Ok(Some(left))
@@ -129,7 +129,7 @@ impl DeadlineSocket {
     }
 }
 
-/// Gives a socket's timeout, which Unix reports as `WouldBlock`, its own kind.
+/// Converts a socket's timeout, which Unix reports as `WouldBlock`.
 fn timed_out(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),

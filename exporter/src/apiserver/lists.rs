@@ -25,7 +25,7 @@ const MAX_PAGES: u32 = 1000;
 /// Limits of a list of a whole cluster: 150,000 pods in tables are 50 MB.
 const CLUSTER_CAPS: Caps = Caps {
     compressed: 64 * MIB,
-    inflated: 256 * MIB,
+    decompressed: 256 * MIB,
 };
 
 /// Time for all pages, in deadlines of one request.

@@ -20,13 +20,13 @@ pub(super) const MIB: u64 = 1024 * 1024;
 /// Limits for metrics: up to 25 MB of cAdvisor text for 500 pods, a sixth of it compressed.
 const EXPOSITION_CAPS: Caps = Caps {
     compressed: 64 * MIB,
-    inflated: 256 * MIB,
+    decompressed: 256 * MIB,
 };
 
 /// Limits for objects: a node object with its images has up to 100 KB, a node's pods 160 KB.
 pub(super) const JSON_CAPS: Caps = Caps {
     compressed: 16 * MIB,
-    inflated: 32 * MIB,
+    decompressed: 32 * MIB,
 };
 
 /// Without the version parameter a kubelet may answer in protobuf.

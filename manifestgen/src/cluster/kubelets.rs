@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use kube::Client;
 use serde_json::Value;
-use webclient::{Authorities, BaseUrl, Caps, Credentials, Settings};
+use webclient::{BaseUrl, CaBundle, Caps, Credentials, Settings};
 
 use super::{Failure, Row, Verdict, get};
 use crate::values::Values;
@@ -144,14 +144,14 @@ fn probe(address: Option<SocketAddr>, ca: &str) -> Probed {
     let Some(address) = address else {
         return Probed::Refused("the node object names no InternalIP".to_owned());
     };
-    let authorities = Authorities::from_pem(ca.as_bytes(), Path::new(CA_CONFIG_MAP));
+    let ca_bundle = CaBundle::from_pem(ca.as_bytes(), Path::new(CA_CONFIG_MAP));
     let base = BaseUrl::parse(&format!("https://{address}"));
-    let (Ok(authorities), Ok(base)) = (authorities, base) else {
+    let (Ok(ca_bundle), Ok(base)) = (ca_bundle, base) else {
         return Probed::Unreached(format!("{CA_CONFIG_MAP} holds no certificate"));
     };
     let client = webclient::Client::new(Settings {
         base,
-        authorities,
+        ca_bundle,
         identity: None,
         credentials: Credentials::None,
         headers: Vec::new(),
@@ -162,7 +162,7 @@ fn probe(address: Option<SocketAddr>, ca: &str) -> Probed {
     });
     let caps = Caps {
         compressed: 64 * 1024,
-        inflated: 64 * 1024,
+        decompressed: 64 * 1024,
     };
     // Without a token the answer is 401: that it comes is what counts.
     match client.get("/healthz", "*/*", &[], caps) {

@@ -117,7 +117,7 @@ fn plain_http_to_a_tls_port_gets_a_message() {
     let response = folder.serve(TLS).ask(&get("/hello", ""));
     assert_eq!(status(&response), "400");
     assert!(
-        response.ends_with("\r\n\r\nexpected TLS: ask by https://\n"),
+        response.ends_with("\r\n\r\nexpected TLS: use https://\n"),
         "{response}"
     );
 }

@@ -8,7 +8,7 @@ use e2e::{
     value_in,
 };
 use testbed::{Certificate, Cluster, Effect, Endpoint, Fault, Hostile, Node, Replay};
-use webclient::{Authorities, BaseUrl, Caps, Client, Credentials, Settings};
+use webclient::{BaseUrl, CaBundle, Caps, Client, Credentials, Settings};
 
 use crate::{CORES, one_node};
 
@@ -560,7 +560,7 @@ fn long_history_response_arrives_whole() {
     }
     let client = Client::new(Settings {
         base: BaseUrl::parse(&format!("http://{}", exporter.address)).expect("a URL"),
-        authorities: Authorities::none(),
+        ca_bundle: CaBundle::none(),
         identity: None,
         credentials: Credentials::None,
         headers: Vec::new(),
@@ -571,7 +571,7 @@ fn long_history_response_arrives_whole() {
     });
     let caps = Caps {
         compressed: 64 << 20,
-        inflated: 64 << 20,
+        decompressed: 64 << 20,
     };
     // A sample counts for five minutes after it.
     let start = unix_seconds() + 2;

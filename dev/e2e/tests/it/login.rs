@@ -61,11 +61,11 @@ fn closed_prometheus_needs_full_login() {
     for (flags, message) in [
         (
             login("password").to_vec(),
-            "the server turns the client certificate down, or the lack of one",
+            "the server refused the client certificate, or requires one",
         ),
         (
             [certificate("stranger"), login("password")].concat(),
-            "the server turns the client certificate down, or the lack of one",
+            "the server refused the client certificate, or requires one",
         ),
         (
             [certificate("agent"), login("wrong")].concat(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use e2e::{
     Exporter, PATIENCE, Process, Prometheus, TempDir, agent, eventually, exporter_of, run, scratch,
 };
-use webclient::{Authorities, BaseUrl, Caps, Client, Credentials, Identity, SecretFile, Settings};
+use webclient::{BaseUrl, CaBundle, Caps, Client, Credentials, Identity, SecretFile, Settings};
 
 use crate::{certificates, one_node};
 
@@ -68,7 +68,7 @@ impl Files {
         };
         Client::new(Settings {
             base: BaseUrl::parse(&format!("https://{address}")).expect("a URL"),
-            authorities: Authorities::from_file(&self.path("ca.crt")).expect("an authority"),
+            ca_bundle: CaBundle::from_file(&self.path("ca.crt")).expect("an authority"),
             identity,
             credentials,
             headers: Vec::new(),
@@ -83,7 +83,7 @@ impl Files {
 fn status(client: &Client, path: &str) -> u16 {
     let caps = Caps {
         compressed: 1 << 20,
-        inflated: 1 << 20,
+        decompressed: 1 << 20,
     };
     client
         .get(path, "*/*", &[], caps)

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use testbed::Running;
-use webclient::{
-    Authorities, BaseUrl, Caps, Client, Credentials, Failure, Header, Secret, Settings,
-};
+use webclient::{BaseUrl, CaBundle, Caps, Client, Credentials, Failure, Header, Secret, Settings};
 
 pub(crate) const RESOURCE: &str = "/api/v1/nodes/node-a/proxy/metrics/resource";
 pub(crate) const CADVISOR: &str = "/api/v1/nodes/node-a/proxy/metrics/cadvisor";
@@ -19,7 +17,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) const CAPS: Caps = Caps {
     compressed: 4 << 20,
-    inflated: 16 << 20,
+    decompressed: 16 << 20,
 };
 
 /// An answer, read to its end.
@@ -30,7 +28,7 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
     /// Bytes of the body as sent.
     pub(crate) received: u64,
-    /// The body, inflated.
+    /// The body, decompressed.
     pub(crate) body: Vec<u8>,
 }
 
@@ -56,14 +54,14 @@ pub(crate) fn impatient(cluster: &Running) -> Client {
 }
 
 pub(crate) fn client_of(url: &str, ca_file: &Path, deadline: Duration) -> Client {
-    let authorities = if url.starts_with("https:") {
-        Authorities::from_file(ca_file).expect("a CA file")
+    let ca_bundle = if url.starts_with("https:") {
+        CaBundle::from_file(ca_file).expect("a CA file")
     } else {
-        Authorities::none()
+        CaBundle::none()
     };
     Client::new(Settings {
         base: BaseUrl::parse(url).expect("a URL"),
-        authorities,
+        ca_bundle,
         identity: None,
         credentials: Credentials::None,
         headers: Vec::new(),

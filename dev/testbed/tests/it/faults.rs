@@ -142,7 +142,7 @@ fn bodies_can_be_badly_compressed() {
     let is_too_large = matches!(
         bomb,
         Failure::TooLarge {
-            what: "inflated",
+            what: "decompressed",
             ..
         }
     );

@@ -14,13 +14,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use webclient::{
-    Authorities, BaseUrl, Caps, Client, Content, Credentials, Failure, Header, Identity, Method,
+    BaseUrl, CaBundle, Caps, Client, Content, Credentials, Failure, Header, Identity, Method,
     Response, Secret, SecretFile, Settings,
 };
 
 const CAPS: Caps = Caps {
     compressed: 1 << 20,
-    inflated: 1 << 20,
+    decompressed: 1 << 20,
 };
 
 /// Files of one test, gone with it.
@@ -195,10 +195,10 @@ fn serve(
     stream.write_all(answer.as_bytes()).ok()
 }
 
-fn settings(url: &str, authorities: Authorities) -> Settings {
+fn settings(url: &str, ca_bundle: CaBundle) -> Settings {
     Settings {
         base: BaseUrl::parse(url).expect("a URL"),
-        authorities,
+        ca_bundle,
         identity: None,
         credentials: Credentials::None,
         headers: Vec::new(),
@@ -213,9 +213,9 @@ fn get(settings: &Settings) -> Result<Response, Failure> {
     Client::new(settings.clone()).get("/", "*/*", &[], CAPS)
 }
 
-fn trust(authority: &Authority, scratch: &Scratch) -> Authorities {
+fn trust(authority: &Authority, scratch: &Scratch) -> CaBundle {
     let file = scratch.write("ca.crt", &authority.pem());
-    Authorities::from_file(&file).expect("a CA file")
+    CaBundle::from_file(&file).expect("a CA file")
 }
 
 #[test]
@@ -242,11 +242,11 @@ fn client_certificate_is_presented() {
     for (settings, problem) in [
         (
             without.clone(),
-            "the server asks for a client certificate, and none was given",
+            "the server requires a client certificate, and none is set",
         ),
         (
             with(identity(&other, "other")),
-            "the server turns the client certificate down, or the lack of one (UnknownCA)",
+            "the server refused the client certificate, or requires one (UnknownCA)",
         ),
     ] {
         match get(&settings).expect_err("closed") {
@@ -284,7 +284,7 @@ fn refusal_during_a_write_is_reported() {
     {
         Failure::Tls { problem, .. } => assert_eq!(
             problem,
-            "the server asks for a client certificate, and none was given"
+            "the server requires a client certificate, and none is set"
         ),
         failure => panic!("{failure}"),
     }
@@ -426,7 +426,7 @@ fn rotated_token_is_retried_once() {
     });
     let client = Client::new(Settings {
         credentials: Credentials::Bearer(SecretFile::token(token)),
-        ..settings(&server.url, Authorities::none())
+        ..settings(&server.url, CaBundle::none())
     });
     let status = |path| {
         client
@@ -445,7 +445,7 @@ fn nothing_is_sent_without_the_secret() {
     let server = Server::start(None, |_| "200 OK");
     let settings = Settings {
         credentials: Credentials::Bearer(SecretFile::token("/nonexistent/token".into())),
-        ..settings(&server.url, Authorities::none())
+        ..settings(&server.url, CaBundle::none())
     };
     let failure = get(&settings).expect_err("no token").to_string();
     assert!(
@@ -464,7 +464,7 @@ fn debug_output_shows_no_secret() {
     let client = Client::new(Settings {
         base,
         headers: vec![Header::bearer(&Secret::new("hunter2".into()))],
-        ..settings("http://h", Authorities::none())
+        ..settings("http://h", CaBundle::none())
     });
     let content = Content {
         media_type: "text/plain",
@@ -484,7 +484,7 @@ fn debug_output_shows_no_secret() {
 
 #[test]
 fn ca_file_must_be_a_regular_file() {
-    let error = Authorities::from_file(Path::new("/dev/zero")).expect_err("endless");
+    let error = CaBundle::from_file(Path::new("/dev/zero")).expect_err("endless");
     assert_eq!(
         error.to_string(),
         "CA file /dev/zero: expected a regular file"
