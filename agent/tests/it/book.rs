@@ -75,7 +75,7 @@ fn report() -> Ended {
 
 /// `UPDATE_GOLDEN=1 cargo test -p k8s-ai-agent` writes it again.
 #[test]
-fn book_shows_the_report_of_today() {
+fn book_shows_the_current_report() {
     let printed = report();
     assert_eq!((printed.code, printed.err.as_str()), (0, ""));
     let path =

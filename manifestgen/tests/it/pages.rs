@@ -270,7 +270,7 @@ fn documented_commands_work() {
 
 /// Blocks of YAML that begin with a value of the chart are values files.
 #[test]
-fn the_chart_takes_the_values_of_the_pages() {
+fn documented_values_fit_the_chart() {
     let helm = root().join(".cache/helm/4/helm");
     let mut read = 0;
     for page in with_commands(&root()) {
