@@ -268,26 +268,38 @@ fn documented_commands_work() {
     assert!(rendered.contains("image: \"registry.example.org/team/k8s-ai-exporter:v0.3.0\""));
 }
 
-/// Blocks of YAML that begin with a value of the chart are values files.
+/// The values of the chart in a block of YAML: all of it if it begins with one, and in the
+/// objects of Argo CD and Flux what is below their key for values.
+fn chart_values(block: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let lines: Vec<&str> = block.lines().collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    for (number, line) in lines.iter().enumerate() {
+        let first = match line.trim() {
+            "exporter:" | "agent:" if number == 0 => number,
+            "valuesObject:" | "values:" => number + 1,
+            _ => continue,
+        };
+        let depth = indent(lines[first]);
+        let values = lines[first..]
+            .iter()
+            .take_while(|line| indent(line) >= depth);
+        found.push(values.flat_map(|line| [&line[depth..], "\n"]).collect());
+    }
+    found
+}
+
 #[test]
 fn documented_values_fit_the_chart() {
-    let helm = root().join(".cache/helm/4/helm");
     let mut read = 0;
     for page in with_commands(&root()) {
         let text = fs::read_to_string(root().join(&page)).expect("a page");
-        for block in text.split("```yaml\n").skip(1) {
-            let block = block.split("```").next().expect("a block");
-            let indent = block.len() - block.trim_start().len();
-            if !["exporter:", "agent:"].contains(&block.lines().next().unwrap_or_default().trim()) {
-                continue;
-            }
-            let values: String = block
-                .lines()
-                .flat_map(|line| [line.get(indent..).unwrap_or_default(), "\n"])
-                .collect();
-            let file = std::env::temp_dir().join(format!("values-{}-{read}", std::process::id()));
-            fs::write(&file, values).expect("it can be written");
-            let output = Command::new(&helm)
+        let blocks = text.split("```yaml\n").skip(1);
+        let blocks = blocks.filter_map(|rest| rest.split("```").next());
+        for values in blocks.flat_map(chart_values) {
+            let file = std::env::temp_dir().join(format!("values-{}", std::process::id()));
+            fs::write(&file, &values).expect("it can be written");
+            let output = Command::new(root().join(".cache/helm/4/helm"))
                 .args(["template", "binbots-k8s", "helm", "-f"])
                 .arg(&file)
                 .current_dir(root())
@@ -295,11 +307,29 @@ fn documented_values_fit_the_chart() {
                 .expect("Helm starts");
             fs::remove_file(&file).expect("it can be removed");
             let said = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{page}:\n{block}\n{said}");
+            assert!(output.status.success(), "{page}:\n{values}\n{said}");
             read += 1;
         }
     }
-    assert!(read >= 3, "{read}");
+    assert!(read >= 5, "{read}");
+}
+
+#[test]
+fn documented_queries_are_promql() {
+    let mut parsed = 0;
+    for page in with_commands(&root()) {
+        let text = fs::read_to_string(root().join(&page)).expect("a page");
+        let blocks = text.split("```promql\n").skip(1);
+        let blocks = blocks.filter_map(|rest| rest.split("```").next());
+        let flags = text.split("-query '").skip(1);
+        let flags = flags.filter_map(|rest| rest.split('\'').next());
+        for query in blocks.chain(flags) {
+            promql_parser::parser::parse(query.trim())
+                .unwrap_or_else(|error| panic!("{page}: {query}: {error}"));
+            parsed += 1;
+        }
+    }
+    assert!(parsed >= 5, "{parsed}");
 }
 
 /// Folders of the project; a name in backticks that begins with one is a file or folder.
