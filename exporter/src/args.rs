@@ -1,6 +1,10 @@
 //! The flags of the exporter, and the [`Config`] that they resolve to.
 //!
 //! Reads no file and opens no socket: whether a token file exists is found out later.
+//!
+//! Invariant: no token is sent over plain HTTP unless its file is named (held by
+//! `plain_http_uses_neither_token_nor_ca`; each start warns, `plain_http_token_is_warned_about`
+//! in e2e).
 
 use std::ffi::OsString;
 use std::fmt;
@@ -224,7 +228,7 @@ pub const COMMAND_LINE: Program = Program {
             "--nodes=all --enable-cadvisor=false --history=6h",
         ),
         (
-            "On a laptop, beside `kubectl proxy`:",
+            "On a laptop, with `kubectl proxy`:",
             "--api-server http://127.0.0.1:8001 --node-name NODE --once",
         ),
     ],
@@ -340,7 +344,7 @@ impl Config {
             return Err(UsageError::missing(KUBELET_CA_FILE, hint));
         }
         if flags.via == Via::Kubelet && flags.token_file.is_none() {
-            let hint = "--via=kubelet requires it beside an http:// API server";
+            let hint = "--via=kubelet requires it with an http:// API server";
             return Err(UsageError::missing(TOKEN_FILE, hint));
         }
         Ok(Self {
@@ -375,7 +379,7 @@ fn in_cluster(environment: Environment<'_>) -> Result<BaseUrl, UsageError> {
     const VARIABLES: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"];
     let [host, port] = VARIABLES.map(|name| environment(name).filter(|value| !value.is_empty()));
     let Some(host) = host else {
-        let hint = "outside a pod, name the API server, such as http://127.0.0.1:8001 beside \
+        let hint = "outside a pod, name the API server, such as http://127.0.0.1:8001 with \
                     `kubectl proxy`";
         return Err(UsageError::missing(API_SERVER, hint));
     };

@@ -210,7 +210,7 @@ mod tests {
                 .starts_with("token file /nonexistent/token: "),
             "{error}"
         );
-        // Endless, like a pipe that nobody writes to: never read.
+        // Endless, like a pipe without a writer: never read.
         let error = with_token("/dev/zero".into())
             .current()
             .expect_err("no file");

@@ -1,4 +1,7 @@
 //! Lists of the whole cluster: its nodes, and the number of pods on each.
+//!
+//! Invariants: a node that leaves loses its series (held by `leaving_nodes_lose_their_series` in
+//! e2e), and a list that fails removes no node (`a_list_that_fails_takes_no_node_away`).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -7,7 +7,8 @@
 //! Invariants: memory stays within its budget (held by
 //! `memory_is_shared_and_oldest_samples_go`); the answer equals that over all samples
 //! (`answer_equals_that_of_all_samples`); a series that disappeared ends
-//! (`disappeared_series_ends_and_may_return`).
+//! (`disappeared_series_ends_and_may_return`); Prometheus and the history give the same report over
+//! the same samples (`same_samples_give_same_report` in e2e).
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -228,7 +229,7 @@ mod tests {
             .map(|(each, _)| each.labels[1].1.clone())
             .collect();
         assert_eq!(left, ["z", "w"]);
-        // A node that has gone is behind nobody.
+        // A node that is gone is not listed.
         history.tracks.remove("b");
         assert_eq!(history.answer(&query, Some(&y)).count(), 1);
     }
@@ -276,7 +277,7 @@ mod tests {
         );
     }
 
-    /// What is kept are changes; what is answered are samples.
+    /// Stores changes only, and answers with all samples.
     #[test]
     fn answer_equals_that_of_all_samples() {
         let mut history = history(60);
@@ -349,7 +350,7 @@ mod tests {
                 assert!(history.size().0 as u64 <= memory, "{:?}", history.size());
             }
         }
-        assert!(full, "it is told");
+        assert!(full, "the limit is reported");
         let all = query("k8s_node_cpu_usage_cores", 0, 5_000 * 30_000, 30_000);
         let lengths: Vec<usize> = values(&history, &all).iter().map(Vec::len).collect();
         assert_eq!(lengths.len(), 4);

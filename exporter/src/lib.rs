@@ -13,6 +13,10 @@
 //!
 //! `plan`, `readings`, `usage`, `node` and `history` are pure: they open no socket, read no
 //! file and read no clock.
+//!
+//! Invariants: no disruption makes a number wrong or memory grow (held by
+//! `soak_finds_no_wrong_number` in e2e); recovery from an outage takes two rounds
+//! (`outage_recovery_takes_two_rounds`).
 
 pub mod apiserver;
 pub mod args;

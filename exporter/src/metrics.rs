@@ -1,4 +1,7 @@
 //! Samples of our series from the current values, and their text.
+//!
+//! Invariant: promtool finds no fault with the metrics (held by `promtool_accepts_the_metrics` in
+//! e2e).
 
 use std::time::Instant;
 

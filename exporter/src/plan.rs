@@ -1,4 +1,7 @@
 //! The endpoints to read, and their intervals: for each node, and once for all of them.
+//!
+//! Invariant: requests are for the exporter's own nodes, and no more than needed (held by
+//! `requests_are_no_more_than_needed` in e2e).
 
 use std::time::Duration;
 

@@ -2,6 +2,9 @@
 //!
 //! Each named node has its own worker, so that none waits for another. A whole cluster has
 //! a fixed number of workers, and a thread that lists its nodes.
+//!
+//! Invariant: SIGTERM and SIGINT end the exporter within two seconds (held by
+//! `signals_end_it_within_two_seconds` in e2e).
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -191,7 +191,7 @@ mod tests {
                 "{gap:?}"
             );
             last = schedule.due;
-            // A scrape that takes a moment does not shift the grid.
+            // The duration of a scrape does not shift the grid.
             schedule.ended(last + Duration::from_millis(700), None, false);
             assert_eq!(schedule.due - last, Duration::from_secs(30));
         }

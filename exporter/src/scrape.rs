@@ -160,7 +160,7 @@ impl NodeScraper {
             endpoint, interval, ..
         } = self.schedules[index];
         let mut outcome = Outcome::begin();
-        let answer = self.ask(endpoint, &mut outcome);
+        let answer = self.request(endpoint, &mut outcome);
         let now = Instant::now();
 
         let config = &self.shared.config;
@@ -247,8 +247,8 @@ impl NodeScraper {
         failure.is_none() && at_api_server && self.shared.api_server_answered(now)
     }
 
-    /// Where kubelets are read directly: requests the node object soon if the kubelet is
-    /// unreachable at its address, and the kubelet at once if it has a new address.
+    /// Reacts to a moved kubelet, if kubelets are read directly: requests the node object
+    /// soon if the kubelet is unreachable, and the kubelet at once if it has a new address.
     fn follow_address(
         &mut self,
         endpoint: Endpoint,
@@ -284,7 +284,7 @@ impl NodeScraper {
     }
 
     /// Requests one endpoint. Counts received bytes in `outcome`, also after a failure.
-    fn ask(&self, endpoint: Endpoint, outcome: &mut Outcome) -> Result<Answer, ScrapeError> {
+    fn request(&self, endpoint: Endpoint, outcome: &mut Outcome) -> Result<Answer, ScrapeError> {
         let SharedState {
             config,
             credentials,

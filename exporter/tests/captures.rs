@@ -1,7 +1,7 @@
 //! Usage from captures of a real kubelet, against figures worked out another way.
 //!
 //! Independent of the program: core-nanoseconds and bytes come from the kubelet's
-//! own `/stats/summary`, captured in the same moment, as whole numbers; the time
+//! own `/stats/summary`, captured at the same time, as whole numbers; the time
 //! of a sample is cut out of the page's text by position; and the rates are
 //! divided here. None of it goes through the exposition reader.
 

@@ -65,7 +65,7 @@ impl Color {
 }
 
 words! {
-    /// When to use colours.
+    /// Use of colours.
     struct ColorWord(Color) = Color::ALL, Color::name;
 }
 

@@ -1,5 +1,8 @@
 //! TLS of the client: rustls with ring, always verified, with messages that name the host
 //! name or CA that did not match.
+//!
+//! Invariant: a TLS failure names the host name or CA that did not match (held by
+//! `tls_failures_name_the_mismatch` in e2e).
 
 use std::fmt;
 use std::io::{self, Read, Write};

@@ -457,7 +457,7 @@ fn nothing_is_sent_without_the_secret() {
 
 #[test]
 fn debug_output_shows_no_secret() {
-    // Bound and dropped: nobody listens there.
+    // Bound and dropped: no server listens there.
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     let url = format!("http://{}/services/hunter2", free.expect("a free port"));
     let (base, path) = BaseUrl::parse_webhook(&url).expect("a URL");
@@ -473,7 +473,7 @@ fn debug_output_shows_no_secret() {
     for path in [path.reveal(), "/white space/hunter2"] {
         let failure = client
             .send(Method::Post, path, content, &[], CAPS)
-            .expect_err("nobody");
+            .expect_err("no server");
         let shown = format!(
             "{client:?} {failure} {failure:?} {path:?}",
             path = Secret::new(path.into())

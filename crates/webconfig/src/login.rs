@@ -174,7 +174,7 @@ mod tests {
         format!("Basic {}", BASE64_STANDARD.encode(login))
     }
 
-    /// Whether it is accepted, and whether that took a hash.
+    /// Checks a login. Returns whether it is accepted, and whether that took a hash.
     fn accepted(logins: &Authenticator, authorization: &str) -> (bool, bool) {
         match logins.check(Some(authorization)) {
             Login::Accepted => (true, false),

@@ -135,8 +135,8 @@ impl Connections {
         state.evict(|_| true);
         self.changed.notify_all();
         // In any case the caller tries again.
-        let moment = Duration::from_millis(20);
-        drop(unpoisoned(self.changed.wait_timeout(state, moment)));
+        let pause = Duration::from_millis(20);
+        drop(unpoisoned(self.changed.wait_timeout(state, pause)));
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -178,8 +178,8 @@ impl State {
             })
             .min_by_key(|index| {
                 let each = &self.open[*index];
-                let crowd = Reverse(self.connections_of(each.peer));
-                (crowd, matches!(each.phase, Phase::Queueing(_)), each.since)
+                let count = Reverse(self.connections_of(each.peer));
+                (count, matches!(each.phase, Phase::Queueing(_)), each.since)
             });
         let Some(victim) = victim else {
             return false;

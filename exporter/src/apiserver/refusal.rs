@@ -1,4 +1,7 @@
 //! Errors for responses other than 200, and for missing responses, each with the next step.
+//!
+//! Invariant: each refusal is counted by its reason (held by `refusals_are_counted_by_reason` in
+//! e2e).
 
 use contract::Reason;
 use webclient::{Failure, Response};
@@ -8,7 +11,7 @@ use super::wire::Status;
 
 /// The server that was asked: the same status means different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum Server {
     /// The API server, also where it passes a kubelet's answer on.
     ApiServer,
     /// A kubelet itself.
@@ -19,16 +22,16 @@ pub enum Asked {
 const REFUSAL_BYTES: u64 = 16 * 1024;
 
 /// Converts a response other than 200 into an error with the next step.
-pub(super) fn of(response: &mut Response, asked: Asked) -> ScrapeError {
+pub(super) fn of(response: &mut Response, server: Server) -> ScrapeError {
     let text = response.body.read_start(REFUSAL_BYTES);
     ScrapeError {
         retry_after: response.retry_after,
-        ..read_refusal(response.status, &response.media_type(), &text, asked)
+        ..read_refusal(response.status, &response.media_type(), &text, server)
     }
 }
 
 /// Returns the error for a response with this status, type and start of its body. Pure.
-pub fn read_refusal(status: u16, media_type: &str, text: &str, asked: Asked) -> ScrapeError {
+pub fn read_refusal(status: u16, media_type: &str, text: &str, server: Server) -> ScrapeError {
     let parsed: Option<Status> = serde_json::from_str(text)
         .ok()
         .filter(|status: &Status| status.kind == "Status");
@@ -38,42 +41,42 @@ pub fn read_refusal(status: u16, media_type: &str, text: &str, asked: Asked) -> 
         None if media_type == "text/plain" => one_line(text.trim()),
         None => String::new(),
     };
-    let (reason, hint) = match (status, asked) {
-        (401, Asked::ApiServer) => (
+    let (reason, hint) = match (status, server) {
+        (401, Server::ApiServer) => (
             Reason::Unauthorized,
             "the API server does not accept the token; check that --token-file is the service account's",
         ),
-        (401, Asked::Kubelet) => (
+        (401, Server::Kubelet) => (
             Reason::Unauthorized,
             "the kubelet does not accept the token; check its setting authentication.webhook",
         ),
-        (403, Asked::ApiServer) => (
+        (403, Server::ApiServer) => (
             Reason::Forbidden,
             "RBAC refuses it; check that the ClusterRole k8s-ai-exporter is bound to this service account",
         ),
-        (403, Asked::Kubelet) => (
+        (403, Server::Kubelet) => (
             Reason::Forbidden,
             "RBAC refuses it; --via=kubelet requires get on nodes/metrics in the ClusterRole k8s-ai-exporter",
         ),
-        (404, Asked::ApiServer) => (
+        (404, Server::ApiServer) => (
             Reason::NotFound,
             "check that --node-name is a node of this cluster",
         ),
-        (404, Asked::Kubelet) => (Reason::NotFound, "the kubelet does not serve this path"),
+        (404, Server::Kubelet) => (Reason::NotFound, "the kubelet does not serve this path"),
         (422, _) => (
             Reason::AdmissionDenied,
             "an admission policy refuses it; check that it allows this path, and this pod's node",
         ),
         (429, _) => (Reason::RateLimited, "the API server limits requests"),
-        (503, Asked::ApiServer) => (
+        (503, Server::ApiServer) => (
             Reason::Unavailable,
             "the API server is not ready or cannot reach the kubelet",
         ),
-        (503, Asked::Kubelet) => (Reason::Unavailable, "the kubelet is not ready"),
+        (503, Server::Kubelet) => (Reason::Unavailable, "the kubelet is not ready"),
         _ => (Reason::HttpStatus, ""),
     };
     let node_gone = status == 404
-        && asked == Asked::ApiServer
+        && server == Server::ApiServer
         && parsed.is_some_and(|status| {
             status.reason == "NotFound" && status.details.is_some_and(|d| d.kind == "nodes")
         });
@@ -91,9 +94,9 @@ pub fn read_refusal(status: u16, media_type: &str, text: &str, asked: Asked) -> 
 }
 
 /// Adds the next step to a failure to reach a kubelet.
-pub(super) fn failed(failure: Failure, asked: Asked) -> ScrapeError {
+pub(super) fn failed(failure: Failure, server: Server) -> ScrapeError {
     let mut error = ScrapeError::from(failure);
-    if error.reason == Reason::Tls && asked == Asked::Kubelet {
+    if error.reason == Reason::Tls && server == Server::Kubelet {
         error.message.push_str(
             "; --kubelet-ca-file must hold the CAs of the kubelets' serving certificates, which must name the node's address",
         );

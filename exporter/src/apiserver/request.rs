@@ -1,4 +1,8 @@
 //! Bounded GETs to the API server and to kubelets.
+//!
+//! Invariants: an incomplete body is never used (held by `incomplete_bodies_are_discarded` in
+//! e2e), and no kubelet gets a token before its certificate is verified
+//! (`foreign_kubelet_gets_no_token`).
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -138,9 +142,9 @@ fn get(
     caps: Caps,
     bytes: &mut u64,
 ) -> Result<Response, ScrapeError> {
-    let asked = match origin {
-        None => refusal::Asked::ApiServer,
-        Some(_) => refusal::Asked::Kubelet,
+    let server = match origin {
+        None => refusal::Server::ApiServer,
+        Some(_) => refusal::Server::Kubelet,
     };
     let mut again = true;
     loop {
@@ -163,12 +167,12 @@ fn get(
                 again = false;
                 continue;
             }
-            Err(failure) => return Err(refusal::failed(failure, asked)),
+            Err(failure) => return Err(refusal::failed(failure, server)),
         };
         if response.status == 200 {
             return Ok(response);
         }
-        let refusal = refusal::of(&mut response, asked);
+        let refusal = refusal::of(&mut response, server);
         *bytes += response.body.received();
         if response.status == 401 && again {
             again = false;

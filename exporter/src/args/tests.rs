@@ -1,4 +1,4 @@
-//! What resolves to which configuration, and what is refused in which words.
+//! Command lines with their configurations, and refused ones with their messages.
 
 use super::*;
 
@@ -207,7 +207,7 @@ fn usage_errors_name_the_flag() {
                 "--kubelet-ca-file=/x",
                 "--api-server=http://127.0.0.1:8001",
             ],
-            "missing --token-file (or TOKEN_FILE): --via=kubelet requires it beside an http:// API server",
+            "missing --token-file (or TOKEN_FILE): --via=kubelet requires it with an http:// API server",
         ),
         (
             &["--history=8d"],
@@ -262,7 +262,7 @@ fn usage_errors_name_the_variable() {
         (
             &["--node-name=n"],
             &[],
-            "missing --api-server (or API_SERVER): outside a pod, name the API server, such as http://127.0.0.1:8001 beside `kubectl proxy`",
+            "missing --api-server (or API_SERVER): outside a pod, name the API server, such as http://127.0.0.1:8001 with `kubectl proxy`",
         ),
         (
             &[],

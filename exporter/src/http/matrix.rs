@@ -53,16 +53,16 @@ impl Iterator for Matrix {
             Next::Nothing => return None,
         }
         self.next = Next::Nothing;
-        let mut told = self.last.take();
+        let mut sent = self.last.take();
         if let Some(history) = &self.shared.history {
             let history = lock(history);
-            let last = told.clone();
+            let last = sent.clone();
             for (identity, values) in history.answer(&self.query, last.as_ref()) {
-                if told.is_some() {
+                if sent.is_some() {
                     json.push(',');
                 }
                 series(&mut json, &identity, &values);
-                told = Some(identity);
+                sent = Some(identity);
                 if json.len() >= PIECE_BYTES {
                     self.next = Next::Series;
                     break;
@@ -72,7 +72,7 @@ impl Iterator for Matrix {
         if matches!(self.next, Next::Nothing) {
             json.push_str(END);
         }
-        self.last = told;
+        self.last = sent;
         Some(json.into_bytes())
     }
 }

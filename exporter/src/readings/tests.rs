@@ -1,4 +1,4 @@
-//! What is taken from a body, and what is refused with which reason.
+//! Values read from bodies, and refused samples with their reasons.
 
 use super::*;
 use exposition::read::Reader;

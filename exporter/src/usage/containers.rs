@@ -95,7 +95,7 @@ impl Containers {
         self.last.len()
     }
 
-    /// OOM kills since the start, while the readings tell of all of them.
+    /// Returns the OOM kills since the start, while the readings report all of them.
     pub(super) fn oom_kills(&self, now: Instant) -> Option<u64> {
         self.oom_kills_until
             .filter(|until| now < *until)
@@ -110,7 +110,7 @@ fn growth(before: Option<At<f64>>, now: Option<At<f64>>) -> Option<f64> {
     (now.at > before.at && now.value >= before.value).then_some(now.value - before.value)
 }
 
-/// Events that a counter has seen since the reading before. One that fell began anew at 0.
+/// Returns the events since the last reading. A counter that fell started again at 0.
 fn increase(before: Option<At<f64>>, now: Option<At<f64>>) -> Option<f64> {
     let (before, now) = (before?, now?);
     let base = if now.value < before.value {

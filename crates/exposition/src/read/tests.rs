@@ -13,7 +13,7 @@ struct Owned {
     timestamp_ms: Option<i64>,
 }
 
-/// Keeps everything that a reader tells.
+/// Keeps everything from a reader.
 #[derive(Debug, Default, PartialEq)]
 struct Kept {
     samples: Vec<Owned>,

@@ -160,7 +160,7 @@ fn stalled_handshake_hits_its_deadline() {
         ..Limits::default()
     };
     let port = Port::open(limits, folder.load(TLS).expect("a configuration"));
-    let crowd: Vec<_> = (0..100)
+    let clients: Vec<_> = (0..100)
         .map(|_| {
             let mut client = port.connect();
             // The header of a record that never comes.
@@ -170,11 +170,11 @@ fn stalled_handshake_hits_its_deadline() {
         .collect();
     let config = client_config(&authority, None, &version::TLS13);
     port.ask_tls(config, &get("/hello", ""))
-        .expect("a response beside the crowd");
+        .expect("a response beside the others");
     eventually("no connection is left", &|| {
         port.server().open_connections() == 0
     });
-    drop(crowd);
+    drop(clients);
 }
 
 fn eventually(what: &str, is: &dyn Fn() -> bool) {

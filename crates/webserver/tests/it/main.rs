@@ -1,5 +1,5 @@
 //! The server over real sockets.
 
-mod crowd;
+mod flood;
 mod protocol;
 mod raw;

@@ -1,4 +1,4 @@
-//! A server, and a client that sends exactly the bytes it is told to.
+//! A server, and a client that sends exactly the given bytes.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -26,7 +26,7 @@ pub(crate) fn limits() -> Limits {
     }
 }
 
-/// A server that answers with what it was asked.
+/// A server that answers with the request's parts.
 pub(crate) fn start(limits: Limits) -> Running {
     let policy: Arc<dyn Policy> = Arc::new(Public);
     let listener = "127.0.0.1:0".parse().map(ListenAddress::bind);
@@ -212,7 +212,7 @@ impl Client {
         }
     }
 
-    /// What comes until the connection ends.
+    /// Reads until the connection ends.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         while self.more() > 0 {}
         std::mem::take(&mut self.received)

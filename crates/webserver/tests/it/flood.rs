@@ -1,4 +1,4 @@
-//! More clients than connections: which ones stay.
+//! More clients than connections: eviction, limits and deadlines.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
@@ -41,7 +41,7 @@ fn flood_evicts_only_its_own_connections() {
     quiet.send(&get("/hello", ""));
     assert_eq!(quiet.answer().status, 200);
     // All half-open, all newer than the quiet one, and each takes the last one's place.
-    let crowd: Vec<Client> = (0..200)
+    let clients: Vec<Client> = (0..200)
         .map(|_| {
             let mut client = Client::connect(&server);
             client.send("GET / HT");
@@ -51,7 +51,7 @@ fn flood_evicts_only_its_own_connections() {
     assert_eq!(
         Client::ask(&server, LAST).status,
         200,
-        "one more of the crowd"
+        "one more of the flood"
     );
     quiet.send(LAST);
     assert_eq!(
@@ -59,7 +59,7 @@ fn flood_evicts_only_its_own_connections() {
         200,
         "the neighbour's connection is open still"
     );
-    drop(crowd);
+    drop(clients);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn unsent_response_bytes_are_capped() {
             unsent_bytes,
             ..limits()
         });
-        let mut crowd: Vec<Client> = (0..20)
+        let mut clients: Vec<Client> = (0..20)
             .map(|_| {
                 let mut client = Client::connect(&server);
                 // 16 MiB: more than the system takes off our hands.
@@ -77,10 +77,10 @@ fn unsent_response_bytes_are_capped() {
                 client
             })
             .collect();
-        for client in &mut crowd {
+        for client in &mut clients {
             client.begins();
         }
-        let whole = crowd
+        let whole = clients
             .iter_mut()
             .map(|client| client.reads_to_the_end() > 16 << 20);
         let whole = whole.filter(|whole| *whole).count();
@@ -114,7 +114,7 @@ fn streamed_response_is_never_held_whole() {
     client.begins();
     server.waits_for_connections(0);
     let made = crate::raw::PIECES_MADE.load(Ordering::SeqCst);
-    assert!((1..900).contains(&made), "{made}: nobody took them");
+    assert!((1..900).contains(&made), "{made}: unread");
     assert!(client.reads_to_the_end() < 16 << 20);
 }
 
