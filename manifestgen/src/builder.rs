@@ -1,5 +1,5 @@
-//! Builds typed Kubernetes objects with one set of values, and finds out which of
-//! their fields follow which expression.
+//! Builds typed Kubernetes objects with a set of values, and notes which expression sets
+//! which field.
 //!
 //! A [`Builder`] hands out the value of each expression and keeps the rule by which
 //! a template writes it. Where the value went is found by building once more with
@@ -20,17 +20,17 @@ use crate::values::{Strings, Values};
 /// The label that Helm sets on everything it installs.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// Why nothing is generated.
+/// The reason why nothing is generated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The object or the value.
     pub place: String,
-    /// What is wrong.
+    /// The defect.
     pub what: String,
 }
 
 impl Problem {
-    /// Joins the two.
+    /// Returns a problem of these.
     pub fn new(place: impl Into<String>, what: impl fmt::Display) -> Self {
         Self {
             place: place.into(),
@@ -47,7 +47,7 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// How a template writes a field.
+/// The form in which a template writes a field.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Rule {
     /// A text.
@@ -60,27 +60,27 @@ pub(crate) enum Rule {
     Block(String),
     /// The field or entry is there if the condition holds.
     When(String),
-    /// The list or map has the entries of this one too.
+    /// Entries of a value after those of the list or map.
     Append(String),
-    /// The list of variables has those of this map too.
+    /// Variables of a map after those of the list.
     Variables(String),
     /// A comment above the field.
     Comment(&'static str),
 }
 
-/// What the builds of an object say beside the object itself.
+/// Notes of a build, beside the object itself.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes {
     /// In the order of the calls, each with the value that its field must hold.
     pub(crate) rules: Vec<(Rule, Option<Value>)>,
-    /// What the whole object depends on.
+    /// Condition of the whole object.
     pub(crate) only_if: Option<Condition>,
     pub(crate) sources: Sources,
     /// Keys that objects set themselves, by the value that adds to them.
     pub(crate) reserved: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What a build is for.
+/// Purpose of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// The object with its values.
@@ -156,7 +156,7 @@ impl<'a> Builder<'a> {
         self.notes.into_inner()
     }
 
-    /// Keeps a rule; says whether its field is to get another value now.
+    /// Notes a rule; returns whether its field gets another value in this build.
     fn probes(&self, rule: Rule, value: Option<Value>, sources: &Sources) -> bool {
         let mut notes = self.notes.borrow_mut();
         notes.sources.extend(sources);
@@ -295,7 +295,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Leaves the whole object out unless the condition holds.
+    /// Omits the whole object unless the condition holds.
     pub fn only_if(&self, condition: Condition) {
         let mut notes = self.notes.borrow_mut();
         notes.sources.extend(&condition.sources);
@@ -312,7 +312,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Reads a value as a Kubernetes type; what the type does not know is an error.
+/// Reads a value as a Kubernetes type; an unknown field is an error.
 fn typed<T: Serialize + DeserializeOwned, V: Serialize>(term: &Term<V>) -> Result<T, Problem> {
     let problem = |what: String| {
         let place: Vec<&str> = term.sources.values.iter().map(String::as_str).collect();

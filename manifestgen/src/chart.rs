@@ -6,7 +6,7 @@ pub const NAME: &str = "binbots-k8s";
 /// Version of chart and programs: they are released together.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Value of the exporter pods' label `app`. Selectors cannot be changed: neither can this.
+/// Value of the exporter pods' label `app`. Selectors are immutable, so it never changes.
 pub const EXPORTER_APP: &str = "k8s-ai-exporter";
 
 /// Value of the agent pods' label `app`.
@@ -15,11 +15,11 @@ pub const AGENT_APP: &str = "k8s-ai-agent";
 /// Name of the programs' ports.
 pub const PORT_NAME: &str = "metrics";
 
-/// Oldest Kubernetes: the first with ValidatingAdmissionPolicy as v1 and with
-/// the node's name in pods' tokens.
+/// Oldest supported Kubernetes: the first with ValidatingAdmissionPolicy in v1 and with the
+/// node's name in pods' tokens.
 pub const KUBE_VERSION: &str = ">=1.30.0-0";
 
-/// The project's page. Like `your-registry`, to be replaced by whoever publishes.
+/// The project's page: a placeholder, like `your-registry`, for the publisher to replace.
 pub const HOME: &str = "https://github.com/your-org/binbots-k8s";
 
 /// Folder of the runbooks, one page for each alert.

@@ -1,7 +1,6 @@
 //! Requests to a live cluster, and the table that [`preflight`] prints.
 //!
-//! Read-only. A check is a list of rows with a verdict each: a person reads the
-//! table, a pipeline the exit code.
+//! Read-only: a person reads the table, a pipeline the exit code.
 
 mod kubelets;
 pub mod preflight;
@@ -16,33 +15,33 @@ use serde_json::Value;
 
 use crate::builder::Problem;
 
-/// Longest wait for one answer.
+/// Deadline of a request.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// What a row means for whoever is about to go on.
+/// Verdict on a check, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// As it should be.
     Fine,
-    /// Worth knowing; not in the way.
+    /// Worth knowing; no obstacle.
     Note,
-    /// In the way, or not as it should be.
+    /// An obstacle.
     Bad,
 }
 
-/// One thing that was looked at.
+/// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// What it means.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What was looked at.
+    /// The subject of the check.
     pub subject: String,
-    /// What was found.
+    /// The finding.
     pub found: String,
 }
 
 impl Row {
-    /// Joins the three.
+    /// Returns a row of these.
     pub fn new(verdict: Verdict, subject: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
             verdict,
@@ -52,12 +51,12 @@ impl Row {
     }
 }
 
-/// All rows of a look.
+/// Results of all checks, as a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report(pub Vec<Row>);
 
 impl Report {
-    /// Whether a row is bad.
+    /// Returns whether a row is bad.
     pub fn is_bad(&self) -> bool {
         self.0.iter().any(|row| row.verdict == Verdict::Bad)
     }
@@ -83,10 +82,10 @@ impl fmt::Display for Report {
     }
 }
 
-/// Why there is no report.
+/// The reason why there is no report.
 #[derive(Debug)]
 pub enum Failure {
-    /// No cluster to ask: no configuration, no connection, no answer in time.
+    /// The cluster cannot be reached: no configuration, no connection, no answer in time.
     Unreachable(String),
     /// The objects cannot be built.
     Source(Problem),
@@ -95,7 +94,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(why) => write!(f, "the cluster cannot be asked: {why}"),
+            Self::Unreachable(why) => write!(f, "cannot reach the cluster: {why}"),
             Self::Source(problem) => problem.fmt(f),
         }
     }
@@ -109,17 +108,17 @@ impl From<Problem> for Failure {
     }
 }
 
-/// An answer of the API server: what was asked for, or why not.
+/// An answer of the API server: JSON, or a refusal.
 type Answer = Result<Value, Refusal>;
 
-/// A status that is not a success.
+/// An answer with a status other than success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Refusal {
     code: u16,
     message: String,
 }
 
-/// Sends one request within the deadline. A refusal is an answer.
+/// Sends one request within the deadline; a refusal is an answer too.
 async fn ask(
     client: &Client,
     request: http::request::Builder,
@@ -148,7 +147,7 @@ async fn get(client: &Client, path: &str) -> Result<Answer, Failure> {
     ask(client, Request::get(path), Vec::new()).await
 }
 
-/// An error with its causes, each once.
+/// Returns an error with its causes, each once.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

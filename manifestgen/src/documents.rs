@@ -1,8 +1,7 @@
-//! What the values' types say to people and to Helm: values.yaml with its
-//! comments, and values.schema.json.
+//! values.yaml with its comments, and values.schema.json, from the types of the values.
 //!
-//! Both walk the schema that the types yield, so a value without a type,
-//! a default or a comment cannot be: [`described`] refuses it.
+//! Invariant: every value has a type, a default and a comment (held by [`described`] and
+//! `values_have_type_default_and_comment`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -14,14 +13,14 @@ use crate::MARK;
 use crate::values::Values;
 use crate::yaml;
 
-/// One value with all that is known of it.
+/// A value with its documentation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Path, with dots.
     pub path: String,
     /// Its comment.
     pub comment: String,
-    /// Its limits in words; empty where the schema says them plainly.
+    /// Its limits in words; empty if the schema shows them.
     pub limits: String,
     /// Its default; for a group of values, all of theirs.
     pub default: Value,
@@ -37,7 +36,7 @@ impl Entry {
     }
 }
 
-/// The schema as the types yield it, in draft 07, without references.
+/// Returns the schema of the types, in draft 07, without references.
 fn raw_schema() -> Value {
     let settings = SchemaSettings::draft07().with(|s| s.inline_subschemas = true);
     settings
@@ -70,7 +69,7 @@ fn entries(schema: &Value, values: &Value, parent: &str) -> Result<Vec<Entry>, S
             if comment.is_empty() {
                 return Err(format!("value {path} has no comment"));
             }
-            // Every other map takes more keys than its schema names.
+            // Every other map accepts more keys than its schema names.
             let children = if schema["additionalProperties"] == false {
                 entries(schema, &values[key], &path)?
             } else {
@@ -102,7 +101,7 @@ pub fn leaves(entries: &[Entry]) -> Vec<&Entry> {
     leaves.collect()
 }
 
-/// values.yaml: every value with its default, under its comment.
+/// Returns values.yaml: every value with its default, under its comment.
 pub fn values_yaml(entries: &[Entry]) -> String {
     let mut out = format!(
         "# {MARK}\n# Change the types in manifestgen/src/values.rs and run `just generate`.\n\
@@ -197,7 +196,7 @@ fn write_overrides(
         let key = own.key();
         if own.children.is_empty() {
             write_comment(&own.comment, indent, out);
-            // Helm merges maps: a key that is gone has to be said.
+            // Helm merges maps: a removed key must be set to null.
             let mut value = own.default.clone();
             if let (Value::Object(value), Value::Object(before)) = (&mut value, &default.default) {
                 for key in before.keys() {
@@ -235,8 +234,8 @@ pub fn schema_json(
 }
 
 fn tidy(schema: &mut Value, entries: &[Entry], reserved: &BTreeMap<String, BTreeSet<String>>) {
-    // Helm drops a key that is set to null, which is how a map's default is
-    // emptied: lists and maps may be missing, everything else may not.
+    // Helm drops keys that are set to null, by which users empty a map with a default: lists
+    // and maps may be missing, everything else may not.
     let may_be_missing = |entry: &&Entry| {
         entry.children.is_empty() && matches!(entry.kind.as_str(), "array" | "object")
     };
@@ -248,8 +247,8 @@ fn tidy(schema: &mut Value, entries: &[Entry], reserved: &BTreeMap<String, BTree
         if let Some(own) = own.as_object_mut() {
             own.remove("format");
         }
-        // Given twice, a key would stand twice in the manifest. Each is refused by its own
-        // name, which both Helms put into their message.
+        // A key set twice would be twice in the manifest. Each is refused by name, which both
+        // versions of Helm show in their message.
         if let Some(keys) = reserved.get(&entry.path) {
             let refused = keys.iter().map(|key| (key.clone(), Value::Bool(false)));
             own["properties"] = refused.collect::<Map<_, _>>().into();

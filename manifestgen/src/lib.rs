@@ -10,7 +10,7 @@
 //! puts it all into files, or says which differ. Beside it, [`cluster`] asks a live
 //! cluster about the same objects.
 //!
-//! A field that follows a value is written once: in the struct, as the expression.
+//! A field that a value sets is written once: in the struct, as the expression.
 
 pub mod builder;
 pub mod chart;

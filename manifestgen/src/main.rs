@@ -16,10 +16,10 @@ use manifestgen::values::Values;
     error_code(
         1,
         "With check: the named files differ. With preflight: a row is BAD. \
-         Otherwise: nothing was written."
+         Otherwise: an error; standard error says which."
     ),
-    error_code(2, "An argument is not usable."),
-    error_code(3, "The cluster cannot be asked.")
+    error_code(2, "An argument is invalid."),
+    error_code(3, "The cluster cannot be reached.")
 )]
 struct Args {
     #[argh(subcommand)]
@@ -35,7 +35,7 @@ enum Command {
     Preflight(Preflight),
 }
 
-/// write what differs
+/// write the files that differ
 #[derive(FromArgs)]
 #[argh(subcommand, name = "generate")]
 struct Generate {
@@ -44,7 +44,7 @@ struct Generate {
     root: PathBuf,
 }
 
-/// name each file that differs from what would be written
+/// name each file that `generate` would change
 #[derive(FromArgs)]
 #[argh(subcommand, name = "check")]
 struct Check {
@@ -53,7 +53,7 @@ struct Check {
     root: PathBuf,
 }
 
-/// write deploy/ with other images into another folder, for kubectl apply
+/// write deploy/ for other images into another folder, for kubectl apply
 #[derive(FromArgs)]
 #[argh(subcommand, name = "render")]
 struct Render {
@@ -68,7 +68,8 @@ struct Render {
     output: PathBuf,
 }
 
-/// before applying: version, permissions, CRDs, selectors, namespace, names, kubelets
+/// check a cluster before installing: version, permissions, CRDs, selectors, namespace, names,
+/// kubelets
 #[derive(FromArgs)]
 #[argh(subcommand, name = "preflight")]
 struct Preflight {
@@ -81,7 +82,7 @@ struct Preflight {
 }
 
 impl Render {
-    /// The defaults with these images.
+    /// Returns the defaults with these images.
     fn values(&self) -> Values {
         let mut values = Values::default();
         for image in [&mut values.image.exporter, &mut values.image.agent] {
@@ -97,7 +98,7 @@ impl Render {
 }
 
 impl Preflight {
-    /// The defaults with this namespace and label.
+    /// Returns the defaults with this namespace and label.
     fn values(self) -> Values {
         let mut values = Values::default();
         if let Some(namespace) = self.namespace {
@@ -163,7 +164,7 @@ fn run_preflight(values: &Values) -> ExitCode {
     }
 }
 
-/// Does the work with the files, and turns what it found into an exit code.
+/// Runs `work` on the files; its findings make exit code 1.
 fn with(
     files: Result<Files, Vec<String>>,
     work: impl FnOnce(&Files) -> std::io::Result<Vec<String>>,
@@ -177,7 +178,7 @@ fn with(
 }
 
 fn say(text: &str, code: u8) -> ExitCode {
-    // Nobody to tell when standard output is closed.
+    // A closed standard output leaves no place to report to.
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::from(code)
 }

@@ -1,4 +1,7 @@
-//! An object of the chart: how it is built, and where its expressions went.
+//! An object of the chart: its builder, and the fields that its expressions set.
+//!
+//! Invariant: every expression sets a field, and the whole of it (held by
+//! `expression_without_field_is_refused` and `expression_within_a_field_is_refused`).
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,8 +19,8 @@ pub struct Object {
     /// Its file, in deploy/ and in the chart's templates/.
     pub file: &'static str,
     build: Build,
-    /// Reads JSON as the object's type and writes it again: fields that the type lacks
-    /// are gone then.
+    /// Reads JSON as the object's type and writes it again, without fields that the type
+    /// lacks.
     pub read_again: fn(Value) -> serde_json::Result<Value>,
 }
 
@@ -64,7 +67,7 @@ impl Object {
         }
     }
 
-    /// Returns the object with these values; `None` where a condition leaves it out.
+    /// Returns the object with these values; `None` if a condition omits it.
     ///
     /// # Errors
     /// When a value does not fit the type of its field.
@@ -143,7 +146,7 @@ impl Object {
     }
 }
 
-/// How two builds differ at a pointer.
+/// Difference between two builds at a pointer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Both have a value.
@@ -155,7 +158,7 @@ enum Kind {
 }
 
 impl Rule {
-    /// How a build with another value must differ.
+    /// Returns the difference that another value must make.
     fn expects(&self) -> Option<Kind> {
         match self {
             Self::Text(_) | Self::Scalar(_) | Self::File(_) => Some(Kind::Changed),

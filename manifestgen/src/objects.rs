@@ -1,7 +1,10 @@
 //! The objects of deploy/ and of the chart: the single source of both.
 //!
-//! Each is a typed Kubernetes struct, built by a function that takes every field
-//! which follows a chart value from the [`Builder`](crate::builder::Builder).
+//! Each is a typed Kubernetes struct, built by a function that takes every field that a chart
+//! value sets from the [`Builder`](crate::builder::Builder).
+//!
+//! Invariant: with the default values the chart renders to `deploy/`, object by object (held
+//! by `default_chart_equals_deploy`).
 
 mod admission;
 mod agent;
@@ -25,7 +28,7 @@ use crate::chart;
 use crate::object::{Manifest, Object};
 use crate::values::Values;
 
-/// Returns all objects, in the order in which kubectl and Helm want them written.
+/// Returns all objects, in the order in which kubectl applies them.
 pub fn all() -> Vec<Object> {
     let dashboard = dashboard::json();
     const ACCOUNTS: &str = "serviceaccount.yaml";
@@ -92,7 +95,7 @@ pub fn deploy(values: &Values) -> Result<Vec<Manifest>, Problem> {
     Ok(manifests)
 }
 
-/// Whether an object is one that Helm runs at some event.
+/// Returns whether an object is a hook of Helm.
 pub fn is_hook(tree: &Value) -> bool {
     tree["metadata"]["annotations"]
         .get("helm.sh/hook")

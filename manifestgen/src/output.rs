@@ -60,10 +60,10 @@ struct Rule {
     annotations: Strings,
 }
 
-/// Makes all files.
+/// Returns all files.
 ///
 /// # Errors
-/// One line for each thing that does not fit.
+/// One line for each problem.
 pub fn files() -> Result<Files, Vec<String>> {
     let one = |error: String| vec![error];
     let entries = documents::described(&Values::default()).map_err(one)?;
@@ -85,15 +85,15 @@ pub fn files() -> Result<Files, Vec<String>> {
     for (name, purpose, values, stated) in [
         (
             "dev",
-            "For a cluster in which people try things: -f values.yaml -f values-dev.yaml",
+            "For a development cluster: -f values.yaml -f values-dev.yaml",
             Values::dev(),
             &[][..],
         ),
         (
             "prod",
-            "For a cluster that people depend on: -f values.yaml -f values-prod.yaml",
+            "For a production cluster: -f values.yaml -f values-prod.yaml",
             Values::prod(),
-            // A choice to make, for the security of the cluster.
+            // Shown even though it is the default: an administrator must choose it deliberately.
             &["exporter.via"],
         ),
     ] {
@@ -129,7 +129,7 @@ fn alerts() -> Result<String, Problem> {
     alerts.render().map_err(|error| problem(&error))
 }
 
-/// Makes deploy/ with these values.
+/// Returns deploy/ with these values.
 ///
 /// # Errors
 /// When an object cannot be built.
@@ -168,7 +168,7 @@ fn templates(files: &mut Files) -> Result<(Sources, Reserved), Problem> {
             .or_insert_with(|| {
                 format!("{{{{- /* {MARK} Change manifestgen/src/objects/. */ -}}}}\n")
             });
-        // A document that a condition leaves out leaves nothing but its line.
+        // An omitted document is only its separator line.
         file.push_str("---\n");
         file.push_str(&helm::template(&shape));
         sources.extend(&shape.notes.sources);
@@ -190,15 +190,15 @@ fn helpers(sources: &Sources) -> String {
     text
 }
 
-/// Whether the templates read every value, and no others.
+/// Checks that the templates read every value, and no others.
 fn check_values(entries: &[Entry], sources: &Sources) -> Result<(), Vec<String>> {
     let leaves = documents::leaves(entries);
     let leaves: BTreeSet<&str> = leaves.iter().map(|entry| entry.path.as_str()).collect();
     let read: BTreeSet<&str> = sources.values.iter().map(String::as_str).collect();
     let unused = leaves.difference(&read).filter(|path| **path != "global");
-    let unused = unused.map(|path| format!("value {path}: no object uses it"));
+    let unused = unused.map(|path| format!("value {path} is used by no object"));
     let unknown = read.difference(&leaves);
-    let unknown = unknown.map(|path| format!("value {path}: there is no such value"));
+    let unknown = unknown.map(|path| format!("value {path} does not exist"));
     let problems: Vec<String> = unused.chain(unknown).collect();
     match problems.is_empty() {
         true => Ok(()),
@@ -206,7 +206,7 @@ fn check_values(entries: &[Entry], sources: &Sources) -> Result<(), Vec<String>>
     }
 }
 
-/// Paths that differ from what would be written, each with the reason.
+/// Returns the paths of files that differ from those to be written, each with the reason.
 ///
 /// # Errors
 /// When a folder cannot be read.
@@ -229,7 +229,7 @@ pub fn differences(root: &Path, files: &Files) -> io::Result<Vec<(String, &'stat
     Ok(out)
 }
 
-/// Writes what differs; removes what an earlier version generated.
+/// Writes the files that differ; removes those that an earlier version generated.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -252,7 +252,7 @@ pub fn write(root: &Path, files: &Files) -> io::Result<usize> {
     Ok(written)
 }
 
-/// Names the file in an error.
+/// Adds the file's name to an error.
 fn at(path: &Path) -> impl Fn(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -60,7 +60,7 @@ impl Template {
         self.0.iter().map(inline).collect()
     }
 
-    /// Whether it is easier to read as a block, quotes and line feeds as they are.
+    /// Returns whether it is easier to read as a block, with quotes and line feeds unescaped.
     pub(crate) fn is_block(&self) -> bool {
         let is_odd = |text: &str| text.contains(['\n', '"', '\'']);
         self.0
@@ -69,7 +69,7 @@ impl Template {
     }
 }
 
-/// What the template of an expression depends on.
+/// Values and helpers that an expression depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     /// Paths of the values that it reads.
@@ -226,7 +226,7 @@ impl Term<String> {
 
 /// A value that a template tests for truth.
 pub trait Truth {
-    /// Whether it is neither false nor empty.
+    /// Returns whether it is neither false nor empty.
     fn is_true(&self) -> bool;
 }
 

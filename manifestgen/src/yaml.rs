@@ -1,13 +1,15 @@
-//! Writes JSON values as YAML that every reader takes the same way.
+//! Writes JSON values as YAML that every reader reads the same way.
+//!
+//! Invariant: strings survive YAML 1.1 and 1.2 (held by `odd_strings_survive_yaml_readers`).
 //!
 //! Kubernetes tools read YAML 1.1, where `on`, `y` and `0123` are not text:
-//! only strings that no reader could take for something else stay bare. The
+//! only strings that no reader could mistake stay unquoted. The
 //! writer knows its depth, so that [`crate::helm`], which puts template
 //! actions in place of fields through [`Dressing`], need not count columns.
 
 use serde_json::Value;
 
-/// What is written around, or in place of, the fields of a tree. Each method
+/// Text around or in place of the fields of a tree. Each method
 /// takes a JSON pointer; lines come back with their indent.
 pub trait Dressing {
     /// Changes a scalar's text, as it stands in the file.
@@ -26,7 +28,7 @@ pub trait Dressing {
     fn tail(&self, _pointer: &str, _indent: usize) -> Vec<String> {
         Vec::new()
     }
-    /// Why the field is there.
+    /// The comment above the field.
     fn comment(&self, _pointer: &str) -> Option<&str> {
         None
     }
@@ -48,12 +50,12 @@ pub(crate) fn pointer_key(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// Words that YAML 1.1 or 1.2 takes for something else than text.
+/// Words that YAML 1.1 or 1.2 does not read as strings.
 const RESERVED: [&str; 11] = [
     "y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf",
 ];
 
-/// A string as a scalar on one line: bare where it is safe, else in double quotes.
+/// A string as a scalar on one line, in double quotes unless it is safe without.
 pub fn scalar(text: &str) -> String {
     let bare = text
         .bytes()
@@ -89,7 +91,7 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
-/// Whether a string can be written as a literal block, line by line.
+/// Returns whether a string can be written as a literal block, line by line.
 pub fn is_block(text: &str) -> bool {
     (text.contains('\n') || (text.contains('"') && !text.contains('\\')))
         && !text.starts_with([' ', '\n'])
@@ -109,7 +111,7 @@ pub fn document(tree: &Value, dressing: &dyn Dressing) -> String {
     out
 }
 
-/// Keys that people look for first.
+/// Order of a key: those that people look for come first.
 fn rank(key: &str) -> usize {
     const FIRST: [&str; 7] = [
         "apiVersion",

@@ -1,10 +1,9 @@
-//! Whether `exporter.via=kubelet` would work: a recommendation with what it rests on.
+//! Recommendation for or against `exporter.via=kubelet`, with its reasons.
 //!
-//! Seen from the administrator's machine: node objects, the CA bundle that every pod
-//! gets, the kubelets' configuration through the API server, and, where the network
-//! lets this machine reach the nodes, the kubelets' certificates, verified by the
-//! exporter's own client. No token is sent to a kubelet. Not seen from here: whether
-//! pods reach the kubelets' port; `helm test` shows that after the switch.
+//! In scope, from the administrator's machine: node objects, the CA bundle of the pods, the
+//! kubelets' configuration through the API server, and the kubelets' certificates, verified
+//! by the exporter's own client if this machine can reach the nodes. No token is sent to a
+//! kubelet. Out of scope: whether pods reach the kubelets' port; `helm test` shows that.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -17,22 +16,22 @@ use webclient::{BaseUrl, CaBundle, Caps, Credentials, Settings};
 use super::{Failure, Row, Verdict, get};
 use crate::values::Values;
 
-/// Nodes that are probed, spread over the list.
+/// Number of nodes to probe, spread over the list.
 const SAMPLE: usize = 5;
-/// Time for one probe.
+/// Deadline of a probe.
 const PROBE: Duration = Duration::from_secs(3);
-/// ConfigMap of every namespace with the CA bundle that pods find as `ca.crt`.
+/// ConfigMap of every namespace with the CA bundle that pods have as `ca.crt`.
 const CA_CONFIG_MAP: &str = "kube-root-ca.crt";
 
 const SUBJECT: &str = "exporter.via=kubelet";
-const STAY: &str = "stay with exporter.via=proxy, and keep pods from port 10250 of the nodes";
+const STAY: &str = "keep exporter.via=proxy, and block port 10250 of the nodes for pods";
 
-/// Returns the recommendation, after what stands in its way.
+/// Returns the recommendation, after its obstacles.
 ///
 /// # Errors
 /// When the cluster does not answer.
 pub(super) async fn rows(client: &Client, values: &Values) -> Result<Vec<Row>, Failure> {
-    let unknown = |why: String| vec![note(format!("cannot be examined: {why}"))];
+    let unknown = |why: String| vec![note(format!("cannot be checked: {why}"))];
     let nodes = match get(client, "/api/v1/nodes?limit=500").await? {
         Ok(list) => list["items"].as_array().cloned().unwrap_or_default(),
         Err(refusal) => return Ok(unknown(refusal.message)),
@@ -71,7 +70,7 @@ fn note(found: String) -> Row {
 /// The CA bundle of the pods' service accounts, as PEM.
 async fn ca_bundle(client: &Client, namespace: &str) -> Result<Result<String, String>, Failure> {
     let mut why = String::new();
-    // The namespace may be yet to be created: the bundle is the same in each.
+    // The namespace may not exist yet; the bundle is the same in every namespace.
     for namespace in [namespace, "kube-system"] {
         let path = format!("/api/v1/namespaces/{namespace}/configmaps/{CA_CONFIG_MAP}");
         match get(client, &path).await? {
@@ -85,7 +84,7 @@ async fn ca_bundle(client: &Client, namespace: &str) -> Result<Result<String, St
     Ok(Err(why))
 }
 
-/// Where the exporter would read the node's kubelet.
+/// Returns the address at which the exporter would read the node's kubelet.
 fn address(node: &Value) -> Option<SocketAddr> {
     let status = &node["status"];
     let addresses = status["addresses"].as_array()?;
@@ -98,19 +97,19 @@ fn address(node: &Value) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port.unwrap_or(contract::kubelet::PORT)))
 }
 
-/// What a kubelet's configuration says of its serving certificate and of tokens.
+/// The part of a kubelet's configuration about serving certificates and tokens.
 #[derive(Debug, Clone, Copy, Default)]
 struct Configuration {
-    /// Certificates come from the cluster's signer `kubernetes.io/kubelet-serving`.
+    /// Its certificate is issued by the cluster's signer `kubernetes.io/kubelet-serving`.
     bootstrap: Option<bool>,
-    /// Certificates come from a file of the installer's.
+    /// Its certificate is a file of the installer.
     file: bool,
-    /// Service-account tokens are accepted.
+    /// It accepts service-account tokens.
     webhook: Option<bool>,
 }
 
 impl Configuration {
-    /// Reads it through the API server's proxy, with the administrator's rights.
+    /// Reads it through the API server's proxy, with the administrator's permissions.
     async fn of(client: &Client, node: &str) -> Result<Self, Failure> {
         let path = format!("/api/v1/nodes/{node}/proxy/configz");
         Ok(match get(client, &path).await? {
@@ -129,14 +128,14 @@ impl Configuration {
     }
 }
 
-/// What a handshake with a kubelet came to.
+/// Result of a TLS handshake with a kubelet.
 #[derive(Debug)]
 enum Probed {
     /// The certificate verifies for the address, and the kubelet answers.
     Verified,
-    /// The certificate does not verify: why.
+    /// The certificate does not verify, for this reason.
     Refused(String),
-    /// This machine does not get that far: why.
+    /// There was no handshake, for this reason.
     Unreached(String),
 }
 
@@ -164,7 +163,7 @@ fn probe(address: Option<SocketAddr>, ca: &str) -> Probed {
         compressed: 64 * 1024,
         decompressed: 64 * 1024,
     };
-    // Without a token the answer is 401: that it comes is what counts.
+    // Without a token the answer is 401, which is enough: the certificate verified.
     match client.get("/healthz", "*/*", &[], caps) {
         Ok(_) => Probed::Verified,
         Err(webclient::Failure::Tls { problem, .. }) => Probed::Refused(problem),
@@ -172,7 +171,7 @@ fn probe(address: Option<SocketAddr>, ca: &str) -> Probed {
     }
 }
 
-/// What is known of a node.
+/// Finding about a node.
 #[derive(Debug)]
 enum Finding {
     Readable,
@@ -184,28 +183,28 @@ impl Finding {
     fn of(configuration: Configuration, probed: Probed) -> Self {
         if configuration.webhook == Some(false) {
             return Self::NotReadable(
-                "accepts no tokens (authentication.webhook is off)".to_owned(),
+                "the kubelet accepts no tokens (authentication.webhook is off)".to_owned(),
             );
         }
         match (probed, configuration.bootstrap, configuration.file) {
             (Probed::Verified, ..) => Self::Readable,
             (Probed::Refused(why), ..) => Self::NotReadable(why),
             (Probed::Unreached(_), Some(false), false) => Self::NotReadable(
-                "its certificate is signed by itself (serverTLSBootstrap is off)".to_owned(),
+                "the kubelet's certificate is self-signed (serverTLSBootstrap is off)".to_owned(),
             ),
             (Probed::Unreached(why), Some(true), _) => Self::Unknown(format!(
-                "{why}; its certificate is of the signer kubernetes.io/kubelet-serving, by default \
-                 the authority that pods have"
+                "{why}; the kubelet's certificate is of the signer kubernetes.io/kubelet-serving, \
+                 by default of the CA that pods have"
             )),
             (Probed::Unreached(why), ..) => Self::Unknown(why),
         }
     }
 }
 
-/// In words: the worst that was found decides.
+/// Returns the recommendation: the worst finding decides.
 fn recommendation(examined: &[(String, Finding)]) -> String {
-    const TRY: &str = "helm upgrade with --set exporter.via=kubelet, helm test, helm rollback if it \
-                       fails";
+    const TRY: &str = "run helm upgrade with --set exporter.via=kubelet, then helm test, and helm \
+                       rollback if it fails";
     let count = examined.len();
     let worst = examined.iter().find_map(|(node, finding)| match finding {
         Finding::NotReadable(why) => Some(format!("not possible now: {node}: {why}; {STAY}")),
@@ -213,22 +212,22 @@ fn recommendation(examined: &[(String, Finding)]) -> String {
     });
     let uncertain = examined.iter().find_map(|(node, finding)| match finding {
         Finding::Unknown(why) => Some(format!(
-            "cannot be decided from here: {node}: {why}; a pod decides it: {TRY}"
+            "cannot be decided from this machine: {node}: {why}; to try it, {TRY}"
         )),
         _ => None,
     });
     match worst.or(uncertain) {
         Some(words) => words,
-        None if examined.is_empty() => "cannot be examined: there is no node".to_owned(),
+        None if examined.is_empty() => "cannot be checked: the cluster has no nodes".to_owned(),
         None => format!(
-            "recommended: {count} of {count} kubelets examined answer at their node's InternalIP, with \
-             certificates that verify against {CA_CONFIG_MAP}, which pods have as ca.crt; not seen from \
-             here: whether pods reach them. {TRY}"
+            "recommended: {count} of {count} kubelets checked answer at their node's InternalIP, with \
+             certificates that verify against {CA_CONFIG_MAP}, which pods have as ca.crt. Not \
+             checked: whether pods can connect to them; {TRY}"
         ),
     }
 }
 
-/// A row about requests for kubelets' serving certificates that nobody has decided on.
+/// Returns a row about pending requests for kubelets' serving certificates.
 async fn waiting_requests(client: &Client) -> Result<Option<Row>, Failure> {
     const PATH: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests\
                         ?fieldSelector=spec.signerName%3Dkubernetes.io%2Fkubelet-serving";
@@ -240,7 +239,9 @@ async fn waiting_requests(client: &Client) -> Result<Option<Row>, Failure> {
         Row::new(
             Verdict::Note,
             "kubelet certificates",
-            format!("{waiting} requests wait: kubectl get csr, kubectl certificate approve NAME"),
+            format!(
+                "{waiting} requests are pending: kubectl get csr, kubectl certificate approve NAME"
+            ),
         )
     }))
 }

@@ -1,4 +1,7 @@
-//! Before anything is applied: would it be let in, and would it work?
+//! Checks before an installation: would the cluster admit the objects, and would they work?
+//!
+//! Invariant: preflight changes nothing in the cluster (its only POST is a
+//! SelfSubjectAccessReview).
 
 use std::collections::BTreeSet;
 
@@ -17,7 +20,7 @@ const OLDEST_MINOR: u32 = 30;
 
 const MONITORING: &str = "/apis/monitoring.coreos.com/v1";
 
-/// Looks at version, permissions, CRDs, Prometheus, namespace, names and kubelets.
+/// Checks version, permissions, CRDs, Prometheus, namespace, names and kubelets.
 ///
 /// # Errors
 /// When the cluster does not answer.
@@ -39,7 +42,7 @@ pub async fn preflight(client: &Client, values: &Values) -> Result<Report, Failu
     }
     rows.push(namespace(client, &values.namespace).await?);
     if let Some(service) = trees.iter().find(|tree| tree["kind"] == "Service") {
-        rows.push(service_clash(client, service).await?);
+        rows.push(service_conflict(client, service).await?);
     }
     rows.extend(kubelets::rows(client, values).await?);
     Ok(Report(rows))
@@ -63,7 +66,7 @@ async fn version(client: &Client) -> Result<Row, Failure> {
             if is_new {
                 Row::new(Verdict::Fine, SUBJECT, found)
             } else {
-                let found = format!("{found}; 1.{OLDEST_MINOR} is the oldest that will do");
+                let found = format!("{found}; requires 1.{OLDEST_MINOR} or newer");
                 Row::new(Verdict::Bad, SUBJECT, found)
             }
         }
@@ -71,7 +74,7 @@ async fn version(client: &Client) -> Result<Row, Failure> {
     })
 }
 
-/// Whether the current user may create and change each kind of object.
+/// Checks whether the current user may create and change each kind of object.
 async fn permissions(client: &Client, trees: &[&Value]) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     let mut seen = BTreeSet::new();
@@ -128,7 +131,7 @@ async fn may(
     })
 }
 
-/// Whether the Prometheus Operator's CRDs are there.
+/// Checks for the Prometheus Operator's CRDs.
 async fn crds(client: &Client, rows: &mut Vec<Row>) -> Result<bool, Failure> {
     const SUBJECT: &str = "Prometheus Operator's CRDs";
     let found: Vec<String> = match get(client, MONITORING).await? {
@@ -148,7 +151,7 @@ async fn crds(client: &Client, rows: &mut Vec<Row>) -> Result<bool, Failure> {
         Row::new(Verdict::Fine, SUBJECT, "served")
     } else {
         let found = format!(
-            "missing: {}; install kube-prometheus-stack, or do without alerts and scraping",
+            "missing: {}; install kube-prometheus-stack, or disable serviceMonitor and prometheusRule",
             missing.join(", ")
         );
         Row::new(Verdict::Bad, SUBJECT, found)
@@ -156,7 +159,7 @@ async fn crds(client: &Client, rows: &mut Vec<Row>) -> Result<bool, Failure> {
     Ok(missing.is_empty())
 }
 
-/// Whether some Prometheus selects an object of ours, by its labels and its namespace.
+/// Checks whether a Prometheus selects an object of ours, by labels and namespace.
 async fn selected(
     client: &Client,
     tree: &Value,
@@ -184,13 +187,13 @@ async fn selected(
         let by_label = &prometheus["spec"][format!("{selector}Selector")];
         let by_namespace = &prometheus["spec"][format!("{selector}NamespaceSelector")];
         if !matches(by_label, &tree["metadata"]["labels"]) {
-            why_not.push(format!("{name} asks for labels {by_label}"));
+            why_not.push(format!("{name} selects by {by_label}"));
         } else if by_namespace.is_null() && at["namespace"] != own {
-            why_not.push(format!("{name} looks into its own namespace only"));
+            why_not.push(format!("{name} selects in its own namespace only"));
         } else if !by_namespace.is_null()
             && !matches(by_namespace, &namespace_labels(client, own).await?)
         {
-            why_not.push(format!("{name} looks into namespaces {by_namespace}"));
+            why_not.push(format!("{name} selects in namespaces {by_namespace}"));
         } else {
             return Ok(Row::new(Verdict::Fine, subject, name));
         }
@@ -200,7 +203,7 @@ async fn selected(
 
 async fn namespace_labels(client: &Client, name: &str) -> Result<Value, Failure> {
     let answer = get(client, &format!("/api/v1/namespaces/{name}")).await?;
-    // Every namespace has this label once it exists.
+    // Every namespace gets this label when it is created.
     Ok(answer.map_or_else(
         |_| json!({"kubernetes.io/metadata.name": name}),
         |namespace| namespace["metadata"]["labels"].clone(),
@@ -228,16 +231,16 @@ async fn namespace(client: &Client, name: &str) -> Result<Row, Failure> {
             Err(refusal) if refusal.code == 404 => Row::new(
                 Verdict::Note,
                 subject,
-                "does not exist: kubectl apply creates it, Helm with createNamespace=true",
+                "does not exist; kubectl apply creates it, Helm only with createNamespace=true",
             ),
             Err(refusal) => Row::new(Verdict::Note, subject, refusal.message),
         },
     )
 }
 
-/// Whether the Service's name and port are free, or already ours. On the nodes
-/// nothing can clash: no pod of ours uses the host's network.
-async fn service_clash(client: &Client, service: &Value) -> Result<Row, Failure> {
+/// Checks whether the Service's name is free or ours. Ports of nodes cannot conflict: no pod
+/// of ours uses the host's network.
+async fn service_conflict(client: &Client, service: &Value) -> Result<Row, Failure> {
     let text = |key: &str| service["metadata"][key].as_str().unwrap_or_default();
     let (namespace, name) = (text("namespace"), text("name"));
     let subject = format!("Service {name}");
@@ -246,12 +249,15 @@ async fn service_clash(client: &Client, service: &Value) -> Result<Row, Failure>
         Err(refusal) if refusal.code == 404 => Row::new(Verdict::Fine, subject, "name is free"),
         Err(refusal) => Row::new(Verdict::Note, subject, refusal.message),
         Ok(live) if live["spec"]["selector"] != service["spec"]["selector"] => {
-            let found = format!("belongs to others: selects {}", live["spec"]["selector"]);
+            let found = format!(
+                "belongs to another application: its selector is {}",
+                live["spec"]["selector"]
+            );
             Row::new(Verdict::Bad, subject, found)
         }
         Ok(live) if live["spec"]["ports"][0]["port"] != service["spec"]["ports"][0]["port"] => {
             let found = format!(
-                "is ours, on port {}: it will change",
+                "is ours; its port {} will change",
                 live["spec"]["ports"][0]["port"]
             );
             Row::new(Verdict::Note, subject, found)

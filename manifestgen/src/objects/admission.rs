@@ -1,10 +1,13 @@
 //! Limits on `nodes/proxy` requests of the exporter's service account, as an
 //! admission policy.
 //!
-//! RBAC sees no path, and a proxied GET can be upgraded to a WebSocket that runs
+//! RBAC does not see the path, and a proxied GET can be upgraded to a WebSocket that runs
 //! commands in containers. Admission sees the path, the node's name as requested
-//! and, from the token of a pod, the pod's node. It runs in the API server only:
+//! and, from a pod's token, the pod's node. It runs in the API server only:
 //! a kubelet's own port accepts the same token and authorizes it by RBAC alone.
+//!
+//! Invariant: the policy allows the paths that the exporter requests and no others (held by
+//! `admission_policy_names_paths_and_account`).
 
 use contract::{ExporterMode, Via};
 use k8s_openapi::api::admissionregistration::v1::{
@@ -23,8 +26,7 @@ use crate::values::Values;
 /// Extra user information of a pod-bound token: the name of the pod's node.
 const NODE_CLAIM: &str = "authentication.kubernetes.io/node-name";
 
-/// Holds when there is something to limit: with nodes/metrics in place of nodes/proxy
-/// there is not.
+/// Holds when the policy is rendered: nodes/metrics, in place of nodes/proxy, needs no limit.
 fn is_enabled(values: &Values) -> Condition {
     Condition::all([
         value!(values.admission_policy.enabled).is_set(),
@@ -48,20 +50,20 @@ pub(super) fn policy(b: &Builder<'_>) -> Result<ValidatingAdmissionPolicy, Probl
     let paths = validation(
         format!("object.path in [{}]", paths()),
         &format!(
-            "the exporter may read no other paths of a kubelet than {}",
-            contract::kubelet::PATHS.join(" and ")
+            "the exporter may read only these paths of a kubelet: {}",
+            contract::kubelet::PATHS.join(", ")
         ),
     );
     let names_only = validation(
         "!request.name.contains(':')".to_owned(),
-        "the exporter may give a node's name only, without scheme or port",
+        "the exporter may name a node only without scheme and port",
     );
     let own_node = validation(
         format!(
             "'{NODE_CLAIM}' in request.userInfo.extra && \
              request.userInfo.extra['{NODE_CLAIM}'][0] == request.name"
         ),
-        "through the API server, an exporter pod reads its own node only",
+        "an exporter pod may read only its own node through the API server",
     );
     let own_node_only = Condition::all([
         value!(values.admission_policy.own_node_only).is_set(),
@@ -70,7 +72,7 @@ pub(super) fn policy(b: &Builder<'_>) -> Result<ValidatingAdmissionPolicy, Probl
     let validations = [
         Some(paths),
         b.comment(
-            "A name with scheme and port, https:NAME:PORT, makes the API server call any port.",
+            "A name with scheme and port, https:NAME:PORT, would reach any port of the node.",
             Some(names_only),
         ),
         b.when(&own_node_only, own_node),
@@ -84,9 +86,9 @@ pub(super) fn policy(b: &Builder<'_>) -> Result<ValidatingAdmissionPolicy, Probl
         spec: Some(ValidatingAdmissionPolicySpec {
             failure_policy: b.comment(
                 "Covers nodes/proxy requests through the API server only. A kubelet's own port,\n\
-                 10250, accepts the same token and asks RBAC alone: there it reads pods and logs\n\
-                 and runs commands in containers of every node that the network lets it reach.\n\
-                 Safe ways: exporter.via=kubelet, or port 10250 closed to pods by the network.\n\
+                 10250, authorizes the same token by RBAC alone: there it reads pods and logs and\n\
+                 runs commands in containers, on every node that the network lets it reach. To\n\
+                 prevent that, use exporter.via=kubelet or block port 10250 for pods.\n\
                  If the policy cannot be evaluated, the request is refused.",
                 Some("Fail".to_owned()),
             ),
@@ -111,7 +113,7 @@ pub(super) fn policy(b: &Builder<'_>) -> Result<ValidatingAdmissionPolicy, Probl
     })
 }
 
-/// The binding, which puts the policy into force.
+/// The binding, which enforces the policy.
 pub(super) fn binding(b: &Builder<'_>) -> Result<ValidatingAdmissionPolicyBinding, Problem> {
     let values = b.values;
     b.only_if(is_enabled(values));

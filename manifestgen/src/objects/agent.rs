@@ -1,5 +1,8 @@
-//! The agent in each of its modes: a job on a schedule, or a pod that stays. Without a
-//! token, without permissions.
+//! The agent in each of its modes: a CronJob, or a Deployment. It has no token and no
+//! permissions.
+//!
+//! Invariant: the agent accepts the environment of every rendering (held by
+//! `agent_accepts_rendered_environment`).
 
 use contract::{AGENT_PORT, AgentMode};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
@@ -62,7 +65,7 @@ fn template(
     Ok(template)
 }
 
-/// One report each time, in the job's log.
+/// The CronJob: each run writes one report to the log of its job.
 pub(super) fn cronjob(b: &Builder<'_>) -> Result<CronJob, Problem> {
     let values = b.values;
     b.only_if(in_mode(values, AgentMode::Cronjob));
@@ -86,7 +89,7 @@ pub(super) fn cronjob(b: &Builder<'_>) -> Result<CronJob, Problem> {
         backoff_limit: Some(b.scalar(value!(values.agent.backoff_limit))),
         ttl_seconds_after_finished: Some(b.scalar(value!(values.agent.ttl_seconds_after_finished))),
         completion_mode: b.comment(
-            "Each pod learns its index, and reports on its share of the nodes.",
+            "Gives each pod an index, by which it reports on its share of the nodes.",
             Some("Indexed".to_owned()),
         ),
         completions: Some(b.scalar(value!(values.agent.shards))),
@@ -104,7 +107,7 @@ pub(super) fn cronjob(b: &Builder<'_>) -> Result<CronJob, Problem> {
             time_zone: b.optional(value!(values.agent.time_zone)),
             suspend: Some(b.scalar(value!(values.agent.suspend))),
             concurrency_policy: b.comment(
-                "A run that takes too long is not joined by a second one.",
+                "No second run starts while one is still running.",
                 Some("Forbid".to_owned()),
             ),
             starting_deadline_seconds: Some(b.scalar(starting_deadline)),
@@ -119,7 +122,7 @@ pub(super) fn cronjob(b: &Builder<'_>) -> Result<CronJob, Problem> {
     })
 }
 
-/// One pod that stays, reports again and again, and serves the newest report.
+/// The Deployment: one pod reports at intervals and serves the newest report.
 pub(super) fn deployment(b: &Builder<'_>) -> Result<Deployment, Problem> {
     let values = b.values;
     b.only_if(in_mode(values, AgentMode::Deployment));
@@ -135,7 +138,7 @@ pub(super) fn deployment(b: &Builder<'_>) -> Result<Deployment, Problem> {
             replicas: Some(1),
             selector: selects(AGENT_APP),
             strategy: b.comment(
-                "Two agents at a time would report, and send, everything twice.",
+                "Two agents at a time would send every report twice.",
                 recreate(),
             ),
             template: template(b, &pod, container)?,

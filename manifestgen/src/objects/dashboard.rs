@@ -1,7 +1,7 @@
 //! The Grafana dashboard, and the ConfigMap from which Grafana's sidecar loads it.
 //!
-//! The same JSON is imported by hand: it asks for its data source through a
-//! variable, not through an input of the import form.
+//! The same JSON can be imported by hand: it selects its data source by a variable, not by
+//! an input of the import form.
 
 use contract::{Bound, Series, label, report, series};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -18,10 +18,10 @@ use crate::term::{Condition, value};
 pub const FILE: &str = "grafana-dashboard-binbots.json";
 /// Its path in the chart.
 pub const CHART_PATH: &str = "dashboards/grafana-dashboard-binbots.json";
-/// What dashboards and links know it by.
+/// Identifier of the dashboard in links.
 pub const UID: &str = "binbots-nodes";
 
-/// A panel before it has its place.
+/// A panel without its position.
 struct Draft {
     title: &'static str,
     description: &'static str,
@@ -32,12 +32,12 @@ struct Draft {
 
 const NODE: &str = "{{node}}";
 
-/// A series of the chosen nodes; pods that replaced each other count once.
+/// A series of the selected nodes, once while one pod replaces another.
 fn by_node(series: &Series) -> String {
     format!("max by ({}) ({})", label::NODE, own(series))
 }
 
-/// A series of the chosen nodes.
+/// A series of the selected nodes.
 fn own(series: &Series) -> String {
     format!("{}{{{}=~\"$node\"}}", series.name, label::NODE)
 }
@@ -77,88 +77,88 @@ fn drafts() -> Vec<Draft> {
     };
     vec![
         one(
-            "CPU used by node",
-            "Cores, as a rate over the node's two newest samples.",
+            "CPU usage",
+            "Cores, as a rate between the two newest samples of a node.",
             "short",
             by_node(&series::CPU_USAGE),
         ),
         one(
-            "Memory used by node",
+            "Memory usage",
             "Working set.",
             "bytes",
             by_node(&series::MEMORY_USAGE),
         ),
         one(
-            "Active pods by node",
+            "Active pods",
             "Pods that are neither Succeeded nor Failed.",
             "short",
             by_node(&series::ACTIVE_PODS),
         ),
         of_all(one(
-            "CPU used of allocatable",
-            "Above 80% the agent recommends more room.",
+            "CPU usage, share of allocatable",
+            "By default the agent recommends scaling up above 80%.",
             "percentunit",
             share(&series::CPU_USAGE, &series::CPU_ALLOCATABLE),
         )),
         of_all(one(
-            "Memory used of allocatable",
-            "Above 80% the agent recommends more room.",
+            "Memory usage, share of allocatable",
+            "By default the agent recommends scaling up above 80%.",
             "percentunit",
             share(&series::MEMORY_USAGE, &series::MEMORY_ALLOCATABLE),
         )),
         one(
-            "Pods of allocatable",
-            "A node has room for so many pods, whatever they use.",
+            "Active pods, share of allocatable",
+            "A node runs at most its allocatable number of pods, whatever they use.",
             "percentunit",
             share(&series::ACTIVE_PODS, &series::PODS_ALLOCATABLE),
         ),
         one(
             "CPU headroom",
-            "Allocatable cores that are not used.",
+            "Allocatable minus usage, in cores.",
             "short",
             rest(&series::CPU_ALLOCATABLE, &series::CPU_USAGE),
         ),
         one(
             "Memory headroom",
-            "Allocatable bytes that are not used.",
+            "Allocatable minus usage.",
             "bytes",
             rest(&series::MEMORY_ALLOCATABLE, &series::MEMORY_USAGE),
         ),
         one(
-            "CPU in 30 minutes",
-            "A straight line through the last two hours, read 30 minutes ahead.",
+            "CPU usage predicted in 30 minutes",
+            "Linear regression over the last two hours.",
             "short",
             ahead(&series::CPU_USAGE),
         ),
         one(
-            "Memory in 30 minutes",
-            "A straight line through the last two hours, read 30 minutes ahead.",
+            "Memory usage predicted in 30 minutes",
+            "Linear regression over the last two hours.",
             "bytes",
             ahead(&series::MEMORY_USAGE),
         ),
         one(
-            "CPU expected at most",
-            "Upper end of the agent's forecast, of allocatable; needs its report in Prometheus: \
-             agent.mode deployment, or a Pushgateway.",
+            "CPU forecast, upper bound",
+            "Upper end of the agent's prediction interval, as a share of allocatable. Requires the \
+             agent's report in Prometheus: agent.mode deployment, or a Pushgateway.",
             "percentunit",
             forecast(&report::CPU_MAX, &series::CPU_ALLOCATABLE),
         ),
         one(
-            "Memory expected at most",
-            "Upper end of the agent's forecast, of allocatable; needs its report in Prometheus: \
-             agent.mode deployment, or a Pushgateway.",
+            "Memory forecast, upper bound",
+            "Upper end of the agent's prediction interval, as a share of allocatable. Requires the \
+             agent's report in Prometheus: agent.mode deployment, or a Pushgateway.",
             "percentunit",
             forecast(&report::MEMORY_MAX, &series::MEMORY_ALLOCATABLE),
         ),
         one(
-            "Severity of the recommendation",
-            "0 none, 1 info, 2 warning, 3 critical; needs the agent's report in Prometheus.",
+            "Severity of recommendations",
+            "0 none, 1 info, 2 warning, 3 critical. Requires the agent's report in Prometheus.",
             "short",
             by_node(&report::NODE_SEVERITY),
         ),
         draft(
-            "Exporters that answer",
-            "Targets of Prometheus, and how many of them are up.",
+            "Exporters up",
+            "Exporters that Prometheus can scrape, and all of its targets.",
             "short",
             vec![
                 (format!("sum(up{{job=\"{EXPORTER_APP}\"}})"), "up"),
@@ -166,14 +166,14 @@ fn drafts() -> Vec<Draft> {
             ],
         ),
         of_all(draft(
-            "Scrapes by endpoint",
+            "Successful scrapes by endpoint",
             "Share of nodes whose last scrape of the endpoint succeeded.",
             "percentunit",
             by_endpoint("avg", &series::UP),
         )),
         draft(
             "Scrape errors",
-            "Failed scrapes, and lines or samples left out, by reason.",
+            "Failed scrapes, and lines or samples that were left out, by reason.",
             "ops",
             vec![(
                 format!(
@@ -186,8 +186,8 @@ fn drafts() -> Vec<Draft> {
             )],
         ),
         draft(
-            "Duration of a scrape",
-            "The slowest node's last scrape of each endpoint.",
+            "Scrape duration",
+            "Last scrape of each endpoint, of the slowest node.",
             "s",
             by_endpoint("max", &series::SCRAPE_DURATION),
         ),

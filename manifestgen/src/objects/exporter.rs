@@ -1,5 +1,8 @@
 //! The exporter in each of its modes: one pod on each node, some pods that share all
 //! nodes, or one with a history.
+//!
+//! Invariant: the exporter accepts the arguments of every rendering (held by
+//! `exporter_accepts_rendered_arguments`).
 
 use contract::{EXPORTER_PORT, ExporterMode, Via};
 use k8s_openapi::api::apps::v1::{
@@ -73,7 +76,7 @@ fn arguments(b: &Builder<'_>, own: Vec<String>) -> Vec<String> {
     all
 }
 
-/// The arguments with which kubelets are read at their own port, where that is wanted.
+/// The arguments for reading kubelets at their own port, if the values ask for it.
 fn via_kubelet(b: &Builder<'_>) -> impl Iterator<Item = String> {
     let values = b.values;
     let wanted = is_via(values, Via::Kubelet);
@@ -85,7 +88,7 @@ fn via_kubelet(b: &Builder<'_>) -> impl Iterator<Item = String> {
     arguments.into_iter().flatten()
 }
 
-/// The variable that tells a pod its node.
+/// The variable with the name of the pod's node.
 fn node_name() -> EnvVar {
     field_variable("NODE_NAME", "spec.nodeName")
 }
@@ -93,7 +96,7 @@ fn node_name() -> EnvVar {
 fn selector(b: &Builder<'_>) -> LabelSelector {
     let mut selector = selects(EXPORTER_APP);
     selector.match_labels = b.comment(
-        "Selectors cannot be changed later: this label stays as it is.",
+        "Selectors are immutable: this label never changes.",
         selector.match_labels,
     );
     selector
@@ -133,7 +136,7 @@ pub(super) fn daemonset(b: &Builder<'_>) -> Result<DaemonSet, Problem> {
     })
 }
 
-/// Pods that learn their share of the nodes from the number that a StatefulSet gives them.
+/// Pods that derive their share of the nodes from their index in the StatefulSet.
 pub(super) fn statefulset(b: &Builder<'_>) -> Result<StatefulSet, Problem> {
     let values = b.values;
     b.only_if(in_mode(values, ExporterMode::Statefulset));
@@ -154,7 +157,7 @@ pub(super) fn statefulset(b: &Builder<'_>) -> Result<StatefulSet, Problem> {
             selector: selector(b),
             service_name: Some(b.text(names::exporter(values))),
             pod_management_policy: b.comment(
-                "Each pod has its own share of the nodes: none needs another one.",
+                "The pods do not depend on each other: each has its own share of the nodes.",
                 Some("Parallel".to_owned()),
             ),
             revision_history_limit: Some(b.scalar(value!(values.exporter.revision_history_limit))),
@@ -165,7 +168,7 @@ pub(super) fn statefulset(b: &Builder<'_>) -> Result<StatefulSet, Problem> {
     })
 }
 
-/// Drains take one pod after the other, since each has nodes that no other reads.
+/// The budget that lets drains evict one pod at a time, since each reads nodes of its own.
 pub(super) fn disruption_budget(b: &Builder<'_>) -> Result<PodDisruptionBudget, Problem> {
     let values = b.values;
     b.only_if(Condition::all([
@@ -183,7 +186,7 @@ pub(super) fn disruption_budget(b: &Builder<'_>) -> Result<PodDisruptionBudget, 
     })
 }
 
-/// One pod for all nodes, which the agent asks for its history.
+/// One pod for all nodes, with a history that the agent queries.
 pub(super) fn standalone(b: &Builder<'_>) -> Result<Deployment, Problem> {
     let values = b.values;
     b.only_if(in_mode(values, ExporterMode::Standalone));
@@ -199,7 +202,7 @@ pub(super) fn standalone(b: &Builder<'_>) -> Result<Deployment, Problem> {
             replicas: Some(1),
             selector: selector(b),
             strategy: b.comment(
-                "Of two at a time the agent would meet one or the other, each with a history of its own.",
+                "Two pods at a time would each have only part of the history.",
                 recreate(),
             ),
             revision_history_limit: Some(b.scalar(value!(values.exporter.revision_history_limit))),
@@ -210,7 +213,7 @@ pub(super) fn standalone(b: &Builder<'_>) -> Result<Deployment, Problem> {
     })
 }
 
-/// The strategy by which the old pod is gone before the new one starts.
+/// The strategy that stops the old pod before it starts the new one.
 pub(super) fn recreate() -> Option<DeploymentStrategy> {
     Some(DeploymentStrategy {
         type_: Some("Recreate".to_owned()),
@@ -218,10 +221,8 @@ pub(super) fn recreate() -> Option<DeploymentStrategy> {
     })
 }
 
-/// The exporter, once: what `helm test` runs.
-///
-/// With the exporter's account on a node of its choice it goes the whole way
-/// that a real scrape goes: token, RBAC, admission policy, API server, kubelet.
+/// The pod of `helm test`: one scrape with the exporter's account, through token, RBAC,
+/// admission policy, API server and kubelet.
 pub(super) fn test_pod(b: &Builder<'_>) -> Result<PodObject, Problem> {
     let mut args = vec!["--once=true".to_owned(), "--once-timeout=50s".to_owned()];
     args.extend(via_kubelet(b));

@@ -1,4 +1,7 @@
-//! Who the programs are, and what the exporter may do.
+//! Service accounts of the programs, and the exporter's permissions.
+//!
+//! Invariant: each mode has the permissions that it needs and no others (held by
+//! `each_mode_grants_only_needed_permissions` and `agent_has_no_permissions_exporter_has_three`).
 
 use contract::{ExporterMode, Via};
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -35,15 +38,15 @@ pub(super) fn agent_account(b: &Builder<'_>) -> Result<ServiceAccount, Problem> 
     Ok(ServiceAccount {
         metadata,
         automount_service_account_token: b.comment(
-            "The agent talks to Prometheus only: it gets no token and no permission.",
+            "The agent queries Prometheus only: it needs no token and no permission.",
             Some(false),
         ),
         ..ServiceAccount::default()
     })
 }
 
-/// The exporter's permissions, each with its reason: what its mode and its way to the
-/// kubelets need, and nothing else.
+/// The exporter's permissions in its mode and with its access to the kubelets, each with
+/// its reason.
 pub(super) fn cluster_role(b: &Builder<'_>) -> Result<ClusterRole, Problem> {
     let values = b.values;
     b.only_if(value!(values.rbac.create).is_set());
@@ -92,7 +95,7 @@ pub(super) fn cluster_role(b: &Builder<'_>) -> Result<ClusterRole, Problem> {
     })
 }
 
-/// Gives the permissions to the exporter's service account.
+/// The binding of the permissions to the exporter's service account.
 pub(super) fn cluster_role_binding(b: &Builder<'_>) -> Result<ClusterRoleBinding, Problem> {
     let values = b.values;
     b.only_if(value!(values.rbac.create).is_set());

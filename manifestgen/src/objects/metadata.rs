@@ -8,7 +8,7 @@ use crate::chart;
 use crate::term::{Term, value};
 use crate::values::Strings;
 
-/// Part of the whole that an object belongs to.
+/// Component that an object belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Component {
     /// The exporter.
@@ -31,8 +31,8 @@ impl Component {
 
 /// The recommended labels of an object.
 ///
-/// `app.kubernetes.io/managed-by` is missing on purpose: Helm adds it to
-/// everything it installs, and of deploy/ it would not be true.
+/// `app.kubernetes.io/managed-by` is missing: Helm adds it to everything that it installs,
+/// and it would not be true of deploy/.
 fn recommended(b: &Builder<'_>, component: Component) -> Strings {
     labels([
         ("helm.sh/chart", &*b.text(names::chart_label())),

@@ -12,7 +12,7 @@ use kcr_monitoring_coreos_com::v1::servicemonitors::{
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-/// What Prometheus scrapes.
+/// Targets of Prometheus.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "monitoring.coreos.com",
@@ -25,15 +25,15 @@ use serde::{Deserialize, Serialize};
 pub struct ServiceMonitorSpec {
     /// Label of the Service whose value becomes the label `job`.
     pub job_label: String,
-    /// Which Services.
+    /// Labels of the Services.
     pub selector: LabelSelector,
-    /// In which namespaces.
+    /// Namespaces of the Services.
     pub namespace_selector: ServiceMonitorNamespaceSelector,
-    /// What to scrape of each.
+    /// Endpoints of each Service.
     pub endpoints: Vec<Endpoint>,
-    /// Most samples of a scrape; 0 is no limit.
+    /// Maximum number of samples in a scrape; 0: no limit.
     pub sample_limit: i64,
-    /// Most labels of a sample; 0 is no limit.
+    /// Maximum number of labels of a sample; 0: no limit.
     pub label_limit: i64,
 }
 
@@ -45,29 +45,29 @@ pub struct Endpoint {
     pub port: String,
     /// Path.
     pub path: String,
-    /// Whether the labels of a sample win over those of its target.
+    /// Precedence of a sample's labels over those of its target.
     pub honor_labels: bool,
-    /// Time between two scrapes.
+    /// Scrape interval.
     pub interval: String,
-    /// Deadline of one.
+    /// Scrape timeout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scrape_timeout: Option<String>,
     /// http or https.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<String>,
-    /// How TLS is spoken.
+    /// TLS of the connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_config: Option<ServiceMonitorEndpointsTlsConfig>,
-    /// User and password.
+    /// User name and password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basic_auth: Option<ServiceMonitorEndpointsBasicAuth>,
-    /// Another login, such as a bearer token.
+    /// Other credentials, such as a bearer token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization: Option<ServiceMonitorEndpointsAuthorization>,
-    /// Changes to targets.
+    /// Relabelings of targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relabelings: Option<Vec<ServiceMonitorEndpointsRelabelings>>,
-    /// Changes to samples.
+    /// Relabelings of samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric_relabelings: Option<Vec<ServiceMonitorEndpointsMetricRelabelings>>,
 }

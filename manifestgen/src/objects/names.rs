@@ -8,7 +8,7 @@ use crate::values::{Image, ServiceAccount, Values};
 
 /// Value of the label helm.sh/chart.
 pub(super) fn chart_label() -> Term<String> {
-    // Build metadata: no label may hold its sign.
+    // Label values must not contain the + of build metadata.
     let version = chart::VERSION.replace('+', "_");
     let body = r#"{{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}"#;
     let value = format!("{}-{version}", chart::NAME);
@@ -107,7 +107,7 @@ pub(super) fn backend_url(values: &Values) -> Term<String> {
     )
 }
 
-/// Port of the agent's backend: the one that its URL names, or the scheme's.
+/// Port of the agent's backend: that of its URL, or the default of the scheme.
 pub(super) fn backend_port(values: &Values) -> Term<i32> {
     let url = backend_url(values);
     let (scheme, rest) = url.value.split_once("://").unwrap_or(("http", &url.value));
@@ -137,7 +137,7 @@ pub(super) fn scrape_interval(values: &Values) -> Term<String> {
     )
 }
 
-/// Least number of exporters that must answer Prometheus, or nodes go unseen.
+/// Minimum number of exporters that must be up so that every node is read.
 pub(super) fn least_exporters(values: &Values) -> Term<String> {
     let shared = value!(values.exporter.mode).is(ExporterMode::Statefulset);
     let shards = value!(values.exporter.all_nodes.shards).text();

@@ -1,4 +1,4 @@
-//! Connections that the pods may accept and make, as NetworkPolicies: off by
+//! Connections that the pods may accept and open, as NetworkPolicies: off by
 //! default, since not every cluster's network enforces them.
 //!
 //! Rules name ports rather than peers: API servers and Prometheus have no
@@ -19,8 +19,7 @@ use crate::builder::{Builder, Problem};
 use crate::chart::{AGENT_APP, EXPORTER_APP, PORT_NAME};
 use crate::term::{Condition, Term, text, value};
 
-/// The exporter accepts connections to its port: standalone also from the agent, which
-/// asks it.
+/// The exporter's policy: connections to its port, standalone also from the agent.
 pub(super) fn exporter(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
     let values = b.values;
     let enabled = value!(values.network_policy.enabled).is_set();
@@ -43,7 +42,7 @@ pub(super) fn exporter(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
     Ok(policy(b, Component::Exporter, name, spec))
 }
 
-/// The agent accepts connections in the mode in which it serves.
+/// The agent's policy: connections to its port in mode deployment.
 pub(super) fn agent(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
     let values = b.values;
     only_if(b, value!(values.agent.enabled).is_set());
@@ -56,7 +55,7 @@ pub(super) fn agent(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
     Ok(policy(b, Component::Agent, names::agent(values), spec))
 }
 
-/// The way to the kubelets' own port.
+/// Egress of the exporter to the kubelets' own port.
 pub(super) fn kubelets(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
     only_if(b, is_via(b.values, Via::Kubelet));
     let name = text("{}-kubelets", [names::exporter(b.values)]);
@@ -64,7 +63,7 @@ pub(super) fn kubelets(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
     Ok(policy(b, Component::Exporter, name, spec))
 }
 
-/// The way to the agent's backend.
+/// Egress of the agent to its backend.
 pub(super) fn backend(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
     let values = b.values;
     only_if(b, value!(values.agent.enabled).is_set());
@@ -91,7 +90,7 @@ fn policy(
     }
 }
 
-/// Peers that may connect to a metrics port; none: every one.
+/// Peers that may connect to a metrics port; `None`: all.
 fn peers(b: &Builder<'_>) -> Result<Option<Vec<NetworkPolicyPeer>>, Problem> {
     let values = b.values;
     b.block(value!(values.network_policy.from))

@@ -12,9 +12,9 @@ use crate::chart::{AGENT_APP, EXPORTER_APP, PORT_NAME};
 use crate::term::{Term, value};
 use crate::values::{Image, Placement, PodSettings};
 
-/// A program's pod, with the values that it follows.
+/// A program's pod, with the values that set it.
 pub(super) struct Pod<'a> {
-    /// Name of the program, which is the path of its values.
+    /// Name of the program, and path of its values.
     program: &'static str,
     app: &'static str,
     settings: &'a PodSettings,

@@ -15,12 +15,12 @@ use crate::builder::{Builder, Problem};
 use crate::chart::EXPORTER_APP;
 use crate::term::{Condition, text, value};
 
-/// Share of allocatable that a node uses; label resource: cpu or memory.
+/// Usage of a node as a share of allocatable; label resource: cpu or memory.
 pub const USAGE: &str = "node_resource:binbots_usage:ratio";
-/// The same, as a straight line predicts it.
+/// The same as predicted by linear regression.
 pub const PREDICTED: &str = "node_resource:binbots_usage:predicted_ratio";
 
-/// Series of others that the rules read: Prometheus itself and kube-state-metrics.
+/// Series of Prometheus itself and of kube-state-metrics that the rules query.
 pub const FOREIGN: [&str; 4] = [
     "up",
     "kube_cronjob_created",
@@ -65,17 +65,16 @@ fn exporter_down(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
     let exporters = format!("up{{job=\"{EXPORTER_APP}\",namespace=\"{{}}\"}}");
     Alert {
         name: "BinbotsExporterDown",
-        // Where pods share the nodes, each of them is needed.
+        // Where pods share the nodes, every one of them is needed.
         expr: b.text(text(
             &format!("sum({exporters}) < {{}}\nor\nabsent({exporters})"),
             [namespace(), names::least_exporters(values), namespace()],
         )),
         hold: b.text(value!(values.prometheus_rule.exporter_down_for)),
         severity: "critical",
-        summary: "Node usage is not collected: no exporter answers Prometheus, or a shard does not.",
-        description: "Every target of k8s-ai-exporter is down, or one that has a share of the \
-                      nodes for itself, or Prometheus has none at all. Forecasts and \
-                      dashboards go stale.",
+        summary: "Node usage is not collected: Prometheus cannot scrape the exporter.",
+        description: "Every target of k8s-ai-exporter is down, a shard of it is down, or \
+                      Prometheus has no such target. Forecasts and dashboards become stale.",
     }
     .entry(b)
 }
@@ -89,9 +88,9 @@ fn agent_not_run(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
     let threshold = value!(values.prometheus_rule.agent_not_run_threshold_seconds).text();
     Alert {
         name: "BinbotsAgentNotRun",
-        // A job that never succeeded has no time of success: then its creation
-        // counts. No such CronJob at all (or no kube-state-metrics) counts too,
-        // unless an agent that stays serves a fresh report instead.
+        // A CronJob that never succeeded has no time of success: its creation counts
+        // instead. A missing CronJob (or kube-state-metrics) counts too, unless an
+        // agent in mode deployment serves a current report.
         expr: b.text(text(
             &format!(
                 "time() - max by (namespace, cronjob) (\n  \
@@ -118,10 +117,10 @@ fn agent_not_run(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
         )),
         hold: "2m".to_owned(),
         severity: "warning",
-        summary: "k8s-ai-agent has not run successfully for too long.",
-        description: "The CronJob has no successful run within the threshold, never had one, \
-                      or kube-state-metrics does not know it; or, where the agent stays, it \
-                      serves no report that is as fresh.",
+        summary: "k8s-ai-agent has made no report for too long.",
+        description: "The CronJob has not run successfully within the threshold, has never done \
+                      so, or is unknown to kube-state-metrics; with agent.mode deployment, \
+                      the agent serves no report from within the threshold.",
     }
     .entry(b)
 }
@@ -130,10 +129,10 @@ fn scrape_errors(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
     let values = b.values;
     Alert {
         name: "BinbotsScrapeErrors",
-        // Usage is read each round, so a hold of five minutes is ten failures. The
-        // other endpoints are asked every few minutes and need a longer window.
-        // Errors count if they recur: those of an API server that restarts within
-        // five minutes are in both short windows for less than the hold.
+        // Usage is scraped each interval, so five minutes are ten failures. The other
+        // endpoints are requested every few minutes and need a longer window. Errors
+        // count if they recur: those of an API server that restarts within five
+        // minutes are in both short windows for less than the alert's `for`.
         expr: b.text(text(
             &format!(
                 "max by ({pair}) ({up}{{{endpoint}=~\"{resource}|{cadvisor}\"}}) == 0\n\
@@ -161,25 +160,26 @@ fn scrape_errors(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
         )),
         hold: "5m".to_owned(),
         severity: "warning",
-        summary: "The exporter keeps failing to read node {{ $labels.node }}.",
-        description: "Scrapes of {{ $labels.endpoint }} fail on node {{ $labels.node }}: each \
-                      of them for 5 minutes, or more than the threshold in 15 minutes; the \
-                      label reason of k8s_ai_exporter_scrape_errors_total says why.",
+        summary: "The exporter cannot read {{ $labels.endpoint }}{{ with $labels.node }} of node \
+                  {{ . }}{{ end }}.",
+        description: "Every scrape of this endpoint fails, or more scrapes than the threshold \
+                      failed within 15 minutes. The label reason of \
+                      k8s_ai_exporter_scrape_errors_total names the cause.",
     }
     .entry(b)
 }
 
-/// Reasons that leave out a line or a sample of a scrape that went on.
+/// Reasons that do not fail the whole scrape, as a regular expression.
 fn partial_reasons() -> String {
     let partial = Reason::ALL.iter().filter(|reason| reason.is_partial());
     let partial: Vec<&str> = partial.map(|reason| reason.name()).collect();
     partial.join("|")
 }
 
-/// What a straight line through the recent usage comes to.
+/// The prediction of usage by linear regression, and its alert.
 fn forecast(b: &Builder<'_>) -> Vec<PrometheusRuleGroupsRules> {
     let values = b.values;
-    // A pod replaced by another leaves two series of one node for a while.
+    // While one pod replaces another, a node has two series.
     let usage = |usage: &contract::Series, allocatable: &contract::Series, resource| {
         PrometheusRuleGroupsRules {
             record: Some(USAGE.to_owned()),
@@ -202,7 +202,7 @@ fn forecast(b: &Builder<'_>) -> Vec<PrometheusRuleGroupsRules> {
     );
     let runs_out = Alert {
         name: "BinbotsNodeRunsOut",
-        // A line through a few minutes says nothing: half an hour is the least.
+        // A regression needs at least half an hour of samples.
         expr: b.text(text(
             &format!("{PREDICTED} > {{}} / 100\nand\n{USAGE} offset 30m"),
             [value!(values.prometheus_rule.predict_threshold_percent).text()],
@@ -210,8 +210,9 @@ fn forecast(b: &Builder<'_>) -> Vec<PrometheusRuleGroupsRules> {
         hold: "15m".to_owned(),
         severity: "warning",
         summary: "Node {{ $labels.node }} is predicted to run out of {{ $labels.resource }}.",
-        description: "If {{ $labels.resource }} usage of node {{ $labels.node }} goes on as it \
-                      did, it reaches {{ $value | humanizePercentage }} of what pods may use.",
+        description: "At its current trend, {{ $labels.resource }} usage of node \
+                      {{ $labels.node }} reaches {{ $value | humanizePercentage }} of \
+                      allocatable.",
     };
     vec![
         usage(&series::CPU_USAGE, &series::CPU_ALLOCATABLE, "cpu"),
@@ -263,7 +264,7 @@ pub(super) fn prometheus_rule(b: &Builder<'_>) -> Result<PrometheusRule, Problem
         b.when(&nodes_run_out, group("binbots-k8s.forecast", forecast(b))),
     ];
     let release = b.comment(
-        "Must be what Prometheus selects PrometheusRules by: the release of the\n\
+        "Must be the label by which Prometheus selects PrometheusRules: the Helm release of\n\
          kube-prometheus-stack.",
         b.text(value!(values.prometheus_rule.release_label)),
     );

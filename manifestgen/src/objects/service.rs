@@ -17,7 +17,7 @@ pub(super) fn of_exporter(b: &Builder<'_>) -> Result<Service, Problem> {
     service(b, Component::Exporter, name, EXPORTER_APP, EXPORTER_PORT)
 }
 
-/// The agent's Service, where it stays.
+/// The agent's Service, with agent.mode deployment.
 pub(super) fn of_agent(b: &Builder<'_>) -> Result<Service, Problem> {
     b.only_if(agent::in_mode(b.values, AgentMode::Deployment));
     let name = names::agent(b.values);

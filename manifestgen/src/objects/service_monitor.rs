@@ -1,4 +1,4 @@
-//! The ServiceMonitors: how Prometheus finds and scrapes the programs.
+//! The ServiceMonitors, by which Prometheus discovers and scrapes the programs.
 
 use contract::{AgentMode, ExporterMode, path};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -13,12 +13,11 @@ use crate::chart::{AGENT_APP, EXPORTER_APP, PORT_NAME};
 use crate::term::{Condition, Term, value};
 use crate::values::Access;
 
-/// Label of Services whose value becomes the label `job` of their targets. That
-/// of ours is always the same, whatever the Service is called, so that alerts
-/// need not follow its name.
+/// Label of Services whose value becomes the label `job` of their targets. It does not
+/// depend on the Service's name, so that alerts need not either.
 const JOB_LABEL: &str = "app";
 
-/// Reports change every few minutes.
+/// Scrape interval of the agent: reports change every few minutes.
 const AGENT_INTERVAL: &str = "60s";
 
 /// The ServiceMonitor of exporters that read one node each.
@@ -31,7 +30,7 @@ pub(super) fn of_one_node(b: &Builder<'_>) -> Result<ServiceMonitor, Problem> {
 /// The ServiceMonitor of exporters that share all nodes.
 pub(super) fn of_all_nodes(b: &Builder<'_>) -> Result<ServiceMonitor, Problem> {
     let no_limit = b.comment(
-        "Each node has some 25 samples or more: no limit fits every cluster.",
+        "Each node has 25 samples or more: no limit fits every cluster.",
         0,
     );
     of_exporter(b, ExporterMode::Statefulset, no_limit)
@@ -53,8 +52,7 @@ fn of_exporter(
         relabelings: b.block(value!(values.service_monitor.relabelings))?,
         metric_relabelings: b.block(value!(values.service_monitor.metric_relabelings))?,
         honor_labels: b.comment(
-            "Our samples have labels endpoint and namespace of their own; those of the\n\
-             target would push them aside.",
+            "Keeps the labels endpoint and namespace of the samples, which the target has too.",
             true,
         ),
         ..endpoint(b, "service_monitor", &values.service_monitor.access)?
@@ -64,7 +62,7 @@ fn of_exporter(
     monitor(b, component, name, EXPORTER_APP, endpoint, sample_limit)
 }
 
-/// The ServiceMonitor of an agent that stays.
+/// The ServiceMonitor of the agent, with agent.mode deployment.
 pub(super) fn of_agent(b: &Builder<'_>) -> Result<ServiceMonitor, Problem> {
     let values = b.values;
     b.only_if(Condition::all([
@@ -78,7 +76,7 @@ pub(super) fn of_agent(b: &Builder<'_>) -> Result<ServiceMonitor, Problem> {
         ..endpoint(b, "service_monitor.agent", &values.service_monitor.agent)?
     };
     let no_limit = b.comment(
-        "A report has some seventy samples a node: no limit fits every cluster.",
+        "A report has about 70 samples a node: no limit fits every cluster.",
         0,
     );
     let name = names::agent(values);
@@ -108,7 +106,7 @@ fn monitor(
 ) -> Result<ServiceMonitor, Problem> {
     let values = b.values;
     let release = b.comment(
-        "Must be what Prometheus selects ServiceMonitors by: the release of the\n\
+        "Must be the label by which Prometheus selects ServiceMonitors: the Helm release of\n\
          kube-prometheus-stack.",
         b.text(value!(values.service_monitor.release_label)),
     );

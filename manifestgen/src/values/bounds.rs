@@ -1,5 +1,7 @@
-//! Patterns and bounds of values, for the schema: what it accepts, the programs and
-//! Kubernetes accept.
+//! Patterns and bounds of values, for the schema.
+//!
+//! Invariant: programs and Kubernetes accept every value that the schema accepts (held by
+//! `programs_accept_what_the_schema_accepts` and `schema_has_the_programs_limits`).
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use settings::Within;
 
 /// A duration of Prometheus.
 pub(super) const DURATION: &str = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
-/// RFC 1123 label: what a namespace may be called.
+/// RFC 1123 label: the name of a namespace.
 pub(super) const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 /// RFC 1123 label, or nothing.
 pub(super) const DNS_LABEL_OR_EMPTY: &str = "^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$";
@@ -110,7 +112,7 @@ pub(super) fn range<T: Copy + Into<Value>>(limits: &RangeInclusive<T>) -> impl F
     }
 }
 
-/// Accepts what fits a pattern, and says so in words where nobody can read the pattern.
+/// Accepts what matches a pattern, and describes it in words.
 fn limited(pattern: String, words: String) -> impl Fn(&mut Schema) {
     move |schema| {
         schema.insert("pattern".to_owned(), pattern.clone().into());

@@ -1,5 +1,5 @@
-//! Values for an environment or a test, written as changes to the defaults:
-//! values-dev.yaml, values-prod.yaml and the chart's ci files are made of them.
+//! Values of environments and tests, as changes of the defaults: values-dev.yaml,
+//! values-prod.yaml and the chart's ci files.
 
 use contract::{AgentMode, ExporterMode, FleetView, PullPolicy, ReportFormat, Via};
 use forecast::{Choice, Model};
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Access, Values, object, resources, strings};
 
 impl Values {
-    /// For a cluster in which people try things: seldom, small, the newest image.
+    /// Values of a development cluster: long intervals, small resources, the newest image.
     pub fn dev() -> Self {
         let mut values = Self::default();
         for image in [&mut values.image.exporter, &mut values.image.agent] {
@@ -28,7 +28,7 @@ impl Values {
         values
     }
 
-    /// For a cluster that people depend on: often, roomy, a pinned image.
+    /// Values of a production cluster: short intervals, ample resources, a pinned image.
     pub fn prod() -> Self {
         let mut values = Self::default();
         for image in [&mut values.image.exporter, &mut values.image.agent] {
@@ -44,7 +44,7 @@ impl Values {
         values
     }
 
-    /// Named values with which the chart is tested: `ci/NAME-values.yaml`.
+    /// Named values for tests of the chart: `ci/NAME-values.yaml`.
     pub fn ci() -> Vec<(&'static str, Self)> {
         let mut minimal = Self::default();
         minimal.agent.enabled = false;
@@ -80,8 +80,8 @@ impl Values {
         ]
     }
 
-    /// Those of them with everything set, in each mode of exporter and agent and in both ways
-    /// to the kubelets.
+    /// Those of them that set everything, in each mode of exporter and agent and with each
+    /// access to the kubelets.
     pub fn full_ci() -> [Self; 4] {
         let mut service = Self::full();
         service.agent.mode = AgentMode::Deployment.into();
@@ -103,7 +103,7 @@ impl Values {
         [Self::full(), service, shards, alone]
     }
 
-    /// Every value that is empty or off by default is set.
+    /// Values that set everything that is empty or off by default.
     fn full() -> Self {
         let labels = strings(&[("team", "platform"), ("odd", "on")]);
         let annotations = strings(&[("example.org/note", "yes: \"{{ quoted }}\", 0123")]);

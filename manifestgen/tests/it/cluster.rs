@@ -12,7 +12,7 @@ use manifestgen::cluster::{Failure, Report, Verdict, preflight};
 use manifestgen::values::Values;
 use serde_json::{Value, json};
 
-/// What the API server holds, by path with query.
+/// Answers of the API server, by path with query.
 #[derive(Clone, Default)]
 struct Cluster {
     answers: BTreeMap<String, (u16, Value)>,
@@ -154,7 +154,7 @@ fn ready_cluster_has_no_bad_row() {
          ok    Prometheus selects our PrometheusRule  monitoring/k8s\n\
          ok    namespace monitoring                   exists\n\
          ok    Service k8s-ai-exporter                name is free\n\
-         note  exporter.via=kubelet                   cannot be examined: there is no node\n"
+         note  exporter.via=kubelet                   cannot be checked: the cluster has no nodes\n"
     );
 }
 
@@ -164,7 +164,7 @@ fn old_kubernetes_version_is_bad() {
     let report = check(ready().with("/version", old));
     assert_eq!(
         row(&report, "Kubernetes version"),
-        (Verdict::Bad, "v1.29.4; 1.30 is the oldest that will do")
+        (Verdict::Bad, "v1.29.4; requires 1.30 or newer")
     );
 }
 
@@ -333,7 +333,7 @@ fn kubelet_access_is_recommended_or_explained() {
             there,
             right,
             Some(webhook(false)),
-            "node-a: accepts no tokens",
+            "node-a: the kubelet accepts no tokens",
         ),
         (
             there,
@@ -345,19 +345,19 @@ fn kubelet_access_is_recommended_or_explained() {
             nowhere,
             right,
             None,
-            "cannot be decided from here: node-a: no connection",
+            "cannot be decided from this machine: node-a: no connection",
         ),
         (
             nowhere,
             right,
             Some(json!({})),
-            "node-a: its certificate is signed by itself",
+            "node-a: the kubelet's certificate is self-signed",
         ),
         (
             nowhere,
             right,
             Some(json!({"tlsCertFile": "/kubelet.crt"})),
-            "cannot be decided from here",
+            "cannot be decided from this machine",
         ),
         (
             nowhere,
@@ -388,7 +388,7 @@ fn kubelets_without_nodes_or_ca_are_undecided() {
         let report = check(ready().without(path));
         let (verdict, found) = row(&report, "exporter.via=kubelet");
         assert_eq!(verdict, Verdict::Note);
-        assert!(found.starts_with("cannot be examined: "), "{found}");
+        assert!(found.starts_with("cannot be checked: "), "{found}");
     }
 }
 
@@ -402,7 +402,7 @@ fn pending_certificate_requests_are_counted() {
     let report = check(ready().with(REQUESTS, requests));
     let (verdict, found) = row(&report, "kubelet certificates");
     assert_eq!(verdict, Verdict::Note);
-    assert!(found.starts_with("2 requests wait"), "{found}");
+    assert!(found.starts_with("2 requests are pending"), "{found}");
 }
 
 #[test]

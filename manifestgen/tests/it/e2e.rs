@@ -91,7 +91,7 @@ impl Stage {
         (output.status.code(), said)
     }
 
-    /// What the programs were asked, one a line.
+    /// Requests to the programs, one a line.
     fn notes(&self) -> String {
         fs::read_to_string(self.0.join("notes")).unwrap_or_default()
     }

@@ -441,7 +441,7 @@ fn odd_strings_survive_yaml_readers() {
     }
 }
 
-/// What a user of version 0.2 had in a file of their own: every key that it
+/// A user's own values for version 0.2: every key that it
 /// documented.
 #[test]
 fn values_of_version_0_2_render() {
@@ -581,7 +581,7 @@ fn notes_print_label_check_and_port_forward() {
             ".spec.serviceMonitorSelector",
             "--from=cronjob/k8s-ai-agent",
             "helm test binbots-k8s",
-            "recorded in the namespace apps, its objects are in monitoring",
+            "records the release in namespace apps; the objects are in monitoring",
             "placeholder your-registry/k8s-ai-exporter",
             "-n apps --reset-then-reuse-values --set exporter.via=kubelet",
             "covers requests through the API server only",

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-/// What the API server holds.
+/// Objects of the API server.
 #[derive(Default)]
 struct Held {
     /// Objects by path; the last word of a path is the name.
@@ -73,7 +73,7 @@ const KINDS: [(&str, &str, &str, bool); 14] = [
     ),
 ];
 
-/// What the server has under a path of discovery.
+/// Answers of the server to discovery.
 fn discovery(path: &str) -> Option<Value> {
     let groups = || {
         let mut names: Vec<&str> = KINDS.iter().map(|kind| kind.0).collect();

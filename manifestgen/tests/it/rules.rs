@@ -54,7 +54,7 @@ fn promtool(values: &Values, name: &str, verb: &str, test: Option<&Value>) {
     );
 }
 
-/// Annotations of an alert, with what its templates come to.
+/// Annotations of an alert, with the values of its templates.
 fn annotations(values: &Values, alert: &str, filled: &[(&str, &str)]) -> Value {
     let groups = groups(values);
     let rule = groups["groups"]
@@ -72,12 +72,12 @@ fn annotations(values: &Values, alert: &str, filled: &[(&str, &str)]) -> Value {
     serde_json::from_str(&text).expect("it is JSON")
 }
 
-/// What is expected of an alert at a time.
+/// Expected state of an alert at a time.
 struct Case {
     name: &'static str,
     series: Vec<(&'static str, &'static str)>,
     at: &'static str,
-    /// Labels, and what the annotations' templates come to; none: silent.
+    /// Labels, and the values of the annotations' templates; none: silent.
     fires: Option<(Value, Vec<(&'static str, &'static str)>)>,
 }
 
@@ -295,7 +295,12 @@ fn at_each(
             fires: fires.then(|| {
                 (
                     json!({"severity": "warning", "node": "n1", "endpoint": endpoint}),
-                    vec![("$labels.endpoint", endpoint), ("$labels.node", "n1")],
+                    vec![
+                        ("$labels.endpoint", endpoint),
+                        ("with $labels.node", ""),
+                        (".", "n1"),
+                        ("end", ""),
+                    ],
                 )
             }),
         })

@@ -23,7 +23,7 @@ fn entries() -> Vec<Entry> {
     documents::described(&Values::default()).expect("all is described")
 }
 
-/// What the chart renders with these values.
+/// Objects that the chart renders with these values.
 fn render(values: Value) -> Vec<Value> {
     let values: Values = serde_json::from_value(values).expect("they are of their types");
     let manifests = objects::render(&values, "x").expect("the values fit their types");
@@ -239,12 +239,12 @@ fn command_line(container: &Value) -> (Vec<OsString>, Vec<(String, String)>) {
     (args, env)
 }
 
-/// Whether an object belongs to this program.
+/// Returns whether an object belongs to this program.
 fn is_of(object: &Value, component: &str) -> bool {
     object["metadata"]["labels"]["app.kubernetes.io/component"] == component
 }
 
-/// What the chart renders in one mode of the exporter, with one way to the kubelets.
+/// Objects that the chart renders in a mode of the exporter, with an access to the kubelets.
 fn in_mode(mode: &str, via: &str) -> Vec<Value> {
     let mut values = defaults();
     values["exporter"]["mode"] = json!(mode);
