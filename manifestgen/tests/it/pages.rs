@@ -106,7 +106,8 @@ const CURL: &str = "#!/bin/sh\necho k8s_node_scrape_errors_total\n";
 const NOTHING: &str = "#!/bin/sh\n";
 
 /// Programs that are no part of the project: their commands are only well-formed.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
+    "argocd",
     "cosign",
     "docker",
     "gh",
