@@ -55,7 +55,7 @@ impl Figure {
     }
 }
 
-/// The median times of two pieces of work that take turns, so that whatever
+/// The median times of two pieces of work that take turns, so that all
 /// else the machine does meets both.
 pub fn side_by_side(
     turns: usize,

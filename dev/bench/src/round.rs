@@ -71,7 +71,7 @@ pub(crate) fn figures(captures: &Path, program: &OsStr, compressed: &[u8]) -> [F
     ]
 }
 
-/// The median CPU time of a round, in which this endpoint is asked. `between` is done
+/// The median CPU time of a round, in which this endpoint is scraped. `between` is called
 /// after each.
 fn cpu_of_a_round(
     exporter: &Exporter,
@@ -142,7 +142,7 @@ fn gunzip_program(file: &Path) -> Duration {
 /// of its own between two rounds: the core has slept before it, as before a round.
 fn gunzip_cpu_time(compressed: &[u8]) -> Duration {
     let cpu = || {
-        // The kernel books a thread's time when it leaves the CPU, not before.
+        // The kernel accounts a thread's time when it is descheduled, not before.
         sleep(Duration::from_millis(1));
         let own = fs::read_to_string("/proc/thread-self/schedstat").expect("a thread");
         Duration::from_nanos(nanos_of(&own))

@@ -1,4 +1,4 @@
-//! Programs that only developers run: whatever ends one, ends what it has started too.
+//! Developer programs, which stop all that they have started however they end.
 //!
 //! A release build aborts where it panics and a signal ends a process at once, so in
 //! neither case do handles clean up after themselves.
@@ -41,7 +41,7 @@ pub fn developer_program(name: &'static str, body: impl FnOnce() -> ExitCode) ->
 }
 
 fn end(name: &str, message: &str, code: i32) -> ! {
-    // With standard error gone there is nobody left to tell.
+    // Standard error may be closed.
     let _ = writeln!(std::io::stderr(), "{name}: {message}");
     for action in ACTIONS
         .lock()

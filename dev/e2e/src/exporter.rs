@@ -28,7 +28,7 @@ impl Exporter {
         Self { process, address }
     }
 
-    /// Asks the exporter.
+    /// Sends a GET to the exporter.
     pub fn get(&self, path: &str) -> Answer {
         request(&self.address, "GET", path, &[], "")
     }

@@ -68,7 +68,7 @@ pub fn request(address: &str, method: &str, path: &str, headers: &[&str], body: 
     }
 }
 
-/// A port that nobody listens on, different at each call.
+/// A free port, different at each call.
 ///
 /// It lies below the range that the kernel assigns to connections and to listeners on
 /// port 0, so that nothing takes it before the program it is meant for.

@@ -1,9 +1,9 @@
-//! Runs the real programs, Prometheus and other servers, and asks them over real sockets.
+//! Runs the real programs, Prometheus and other servers, and sends requests over real sockets.
 //!
-//! For tests and for programs that only developers run, so whatever does not work
+//! For tests and developer programs, so each failure
 //! panics with a message. A process ends with its handle.
 
-pub mod crowd;
+pub mod attack;
 mod ending;
 mod exporter;
 mod http;

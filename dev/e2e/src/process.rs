@@ -35,7 +35,7 @@ fn programs() -> &'static Path {
 }
 
 /// A command that runs cargo, without what cargo has told this program about itself:
-/// build scripts that look at it would run again each time.
+/// build scripts that depend on it would run again each time.
 pub fn cargo(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut cargo = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -54,7 +54,7 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
-/// The agent that asks the backend at `url`, without settings from the environment.
+/// The agent with the backend at `url`, without settings from the environment.
 pub fn agent(url: &str) -> Command {
     let mut agent = Command::new(program("k8s-ai-agent"));
     agent.env_clear().arg(format!("--prometheus-url={url}"));
@@ -86,7 +86,7 @@ impl Process {
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 lock(&kept).push(line.clone());
-                // Nobody may be waiting any more.
+                // The receiver may be gone.
                 let _ = send.send(line);
             }
         });

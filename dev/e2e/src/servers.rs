@@ -58,7 +58,7 @@ impl Prometheus {
         prometheus
     }
 
-    /// Asks it.
+    /// Sends a GET to it.
     pub fn get(&self, path: &str) -> Answer {
         request(&self.address, "GET", path, &[], "")
     }
@@ -106,7 +106,7 @@ fn with_blocks(samples: &str) -> TempDir {
     folder
 }
 
-/// Lets promtool look at an exposition.
+/// Checks an exposition with promtool.
 ///
 /// # Panics
 /// When it has anything to say about it.

@@ -1,4 +1,4 @@
-//! The exposition reader, and what the exporter makes of its samples.
+//! The exposition reader, and the exporter's readings of its samples.
 
 use exposition::read::{Consumer, Problem, Reader, Sample, parse_line};
 use k8s_ai_exporter::readings::{At, Collector, Millis, Reading, Source};
@@ -42,7 +42,7 @@ fn read<'b, C: Consumer>(pieces: impl IntoIterator<Item = &'b [u8]>, mut consume
     consumer
 }
 
-/// Everything that a reader tells, in its order.
+/// Everything that a reader reports, in its order.
 #[derive(Debug, Default, PartialEq)]
 struct Told(Vec<String>);
 

@@ -2,7 +2,7 @@
 
 use k8s_ai_exporter::apiserver::{Server, read_refusal};
 
-/// Whatever is refused, and by whom: the message is one line that ends, and only a 404
+/// For each refusal and server the message is one short line, and only a 404
 /// of the API server takes a node's values away.
 pub(crate) fn check(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);

@@ -2,7 +2,7 @@
 //!
 //! Format: CycloneDX 1.6, <https://cyclonedx.org/docs/1.6/json/>. Package URLs:
 //! <https://github.com/package-url/purl-spec>. Out of scope: vulnerabilities,
-//! which `cargo deny`, or whoever reads the bill, holds against it.
+//! which `cargo deny` and readers of the bill look up.
 
 use auditable_serde::{DependencyKind, Package, Source};
 use quantity::Timestamp;

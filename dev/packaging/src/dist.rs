@@ -20,7 +20,7 @@ use crate::release::{Release, checksums};
 use crate::{agreement, bill, changelog};
 
 /// The chart's placeholders for the registry and for the project's page, until
-/// somebody publishes it.
+/// it is published.
 const REGISTRY: &str = "your-registry";
 const SOURCE: &str = "https://github.com/your-org/binbots-k8s";
 
@@ -176,7 +176,7 @@ fn notices(built: &[Built], origins: &Origins) -> Result<Vec<Notice>, String> {
     Ok(notices)
 }
 
-/// The chart's files but for those that `.helmignore` leaves out: `ci/`.
+/// The chart's files without those that `.helmignore` excludes: `ci/`.
 fn chart_files(folder: &Path) -> Result<Vec<File>, String> {
     let mut files = Vec::new();
     for path in dependencies::walk(folder).map_err(|error| failed(folder, error))? {

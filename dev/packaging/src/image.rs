@@ -28,7 +28,7 @@ pub struct Origin {
     pub version: String,
     /// Commit.
     pub revision: String,
-    /// Moment of the commit: the image of a commit is the same whenever it is made.
+    /// Time of the commit: the image of a commit is the same whenever it is made.
     pub created: Timestamp,
     /// URL of the sources, if known.
     pub source: Option<String>,

@@ -21,7 +21,7 @@ const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 /// Writes an OCI layout to `folder`, in place of what is there.
 ///
 /// # Errors
-/// Whatever the file system reports.
+/// Errors of the file system.
 pub fn write(folder: &Path, index: &Blob, images: &[Image], tag: &str) -> io::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
@@ -38,10 +38,10 @@ pub fn write(folder: &Path, index: &Blob, images: &[Image], tag: &str) -> io::Re
 /// One image as an archive: `docker load`, `ctr images import`, `kind load image-archive`.
 ///
 /// # Errors
-/// Whatever the file system reports.
+/// Errors of the file system.
 pub fn write_archive(path: &Path, image: &Image, name: &str, tag: &str) -> io::Result<()> {
     let reference = format!("{name}:{tag}");
-    // containerd takes the name as it is, and a kubelet asks for the full one.
+    // containerd uses the name as it is, and a kubelet requests the full one.
     let full = format!("docker.io/library/{reference}");
     let names = json!({ "io.containerd.image.name": full, REF_NAME: tag });
     let mut files = files(&image.manifest, [image].into_iter(), names);

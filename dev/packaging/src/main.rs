@@ -56,7 +56,7 @@ struct MakeImages {
     /// commit that the programs are of
     #[argh(option)]
     revision: String,
-    /// moment of that commit, in Unix seconds
+    /// time of that commit, in Unix seconds
     #[argh(option)]
     created: i64,
     /// where the sources are, a URL
@@ -193,6 +193,6 @@ fn say(line: &str) {
 }
 
 fn complain(problem: &str) {
-    // With standard error gone there is nobody left to tell.
+    // Standard error may be closed.
     let _ = writeln!(std::io::stderr(), "packaging: {problem}");
 }

@@ -1,4 +1,4 @@
-//! The platforms that images are made for, and how a program of each is told from the others.
+//! The platforms of images, and the recognition of their programs.
 
 use std::fmt;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The files of a release: what is downloaded by those who pull no image. Pure.
+//! The files of a release beside the images. Pure.
 //!
 //! In scope: names and contents. Out of scope: images ([`crate::image`]), and where
 //! the ingredients come from.
@@ -16,7 +16,7 @@ use crate::program::Program;
 pub struct Release {
     /// Version, such as `0.3.0`.
     pub version: String,
-    /// Moment of its commit: the date of all files.
+    /// Time of its commit: the date of all files.
     pub date: Timestamp,
     /// The project's own licence.
     pub license: Vec<u8>,
@@ -73,7 +73,7 @@ impl Release {
     }
 
     fn unix_date(&self) -> u64 {
-        // A tar archive knows no moment before 1970.
+        // A tar archive has no time before 1970.
         u64::try_from(self.date.unix()).unwrap_or(0)
     }
 }

@@ -1,4 +1,4 @@
-//! The right answer to a request.
+//! The correct response to a request.
 //!
 //! In scope: simulated and replayed nodes (no I/O, no clock). Out of
 //! scope: tokens, faults, compression (`server`).
@@ -48,8 +48,8 @@ impl Backend {
         unpoisoned(self.machines.write()).insert(machine.node.name.clone(), Arc::new(machine));
     }
 
-    /// Lets a node leave. False where there is none of this name.
-    pub(crate) fn leave(&self, name: &str) -> bool {
+    /// Removes a node. Returns false if there is none of this name.
+    pub(crate) fn remove(&self, name: &str) -> bool {
         unpoisoned(self.machines.write()).remove(name).is_some()
     }
 
@@ -65,7 +65,7 @@ impl Backend {
         found.map(Arc::clone)
     }
 
-    /// The right answer to a request that is let in. A body with a
+    /// The correct response to a request that is authorized. A body with a
     /// `Content-Encoding` is compressed already.
     pub(crate) fn answer(
         &self,
@@ -150,8 +150,8 @@ impl Backend {
         }
     }
 
-    /// The pods on a node, or all. The replayed ones are on the node that is asked
-    /// about, unless that one is simulated.
+    /// The pods on a node, or all. The replayed ones are on the requested node,
+    /// unless that one is simulated.
     fn pods(&self, node: Option<&str>, at: f64) -> impl Iterator<Item = Value> {
         let start_ms = self.sampling.start_ms;
         let is_simulated = node.is_some_and(|name| self.machine(name).is_some());

@@ -51,7 +51,7 @@ pub(crate) struct Serve {
     /// a node to simulate; repeatable [default: node-a=steady,pods=10, unless there is a replay]
     #[argh(option, arg_name = "node", from_str_fn(parse_node))]
     node: Vec<Node>,
-    /// so many nodes more, of different shapes, with 30 pods each [default: 0]
+    /// number of further nodes, of different shapes, with 30 pods each [default: 0]
     #[argh(option, arg_name = "number", default = "0")]
     fleet: u32,
     /// let the kubelets of simulated nodes listen on ports of their own, too
@@ -66,7 +66,7 @@ pub(crate) struct Serve {
 const PODS_OF_FLEET: u32 = 30;
 
 impl Serve {
-    /// The cluster that is asked for.
+    /// Describes the cluster.
     ///
     /// # Errors
     /// Flags that do not go together.

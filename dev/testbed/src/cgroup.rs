@@ -21,7 +21,7 @@ pub(crate) enum Kind {
     Pod,
     /// The pause container that holds a pod's namespaces.
     Sandbox,
-    /// A container that somebody wrote down in a pod.
+    /// A container of a pod's specification.
     Container,
 }
 

@@ -67,11 +67,11 @@ impl Builder {
     setters! {
         /// Serves captures for every node that is not simulated.
         replay: Replay;
-        /// Time between two samples of a control group: 10 s if not told, at least 1 ms.
+        /// Time between two samples of a control group: 10 s by default, at least 1 ms.
         housekeeping: Duration;
-        /// The address to listen on: `127.0.0.1:0`, any free port, if not told.
+        /// The address to listen on: by default `127.0.0.1:0`, any free port.
         listen: impl Into<String>;
-        /// The seed of the pseudo-random parts: 0 if not told.
+        /// The seed of the pseudo-random parts: 0 by default.
         seed: u64;
         /// Framing of the kubelets' pages: chunked by default, as on real ones.
         framing: Framing;
@@ -91,7 +91,7 @@ impl Builder {
     }
 
     /// Lets each simulated node's kubelet listen on a port of its own too: over TLS,
-    /// for the same token, with certificates of another authority.
+    /// for the same token, with certificates of another CA.
     pub fn kubelets(mut self) -> Self {
         self.kubelets = true;
         self

@@ -15,14 +15,14 @@ use tempfile::TempDir;
 
 use crate::admission::User;
 use crate::shape::mix_text;
-use crate::tls::{API_SERVER, Authority, Certificate, NAMES};
+use crate::tls::{API_SERVER, Certificate, CertificateAuthority, NAMES};
 
 /// Name of the client's account, as its token says it.
 pub(crate) const USER: &str = "system:serviceaccount:monitoring:k8s-ai-exporter";
 
-/// The authority, the certificate shown and the token accepted.
+/// The CA, the certificate shown and the token accepted.
 pub(crate) struct Credentials {
-    authority: Authority,
+    ca: CertificateAuthority,
     tls: Arc<ServerConfig>,
     token: String,
     /// The node of the pod that the token is bound to.
@@ -32,21 +32,21 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// Makes new ones and writes the files.
     pub(crate) fn new(files: &Files) -> io::Result<Self> {
-        let authority = Authority::new("kubernetes")?;
+        let ca = CertificateAuthority::new("kubernetes")?;
         let mut new = Self {
-            tls: authority.server(Certificate::Good, API_SERVER, &NAMES)?,
-            authority,
+            tls: ca.server(Certificate::Good, API_SERVER, &NAMES)?,
+            ca,
             token: String::new(),
             node: None,
         };
-        write(&files.ca, &new.authority.pem())?;
+        write(&files.ca, &new.ca.pem())?;
         new.rotate_token(files)?;
         Ok(new)
     }
 
     /// Writes a new token to its file and accepts no other from now on.
     pub(crate) fn rotate_token(&mut self, files: &Files) -> io::Result<()> {
-        // A new key is at hand, and nobody guesses it.
+        // A new key is random, and at hand.
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let token = format!("testbed-{:016x}", mix_text(0, &key.serialize_pem()));
         write(&files.token, &token)?;
@@ -54,18 +54,18 @@ impl Credentials {
         Ok(())
     }
 
-    /// Writes a new authority to its file and shows a certificate of it.
-    pub(crate) fn rotate_authority(&mut self, files: &Files) -> io::Result<()> {
-        let authority = Authority::new("kubernetes")?;
-        self.tls = authority.server(Certificate::Good, API_SERVER, &NAMES)?;
-        write(&files.ca, &authority.pem())?;
-        self.authority = authority;
+    /// Writes a new CA to its file and shows a certificate of it.
+    pub(crate) fn rotate_ca(&mut self, files: &Files) -> io::Result<()> {
+        let ca = CertificateAuthority::new("kubernetes")?;
+        self.tls = ca.server(Certificate::Good, API_SERVER, &NAMES)?;
+        write(&files.ca, &ca.pem())?;
+        self.ca = ca;
         Ok(())
     }
 
     /// Shows another certificate from now on.
     pub(crate) fn show(&mut self, certificate: Certificate) -> io::Result<()> {
-        self.tls = self.authority.server(certificate, API_SERVER, &NAMES)?;
+        self.tls = self.ca.server(certificate, API_SERVER, &NAMES)?;
         Ok(())
     }
 

@@ -146,7 +146,7 @@ const FAMILIES: &[Family] = families! {
         |g| devices(g, (g.age * 2_000.0).floor());
     counter container_oom_events_total "Times that memory ran out."
         |g| Some(g.oom_kills as f64);
-    // At the machine itself somebody always has the CPU.
+    // On the machine itself some task always has the CPU.
     counter container_pressure_cpu_stalled_seconds_total "Seconds in which no task got the CPU."
         |g| (g.kind == Kind::Container).then(|| microseconds(g.cpu_seconds * 0.02));
     counter container_pressure_cpu_waiting_seconds_total "Seconds in which some task waited for the CPU."

@@ -1,7 +1,7 @@
 //! Faults that can be switched on while the server runs.
 //!
-//! In scope: what a fault is, whom it meets, how often, and what it makes of
-//! an answer (pure). Out of scope: waiting and resetting, which the server
+//! In scope: faults, the requests that they match, how often, and their effect on
+//! a response (pure). Out of scope: waiting and resetting, which the server
 //! does; certificates and tokens, which `Running` changes; what hostile
 //! exposition text looks like.
 
@@ -16,8 +16,8 @@ use crate::http::{Delivery, Framing, Response};
 use crate::requests::Endpoint;
 use crate::status::Status;
 
-/// An effect, whom it meets and how often. Without conditions it meets every
-/// request for ever. All faults that meet a request take effect together.
+/// An effect, the requests that it matches, and how often. Without conditions it matches every
+/// request for ever. All faults that match a request take effect together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     effect: Effect,
@@ -29,17 +29,17 @@ pub struct Fault {
 /// Effect of a fault.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// The answer begins this much later.
+    /// The response starts this much later.
     Latency(Duration),
-    /// The connection is reset (RST) in place of an answer.
+    /// The connection is reset (RST) instead of a response.
     Reset,
-    /// The connection ends in order (FIN), without an answer.
+    /// The connection is closed (FIN) without a response.
     Hangup,
     /// A refusal of this status with the `Status` body that usually has it.
     Status {
         /// Status code.
         code: u16,
-        /// Value of `Retry-After`, in any form, sensible or not.
+        /// Value of `Retry-After`, valid or not.
         retry_after: Option<String>,
     },
     /// 302 to this address.
@@ -67,7 +67,7 @@ pub enum Effect {
     },
     /// Compressed in a wrong way, framed in the right one.
     Gzip(BadGzip),
-    /// The body ends after so many bytes of it as it is on the wire; the
+    /// The body ends after this many bytes on the wire; the
     /// connection is closed, and the framing had promised more.
     Cut {
         /// Bytes sent.
@@ -75,7 +75,7 @@ pub enum Effect {
         /// The framing that promised more.
         framing: Framing,
     },
-    /// So many bytes of the body are sent; then the connection stays open in silence.
+    /// After this many bytes of the body the connection stays open and idle.
     Stall {
         /// Bytes sent.
         at: usize,
@@ -93,7 +93,7 @@ pub enum BadGzip {
     Garbage,
     /// The last half of the stream is missing.
     Truncated,
-    /// Blank lines of so many bytes follow the right text.
+    /// This many blank lines follow the correct text.
     Bomb {
         /// Bytes after inflation.
         inflated: u64,
@@ -101,7 +101,7 @@ pub enum BadGzip {
 }
 
 impl Fault {
-    /// A fault that meets every request, for ever.
+    /// A fault that matches every request, for ever.
     pub fn new(effect: Effect) -> Self {
         Self {
             effect,
@@ -112,13 +112,13 @@ impl Fault {
     }
 
     setters! {
-        /// Meets this endpoint only.
+        /// Matches this endpoint only.
         on: Endpoint;
-        /// Meets so many requests, then no more.
+        /// Limits the number of requests that it matches.
         times: u32;
     }
 
-    /// Meets requests about this node only: those with its name in their path
+    /// Matches requests about this node only: those with its name in their path
     /// or in their field selector.
     pub fn of_node(mut self, name: impl Into<String>) -> Self {
         self.node = Some(name.into());
@@ -155,7 +155,7 @@ impl Effect {
         )
     }
 
-    /// Protobuf with 200, as kubelets send to those who ask for it.
+    /// Protobuf with 200, as kubelets send on request.
     pub fn protobuf() -> Self {
         Self::body(
             "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
@@ -181,7 +181,7 @@ impl Effect {
     }
 }
 
-/// The effects that meet this request; those with a count are counted down.
+/// The effects of the faults that match this request; their counts are decremented.
 pub(crate) fn take(faults: &mut [Fault], endpoint: Endpoint, node: Option<&str>) -> Vec<Effect> {
     faults
         .iter_mut()
@@ -202,7 +202,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) takes_gzip: bool,
 }
 
-/// Effects on a plain answer: other answers, other text.
+/// Applies effects on a plain response: other responses, other text.
 pub(crate) fn replace(effects: &[Effect], answer: &mut Response, asking: Asking<'_>) {
     for effect in effects {
         match effect {
@@ -229,7 +229,7 @@ pub(crate) fn replace(effects: &[Effect], answer: &mut Response, asking: Asking<
     }
 }
 
-/// Effects on an answer that is ready to be sent.
+/// Applies effects on a response that is ready to be sent.
 pub(crate) fn spoil(effects: &[Effect], answer: &mut Response, asking: Asking<'_>) {
     for effect in effects {
         match effect {

@@ -1,14 +1,14 @@
 //! Exposition text that no kubelet should send.
 //!
 //! In scope: pure changes of right text, each a single thing to survive. Out of
-//! scope: when and to whom it is sent.
+//! scope: when and to which request it is sent.
 
 use std::fmt;
 
 /// One thing that is wrong with a page.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Hostile {
-    /// A line of so many bytes stands in front of the right ones.
+    /// A line of this length precedes the correct ones.
     EndlessLine {
         /// Its length.
         bytes: usize,
@@ -359,7 +359,7 @@ resource_scrape_error 0
                 TEXT.as_bytes(),
                 "{hostile:?}"
             );
-            // Nothing here may panic, whatever it is given.
+            // No input may cause a panic.
             hostile.apply(b"");
             hostile.apply(b"\n}\n# \n} ");
         }

@@ -1,5 +1,5 @@
 //! HTTP/1.1 as the server needs it: read one request head, write one response
-//! with exactly the framing, wrong or right, that it is told.
+//! with exactly the given framing, correct or not.
 //!
 //! In scope: keep-alive, chunked and counted bodies, cuts and stalls. Out of
 //! scope: request bodies (read and dropped), trailers, HTTP/2, and
@@ -134,9 +134,9 @@ pub enum Framing {
 pub(crate) enum Delivery {
     /// All of it is sent.
     Whole,
-    /// So many bytes are sent, then the connection closes.
+    /// This many bytes are sent, then the connection closes.
     Cut(usize),
-    /// So many bytes are sent, then nothing more happens.
+    /// This many bytes are sent, then nothing more.
     Stall(usize),
 }
 

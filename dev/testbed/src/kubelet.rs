@@ -19,11 +19,11 @@ use serde_json::{Value, json};
 use crate::credentials::USER;
 use crate::http::{Request, Response};
 use crate::rights::Right;
-use crate::tls::{Authority, Certificate};
+use crate::tls::{Certificate, CertificateAuthority};
 
-/// The authority of the kubelets' serving certificates, and those it has issued.
+/// The CA of the kubelets' serving certificates, and those it has issued.
 pub(crate) struct Kubelets {
-    authority: Authority,
+    ca: CertificateAuthority,
     /// Port of each kubelet.
     port: u16,
     issued: Mutex<Issued>,
@@ -42,7 +42,7 @@ impl Kubelets {
         let listener =
             on(Ipv6Addr::UNSPECIFIED.into()).or_else(|_| on(Ipv4Addr::UNSPECIFIED.into()))?;
         let kubelets = Self {
-            authority: Authority::new("kubelet-ca")?,
+            ca: CertificateAuthority::new("kubelet-ca")?,
             port: listener.local_addr()?.port(),
             issued: Mutex::new(Issued {
                 kind: Certificate::Good,
@@ -58,7 +58,7 @@ impl Kubelets {
 
     /// The CA certificate, as PEM.
     pub(crate) fn pem(&self) -> String {
-        self.authority.pem()
+        self.ca.pem()
     }
 
     /// Shows certificates of this kind from now on.
@@ -74,7 +74,7 @@ impl Kubelets {
             return Ok(Arc::clone(config));
         }
         let config = self
-            .authority
+            .ca
             .server(issued.kind, "system:node", &[ip.to_string()])?;
         issued.certificates.insert(ip, Arc::clone(&config));
         Ok(config)
@@ -159,7 +159,7 @@ fn runs(pods: &[Value], place: Option<(&str, &str, &str)>) -> bool {
     })
 }
 
-/// Runs a command, the same whatever is asked for: over a WebSocket with the channels
+/// Runs a command, always the same: over a WebSocket with the channels
 /// of `v4.channel.k8s.io`, whose first byte says standard output (1) or the outcome (3).
 fn exec(request: &Request) -> Response {
     if !request.header("upgrade").eq_ignore_ascii_case("websocket") {

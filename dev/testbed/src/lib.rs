@@ -18,7 +18,7 @@
 //! again ([`Replay`]), faults switched on while it runs ([`Fault`]), bearer
 //! tokens and certificates that rotate, rights that are granted ([`Right`]), the
 //! authorization of API server and kubelets and rendered admission policies, nodes
-//! that join and leave, a log of what was asked ([`Requests`]).
+//! that join and leave, a log of requests ([`Requests`]).
 //!
 //! Out of scope: writes, watches, and everything that a reader of node
 //! metrics does not ask for. Nothing here is shipped.
@@ -26,10 +26,10 @@
 //! The modules in the order of the data: `shape` and `node` (the truth),
 //! `cgroup` (its samples), `exposition`, `objects`, `selector` and `list` (their
 //! text), `replay`, `status`; `route`, `api` and `kubelet` (which path means what, and the answer), `rights`
-//! and `admission` (who may ask it); `faults` and
-//! `hostile` (trouble); `http`, `tls` and `credentials` (the wire and the files);
-//! `state` and `server` (the connections), `cluster` and `running` (start, steer, stop). Apart from
-//! all these, `specimens`: whole series with what came after them.
+//! and `admission` (authorization); `faults` and
+//! `hostile` (failures); `http`, `tls` and `credentials` (the wire and the files);
+//! `state` and `server` (the connections), `cluster` and `running` (start, steer, stop). Separate from
+//! these is `specimens`: whole series with their future.
 
 /// Defines methods of a builder that set the field of their name.
 macro_rules! setters {

@@ -1,5 +1,5 @@
 //! Lists of objects as the API server gives them: selected, paged, in the form
-//! that `Accept` asks for (pure).
+//! of the `Accept` header (pure).
 //!
 //! Out of scope: label selectors, watches, older versions of a list.
 
@@ -13,7 +13,7 @@ use crate::status::Status;
 /// Paging by the server, apart from the request's own parameters.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Paging {
-    /// Never more objects than this in one answer, whatever is asked.
+    /// Most objects in one response, also where more are requested.
     pub(crate) forced: Option<usize>,
     /// Continue tokens of an older generation have expired.
     pub(crate) generation: u64,
@@ -57,7 +57,7 @@ pub(crate) fn list(
 }
 
 /// Most objects of an answer. The watch cache answers `resourceVersion=0`, and
-/// it ignores the limit unless a page is asked for that follows another.
+/// it ignores the limit except for a page that follows another.
 fn limit(route: &Route, paging: Paging) -> Result<Option<usize>, Status> {
     let asked = match route.parameter("limit") {
         "" => 0,

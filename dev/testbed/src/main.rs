@@ -66,6 +66,6 @@ fn whereabouts(cluster: &Running) -> serde_json::Value {
 }
 
 fn complain(problem: &str) {
-    // With standard error gone there is nobody left to tell.
+    // Standard error may be closed.
     let _ = writeln!(io::stderr(), "testbed: {problem}");
 }

@@ -1,12 +1,12 @@
-//! A simulated node: what the user asks for ([`Node`]) and the machine that is
-//! made of it ([`Machine`]), with its pods, containers and their fates.
+//! A simulated node: its description ([`Node`]) and the machine that is
+//! made from it ([`Machine`]), with its pods and containers.
 //!
 //! In scope: pure functions of (node, seed, seconds since the cluster started).
 //! Out of scope: clocks, cgroups and their samples, rendering.
 //!
 //! A pod takes a fixed share of the node's curve for as long as it runs; what
 //! it no longer takes falls to the system. So the node's truth is the shape,
-//! whatever happens to pods.
+//! also when pods end or restart.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -52,9 +52,9 @@ impl Node {
     }
 
     setters! {
-        /// The boot that its kubelet reports: no machine's own, if not told.
+        /// The boot that its kubelet reports: by default that of no real machine.
         boot_id: impl Into<String>;
-        /// Its address, where its kubelet listens; if not told, one of the loopback
+        /// Its address, where its kubelet listens; by default one of the loopback
         /// network, given out in the order in which nodes join.
         address: IpAddr;
         /// Cores of the machine.
@@ -185,7 +185,7 @@ const APPLICATIONS: [(&str, &str); 6] = [
 impl Machine {
     /// A machine whose kubelet is not reached directly.
     pub(crate) fn new(node: Node, cluster_seed: u64) -> Self {
-        // An address that is nobody's (RFC 5737), and a kubelet's usual port.
+        // An address for documentation (RFC 5737), and a kubelet's usual port.
         let nobody = SocketAddr::from(([192, 0, 2, 2], 10_250));
         Self::with_kubelet(node, cluster_seed, nobody)
     }

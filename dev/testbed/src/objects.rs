@@ -156,7 +156,7 @@ impl Kind {
     }
 }
 
-/// The form of a list, as `Accept` asks for it.
+/// The form of a list, by its `Accept` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// The objects themselves.

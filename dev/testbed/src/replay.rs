@@ -82,14 +82,14 @@ impl Replay {
         rounds.next(self.looping)
     }
 
-    /// The captured node object under the name asked for.
+    /// The captured node object under the requested name.
     pub(crate) fn node(&self, name: &str) -> Option<Value> {
         let mut node = self.node.clone()?;
         node["metadata"]["name"] = name.into();
         Some(node)
     }
 
-    /// The captured pods, moved to the node asked for.
+    /// The captured pods, moved to the requested node.
     pub(crate) fn pods(&self, node: &str) -> Option<Vec<Value>> {
         let mut pods = self.pods.clone()?;
         for pod in &mut pods {

@@ -56,7 +56,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Requests to an endpoint, whatever their method.
+    /// Requests to an endpoint, by any method.
     pub fn count(&self, endpoint: Endpoint) -> u64 {
         self.of(endpoint).map(|asked| asked.count).sum()
     }

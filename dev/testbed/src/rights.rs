@@ -42,7 +42,7 @@ impl Right {
         Self { verb, resource }
     }
 
-    /// The review of a request to the API server; none for what anybody may ask.
+    /// The review of a request to the API server; none for public routes.
     pub(crate) fn at_api_server(method: &str, endpoint: Endpoint) -> Option<Self> {
         Some(match endpoint {
             Endpoint::Resource | Endpoint::Cadvisor | Endpoint::OtherProxy => {
@@ -103,7 +103,7 @@ fn verb(method: &str) -> &'static str {
     }
 }
 
-/// Verbs and resources that are granted; those of [`Right::ALL`] until told otherwise.
+/// Verbs and resources that are granted; by default those of [`Right::ALL`].
 #[derive(Debug)]
 pub(crate) struct Granted(BTreeSet<(String, String)>);
 

@@ -18,7 +18,7 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// None for a bad escape.
+    /// Parses a target. Returns `None` for a bad escape.
     pub(crate) fn of(target: &str) -> Option<Self> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut route = Self {
@@ -43,7 +43,7 @@ impl Route {
             }
             ["api", "v1", "nodes", node, "proxy", ref rest @ ..] => {
                 let name = percent_decode(node, false)?;
-                // The kubelet answers on whatever port is asked for.
+                // The kubelet answers on every port.
                 route.node = Some(match name.split(':').collect::<Vec<_>>()[..] {
                     [node, _] | [_, node, _] => node.to_owned(),
                     _ => name.clone(),

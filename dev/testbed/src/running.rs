@@ -104,16 +104,16 @@ impl Running {
         self.state.backend.join(machine);
     }
 
-    /// Lets a node leave: the API server knows it no more, and its kubelet is gone.
+    /// Removes a node from the API server, with its kubelet.
     ///
     /// # Panics
     /// When no node of this name is simulated.
-    pub fn leave(&self, name: &str) {
+    pub fn remove(&self, name: &str) {
         assert!(
-            self.state.backend.leave(name),
+            self.state.backend.remove(name),
             "no node {name:?} is simulated"
         );
-        // A real server's pages are of one moment; these count objects, and some are gone.
+        // A real server's pages are of one version; these count objects, and some are gone.
         self.expire_continue_tokens();
     }
 
@@ -166,7 +166,7 @@ impl Running {
         format!("{scheme}://{}", self.address)
     }
 
-    /// The file with the authority to trust, as PEM. With plain HTTP there is none.
+    /// The file with the CA to trust, as PEM. With plain HTTP there is none.
     pub fn ca_file(&self) -> &Path {
         &self.files.ca
     }
@@ -181,7 +181,7 @@ impl Running {
         self.state.kubelets.is_some()
     }
 
-    /// The file with the authority of the kubelets' certificates, where those listen.
+    /// The file with the CA of the kubelets' certificates, where those listen.
     pub fn kubelet_ca_file(&self) -> &Path {
         &self.files.kubelet_ca
     }
@@ -205,13 +205,13 @@ impl Running {
         self.with_credentials(|credentials| credentials.rotate_token(&self.files))
     }
 
-    /// Writes a new authority to the CA file and shows a certificate of it to
+    /// Writes a new CA to its file and shows a certificate of it to
     /// new connections. Of no effect with plain HTTP.
     ///
     /// # Errors
     /// A file that cannot be written, a certificate that cannot be made.
-    pub fn rotate_authority(&self) -> io::Result<()> {
-        self.with_credentials(|credentials| credentials.rotate_authority(&self.files))
+    pub fn rotate_ca(&self) -> io::Result<()> {
+        self.with_credentials(|credentials| credentials.rotate_ca(&self.files))
     }
 
     /// Shows this certificate to new connections; open ones go on. Of no
@@ -279,7 +279,7 @@ impl Running {
         lock(&self.state.kubelet_requests).clone()
     }
 
-    /// Forgets what was asked so far.
+    /// Clears the log of requests.
     pub fn clear_requests(&self) {
         *lock(&self.state.requests) = Requests::default();
         *lock(&self.state.kubelet_requests) = Requests::default();

@@ -1,7 +1,7 @@
 //! The connections: a thread each, TLS, tokens, faults, compression.
 //!
-//! Out of scope: bounds on the number of connections and on idle time. Those
-//! who connect here are programs under test.
+//! Out of scope: bounds on the number of connections and on idle time: the clients
+//! are programs under test.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
@@ -24,7 +24,7 @@ use crate::state::{Side, State};
 use crate::status::Status;
 
 /// The API server compresses its own answers from this size up; a kubelet
-/// compresses its pages whatever their size.
+/// compresses pages of any size.
 const COMPRESS_FROM_BYTES: usize = 128 * 1024;
 
 /// Serves until the cluster stops; then every connection's thread has ended.
@@ -48,7 +48,7 @@ pub(crate) fn serve(listener: &TcpListener, state: &State, side: Side) {
 
 fn connection(stream: TcpStream, state: &State, side: Side) {
     if let Some(id) = state.register(&stream, side) {
-        // Whatever ends a connection, the client is told by its end.
+        // The client sees the end of the connection.
         let _ = converse(stream, state, side);
         state.unregister(id);
     }
@@ -118,7 +118,7 @@ fn respond(request: &Request, state: &State, peer: &Peer) -> Outcome {
                 let route = Route::of_kubelet(&request.target, machine.node.name.clone());
                 (Some(route), Side::Kubelets)
             }
-            // The machine is gone, and whatever ran on it.
+            // The machine is gone, and all that ran on it.
             None => return Outcome::Reset,
         },
     };

@@ -5,7 +5,7 @@
 //!
 //! A CPU counter is the integral of the cores curve, and it is evaluated in
 //! closed form: a test that takes a rate between two samples can compare it
-//! with the truth to the last digits, whatever the samples' distance.
+//! with the truth to the last digits, at any distance of the samples.
 
 use std::f64::consts::TAU;
 use std::time::Duration;

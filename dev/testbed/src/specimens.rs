@@ -1,10 +1,10 @@
-//! Series of a varied fleet with what really came after each: to judge forecasts by.
+//! Series of a varied fleet with the values that followed, for the evaluation of forecasts.
 //!
 //! In scope: a seed in, the history and the future of one series for each family
 //! and each usual window out. Out of scope: forecasting them, and serving them.
 //!
 //! A family says how a share of a machine develops; what a seed decides are levels,
-//! moments and noise. Nothing is tuned to a forecast model: the families are what
+//! times and noise. Nothing is tuned to a forecast model: the families are what
 //! nodes do (noise, drifts, days and weeks, cron jobs, deploys, leaks, limits), and
 //! the usual shapes of the simulated cluster as the exporter would report them.
 
@@ -25,7 +25,7 @@ pub struct View {
     pub ahead: usize,
 }
 
-/// The windows that people ask for: the default two hours with half an hour ahead,
+/// Usual windows: the default two hours with half an hour ahead,
 /// a day with six hours ahead, a fortnight with a day ahead.
 pub const VIEWS: [View; 3] = [
     view("2h", 60, 121, 30),
@@ -42,7 +42,7 @@ const fn view(name: &'static str, step: i64, points: usize, ahead: usize) -> Vie
     }
 }
 
-/// One series: what is known of it, and what came after.
+/// One series: its history, and the values that followed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Specimen {
     /// Kind of series.
@@ -52,14 +52,14 @@ pub struct Specimen {
     /// Seconds since the Unix epoch and amounts, in order of time; with gaps where
     /// the family has them.
     pub history: Vec<(i64, f64)>,
-    /// The same for every moment ahead.
+    /// The same for every time ahead.
     pub future: Vec<(i64, f64)>,
     /// The size of the machine: no amount is above it, or below 0.
     pub ceiling: f64,
 }
 
 impl Specimen {
-    /// The mean absolute error of `values` at the moments ahead, as a multiple of the
+    /// The mean absolute error of `values` at the times ahead, as a multiple of the
     /// mean absolute step from one point of the history to the next (MASE, Hyndman and
     /// Koehler 2006); steps count as a millionth of the greatest value at least.
     pub fn scaled_error(&self, values: &[f64]) -> f64 {
@@ -80,7 +80,7 @@ impl Specimen {
         error / step.max(1e-6 * greatest)
     }
 
-    /// The share of what came that lay between lower and upper ends.
+    /// The share of the future values within the intervals.
     pub fn covered(&self, ends: &[(f64, f64)]) -> f64 {
         let inside = ends
             .iter()
@@ -140,7 +140,7 @@ fn specimen(family: &'static Family, view: View, seed: u64) -> Specimen {
     }
 }
 
-/// The moments of one series, history and future.
+/// The times of one series, history and future.
 struct Grid {
     start: i64,
     step: i64,
@@ -172,7 +172,7 @@ struct Family {
     name: &'static str,
     /// Draws the shares of the machine in use, one for each point of the grid.
     shares: fn(&mut Chance, &Grid) -> Vec<f64>,
-    /// The exporter was away at times.
+    /// The exporter was down at times.
     has_gaps: bool,
 }
 

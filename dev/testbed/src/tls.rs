@@ -1,4 +1,4 @@
-//! Certificates of the simulated servers: an authority, leaf
+//! Certificates of the simulated servers: a CA, leaf
 //! certificates good and bad, and the files that a pod would find mounted.
 //!
 //! Out of scope: client certificates, revocation, session resumption.
@@ -16,13 +16,13 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 /// Certificate that the server shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
-    /// Issued by the authority in `ca.crt`, for `127.0.0.1`, `::1`,
-    /// `localhost` and `kubernetes.default.svc`; a kubelet's by the authority in
+    /// Issued by the CA in `ca.crt`, for `127.0.0.1`, `::1`,
+    /// `localhost` and `kubernetes.default.svc`; a kubelet's by the CA in
     /// `kubelet-ca.crt`, for its node's address.
     Good,
-    /// For the right names, from an authority that is in no file.
-    OtherAuthority,
-    /// From the right authority, for `elsewhere.example` only.
+    /// For the right names, from a CA that is in no file.
+    OtherCa,
+    /// From the right CA, for `elsewhere.example` only.
     OtherName,
     /// Right in all but its time, which ended in 2001.
     Expired,
@@ -41,10 +41,10 @@ pub(crate) const NAMES: [&str; 5] = [
 ];
 
 /// A certificate authority.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
 
-impl Authority {
-    /// A new authority with a new key, called `name`.
+impl CertificateAuthority {
+    /// A new CA with a new key, called `name`.
     pub(crate) fn new(name: &str) -> io::Result<Self> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -61,15 +61,15 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A server's configuration with a new certificate of this authority, of
-    /// the kind asked for; a good one has these names.
+    /// A server's configuration with a new certificate of this CA, of
+    /// this kind; a good one has these names.
     pub(crate) fn server(
         &self,
         kind: Certificate,
         common_name: &str,
         names: &[impl AsRef<str>],
     ) -> io::Result<Arc<ServerConfig>> {
-        if kind == Certificate::OtherAuthority {
+        if kind == Certificate::OtherCa {
             return Self::new("another-ca")?.server(Certificate::Good, common_name, names);
         }
         let names: Vec<String> = match kind {

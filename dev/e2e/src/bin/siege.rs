@@ -1,7 +1,7 @@
-//! `just siege`: the exporter's open port among thousands of clients that mean no good.
+//! `just siege`: the exporter's open port among thousands of hostile clients.
 //!
-//! Each row is one habit of such clients. Meanwhile two well-meaning clients ask for
-//! `/metrics`, one from the crowd's own address and one from another, each request on a
+//! Each row is one pattern of such clients. Meanwhile two friendly clients request
+//! `/metrics`, one from the attack's source address and one from another, each request on a
 //! connection of its own. So does a third of a listener that does nothing but answer: what
 //! is slow there is the machine's doing, not the exporter's. Exits with 1 when a bound is missed.
 
@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use argh::FromArgs;
-use e2e::crowd::{CROWD, Crowd, Habit, connect};
+use e2e::attack::{ATTACKER, Attack, Pattern, connect};
 use e2e::{Process, cluster_flags, eventually};
 use testbed::{Cluster, Node};
 
@@ -23,17 +23,17 @@ const SLOWEST: Duration = Duration::from_secs(1);
 const MOST_THREADS: u64 = 64;
 const MOST_RESIDENT_KIB: u64 = 16 * 1024;
 
-/// Rows: habit, connections, descriptors that the exporter may have (0: as many as we).
-const ROWS: [(Habit, usize, u32); 9] = [
-    (Habit::Silent, 5000, 0),
-    (Habit::HalfHead, 5000, 0),
-    (Habit::HalfForm, 5000, 0),
-    (Habit::SlowReader, 1000, 0),
-    (Habit::EndlessHeaders, 500, 0),
-    (Habit::Insistent, 100, 0),
-    (Habit::HalfHead, 5000, 64),
-    (Habit::HalfHead, 5000, 20),
-    (Habit::Insistent, 100, 20),
+/// Rows: pattern, connections, descriptors that the exporter may have (0: as many as we).
+const ROWS: [(Pattern, usize, u32); 9] = [
+    (Pattern::Silent, 5000, 0),
+    (Pattern::HalfHead, 5000, 0),
+    (Pattern::HalfForm, 5000, 0),
+    (Pattern::SlowReader, 1000, 0),
+    (Pattern::EndlessHeaders, 500, 0),
+    (Pattern::Flood, 100, 0),
+    (Pattern::HalfHead, 5000, 64),
+    (Pattern::HalfHead, 5000, 20),
+    (Pattern::Flood, 100, 20),
 ];
 
 /// Measures the exporter's port among hostile clients.
@@ -54,15 +54,15 @@ fn main() -> ExitCode {
 
 fn siege(args: &Args) -> ExitCode {
     let mut table = String::from(
-        "| clients | descriptors | came | neighbour: failed | slowest | same address: failed | slowest \
+        "| clients | descriptors | connections opened | neighbour: failed | slowest | same address: failed | slowest \
          | idle listener: failed | slowest | threads | MiB | recovered in | MiB | |\n\
          |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let mut all_held = true;
     let idle = idle_listener().expect("a port for the idle listener");
-    for (habit, size, descriptors) in ROWS {
-        eprintln!("siege: {size} × {habit:?} for {} s …", args.seconds);
-        let (row, held) = besiege(args, idle, habit, size, descriptors);
+    for (pattern, size, descriptors) in ROWS {
+        eprintln!("siege: {size} × {pattern:?} for {} s …", args.seconds);
+        let (row, held) = besiege(args, idle, pattern, size, descriptors);
         all_held &= held;
         table.push_str(&row);
     }
@@ -75,7 +75,7 @@ fn siege(args: &Args) -> ExitCode {
 fn besiege(
     args: &Args,
     idle: SocketAddr,
-    habit: Habit,
+    pattern: Pattern,
     size: usize,
     descriptors: u32,
 ) -> (String, bool) {
@@ -100,21 +100,21 @@ fn besiege(
     eventually("cores", || ask(NEIGHBOUR, port).ok());
 
     let calm = process.number("Threads");
-    let crowd = Crowd::start(&address, size, habit, Duration::from_secs(1));
+    let attack = Attack::start(&address, size, pattern, Duration::from_secs(1));
     let (mut neighbour, mut same, mut plain) =
         (Asked::default(), Asked::default(), Asked::default());
     let (mut threads, mut resident) = (0, 0);
     let end = Instant::now() + Duration::from_secs(args.seconds);
     while Instant::now() < end {
         neighbour.note(|| ask(NEIGHBOUR, port));
-        same.note(|| ask(CROWD, port));
+        same.note(|| ask(ATTACKER, port));
         plain.note(|| ask_idle(idle));
         threads = threads.max(process.number("Threads"));
         resident = resident.max(process.number("VmRSS"));
         std::thread::sleep(Duration::from_millis(50));
     }
-    let came = crowd.opened();
-    drop(crowd);
+    let came = attack.opened();
+    drop(attack);
     let recovered = recovers(|| {
         let now = process.number("Threads");
         now > 0 && now <= calm + 1 && ask(NEIGHBOUR, port).is_ok()
@@ -127,7 +127,7 @@ fn besiege(
     let recovered = recovered.map_or("never".to_owned(), millis);
     let verdict = if held { "held" } else { "MISSED" };
     let row = format!(
-        "| {size} × {habit:?} | {descriptors} | {came} | {neighbour} | {same} | {plain} | {threads} | {:.1} | {recovered} | {:.1} | {verdict} |\n",
+        "| {size} × {pattern:?} | {descriptors} | {came} | {neighbour} | {same} | {plain} | {threads} | {:.1} | {recovered} | {:.1} | {verdict} |\n",
         resident as f64 / 1024.0,
         process.number("VmRSS") as f64 / 1024.0,
     );
@@ -193,13 +193,13 @@ fn ask(from: Ipv4Addr, port: SocketAddr) -> io::Result<()> {
     }
 }
 
-/// Starts a listener that answers whoever comes with a line, and then hangs up.
+/// Starts a listener that answers every connection with a line, and closes it.
 fn idle_listener() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     std::thread::spawn(move || {
         for mut socket in listener.incoming().flatten() {
-            // Who does not read it counts it as failed.
+            // A client that does not read it counts it as failed.
             let _ = socket.write_all(b"here\n");
         }
     });

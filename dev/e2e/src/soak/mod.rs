@@ -6,7 +6,7 @@
 //! | no wrong number | each published value lies within the truth of the time it can be about; counters never fall |
 //! | recovery | once disruptions have ended and an endpoint has answered twice, its series are all there |
 //! | return | after an outage everything is read again within two rounds of the first success |
-//! | calm | where nothing is wrong no scrape fails, whatever tokens rotate |
+//! | calm | without disruptions no scrape fails, even while tokens rotate |
 //! | memory, threads, files | never more than while warming up, but for a little |
 //!
 //! It warms up by a tour, every disruption once and alone, and some random phases. Out of
@@ -98,7 +98,7 @@ pub struct Soak {
     slowest: Duration,
 }
 
-/// Runs a soak. `say` is told of each phase.
+/// Runs a soak. `say` is called with each phase.
 ///
 /// # Panics
 /// When the cluster or an exporter cannot start, and when an exporter ends.
@@ -255,7 +255,7 @@ impl Soak {
         }
     }
 
-    /// A node joins, or the one that has joined leaves again.
+    /// Adds a node, or removes the one that was added.
     fn visit(&mut self) {
         let name = |number| format!("guest-{number}");
         let guest = name(self.guests);
@@ -263,7 +263,7 @@ impl Soak {
             let now = SystemTime::now();
             let truth = Extremes::of(&self.cluster, &guest, now, now);
             self.nodes.left.insert(guest.clone(), truth.after_leaving());
-            self.cluster.leave(&guest);
+            self.cluster.remove(&guest);
         } else {
             self.guests += 1;
             let guest = name(self.guests);

@@ -4,7 +4,7 @@
 //! exporter, and when the next phase may begin. Pure, but for [`Disruption::begin`].
 //!
 //! Each is one that the truth can show: a kubelet whose counter or clock is wrong by a
-//! little that could be true is believed by everybody. Where timestamps are missing, the
+//! little that could be true cannot be detected. Where timestamps are missing, the
 //! times of the requests stand in, which is no exact rate either.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ use testbed::{
 /// Longest phase, in rounds of the exporters.
 const LONGEST_PHASE: f64 = 5.0;
 
-/// Rounds of an outage: each endpoint has come to wait for many more.
+/// Rounds of an outage: by then each endpoint backs off for many more.
 const OUTAGE_ROUNDS: u32 = 12;
 
 /// Disruptions that come together in a phase, at most.
@@ -114,7 +114,7 @@ impl Disruption {
             }
             Self::TokenRotation => cluster.rotate_token().expect("written"),
             Self::CaRotation => {
-                cluster.rotate_authority().expect("written");
+                cluster.rotate_ca().expect("written");
                 cluster.close_connections();
             }
             Self::ClosedConnections => cluster.close_connections(),
@@ -195,7 +195,7 @@ fn effects() -> Vec<Effect> {
 fn others() -> Vec<Disruption> {
     let mut others = vec![
         Disruption::Outage,
-        Disruption::Certificate(Certificate::OtherAuthority),
+        Disruption::Certificate(Certificate::OtherCa),
         Disruption::Certificate(Certificate::OtherName),
         Disruption::Certificate(Certificate::Expired),
         Disruption::TokenRotation,
@@ -207,7 +207,7 @@ fn others() -> Vec<Disruption> {
     others
 }
 
-/// Each disruption once, alone, wherever it can meet anybody.
+/// Each disruption once, alone, on all endpoints and nodes.
 pub fn tour() -> Vec<Phase> {
     let responses = effects().into_iter();
     let responses = responses.map(|effect| Disruption::Response(effect, None, None));

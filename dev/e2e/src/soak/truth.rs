@@ -1,8 +1,8 @@
 //! The true range of a node's values, from the simulated cluster.
 //!
-//! A published value is about some moment, or some interval, of the past: it must lie
+//! A published value is about some time, or some interval, of the past: it must lie
 //! between the extremes of the truth over the time that it can be about. Of a load that
-//! is constant this leaves one value.
+//! is constant there is one such value.
 
 use std::time::{Duration, SystemTime};
 

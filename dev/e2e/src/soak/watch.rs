@@ -1,4 +1,4 @@
-//! One exporter under watch: what it says, held against the truth, and what its process takes.
+//! One exporter under test: its metrics compared with the truth, and its process's resources.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -345,7 +345,7 @@ impl Watch {
     }
 
     /// Scrapes that failed so far, samples and lines that were left out not counted. Nor are
-    /// those of a machine that boots: for a moment it has no sample yet.
+    /// those of a machine that boots: it has no sample at first.
     pub fn failures(&self, nodes: &Nodes) -> f64 {
         let failures = self.samples.iter().filter(|(name, _)| {
             name.starts_with("k8s_ai_exporter_scrape_errors_total")
@@ -365,14 +365,14 @@ impl Watch {
         self.wrong.push(wrong);
     }
 
-    /// Bytes received, and token files read anew, as the exporter counts them.
+    /// Sum of a counter of the exporter over its labels.
     pub fn counted(&self, series: &str) -> f64 {
         let samples = self.samples.iter();
         let of = samples.filter(|(name, _)| name.split('{').next() == Some(series));
         of.map(|(_, value)| value).sum()
     }
 
-    /// Holds the answers of the history against the truth: of nodes whose load is constant.
+    /// Compares the history with the truth, for nodes whose load is constant.
     pub fn check_history(&mut self, cluster: &Running, nodes: &[&str]) {
         let Some(now) = self.read else { return };
         let end = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -416,7 +416,7 @@ fn sample(line: &str) -> Option<(String, f64)> {
         return None;
     }
     let (name, value) = line.rsplit_once(' ')?;
-    // What is no number would be a wrong one: NaN is refused by whoever checks it.
+    // Text that is no number becomes NaN, which every check refuses.
     Some((name.to_owned(), value.parse().unwrap_or(f64::NAN)))
 }
 

@@ -71,10 +71,10 @@ const WEBSOCKET: &str = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec
 const PLAIN: &str = "Connection: close\r\n";
 
 /// Sends one request with the cluster's token and returns all that is answered.
-fn exchange(cluster: &Running, url: &str, ca: &Path, request: &str, headers: &str) -> String {
+fn send(cluster: &Running, url: &str, ca: &Path, request: &str, headers: &str) -> String {
     let mut roots = RootCertStore::empty();
-    let authority = CertificateDer::from_pem_file(ca).expect("a certificate");
-    roots.add(authority).expect("an authority");
+    let ca = CertificateDer::from_pem_file(ca).expect("a certificate");
+    roots.add(ca).expect("a CA");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -104,7 +104,7 @@ fn status_of(answer: &str) -> u16 {
 /// Path of a container of a pod on a node.
 fn container(cluster: &Running, node: &str) -> String {
     let path = format!("GET /api/v1/pods?fieldSelector=spec.nodeName%3D{node}");
-    let answer = exchange(cluster, &cluster.url(), cluster.ca_file(), &path, PLAIN);
+    let answer = send(cluster, &cluster.url(), cluster.ca_file(), &path, PLAIN);
     let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
     let list: Value = serde_json::from_str(body).expect("JSON");
     let pod = &list["items"][0];
@@ -141,7 +141,7 @@ const COLUMNS: [&str; 11] = [
 fn statuses(cluster: &Running, door: Door, containers: &[String; 2]) -> Vec<u16> {
     let ask = |node: &str, method: &str, path: &str, headers: &str| {
         let (url, ca, path) = door.way(cluster, node, path);
-        let answer = exchange(cluster, &url, &ca, &format!("{method} {path}"), headers);
+        let answer = send(cluster, &url, &ca, &format!("{method} {path}"), headers);
         let status = status_of(&answer);
         assert_eq!(status == 101, answer.contains("uid=0(root)"), "{answer}");
         status
@@ -255,15 +255,7 @@ fn each_policy_validation_is_needed() {
         let cluster = cluster();
         let mut objects = rendered(ExporterMode::Standalone, Via::Proxy);
         let (url, ca, path) = Door::ApiServer.way(&cluster, node, path);
-        let status = || {
-            status_of(&exchange(
-                &cluster,
-                &url,
-                &ca,
-                &format!("GET {path}"),
-                PLAIN,
-            ))
-        };
+        let status = || status_of(&send(&cluster, &url, &ca, &format!("GET {path}"), PLAIN));
         cluster.apply(&objects);
         assert_eq!(status(), 422, "{path}");
         for object in &mut objects {

@@ -1,4 +1,4 @@
-//! The exporter's token, authority and origin, over real TLS.
+//! The exporter's token, CA and origin, over real TLS.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -84,7 +84,7 @@ fn rotated_ca_fails_no_round() {
     let cluster = one_node();
     let exporter = Exporter::start(&cluster, "node-a", &[]);
     exporter.value_of(CORES);
-    cluster.rotate_authority().expect("rotated");
+    cluster.rotate_ca().expect("rotated");
     cluster.close_connections();
     two_rounds(&cluster);
     assert!(!exporter.get("/metrics").text().contains("reason=\"tls\""));
@@ -101,7 +101,7 @@ fn ca_rotated_during_request_is_used() {
         for (number, client) in listener.incoming().flatten().enumerate() {
             // The exporter has read the CA file before it connects.
             if number == 0 {
-                server.rotate_authority().expect("rotated");
+                server.rotate_ca().expect("rotated");
             }
             let server = TcpStream::connect(&upstream).expect("connected");
             forward(

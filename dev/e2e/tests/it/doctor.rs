@@ -18,7 +18,7 @@ fn now() -> u64 {
 }
 
 /// Samples of one series, one every half minute for as many minutes: of each, `value`
-/// by its age in seconds. The newest is 7 s before `now`: none is on a moment of the window.
+/// by its age in seconds. The newest is 7 s before `now`: none is on a step of the window.
 fn series(
     name: &str,
     labels: &str,
@@ -128,7 +128,7 @@ fn doctor_finds_gaps_and_replicas() {
         "node=\"a\",prometheus_replica=\"0\"",
         "node=\"a\",prometheus_replica=\"1\"",
     ];
-    // From 60 to 30 minutes ago nobody scraped; the look-back fills five of them.
+    // There was no scrape from 60 to 30 minutes ago; the look-back fills five of them.
     let now = now();
     let is_missing = |_: &str, _: &str, age| (1830..=3570).contains(&age);
     let prometheus = Prometheus::holding(&samples(now, &labels, is_missing));

@@ -388,7 +388,7 @@ fn returning_node_recovers_in_two_rounds() {
     exporter.value_of(allocatable);
     exporter.value_of(cpu);
     for _ in 0..2 {
-        cluster.leave("node-a");
+        cluster.remove("node-a");
         eventually("the node is gone", || {
             exporter.value(allocatable).is_none().then_some(())
         });
@@ -470,7 +470,7 @@ fn rotated_token_fails_no_round() {
 fn tls_failures_name_the_mismatch() {
     for (certificate, says) in [
         (Certificate::OtherName, "not for 127.0.0.1"),
-        (Certificate::OtherAuthority, "issued by CN="),
+        (Certificate::OtherCa, "issued by CN="),
         (Certificate::Expired, "expired"),
     ] {
         let cluster = one_node();

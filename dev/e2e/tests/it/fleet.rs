@@ -195,7 +195,7 @@ fn cluster(now: u64) -> Samples {
     cluster.simple("idle.1", "kube-system/agent-1", "DaemonSet", (0.1, 0.1));
     cluster.simple("idle.1", "kube-system/proxy-1", "Node", (0.1, 0.1));
     cluster.pod("idle.1", "batch/failed", "Job", "Failed");
-    // Nobody has room for its two cores.
+    // No other node has room for its two cores.
     cluster.node("idle-1", 0.24, 0.5);
     cluster.composed("idle-1", "web/app");
     cluster.node("bare", 0.28, 0.5);
@@ -206,7 +206,7 @@ fn cluster(now: u64) -> Samples {
     cluster.simple("guarded", "db/db-0", "StatefulSet", (2.5, 0.1));
     cluster.budget("db", "tight", 0.0, 1.0);
     cluster.budget("db", "loose", 1.0, 1.0);
-    // Covers nothing, so it is in nobody's way.
+    // Covers no pod, so it blocks no drain.
     cluster.budget("shop", "forgotten", 0.0, 0.0);
     cluster.node("tainted", 0.36, 0.5);
     for (effect, key) in [("NoSchedule", "gpu"), ("PreferNoSchedule", "slow")] {

@@ -137,7 +137,7 @@ fn leaving_nodes_lose_their_series() {
     cluster.join(node("new").pods(7));
     exporter.value_of(&cpu("new"));
     assert_eq!(exporter.value_of("k8s_node_active_pods{node=\"new\"}"), 7.0);
-    cluster.leave("node-1");
+    cluster.remove("node-1");
     eventually("node-1 is gone", || {
         (published(&exporter) == names(&["new", "node-0"])).then_some(())
     });
@@ -162,7 +162,7 @@ fn leaving_nodes_lose_their_series() {
         let now = unix_seconds();
         (series(now, now) == names(&["new", "node-0"])).then_some(())
     });
-    // Nobody asks for it any more; who comes back is a new one.
+    // It is no longer scraped; one that returns is a new node.
     let asked = |cluster: &Running| {
         cluster
             .requests()
@@ -480,11 +480,7 @@ fn foreign_kubelet_gets_no_token() {
     let right = direct(&cluster)[1].clone();
     for (ca, certificate, says) in [
         (&wrong, Certificate::Good, "issued by CN=kubelet-ca"),
-        (
-            &right,
-            Certificate::OtherAuthority,
-            "issued by CN=another-ca",
-        ),
+        (&right, Certificate::OtherCa, "issued by CN=another-ca"),
         (&right, Certificate::OtherName, "not for 127."),
         (&right, Certificate::Expired, "expired"),
     ] {
@@ -493,10 +489,7 @@ fn foreign_kubelet_gets_no_token() {
         let exporter = Exporter::start(&cluster, "node-0", &["--via=kubelet", ca, RESOURCE_ONLY]);
         let line = exporter.process.line_with("resource fails (tls)");
         assert!(line.contains(says), "{line}");
-        assert!(
-            line.contains("--kubelet-ca-file"),
-            "what to look at: {line}"
-        );
+        assert!(line.contains("--kubelet-ca-file"), "the next step: {line}");
         assert_eq!(cluster.kubelet_requests().count(Endpoint::Resource), 0);
         let errors = "k8s_ai_exporter_scrape_errors_total{node=\"node-0\",endpoint=\"resource\",reason=\"tls\"}";
         assert!(exporter.value_of(errors) >= 1.0);

@@ -6,12 +6,12 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::crowd::{Crowd, Habit, connect};
+use e2e::attack::{Attack, Pattern, connect};
 use e2e::{PATIENCE, Process, eventually, exporter_of};
 
 use crate::one_node;
 
-/// Not the crowd's address.
+/// Not the attack's address.
 const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// The limits of docs/security/open-port.md: 48 connections, and a handful of other threads.
@@ -21,16 +21,16 @@ const MOST_RESIDENT_KIB: u64 = 16 * 1024;
 #[test]
 fn hostile_clients_block_nobody() {
     let cluster = one_node();
-    for (habit, descriptors) in [
-        (Habit::Silent, 1024),
-        (Habit::HalfHead, 1024),
-        (Habit::HalfForm, 1024),
-        (Habit::SlowReader, 1024),
-        (Habit::EndlessHeaders, 1024),
-        (Habit::Insistent, 1024),
+    for (pattern, descriptors) in [
+        (Pattern::Silent, 1024),
+        (Pattern::HalfHead, 1024),
+        (Pattern::HalfForm, 1024),
+        (Pattern::SlowReader, 1024),
+        (Pattern::EndlessHeaders, 1024),
+        (Pattern::Flood, 1024),
         // The exporter itself needs some ten: accepting fails now and then.
-        (Habit::HalfHead, 20),
-        (Habit::Insistent, 20),
+        (Pattern::HalfHead, 20),
+        (Pattern::Flood, 20),
     ] {
         let exporter = exporter_of(&cluster, "node-a");
         let process = Process::start(
@@ -49,23 +49,26 @@ fn hostile_clients_block_nobody() {
         });
         let calm = process.number("Threads");
 
-        let crowd = Crowd::start(&address, 300, habit, Duration::from_millis(100));
+        let attack = Attack::start(&address, 300, pattern, Duration::from_millis(100));
         for _ in 0..50 {
             let answer = ask(&address);
-            assert!(answer.starts_with("HTTP/1.1 200 "), "{habit:?}: {answer:?}");
+            assert!(
+                answer.starts_with("HTTP/1.1 200 "),
+                "{pattern:?}: {answer:?}"
+            );
             assert!(answer.contains("\nk8s_ai_exporter_build_info{"), "{answer}");
             let threads = process.number("Threads");
-            assert!(threads <= MOST_THREADS, "{habit:?}: {threads} threads");
+            assert!(threads <= MOST_THREADS, "{pattern:?}: {threads} threads");
         }
-        eventually("the whole crowd came", || {
-            (crowd.opened() >= 300).then_some(())
+        eventually("all connections of the attack", || {
+            (attack.opened() >= 300).then_some(())
         });
-        drop(crowd);
+        drop(attack);
         eventually("calm again", || {
             (process.number("Threads") <= calm).then_some(())
         });
         let resident = process.number("VmHWM");
-        assert!(resident <= MOST_RESIDENT_KIB, "{habit:?}: {resident} KiB");
+        assert!(resident <= MOST_RESIDENT_KIB, "{pattern:?}: {resident} KiB");
         assert!(ask(&address).starts_with("HTTP/1.1 200 "));
     }
 }

@@ -68,7 +68,7 @@ impl Files {
         };
         Client::new(Settings {
             base: BaseUrl::parse(&format!("https://{address}")).expect("a URL"),
-            ca_bundle: CaBundle::from_file(&self.path("ca.crt")).expect("an authority"),
+            ca_bundle: CaBundle::from_file(&self.path("ca.crt")).expect("a CA"),
             identity,
             credentials,
             headers: Vec::new(),
@@ -233,7 +233,7 @@ fn agent_port_reloads_protection() {
     }
 
     files.write("web.yml", "basic_auth_users:\n  a: correct horse\n");
-    // Files are looked at when somebody asks.
+    // Files are read on requests.
     eventually("the file is refused", || {
         assert_eq!(ask(None, "/metrics"), 401);
         agent.log().contains("expected a bcrypt hash").then_some(())

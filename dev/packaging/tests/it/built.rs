@@ -12,7 +12,7 @@ use e2e::{cargo, run};
 pub(crate) const PROGRAMS: [&str; 2] = ["k8s-ai-exporter", "k8s-ai-agent"];
 /// Tag of the images.
 pub(crate) const TAG: &str = "v0.0.0-test";
-/// Moment of their commit: 2026-11-22T07:13:08Z.
+/// Time of their commit: 2026-11-22T07:13:08Z.
 pub(crate) const CREATED: &str = "1795331588";
 
 /// The project's folder.

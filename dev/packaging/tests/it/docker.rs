@@ -79,7 +79,7 @@ impl Engine {
         panic!(
             "no Docker engine answers, and dockerd does not start here. Run the tests as root on \
              a machine that may run containers, or start an engine and name it in DOCKER_HOST, or \
-             leave these tests out: `just test --exclude packaging`. dockerd says:\n{}",
+             exclude these tests: `just test --exclude packaging`. dockerd says:\n{}",
             engine.daemon.as_ref().map(Process::log).unwrap_or_default()
         );
     }

@@ -85,7 +85,7 @@ impl Registry {
                 .args([&to, "--tag", TAG, "--plain-http", "--images"])
                 .arg(images)
                 .args(flags)
-                // Nobody's `docker login` but what a test stores there.
+                // No stored `docker login` but that of a test.
                 .env("DOCKER_CONFIG", self.folder.path()),
             "",
         );

@@ -77,7 +77,7 @@ pub(crate) fn token(file: &Path) -> Secret {
     Secret::new(std::fs::read_to_string(file).expect("a token file"))
 }
 
-/// Asks anew, on a connection of its own, with the token of the file.
+/// Sends a request on a connection of its own, with the token of the file.
 pub(crate) fn get(cluster: &Running, path: &str) -> Result<Answer, Failure> {
     get_as(cluster, path, "*/*")
 }
@@ -110,7 +110,7 @@ pub(crate) fn ask(
 }
 
 /// All bytes that a cluster without TLS answers to these.
-pub(crate) fn exchange(cluster: &Running, request: &str) -> Vec<u8> {
+pub(crate) fn send_raw(cluster: &Running, request: &str) -> Vec<u8> {
     let mut stream = connect(cluster);
     stream.write_all(request.as_bytes()).expect("a request");
     let mut answer = Vec::new();

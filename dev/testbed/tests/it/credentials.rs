@@ -61,7 +61,7 @@ fn certificate_has_every_local_name() {
 fn bad_certificates_can_be_switched() {
     let cluster = cluster();
     for bad in [
-        Certificate::OtherAuthority,
+        Certificate::OtherCa,
         Certificate::OtherName,
         Certificate::Expired,
     ] {
@@ -87,7 +87,7 @@ fn rotated_ca_replaces_the_old_one() {
     let kept = client(&cluster);
     let before = client(&cluster);
     ask(&kept, "/healthz", "*/*", None).expect("an answer");
-    cluster.rotate_authority().expect("a writable file");
+    cluster.rotate_ca().expect("a writable file");
     let failure = ask(&before, "/healthz", "*/*", None).expect_err("no trust");
     assert!(matches!(failure, Failure::Tls { .. }), "{failure}");
     ask(&client(&cluster), "/healthz", "*/*", None).expect("an answer");

@@ -7,7 +7,7 @@ use testbed::{Cluster, Endpoint, Framing, Node, Running};
 use webclient::Header;
 
 use crate::client::{
-    Answer, CADVISOR, CAPS, RESOURCE, ask, client, connect, exchange, get, get_as, token,
+    Answer, CADVISOR, CAPS, RESOURCE, ask, client, connect, get, get_as, send_raw, token,
 };
 
 const TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
@@ -55,7 +55,7 @@ fn page_encoding_is_negotiated() {
         let request = format!(
             "GET {RESOURCE} HTTP/1.1\r\nAccept-Encoding: {accepting}\r\nConnection: close\r\n\r\n"
         );
-        String::from_utf8_lossy(&exchange(cluster, &request)).into_owned()
+        String::from_utf8_lossy(&send_raw(cluster, &request)).into_owned()
     };
     let chunked = cluster.start().expect("a free port");
     let plain = answer(&chunked, "identity");

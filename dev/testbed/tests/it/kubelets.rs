@@ -130,7 +130,7 @@ fn nodes_join_and_leave_completely() {
     cluster.join(Node::new("node-0").pods(3));
     assert_eq!(names(), ["node-0", "node-a", "node-b"]);
     let gone = kubelet(&cluster, "node-a");
-    cluster.leave("node-a");
+    cluster.remove("node-a");
     assert_eq!(names(), ["node-0", "node-b"]);
     let pods = client::get(&cluster, "/api/v1/pods")
         .expect("an answer")

@@ -5,7 +5,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use testbed::{Cluster, Framing, Node, Replay, Running};
 
-use crate::client::{exchange, get};
+use crate::client::{get, send_raw};
 
 fn replaying(folder: &str, looping: bool) -> testbed::Builder {
     let replay = Replay::dir(testbed::fixtures().join(folder)).expect("captures");
@@ -19,7 +19,7 @@ fn file(folder: &str, name: &str) -> Vec<u8> {
 
 /// The body of a page as it is on the wire.
 fn body(cluster: &Running, node: &str, page: &str, accepting: &str) -> Vec<u8> {
-    let answer = exchange(
+    let answer = send_raw(
         cluster,
         &format!(
             "GET /api/v1/nodes/{node}/proxy/metrics/{page} HTTP/1.1\r\n\

@@ -1,7 +1,7 @@
 //! `demo`: from nothing to recommendations on the screen in about a minute.
 //!
 //! A simulated cluster in this process, the real exporter and the real agent beside it;
-//! with `--prometheus` a real Prometheus between the two. Leaves nothing behind, also on
+//! with `--prometheus` a real Prometheus between the two. Everything is stopped and removed, also on
 //! Ctrl-C and when something fails.
 
 mod nodes;

@@ -29,14 +29,14 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         eprintln!("demo: {}", differences.join("; "));
         return ExitCode::FAILURE;
     }
-    heading("That was it");
+    heading("Done");
     say("Each recommendation follows from the load of its node. Everything is stopped.");
     say(match args.prometheus {
         false => {
-            "Next: `just demo --prometheus` puts a real Prometheus between the two; \
-             README.md says how to run both in a cluster."
+            "Next: `just demo --prometheus` adds a real Prometheus between the two; \
+             README.md shows how to install both in a cluster."
         }
-        true => "Next: README.md says how to run exporter and agent in a cluster.",
+        true => "Next: README.md shows how to install exporter and agent in a cluster.",
     });
     ExitCode::SUCCESS
 }
@@ -85,11 +85,11 @@ fn play(args: &Args) -> Vec<String> {
     heading("The agent forecasts and recommends");
     let mut differences = ask_agent(args, backend);
     let log = exporter.process.log();
-    let complaints = log
+    let problems = log
         .lines()
         .filter(|line| line.starts_with("warn:") || line.starts_with("error:"))
-        .map(|line| format!("the exporter complains about a healthy cluster: {line}"));
-    differences.extend(complaints);
+        .map(|line| format!("the exporter logs a problem of a healthy cluster: {line}"));
+    differences.extend(problems);
     differences
 }
 
@@ -149,8 +149,8 @@ fn gather(seconds: u64, backend: &str, services: &[Option<&Process>]) {
     println("");
 }
 
-/// Shows the agent's report, and asks once more in the form for programs whether it
-/// says of every node what it must.
+/// Shows the agent's report, and checks its JSON report, which must
+/// give the expected verdict on every node.
 fn ask_agent(args: &Args, backend: &str) -> Vec<String> {
     let agent = |flags: &[&str]| {
         let mut agent = Command::new(program_file(&args.agent));

@@ -1,7 +1,7 @@
-//! Clients that mean no good: thousands of connections to one port, each of which asks
-//! for as much and gives as little as it can.
+//! Hostile clients: thousands of connections to one port, each of which demands
+//! as much and sends as little as it can.
 //!
-//! In scope: keeping them up. Out of scope: what the port makes of it.
+//! Out of scope: the reaction of the port.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -12,56 +12,57 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-/// Threads that keep a crowd up.
+/// Threads that keep a attack up.
 const WORKERS: usize = 2;
 
 /// Source address of hostile clients; requests from another address are a neighbour's.
-pub const CROWD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+pub const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
 
 /// Behaviour of each hostile connection, which is opened again whenever it is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Habit {
+pub enum Pattern {
     /// Connects and says nothing.
     Silent,
     /// Sends half a head.
     HalfHead,
     /// Sends a head and half of the form it promises.
     HalfForm,
-    /// Asks again and again, and takes one byte of the answers each second.
+    /// Sends requests without pause, and reads one byte of the responses each second.
     SlowReader,
     /// Sends header lines without end, as fast as they are taken.
     EndlessHeaders,
-    /// Asks as fast as it is answered.
-    Insistent,
+    /// Sends a request after each response.
+    Flood,
 }
 
 /// Connections that stay until this handle goes.
 #[derive(Debug)]
-pub struct Crowd {
-    leave: Arc<AtomicBool>,
+pub struct Attack {
+    stop: Arc<AtomicBool>,
     opened: Arc<AtomicU64>,
     workers: Vec<JoinHandle<()>>,
 }
 
-impl Crowd {
+impl Attack {
     /// Brings up `size` connections to `address`. Each comes again at most `often` after
     /// it last came.
-    pub fn start(address: &str, size: usize, habit: Habit, often: Duration) -> Self {
+    pub fn start(address: &str, size: usize, pattern: Pattern, often: Duration) -> Self {
         let address: SocketAddr = address.parse().expect("an address");
-        let leave = Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
         let opened = Arc::new(AtomicU64::new(0));
         let workers = (0..WORKERS)
             .map(|worker| {
-                let (leave, opened) = (Arc::clone(&leave), Arc::clone(&opened));
+                let (stop, opened) = (Arc::clone(&stop), Arc::clone(&opened));
                 let size = size / WORKERS + usize::from(worker < size % WORKERS);
                 thread::spawn(move || {
-                    let mut members: Vec<Member> = (0..size).map(|_| Member::default()).collect();
-                    while !leave.load(Ordering::Relaxed) {
-                        for member in &mut members {
-                            if leave.load(Ordering::Relaxed) {
+                    let mut clients: Vec<Client> = (0..size).map(|_| Client::default()).collect();
+                    while !stop.load(Ordering::Relaxed) {
+                        for client in &mut clients {
+                            if stop.load(Ordering::Relaxed) {
                                 break;
                             }
-                            opened.fetch_add(member.step(address, habit, often), Ordering::Relaxed);
+                            opened
+                                .fetch_add(client.step(address, pattern, often), Ordering::Relaxed);
                         }
                         thread::sleep(Duration::from_millis(1));
                     }
@@ -69,7 +70,7 @@ impl Crowd {
             })
             .collect();
         Self {
-            leave,
+            stop,
             opened,
             workers,
         }
@@ -81,9 +82,9 @@ impl Crowd {
     }
 }
 
-impl Drop for Crowd {
+impl Drop for Attack {
     fn drop(&mut self) {
-        self.leave.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
         for worker in self.workers.drain(..) {
             // One that panicked has said so.
             let _ = worker.join();
@@ -92,22 +93,22 @@ impl Drop for Crowd {
 }
 
 #[derive(Default)]
-struct Member {
+struct Client {
     socket: Option<TcpStream>,
     came: Option<Instant>,
     read: Option<Instant>,
 }
 
-impl Member {
+impl Client {
     /// Does what is to be done now. Returns the number of connections opened.
-    fn step(&mut self, address: SocketAddr, habit: Habit, often: Duration) -> u64 {
+    fn step(&mut self, address: SocketAddr, pattern: Pattern, often: Duration) -> u64 {
         match &mut self.socket {
             None if self.came.is_none_or(|came| came.elapsed() >= often) => {
                 self.came = Some(Instant::now());
-                self.socket = connect(CROWD, address)
+                self.socket = connect(ATTACKER, address)
                     .and_then(|mut socket| {
                         socket.set_nonblocking(true)?;
-                        socket.write_all(opening(habit).as_bytes())?;
+                        socket.write_all(opening(pattern).as_bytes())?;
                         Ok(socket)
                     })
                     .ok();
@@ -116,14 +117,14 @@ impl Member {
             None => 0,
             Some(socket) => {
                 let due = self.read.is_none_or(|read| read.elapsed().as_secs() >= 1);
-                let stays = match habit {
-                    Habit::SlowReader if !due => Ok(()),
-                    Habit::SlowReader => {
+                let stays = match pattern {
+                    Pattern::SlowReader if !due => Ok(()),
+                    Pattern::SlowReader => {
                         self.read = Some(Instant::now());
                         insist(socket, 1)
                     }
-                    Habit::Insistent => insist(socket, 1 << 16),
-                    Habit::EndlessHeaders => still_open(socket)
+                    Pattern::Flood => insist(socket, 1 << 16),
+                    Pattern::EndlessHeaders => still_open(socket)
                         .and_then(|()| nonblocking(socket.write(&HEADERS.repeat(64)))),
                     _ => still_open(socket),
                 };
@@ -138,20 +139,20 @@ impl Member {
 
 const HEADERS: &[u8] = b"X-Endless: 0123456789012345678901234567890123456789\r\n";
 
-fn opening(habit: Habit) -> &'static str {
-    match habit {
-        Habit::Silent => "",
-        Habit::HalfHead | Habit::EndlessHeaders => "GET /metrics HTTP/1.1\r\nHost: x\r\n",
-        Habit::HalfForm => {
+fn opening(pattern: Pattern) -> &'static str {
+    match pattern {
+        Pattern::Silent => "",
+        Pattern::HalfHead | Pattern::EndlessHeaders => "GET /metrics HTTP/1.1\r\nHost: x\r\n",
+        Pattern::HalfForm => {
             "POST /api/v1/query_range HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\nquery="
         }
-        Habit::SlowReader | Habit::Insistent => ASKING,
+        Pattern::SlowReader | Pattern::Flood => ASKING,
     }
 }
 
 const ASKING: &str = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// Takes up to `most` bytes and asks once more.
+/// Reads up to `most` bytes and sends another request.
 fn insist(socket: &mut TcpStream, most: usize) -> io::Result<()> {
     let mut bytes = vec![0; most];
     match socket.read(&mut bytes) {
