@@ -43,6 +43,6 @@ ENTRYPOINT ["/k8s-ai-exporter"]
 
 FROM image AS k8s-ai-agent
 LABEL org.opencontainers.image.title="k8s-ai-agent" \
-      org.opencontainers.image.description="Forecasts CPU and memory of Kubernetes nodes and says what to do"
+      org.opencontainers.image.description="Forecasts CPU and memory of Kubernetes nodes and recommends actions"
 COPY --from=programs /k8s-ai-agent /k8s-ai-agent
 ENTRYPOINT ["/k8s-ai-agent"]

@@ -110,7 +110,7 @@ fn e2e_without_a_cluster_exits_with_2() {
     assert_eq!(code, Some(2), "{said}");
     assert_eq!(
         said,
-        "e2e: no cluster to try: name one in KUBECONFIG (The connection to the server was refused)\n"
+        "e2e: no cluster: set KUBECONFIG (The connection to the server was refused)\n"
     );
     assert_eq!(stage.notes().lines().count(), 1, "{}", stage.notes());
 }
@@ -126,7 +126,7 @@ fn e2e_passes_and_cleans_up() {
         "the agent reports on 1 of 2 nodes",
         "the policy refuses other paths, ports and nodes",
         "schedule '*/15 * * * *' became '*/5 * * * *'",
-        "nothing is left",
+        "everything is removed",
     ] {
         assert!(said.contains(line), "{line} in\n{said}");
     }
@@ -171,7 +171,7 @@ fn e2e_names_each_failure_and_cleans_up() {
             "node-a:10250/proxy/metrics/resource is not refused",
         ),
         ("same-schedule", "left the schedule at '*/15 * * * *'"),
-        ("leftover", "still there: clusterrole/forgotten"),
+        ("leftover", "not removed: clusterrole/forgotten"),
     ] {
         let stage = Stage::new(fault).with(fault);
         let (code, said) = stage.run(&[]);
