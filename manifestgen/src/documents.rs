@@ -1,6 +1,6 @@
 //! values.yaml with its comments, and values.schema.json, from the types of the values.
 //!
-//! Invariant: every value has a type, a default and a comment (held by [`described`] and
+//! Invariant: every value has a type, a default and a comment (held by
 //! `values_have_type_default_and_comment`).
 
 use std::collections::{BTreeMap, BTreeSet};

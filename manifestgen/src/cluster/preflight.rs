@@ -1,7 +1,7 @@
 //! Checks before an installation: would the cluster admit the objects, and would they work?
 //!
-//! Invariant: preflight changes nothing in the cluster (its only POST is a
-//! SelfSubjectAccessReview).
+//! Invariant: preflight changes nothing in the cluster; its only POST is a
+//! SelfSubjectAccessReview (held by `ready_cluster_has_no_bad_row`).
 
 use std::collections::BTreeSet;
 
