@@ -67,7 +67,7 @@ pub fn measure(
     (at, interval): (Timestamp, Option<u64>),
     measurements: &mut Measurements,
 ) {
-    // No sample shows at a point of a report for longer than this.
+    // The longest time for which a report shows a sample.
     let step = window.past.step;
     let back = LOOK_BACK_SECONDS + stale_after(step) + step;
     for resource in Resource::ALL {
@@ -79,7 +79,7 @@ pub fn measure(
         if measured.usage.is_empty() {
             continue;
         }
-        // What a backend cannot say is no error: the points are there.
+        // Without an answer the points are still there.
         let sampled = source.sampled_at(query, at, back).unwrap_or_default();
         measured.ages = ages(
             measured

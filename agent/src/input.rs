@@ -214,7 +214,7 @@ fn spacing(usage: &[&[Point]]) -> u64 {
             .entry(pair[1].at.unix() - pair[0].at.unix())
             .or_default() += 1;
     }
-    // Of equals the first, which is the shortest.
+    // Among equals the first, which is the shortest.
     let most = counts.iter().rev().max_by_key(|(_, count)| **count);
     most.map_or(USUAL_STEP_SECONDS, |(seconds, _)| seconds.unsigned_abs())
 }

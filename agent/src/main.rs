@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         std::env::args_os().skip(1),
         &settings::process_environment,
         &mut std::io::stdout().lock(),
-        // Not locked: with --serve, other threads have something to say, too.
+        // Not locked: with --serve, other threads write too.
         &mut std::io::stderr(),
     );
     ExitCode::from(exit.code())

@@ -112,7 +112,7 @@ impl Sinks {
                         result: deliver(sink.as_ref(), report, deadline),
                     };
                     let thread = thread::Builder::new().name(sink.name().to_owned());
-                    // Where there can be no further thread, this one does it.
+                    // Where no thread can be started, this one delivers.
                     thread.spawn_scoped(scope, delivery).map_err(|_| delivery())
                 })
                 .collect();

@@ -81,8 +81,8 @@ impl Syntax for Output {
     }
 
     fn parse(text: &str, within: &Within) -> Result<Self, String> {
-        // `-` is standard output elsewhere, and here that has a flag of its own. A
-        // line break could not be printed again by --print-config.
+        // Standard output, elsewhere `-`, has a flag of its own. --print-config could
+        // not print a line break.
         let is_file =
             |file: &str| !file.is_empty() && file != "-" && !file.contains(char::is_control);
         text.split_once('=')

@@ -57,7 +57,7 @@ pub(super) fn resolve(
 
 /// Checks that the lengths fit each other.
 fn check(time: &Time, given: &Given<'_>) -> Result<(), UsageError> {
-    // All there is in files is at least one step.
+    // All samples of files span at least one step.
     let Some(lookback) = time.lookback.or(time.step) else {
         return Ok(());
     };

@@ -215,7 +215,7 @@ fn note_fact(state: &mut NodeState, row: &Row) {
     } else if row.label(kube::ROLE).is_some() {
         state.control_plane = true;
     } else if row.label(kube::CONDITION).is_some() {
-        // Where two replicas disagree, the cautious one counts.
+        // Where two replicas disagree, not ready counts.
         state.ready = Some(row.value == 1.0 && state.ready != Some(false));
     } else if row.label(label::RESOURCE).is_some() {
         state.most_pods = Some(row.value as u64);
@@ -225,7 +225,7 @@ fn note_fact(state: &mut NodeState, row: &Row) {
 }
 
 fn set_request(requested: &mut Amounts, resource: &str, value: f64) {
-    // Requests are whole in these units; only sums of fractions are not quite.
+    // Requests are whole in these units, but for rounding of sums.
     if resource == Resource::Cpu.label() {
         requested.millicores = (value * 1000.0).round() as u64;
     } else if resource == Resource::Memory.label() {

@@ -77,7 +77,7 @@ fn requests(matcher: &str) -> String {
     let running = format!(
         "sum by (node, namespace, pod, resource) ({by_container} ({CONTAINER_REQUESTS}{select}) or {sidecars})"
     );
-    // The label keeps `or` from taking one for the other.
+    // The label keeps `or` from merging them.
     format!(
         r#"(max by (node, namespace, pod, resource) (label_replace({running}, "phase", "running", "", "") or {INIT_CONTAINER_REQUESTS}{select}) unless on (namespace, pod) {})"#,
         ended()
@@ -99,7 +99,7 @@ fn escape(name: &str) -> String {
                 escaped.push_str(r"\\");
                 escaped.push(c);
             }
-            // Any other by its number, in which nothing is special.
+            // Any other by its number.
             _ => escaped.push_str(&format!(r"\\x{{{:x}}}", u32::from(c))),
         }
     }

@@ -84,7 +84,7 @@ fn group_path(labels: &[(String, String)]) -> String {
         let is_segment = value.bytes().all(plain) && value.bytes().any(|b| b != b'.');
         path += &match (is_segment, value.as_str()) {
             (true, value) => format!("/{name}/{value}"),
-            // Nothing would be no segment; one sign of padding stands for it.
+            // An empty value is written as one sign of padding.
             (false, "") => format!("/{name}@base64/="),
             (false, value) => format!("/{name}@base64/{}", URL_SAFE.encode(value)),
         };

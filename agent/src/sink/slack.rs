@@ -125,7 +125,7 @@ fn message(report: &Report) -> Value {
         }
         blocks.push(json!({"type": "section", "text": mrkdwn(&text)}));
     }
-    // The header is none of them.
+    // Without the header.
     let more = news.len() + 1 - blocks.len();
     let mut window = format!(
         "Forecast for the {} after {}.",

@@ -50,12 +50,12 @@ fn healthy_backend_gives_a_text_report() {
     let backend = Backend::start(cluster);
     let ended = run(&["--prometheus-url", &backend.url]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
-    let (moment, _) = ended.out.split_once("Z, from").expect("a moment");
-    let moment = moment.rsplit(' ').next().expect("words");
-    let shown = ended.out.replace(moment, "MOMENT");
+    let (time, _) = ended.out.split_once("Z, from").expect("a time");
+    let time = time.rsplit(' ').next().expect("words");
+    let shown = ended.out.replace(time, "TIME");
     insta::assert_snapshot!(shown, @r"
     3 nodes: 1 critical, 1 to consolidate, 1 healthy.
-    Forecast for the 30m after MOMENTZ, from the 2h before, one point
+    Forecast for the 30m after TIMEZ, from the 2h before, one point
     every 1m.
     Percentages are of allocatable. UPPER is the upper end of the 80% prediction
     interval; LIMIT IN is in brackets where only that end reaches allocatable.
@@ -304,7 +304,7 @@ fn fail_on_sets_exit_code_10() {
         assert_eq!(ended.code, code, "{fail_on}: {}", ended.out);
         assert!(
             ended.out.contains("allocatable"),
-            "the report is printed all the same"
+            "the report is printed nevertheless"
         );
     }
 }
@@ -391,7 +391,7 @@ fn refusing_backend_exits_3() {
 
 #[test]
 fn refused_connection_exits_3() {
-    // Bound and dropped: nobody listens there.
+    // Bound and dropped: no longer listening.
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     let address = free.expect("a free port").to_string();
     let ended = run(&["--prometheus-url", &format!("http://{address}")]);
@@ -437,18 +437,18 @@ fn silent_backend_ends_at_the_deadline() {
 
 #[test]
 fn transient_failures_leave_no_trace() {
-    for trouble in [
+    for failure in [
         Answer::new("503 Service Unavailable", "Retry-After: 1\r\n", "starting"),
         Answer::new("429 Too Many Requests", "Retry-After: -7\r\n", ""),
         Answer::new("502 Bad Gateway", "Content-Type: text/html\r\n", "<html>"),
         whole().cut(0.5),
         Answer(Vec::new()),
     ] {
-        let mut first = Some(trouble.clone());
+        let mut first = Some(failure.clone());
         let backend = Backend::start(move |query| first.take().unwrap_or_else(|| cluster(query)));
         let ended = run(&["--prometheus-url", &backend.url]);
-        assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{trouble:?}");
-        assert_eq!(backend.queries().len(), 9, "{trouble:?}");
+        assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{failure:?}");
+        assert_eq!(backend.queries().len(), 9, "{failure:?}");
     }
 }
 

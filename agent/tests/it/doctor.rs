@@ -1,4 +1,4 @@
-//! `k8s-ai-agent doctor` against backends well and ill.
+//! `k8s-ai-agent doctor` against healthy and broken backends.
 
 use std::net::TcpListener;
 use std::time::SystemTime;
@@ -39,7 +39,7 @@ fn matrix(query: &Query, start: i64, every: i64) -> Answer {
     result("matrix", &json!([{"metric": {}, "values": samples}]))
 }
 
-/// One series that begins at `beginning`, at the moments of a range query.
+/// One series that begins at `beginning`, at the times of a range query.
 fn since(query: &Query, beginning: i64) -> Answer {
     let behind = (beginning - query.start).max(0);
     let steps = (behind + query.step - 1) / query.step;
@@ -100,7 +100,7 @@ fn healthy_but(text: &'static str, answer: impl Fn(&Query) -> Answer + Send + 's
     )
 }
 
-/// Exit code, and what the check called `name` says: result, message, cure.
+/// Returns the exit code, and result, message and fix of the check called `name`.
 fn examine(backend: &Backend, name: &str, flags: &[&str]) -> (i32, String, String, String) {
     let url = ["doctor", "--format=json", "--prometheus-url", &backend.url];
     let ended = run(&[&url[..], flags].concat());
@@ -177,7 +177,7 @@ fn oldest_sample_is_found() {
 #[test]
 fn doctor_exits_3_without_a_prometheus() {
     let page = "<html><title>Sign in</title></html>";
-    for (answer, message, cure) in [
+    for (answer, message, fix) in [
         (
             Answer::new("404 Not Found", "Content-Type: text/html\r\n", page),
             "HTTP status 404",
@@ -217,9 +217,9 @@ fn doctor_exits_3_without_a_prometheus() {
         let found = examine(&backend, "backend", &[]);
         assert_eq!((found.0, found.1.as_str()), (3, "problem"), "{found:?}");
         assert!(found.2.contains(message), "{message}\n{found:?}");
-        assert!(found.3.contains(cure), "{cure}\n{found:?}");
+        assert!(found.3.contains(fix), "{fix}\n{found:?}");
     }
-    // Bound and dropped: nobody listens there.
+    // Bound and dropped: no longer listening.
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     let url = format!("http://{}", free.expect("a free port"));
     let ended = run(&["doctor", "--prometheus-url", &url]);
@@ -237,7 +237,7 @@ fn doctor_exits_4_without_series() {
         _ => vector(query.end, &[]),
     };
     let backend = Backend::start_whole(none);
-    let (code, result, message, cure) = examine(&backend, "cpu usage", &[]);
+    let (code, result, message, fix) = examine(&backend, "cpu usage", &[]);
     assert_eq!((code, result.as_str()), (4, "problem"));
     assert!(
         message.starts_with(
@@ -245,7 +245,7 @@ fn doctor_exits_4_without_series() {
         ),
         "{message}"
     );
-    assert!(cure.contains("often `release`"), "{cure}");
+    assert!(fix.contains("often `release`"), "{fix}");
 
     let never = Backend::start_whole(|query| match query.query.as_str() {
         "vector(time())" => healthy(query),
@@ -286,7 +286,7 @@ fn each_problem_has_a_fix() {
             _ => healthy(query),
         })
     };
-    for (backend, check, message, cure) in [
+    for (backend, check, message, fix) in [
         (
             differing_in("prometheus_replica"),
             "duplicates",
@@ -361,17 +361,17 @@ fn each_problem_has_a_fix() {
         let found = examine(&backend, check, &[]);
         assert_eq!((found.0, found.1.as_str()), (5, "problem"), "{found:?}");
         assert!(found.2.contains(message), "{message}\n{found:?}");
-        assert!(found.3.contains(cure), "{cure}\n{found:?}");
+        assert!(found.3.contains(fix), "{fix}\n{found:?}");
     }
 }
 
 /// The healthy backend with an exporter that fails to read some endpoints; the usage of
 /// the nodes that are left has samples.
 fn outage(with_usage: &'static [&'static str]) -> Backend {
-    let trouble = |node: &str, endpoint: &str| json!({"node": node, "endpoint": endpoint});
+    let labels_of = |node: &str, endpoint: &str| json!({"node": node, "endpoint": endpoint});
     let down = move |value: &str| {
         [("a", "resource"), ("b", "resource"), ("b", "cadvisor")]
-            .map(|(node, endpoint)| (trouble(node, endpoint), value.to_owned()))
+            .map(|(node, endpoint)| (labels_of(node, endpoint), value.to_owned()))
     };
     Backend::start_whole(move |query| match query.query.as_str() {
         EXPORTER_DOWN => vector(query.end, &down("0")),
@@ -381,7 +381,7 @@ fn outage(with_usage: &'static [&'static str]) -> Backend {
         }
         errors if errors.starts_with("sum by (node, endpoint, reason) (") => {
             let failed = |node, endpoint, reason, count: &str| {
-                let mut labels = trouble(node, endpoint);
+                let mut labels = labels_of(node, endpoint);
                 labels["reason"] = json!(reason);
                 (labels, count.to_owned())
             };
@@ -427,18 +427,18 @@ fn exporter_series_explain_an_outage() {
             "ok       cpu usage           \"k8s_node_cpu_usage_cores\" has samples of 1 node",
         ]
     );
-    let (_, result, message, cure) = examine(&outage(&["a"]), "nodes", &[at]);
+    let (_, result, message, fix) = examine(&outage(&["a"]), "nodes", &[at]);
     assert_eq!(result, "problem");
     assert_eq!(
         message,
         "1 node without current samples: b (cpu usage, memory usage)"
     );
-    assert!(cure.contains("`exporter` above"), "{cure}");
+    assert!(fix.contains("`exporter` above"), "{fix}");
 
     // Nothing is published: whether the exporter is scraped is not the question.
-    let (code, result, _, cure) = examine(&outage(&[]), "cpu usage", &[at]);
+    let (code, result, _, fix) = examine(&outage(&[]), "cpu usage", &[at]);
     assert_eq!((code, result.as_str()), (4, "problem"));
-    assert!(cure.contains("`exporter` above"), "{cure}");
+    assert!(fix.contains("`exporter` above"), "{fix}");
     let (_, result, message, _) = examine(&outage(&[]), "nodes", &[at]);
     assert_eq!(result, "problem");
     assert!(message.starts_with("2 nodes without current"), "{message}");
@@ -534,7 +534,7 @@ fn gaps_do_not_count_as_history() {
 
 #[test]
 fn notes_leave_exit_code_0() {
-    for (backend, check, message, cure) in [
+    for (backend, check, message, fix) in [
         (
             healthy_but(
                 "count by (node) (kube_pod_container_resource_requests)",
@@ -586,7 +586,7 @@ fn notes_leave_exit_code_0() {
         let found = examine(&backend, check, &[]);
         assert_eq!((found.0, found.1.as_str()), (0, "note"), "{found:?}");
         assert!(found.2.contains(message), "{message}\n{found:?}");
-        assert!(found.3.contains(cure), "{cure}\n{found:?}");
+        assert!(found.3.contains(fix), "{fix}\n{found:?}");
     }
 }
 

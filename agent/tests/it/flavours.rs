@@ -1,4 +1,4 @@
-//! The real program against what speaks Prometheus's API without being one, and
+//! The real program against other servers of Prometheus's API, and
 //! against what stands before it.
 
 use std::fs;

@@ -73,7 +73,7 @@ const fn node(name: &'static str, cores: f64, gib: f64, pods: &'static [Pod]) ->
     }
 }
 
-/// A series with these labels and a value at the moment asked for.
+/// A series with these labels and a value at the requested time.
 fn row(query: &Query, labels: &[(&str, &str)], value: f64) -> String {
     let labels: Value = labels.iter().map(|(k, v)| (*k, *v)).collect();
     json!({"metric": labels, "values": [[query.end, value.to_string()]]}).to_string()

@@ -135,7 +135,7 @@ fn at_ignores_later_samples() {
     let max = cpu["forecast"]["max"].as_f64().expect("a number");
     assert!((max - (2.0 + 0.015 * 90.0)).abs() < 0.05, "{max}");
 
-    // A copy of the file that ends there says the same.
+    // A copy of the file that ends there gives the same.
     let [cpu_series, memory_series, ..] = busy();
     let cut = [cpu_series, memory_series].map(|series| {
         let end = series.find("[1795328060").expect("the next sample");
@@ -171,7 +171,7 @@ fn window_follows_flags_or_files() {
     for (flags, start, step, points) in [
         (&[][..], "2026-11-22T03:13:20Z", 300, 49),
         (&["--lookback=1h"], "2026-11-22T06:13:20Z", 300, 13),
-        // Of each quarter of an hour the newest sample, as a backend would say.
+        // The newest sample of each quarter of an hour, as a backend would return.
         (&["--step=15m"], "2026-11-22T03:13:20Z", 900, 17),
         // A gap stays a gap.
         (&["--step=100s"], "2026-11-22T03:13:20Z", 100, 49),

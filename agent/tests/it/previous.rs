@@ -1,4 +1,4 @@
-//! The real program run after run: severities do not flap, and changes are told.
+//! The real program run after run: severities do not flap, and changes are reported.
 
 use std::path::{Path, PathBuf};
 
@@ -54,27 +54,27 @@ fn severity_does_not_flap_between_runs() {
     // As in a CronJob: each run reads what the last one wrote.
     let previous = format!("--previous={}", file.path().display());
     let output = format!("--output=json={}", file.path().display());
-    let mut said = Vec::new();
+    let mut verdicts = Vec::new();
     for share in [0.79, 0.81, 0.79, 0.81, 0.77, 0.74, 0.79] {
         let (code, report) = report(share, &[&previous, &output]);
         assert_eq!(code, 0);
         let node = &report["nodes"][0];
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-        said.push((
+        verdicts.push((
             text(&node["severity"]),
             text(&node["changed_from"]["severity"]),
             node["resources"][0]["recommendation"]["decision"]["held"] == true,
             text(&report["previous"]),
         ));
     }
-    let said: Vec<_> = said
+    let verdicts: Vec<_> = verdicts
         .iter()
         .map(|(severity, from, held, source)| {
             (severity.as_str(), from.as_str(), *held, source.as_str())
         })
         .collect();
     assert_eq!(
-        said,
+        verdicts,
         [
             ("none", "-", false, "-"),
             ("warning", "none", false, "file"),
@@ -127,7 +127,7 @@ fn own_series_replace_a_previous_report() {
         "k8s_node_resource_recommendation_severity" => Answer::matrix(&[
             severity(query, "cpu", 2.0),
             severity(query, "memory", 0.0),
-            // Of another version, or of somebody else.
+            // Of another version, or of another program.
             severity(query, "disk", 3.0),
             severity(query, "cpu", 7.0).replace("\"n\"", "\"m\""),
         ]),

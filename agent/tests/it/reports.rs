@@ -69,7 +69,7 @@ fn every_format_is_written() {
             assert!(folder.read(format).starts_with(beginning), "{format}");
         }
         if format != "prometheus" {
-            // It alone says how long the run took.
+            // Only this format has the duration of the run.
             assert_eq!(folder.read(format), ended.out);
         }
     }

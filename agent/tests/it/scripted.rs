@@ -1,4 +1,4 @@
-//! A backend of a few lines: answers each POST as the test's closure says, and a
+//! A backend of a few lines: answers each POST by a closure of the test, and a
 //! way to run the real program against it.
 
 pub(crate) mod receiver;
@@ -115,7 +115,7 @@ pub(crate) fn cluster(query: &Query) -> Answer {
         "k8s_node_memory_allocatable_bytes" => all([16.0 * GIB; 3]),
         "k8s_node_cpu_capacity_cores" => all([4.5; 3]),
         "k8s_node_memory_capacity_bytes" => all([17.0 * GIB; 3]),
-        // Nobody publishes reports here.
+        // There are no published reports here.
         "k8s_node_resource_recommendation_severity" => Answer::matrix(&[]),
         // Nor is there a kube-state-metrics.
         query if query.contains("kube_") => Answer::matrix(&[]),
@@ -161,7 +161,7 @@ impl Backend {
                 let query = read_query(&stream);
                 let answer = answer(&query);
                 let _ = sender.send(query);
-                // The program may have been told to leave meanwhile.
+                // The program may have been stopped meanwhile.
                 let _ = stream.write_all(&answer.0);
             }
         });

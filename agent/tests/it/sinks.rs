@@ -273,14 +273,14 @@ fn failing_sink_affects_no_other() {
         "{}",
         ended.out
     );
-    let authority = |receiver: &Receiver| receiver.url.replace("http://", "");
+    let address = |receiver: &Receiver| receiver.url.replace("http://", "");
     assert_eq!(
         ended.err,
         format!(
             "k8s-ai-agent: slack: HTTP status 307 from {} (redirects are not followed)\n\
              k8s-ai-agent: webhook: no complete response from {} within 2s\n",
-            authority(&redirecting),
-            authority(&silent)
+            address(&redirecting),
+            address(&silent)
         )
     );
     assert_eq!(pushgateway.sent().len(), 1);
@@ -291,10 +291,10 @@ fn failing_sink_affects_no_other() {
 fn sinks_end_within_the_deadline() {
     let endless = Receiver::start(|_, _| Reply::Endless);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let nobody = closed.local_addr().expect("bound");
+    let unused = closed.local_addr().expect("bound");
     drop(closed);
     let slack = slack(&endless);
-    let webhook = Secret::new(&format!("http://{nobody}/hunter2"));
+    let webhook = Secret::new(&format!("http://{unused}/hunter2"));
     let ended = report_to(&[
         slack.flag("--slack-webhook-url-file"),
         webhook.flag("--webhook-url-file"),
@@ -394,11 +394,11 @@ fn grafana_refusal_hides_the_token() {
             token.flag("--grafana-token-file"),
             previous.flag("--previous"),
         ]);
-        let authority = receiver.url.replace("http://", "");
+        let address = receiver.url.replace("http://", "");
         assert_eq!(ended.code, 5);
         assert_eq!(
             ended.err,
-            format!("k8s-ai-agent: grafana: HTTP status 401 from {authority}{shown}\n")
+            format!("k8s-ai-agent: grafana: HTTP status 401 from {address}{shown}\n")
         );
     }
 }

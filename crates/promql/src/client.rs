@@ -291,7 +291,7 @@ impl Prometheus {
         if self.started.elapsed() >= self.deadline {
             return Err(QueryError::OutOfTime(self.deadline));
         }
-        // POST: a query may be longer than proxies let a URL be.
+        // POST: a query may be longer than the URLs that proxies accept.
         let response = self
             .client
             .post_form(path, form, JSON, &[], CAPS)

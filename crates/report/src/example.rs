@@ -19,10 +19,10 @@ const STEP: i64 = 300;
 const LOOKBACK: i64 = 7200;
 const HORIZON: i64 = 1800;
 
-/// A name that no API server would accept, and that a query may return all the same.
+/// A name that no API server would accept, but that a query may return.
 pub const HOSTILE: &str = "=1|<b onclick=\"x\">&`\\n\u{1b}[31m\u{202e}\n,'*_{}";
 
-/// Worst first: two resources in trouble, one of them a hostile name's, an idle node,
+/// Worst first: two resources with findings, one of them a hostile name's, an idle node,
 /// a healthy one, and four of which too little is known.
 pub fn report() -> Report {
     let gib = |n: f64| n * BYTES_PER_GIB;
@@ -43,7 +43,7 @@ pub fn report() -> Report {
                     Resource::Cpu,
                     4,
                     MissingData::Stale,
-                    "no sample since 2026-11-22T05:23:20Z: the node has gone, or is no longer measured",
+                    "no sample since 2026-11-22T05:23:20Z: the node is gone or no longer measured",
                 ),
                 unknown(
                     Resource::Memory,
@@ -90,7 +90,7 @@ pub fn report() -> Report {
     }
 }
 
-/// One node that could go, and one that could not.
+/// One removable node, and one with an obstacle.
 fn fleet(nodes: usize) -> FleetReport {
     FleetReport {
         basis: FleetBasis::Requests,

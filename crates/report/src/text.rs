@@ -318,8 +318,8 @@ mod tests {
           memory              50%    50%     50%     55%     8.00 GiB         -   25/25
 
         unknown   gone
-          cpu     no sample since 2026-11-22T05:23:20Z: the node has gone, or is no
-                  longer measured; 4 of 25 points
+          cpu     no sample since 2026-11-22T05:23:20Z: the node is gone or no longer
+                  measured; 4 of 25 points
           memory  no samples in the last 2h; 0 of 25 points
 
         unknown   sizeless

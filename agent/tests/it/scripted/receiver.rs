@@ -1,4 +1,4 @@
-//! A receiver of messages: keeps what arrives, answers as the test's closure says.
+//! A receiver of messages: keeps what arrives, answers by a closure of the test.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -45,9 +45,9 @@ impl Sent {
 pub(crate) enum Reply {
     /// Sends these bytes and closes.
     Bytes(Vec<u8>),
-    /// Keeps the connection and says nothing.
+    /// Keeps the connection open without an answer.
     Nothing,
-    /// Says 500 and then never stops talking.
+    /// Answers 500 with an endless body.
     Endless,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Does with each message what `reply` says of it and of how many came before.
+    /// Answers each message by `reply`, which gets it and the number of messages before.
     pub(crate) fn start(reply: impl Fn(usize, &Sent) -> Reply + Send + Sync + 'static) -> Self {
         Self::listen("http", reply, |stream, serve| serve(Box::new(stream)))
     }

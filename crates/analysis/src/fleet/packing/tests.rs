@@ -42,8 +42,8 @@ fn place(name: &str, busy: u64, room: Option<Load>, items: Option<Vec<Item>>) ->
     }
 }
 
-/// Names of who goes, each with `item>target` for its moves; and of who stays.
-fn told(places: &[Place], keep: usize) -> (Vec<String>, Vec<String>) {
+/// Returns the names of removed nodes, each with `item>target` for its moves, and of refused ones.
+fn outcome(places: &[Place], keep: usize) -> (Vec<String>, Vec<String>) {
     let plan = plan(places, keep);
     let name = |index: usize| places[index].name.as_str();
     let removal = |removal: &Removal| {
@@ -81,7 +81,7 @@ fn least_busy_node_is_drained_first() {
     ];
     // 400 goes to `full`, which leaves 100: 300 has to go to `half`, so that stays.
     assert_eq!(
-        told(&places, 1),
+        outcome(&places, 1),
         (
             vec!["idle: p1>full p0>half".to_owned()],
             vec!["half: Takes".to_owned()]
@@ -98,7 +98,7 @@ fn removed_nodes_take_nothing() {
         place("c", 9, room(4000), Some(items(&[3000]))),
     ];
     assert_eq!(
-        told(&places, 1),
+        outcome(&places, 1),
         (
             vec!["a: p0>c".to_owned(), "b: p0>c".to_owned()],
             vec!["c: Takes".to_owned()]
@@ -115,7 +115,7 @@ fn unplaced_items_are_named_largest_first() {
     ];
     // 800 alone would fit, and is put back: 900 fits afterwards.
     assert_eq!(
-        told(&places, 1),
+        outcome(&places, 1),
         (
             vec!["small: p0>other".to_owned()],
             vec!["big: p2 p1".to_owned()]
@@ -315,6 +315,6 @@ proptest! {
         let mut turned = places.clone();
         turned.rotate_left(turn.min(places.len()));
         turned.iter_mut().flat_map(|p| &mut p.items).for_each(|items| items.reverse());
-        prop_assert_eq!(told(&turned, keep), told(&places, keep));
+        prop_assert_eq!(outcome(&turned, keep), outcome(&places, keep));
     }
 }
