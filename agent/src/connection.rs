@@ -1,10 +1,10 @@
 //! The connection to the backend: from its configuration and files to a client.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use runtime::secret::{SecretFile, read_file};
+use runtime::file::{self, FileError};
+use runtime::secret::SecretFile;
 use webclient::{BaseUrl, CaBundle, Client, Credentials, Header, Identity, Settings};
 
 use crate::invalid_file::InvalidFile;
@@ -67,7 +67,9 @@ const KEEP_IDLE: Duration = Duration::from_secs(15);
 /// When a file cannot be read or is invalid.
 pub fn client(backend: &Backend) -> Result<Client, InvalidFile> {
     let ca_bundle = match &backend.ca_file {
-        Some(path) => CaBundle::from_file(path)?,
+        Some(path) => {
+            CaBundle::from_file(path).map_err(|error| InvalidFile::new("CA file", &error))?
+        }
         None => CaBundle::public(),
     };
     let identity = backend
@@ -129,17 +131,18 @@ fn credentials(login: &Login) -> Result<Credentials, InvalidFile> {
 
 /// Reads headers, one a line; blank lines and those that begin with `#` are skipped.
 fn read_headers(path: &Path) -> Result<Vec<Header>, InvalidFile> {
-    let invalid = |problem: &dyn fmt::Display| {
-        InvalidFile::new(&format!("header file {}:", path.display()), problem)
+    let headers = || -> Result<_, FileError> {
+        let text = String::from_utf8(file::read(path)?)
+            .map_err(|_| FileError::invalid(path, "expected UTF-8 text"))?;
+        text.lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+            .map(|(index, line)| {
+                Header::parse(line).map_err(|bad| {
+                    FileError::invalid(path, format!("line {}: expected {bad}", index + 1))
+                })
+            })
+            .collect()
     };
-    let bytes = read_file(path).map_err(|error| invalid(&error))?;
-    let text = String::from_utf8(bytes).map_err(|_| invalid(&"expected UTF-8 text"))?;
-    text.lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
-        .map(|(index, line)| {
-            Header::parse(line)
-                .map_err(|bad| invalid(&format!("line {}: expected {bad}", index + 1)))
-        })
-        .collect()
+    headers().map_err(|error| InvalidFile::new("header file", &error))
 }

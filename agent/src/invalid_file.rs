@@ -13,13 +13,6 @@ impl InvalidFile {
     }
 }
 
-/// The error names the file itself.
-impl From<webclient::CaError> for InvalidFile {
-    fn from(error: webclient::CaError) -> Self {
-        Self(error.to_string())
-    }
-}
-
 impl fmt::Display for InvalidFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -73,7 +73,9 @@ impl Sinks {
     pub fn open(config: &Config) -> Result<Self, InvalidFile> {
         let mut ca_bundle = CaBundle::public();
         if let Some(path) = &config.ca_file {
-            ca_bundle = ca_bundle.and(&CaBundle::from_file(path)?);
+            let own =
+                CaBundle::from_file(path).map_err(|error| InvalidFile::new("CA file", &error))?;
+            ca_bundle = ca_bundle.and(&own);
         }
         let own = || ca_bundle.clone();
         let slack = config.slack.as_ref().map(|c| slack::open(c, own()));

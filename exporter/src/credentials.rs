@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use runtime::file::{self, FileError};
 use runtime::lock::lock;
 use runtime::reload::LastGood;
-use runtime::secret::{Secret, SecretFile, read_file};
+use runtime::secret::{Secret, SecretFile};
 use webclient::{BaseUrl, CaBundle, Client, Credentials as Authorization, Settings};
 
 /// A token or CA file that has never been usable.
@@ -107,11 +108,11 @@ impl Credentials {
     }
 
     fn current_client(&self) -> Result<Arc<Client>, Missing> {
+        let missing = |error: FileError| Missing(format!("CA file {error}"));
         let (name, pem) = match &self.ca_file {
             Some(path) => {
                 let name = format!("CA file {}", path.display());
-                let pem = read_file(path).map_err(|error| Missing(format!("{name}: {error}")));
-                (name, pem)
+                (name, file::read(path).map_err(missing))
             }
             None => (String::new(), Ok(Vec::new())),
         };
@@ -121,8 +122,7 @@ impl Credentials {
                 Some(path) => CaBundle::from_pem(pem, path),
                 None => Ok(CaBundle::none()),
             };
-            let ca_bundle = ca_bundle.map_err(|error| Missing(error.to_string()))?;
-            Ok(Arc::new(self.client(ca_bundle)))
+            Ok(Arc::new(self.client(ca_bundle.map_err(missing)?)))
         })?;
         Ok(Arc::clone(client))
     }

@@ -14,8 +14,8 @@ use runtime::random;
 use runtime::schedule::BackOff;
 use text::printable;
 use webclient::{
-    BadUrl, BaseUrl, CaBundle, Caps, Client, Content, Credentials, Failure, Header, Method, Secret,
-    SecretError, SecretFile, Settings,
+    BadUrl, BaseUrl, CaBundle, Caps, Client, Content, Credentials, Failure, FileError, Header,
+    Method, Secret, SecretFile, Settings,
 };
 
 /// The maximum number of attempts at one message.
@@ -158,7 +158,7 @@ pub struct DeliveryError {
 #[derive(Debug)]
 enum Problem {
     /// The file of a secret is invalid.
-    Secret(SecretError),
+    Secret(FileError),
     /// A file does not contain a URL.
     Url { path: PathBuf, expected: BadUrl },
     /// There was no answer.
@@ -229,8 +229,8 @@ impl From<Problem> for DeliveryError {
     }
 }
 
-impl From<SecretError> for DeliveryError {
-    fn from(error: SecretError) -> Self {
+impl From<FileError> for DeliveryError {
+    fn from(error: FileError) -> Self {
         Problem::Secret(error).into()
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Out of scope: what the programs do, HTTP, flags.
 
+pub mod file;
 pub mod health;
 pub mod lock;
 pub mod logging;

@@ -6,11 +6,10 @@
 //! Invariant: a secret is never shown (held by `secrets_are_never_shown`).
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::file::{self, FileError};
 use crate::lock::lock;
 use crate::reload::LastGood;
 
@@ -42,44 +41,12 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A file without a usable secret. Never displays its content.
-#[derive(Debug)]
-pub struct SecretError {
-    path: PathBuf,
-    problem: Problem,
-}
-
-#[derive(Debug)]
-enum Problem {
-    Unreadable(io::Error),
-    Invalid { expected: &'static str },
-}
-
-impl fmt::Display for SecretError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
-        match &self.problem {
-            Problem::Unreadable(error) => error.fmt(f),
-            Problem::Invalid { expected } => write!(f, "expected {expected}"),
-        }
-    }
-}
-
-impl std::error::Error for SecretError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.problem {
-            Problem::Unreadable(error) => Some(error),
-            Problem::Invalid { .. } => None,
-        }
-    }
-}
-
 /// A file with a secret, read again before each use. While it is empty, half-written or gone,
 /// the last good secret stays in use.
 #[derive(Debug, Clone)]
 pub struct SecretFile {
     path: PathBuf,
-    read: fn(&Path) -> Result<Secret, SecretError>,
+    read: fn(&Path) -> Result<Secret, FileError>,
     last_good: Arc<Mutex<LastGood<Secret>>>,
 }
 
@@ -94,7 +61,7 @@ impl SecretFile {
         Self::new(path, read_line)
     }
 
-    fn new(path: PathBuf, read: fn(&Path) -> Result<Secret, SecretError>) -> Self {
+    fn new(path: PathBuf, read: fn(&Path) -> Result<Secret, FileError>) -> Self {
         Self {
             path,
             read,
@@ -111,7 +78,7 @@ impl SecretFile {
     ///
     /// # Errors
     /// When the file has never held one.
-    pub fn current(&self) -> Result<Secret, SecretError> {
+    pub fn current(&self) -> Result<Secret, FileError> {
         // Read before locking, so that no thread waits for a file.
         let read = (self.read)(&self.path);
         let mut last_good = lock(&self.last_good);
@@ -129,16 +96,16 @@ impl SecretFile {
 ///
 /// # Errors
 /// When the file cannot be read or holds no such word.
-pub fn read_token(path: &Path) -> Result<Secret, SecretError> {
-    let expected = "a bearer token in one word of printable ASCII";
+pub fn read_token(path: &Path) -> Result<Secret, FileError> {
+    let expected = "expected a bearer token in one word of printable ASCII";
     read_text(path, expected, |text| {
         let word = text.trim();
         word.bytes().all(|b| b.is_ascii_graphic()).then_some(word)
     })
 }
 
-fn read_line(path: &Path) -> Result<Secret, SecretError> {
-    read_text(path, "one line of text", |text| {
+fn read_line(path: &Path) -> Result<Secret, FileError> {
+    read_text(path, "expected one line of text", |text| {
         // Blanks may be part of a password, the line break is not.
         let line = text.trim_end_matches(['\r', '\n']);
         (!line.chars().any(char::is_control)).then_some(line)
@@ -150,37 +117,14 @@ fn read_text(
     path: &Path,
     expected: &'static str,
     part: impl Fn(&str) -> Option<&str>,
-) -> Result<Secret, SecretError> {
-    let error = |problem| SecretError {
-        path: path.to_owned(),
-        problem,
-    };
-    let bytes = read_file(path).map_err(|e| error(Problem::Unreadable(e)))?;
+) -> Result<Secret, FileError> {
+    let bytes = file::read(path)?;
     str::from_utf8(&bytes)
         .ok()
         .and_then(part)
         .filter(|text| !text.trim().is_empty())
         .map(|text| Secret::new(text.to_owned()))
-        .ok_or_else(|| error(Problem::Invalid { expected }))
-}
-
-/// Maximum number of bytes that are read: a bundle of all public CAs has 250 KB.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
-
-/// Reads a regular file, at most its first 4 MiB. Other files may block the reader, such as
-/// a pipe without a writer.
-///
-/// # Errors
-/// When it is not a regular file, or cannot be read.
-pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("expected a regular file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(MAX_FILE_BYTES)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
+        .ok_or_else(|| FileError::invalid(path, expected))
 }
 
 #[cfg(test)]

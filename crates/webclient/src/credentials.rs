@@ -2,7 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use runtime::secret::{Secret, SecretError, SecretFile};
+use runtime::file::FileError;
+use runtime::secret::{Secret, SecretFile};
 
 /// The credentials of a request. Files are read again for each request.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +27,7 @@ impl Credentials {
     ///
     /// # Errors
     /// When a file has never been usable.
-    pub(crate) fn authorization(&self) -> Result<Option<Secret>, SecretError> {
+    pub(crate) fn authorization(&self) -> Result<Option<Secret>, FileError> {
         Ok(match self {
             Self::None => None,
             Self::Bearer(token) => {

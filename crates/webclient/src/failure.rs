@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use runtime::secret::SecretError;
+use runtime::file::FileError;
 use rustls::AlertDescription;
 
 use crate::BaseUrl;
@@ -13,7 +13,7 @@ use crate::BaseUrl;
 #[derive(Debug)]
 pub enum Failure {
     /// The file of a token or password is unusable.
-    Credentials(SecretError),
+    Credentials(FileError),
     /// The host name has no address.
     NameNotFound {
         /// The name that was looked up.
@@ -86,8 +86,8 @@ impl std::error::Error for Failure {
     }
 }
 
-impl From<SecretError> for Failure {
-    fn from(error: SecretError) -> Self {
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
         Self::Credentials(error)
     }
 }

@@ -26,9 +26,10 @@ pub use body::{Body, Caps};
 pub use credentials::Credentials;
 pub use failure::Failure;
 pub use header::{BadHeader, Header};
-pub use identity::{Identity, IdentityError};
-pub use runtime::secret::{Secret, SecretError, SecretFile};
-pub use tls::{CaBundle, CaError};
+pub use identity::Identity;
+pub use runtime::file::FileError;
+pub use runtime::secret::{Secret, SecretFile};
+pub use tls::CaBundle;
 pub use url::{BadUrl, BaseUrl};
 
 use std::time::{Duration, SystemTime};

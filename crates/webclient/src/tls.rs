@@ -6,11 +6,11 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::secret::read_file;
+use runtime::file::{self, FileError};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -33,47 +33,6 @@ pub struct CaBundle {
     roots: Arc<RootCertStore>,
     /// Their source, for messages.
     origin: String,
-}
-
-/// A CA file that cannot be used.
-#[derive(Debug)]
-pub enum CaError {
-    /// The file could not be read.
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// The file holds no certificate in PEM form.
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl fmt::Display for CaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read { path, source } => {
-                write!(f, "CA file {}: {source}", path.display())
-            }
-            Self::NoCertificate { path } => write!(
-                f,
-                "CA file {}: expected at least one certificate in PEM form (BEGIN CERTIFICATE)",
-                path.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for CaError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Read { source, .. } => Some(source),
-            Self::NoCertificate { .. } => None,
-        }
-    }
 }
 
 impl CaBundle {
@@ -100,15 +59,14 @@ impl CaBundle {
     ///
     /// # Errors
     /// When there is no usable certificate in it.
-    pub fn from_pem(pem: &[u8], path: &Path) -> Result<Self, CaError> {
+    pub fn from_pem(pem: &[u8], path: &Path) -> Result<Self, FileError> {
         let mut roots = RootCertStore::empty();
         // Certificates that cannot be parsed are skipped, as every TLS stack does: one
         // odd certificate of a bundle must not exclude the others.
         roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem).flatten());
         if roots.is_empty() {
-            return Err(CaError::NoCertificate {
-                path: path.to_owned(),
-            });
+            let problem = "expected at least one certificate in PEM form (BEGIN CERTIFICATE)";
+            return Err(FileError::invalid(path, problem));
         }
         let names: Vec<String> = roots
             .subjects()
@@ -130,12 +88,8 @@ impl CaBundle {
     ///
     /// # Errors
     /// When the file cannot be read or holds no certificate.
-    pub fn from_file(path: &Path) -> Result<Self, CaError> {
-        let pem = read_file(path).map_err(|source| CaError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::from_pem(&pem, path)
+    pub fn from_file(path: &Path) -> Result<Self, FileError> {
+        Self::from_pem(&file::read(path)?, path)
     }
 
     /// Trusts these and `others`.

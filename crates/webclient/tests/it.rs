@@ -487,6 +487,6 @@ fn ca_file_must_be_a_regular_file() {
     let error = CaBundle::from_file(Path::new("/dev/zero")).expect_err("endless");
     assert_eq!(
         error.to_string(),
-        "CA file /dev/zero: expected a regular file"
+        "/dev/zero: expected a regular file"
     );
 }

@@ -22,14 +22,14 @@ mod tls;
 mod yaml;
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use runtime::file::{self, FileError};
 use runtime::lock::lock;
 use runtime::reload::LastGood;
-use runtime::secret::{SecretError, read_file, read_token};
+use runtime::secret::read_token;
 use webserver::Policy;
 
 use login::Authenticator;
@@ -39,55 +39,6 @@ use tls::{Material, Part};
 
 /// Minimum time between two reads of the files.
 const READ_EVERY: Duration = Duration::from_secs(1);
-
-/// A file of the port's protection that cannot be used.
-#[derive(Debug)]
-pub enum Error {
-    /// It cannot be read.
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The operating system's error.
-        source: io::Error,
-    },
-    /// It holds no bearer token.
-    BearerToken(SecretError),
-    /// Its content is invalid; `problem` names the expected form, and repeats no secret.
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// The problem.
-        problem: String,
-    },
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read { path, source } => write!(f, "{}: {source}", path.display()),
-            Self::BearerToken(error) => error.fmt(f),
-            Self::Invalid { path, problem } => write!(f, "{}: {problem}", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Read { source, .. } => Some(source),
-            // Displayed as it is, so its source is ours.
-            Self::BearerToken(error) => error.source(),
-            Self::Invalid { .. } => None,
-        }
-    }
-}
-
-fn invalid(path: &Path, problem: impl fmt::Display) -> Error {
-    Error::Invalid {
-        path: path.to_owned(),
-        problem: problem.to_string(),
-    }
-}
 
 /// The files that protect a port. Without any of them it serves plain HTTP without
 /// authentication.
@@ -120,7 +71,7 @@ impl WebConfig {
     ///
     /// # Errors
     /// When a file cannot be read or used; the message names it and what was expected.
-    pub fn load(files: Files, open_paths: &'static [&'static str]) -> Result<Self, Error> {
+    pub fn load(files: Files, open_paths: &'static [&'static str]) -> Result<Self, FileError> {
         let mut state = State {
             policy: LastGood::default(),
             read_at: Instant::now(),
@@ -157,7 +108,11 @@ impl WebConfig {
 }
 
 impl State {
-    fn update(&mut self, files: &Files, open_paths: &'static [&'static str]) -> Result<(), Error> {
+    fn update(
+        &mut self,
+        files: &Files,
+        open_paths: &'static [&'static str],
+    ) -> Result<(), FileError> {
         let name = &"a file of the web configuration";
         self.policy.update(name, files.read(), |contents| {
             let policy = files.policy(contents, open_paths)?;
@@ -184,42 +139,37 @@ impl fmt::Debug for Contents {
 }
 
 impl Files {
-    fn read(&self) -> Result<Contents, Error> {
-        let bytes = |path: &Path| {
-            read_file(path).map_err(|source| Error::Read {
-                path: path.to_owned(),
-                source,
-            })
-        };
+    fn read(&self) -> Result<Contents, FileError> {
         let mut contents = Contents::default();
         if let Some(path) = &self.bearer_token {
-            contents.token = Some(read_token(path).map_err(Error::BearerToken)?);
+            contents.token = Some(read_token(path)?);
         }
         if let Some(path) = &self.web_config {
-            contents.web_config =
-                String::from_utf8(bytes(path)?).map_err(|_| invalid(path, "expected UTF-8"))?;
+            contents.web_config = String::from_utf8(file::read(path)?)
+                .map_err(|_| FileError::invalid(path, "expected UTF-8"))?;
             if let Some(tls) = self.settings(&contents)?.tls {
-                contents.certificates = bytes(&tls.cert_file)?;
-                contents.key = bytes(&tls.key_file)?;
-                contents.client_ca = tls.client.ca_file().map(bytes).transpose()?;
+                contents.certificates = file::read(&tls.cert_file)?;
+                contents.key = file::read(&tls.key_file)?;
+                contents.client_ca = tls.client.ca_file().map(file::read).transpose()?;
             }
         }
         Ok(contents)
     }
 
-    fn settings(&self, contents: &Contents) -> Result<Settings, Error> {
+    fn settings(&self, contents: &Contents) -> Result<Settings, FileError> {
         let Some(path) = &self.web_config else {
             return Ok(Settings::default());
         };
         let folder = path.parent().unwrap_or(Path::new(""));
-        settings::parse(&contents.web_config, folder).map_err(|error| invalid(path, error))
+        settings::parse(&contents.web_config, folder)
+            .map_err(|error| FileError::invalid(path, error.to_string()))
     }
 
     fn policy(
         &self,
         contents: &Contents,
         open_paths: &'static [&'static str],
-    ) -> Result<PortPolicy, Error> {
+    ) -> Result<PortPolicy, FileError> {
         let settings = self.settings(contents)?;
         let mut needs_certificate = false;
         let tls = match &settings.tls {
@@ -238,7 +188,7 @@ impl Files {
                         Part::Key => &tls.key_file,
                         Part::ClientCa => tls.client.ca_file().unwrap_or(&tls.cert_file),
                     };
-                    invalid(path, problem)
+                    FileError::invalid(path, problem)
                 })?)
             }
         };

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use runtime::file::FileError;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use webconfig::{Error, Files, WebConfig};
+use webconfig::{Files, WebConfig};
 use webserver::{Limits, ListenAddress, Response, Server};
 
 /// Longest wait for anything that must happen.
@@ -108,7 +109,7 @@ impl Folder {
     }
 
     /// Reads this web configuration and, where there is one, the file `token`.
-    pub(crate) fn load(&self, config: &str) -> Result<WebConfig, Error> {
+    pub(crate) fn load(&self, config: &str) -> Result<WebConfig, FileError> {
         self.write("config.yml", config);
         let token = self.0.join("token");
         let files = Files {
