@@ -43,7 +43,7 @@ settings! {
         }
 
         "Scraping" => {
-            /// time between two scrapes
+            /// interval of scrapes
             scrape_interval: Duration = "30s", within: INTERVALS;
 
             /// scrape the kubelet's /metrics/resource, the cheap source of CPU and memory
@@ -52,12 +52,12 @@ settings! {
             /// scrape the kubelet's /metrics/cadvisor: throttling, OOM kills, pressure
             enable_cadvisor: bool = "true";
 
-            /// time between two scrapes of cAdvisor, which transfer a hundred times the bytes; with
+            /// interval of cAdvisor scrapes, which transfer a hundred times the bytes; with
             /// --enable-kubelet=false cAdvisor is scraped at --scrape-interval
             cadvisor_interval: Duration = "60s", within: INTERVALS,
                 only_with: Some("--enable-cadvisor=true");
 
-            /// publish CPU and memory by namespace too
+            /// also publish CPU and memory by namespace
             enable_namespace_metrics: bool = "false";
 
             /// pod phases that do not count as active, separated by commas; empty: all pods count
@@ -73,13 +73,13 @@ settings! {
             /// scrape all nodes of the cluster, as they join and leave
             nodes: Option<AllNodes>, without: "those of --node-name";
 
-            /// share of the nodes that this replica scrapes, counted from 0; each node is in
-            /// exactly one
+            /// shard of the nodes that this replica scrapes, counted from 0; each node is in
+            /// exactly one shard
             shard: Parsed<Shard> = "0/1", value_name: "i/n", requires: Some("--nodes=all");
         }
 
         "API server and kubelets" => {
-            /// how kubelets are reached: through the API server's proxy, or at their own port, for
+            /// path to the kubelets: through the API server's proxy, or directly at their port, for
             /// clusters that refuse the proxy
             via: ViaWord = "proxy";
 
@@ -103,15 +103,15 @@ settings! {
         }
 
         "History" => {
-            /// how much of the series to keep in memory and answer range queries from; 0 is off
+            /// length of the in-memory history that answers range queries; 0 is off
             history: Duration = "0s", within: Within::Durations(limit::HISTORY);
 
-            /// memory that the history may take; when it is full, the oldest samples are dropped
+            /// maximum memory of the history; when it is full, the oldest samples are dropped
             history_memory: Bytes = "64Mi", within: Within::Bytes(limit::HISTORY_MEMORY);
         }
 
         "Output" => {
-            /// least severity that is logged
+            /// lowest severity to log
             log_level: LevelWord = "info";
 
             /// scrape until rates are available, print the metrics, exit
@@ -213,8 +213,8 @@ pub const COMMAND_LINE: Program = Program {
          (no host network, no open port 10250) or directly. Serves /metrics in the Prometheus \
          text format 0.0.4 and in OpenMetrics 1.0, /livez, /readyz and, with --history, \
          /api/v1/query_range.",
-        "A value that is unknown is not published: no 0 stands for it, and a value whose newest \
-         sample is older than three intervals (at least 60s) disappears.",
+        "Unknown values are not published, and never as 0. A value disappears when its newest \
+         sample is older than three intervals (at least 60s).",
     ],
     commands: &[],
     groups: &[Flags::GROUPS, General::GROUPS],
@@ -234,7 +234,7 @@ pub const COMMAND_LINE: Program = Program {
     ],
     exit_codes: &[
         (0, "stopped by SIGTERM or SIGINT, or --once is complete"),
-        (1, "could not start, or --once ran into --once-timeout"),
+        (1, "could not start, or --once reached --once-timeout"),
         (2, "a flag or variable is invalid; the message names it"),
         (
             130,

@@ -13,9 +13,9 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use contract::{LogLevel, path};
+use contract::path;
 use exposition::write::Format;
-use log::{LevelFilter, info, warn};
+use log::{info, warn};
 use runtime::logging::{self, Prefix};
 use runtime::signals::{self, Signals};
 use runtime::{REVISION, VERSION};
@@ -53,7 +53,8 @@ enum Event {
 /// When the port cannot be opened, signals cannot be caught, or standard output
 /// cannot be written.
 pub fn run(config: Config) -> io::Result<ExitCode> {
-    logging::start(Prefix::Level, level(config.flags.log_level));
+    let level = config.flags.log_level.name();
+    logging::start(Prefix::Level, level.parse().expect("a level of crate log"));
     if !config.api_server.is_https() && config.flags.token_file.is_some() {
         warn!(
             "the token is sent to {} over plain HTTP, since --token-file is set",
@@ -131,15 +132,6 @@ pub fn run(config: Config) -> io::Result<ExitCode> {
     out.write_all(metrics::exposition(&shared, Format::Text).as_bytes())?;
     out.flush()?;
     Ok(ExitCode::from(u8::from(missing != Some(0))))
-}
-
-const fn level(level: LogLevel) -> LevelFilter {
-    match level {
-        LogLevel::Error => LevelFilter::Error,
-        LogLevel::Warn => LevelFilter::Warn,
-        LogLevel::Info => LevelFilter::Info,
-        LogLevel::Debug => LevelFilter::Debug,
-    }
 }
 
 /// Starts the workers and, where nodes are discovered, the thread that lists them. Sends

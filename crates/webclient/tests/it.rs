@@ -485,8 +485,5 @@ fn debug_output_shows_no_secret() {
 #[test]
 fn ca_file_must_be_a_regular_file() {
     let error = CaBundle::from_file(Path::new("/dev/zero")).expect_err("endless");
-    assert_eq!(
-        error.to_string(),
-        "/dev/zero: expected a regular file"
-    );
+    assert_eq!(error.to_string(), "/dev/zero: expected a regular file");
 }
