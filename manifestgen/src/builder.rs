@@ -252,7 +252,7 @@ impl<'a> Builder<'a> {
             sources.extend(&term.sources);
         }
         self.reserve(&sources, own.keys().map(String::as_str).chain([MANAGED_BY]));
-        // A key given twice would stand twice in the manifest.
+        // A key set twice would be twice in the manifest.
         let rule = Rule::Append(match more.as_slice() {
             [one] => one.template.action(),
             all => {

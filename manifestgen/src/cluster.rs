@@ -119,7 +119,7 @@ struct Refusal {
 }
 
 /// Sends one request within the deadline; a refusal is an answer too.
-async fn ask(
+async fn send(
     client: &Client,
     request: http::request::Builder,
     body: Vec<u8>,
@@ -144,7 +144,7 @@ async fn ask(
 }
 
 async fn get(client: &Client, path: &str) -> Result<Answer, Failure> {
-    ask(client, Request::get(path), Vec::new()).await
+    send(client, Request::get(path), Vec::new()).await
 }
 
 /// Returns an error with its causes, each once.

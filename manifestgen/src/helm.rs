@@ -3,7 +3,7 @@
 use crate::builder::Rule;
 use crate::object::Located;
 use crate::term::{Template, escape};
-use crate::yaml::{self, Dressing};
+use crate::yaml::{self, Decorator};
 
 /// Returns the template of an object, without the lines that separate it from others.
 pub(crate) fn template(object: &Located) -> String {
@@ -48,7 +48,7 @@ fn text(template: &Template, pad: &str, head: &str) -> Vec<String> {
     lines
 }
 
-impl Dressing for Located {
+impl Decorator for Located {
     fn text(&self, text: String) -> String {
         escape(&text)
     }

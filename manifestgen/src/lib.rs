@@ -7,8 +7,8 @@
 //! for the typed Kubernetes structs of [`objects`] → [`object`] finds out which field
 //! follows which expression → [`yaml`] and [`helm`] write manifests and templates →
 //! [`documents`] writes values.yaml and the schema → [`output`]
-//! puts it all into files, or says which differ. Beside it, [`cluster`] asks a live
-//! cluster about the same objects.
+//! puts it all into files, or says which differ. Beside it, [`cluster`] checks a live
+//! cluster for the same objects.
 //!
 //! A field that a value sets is written once: in the struct, as the expression.
 

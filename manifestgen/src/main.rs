@@ -178,7 +178,7 @@ fn with(
 }
 
 fn say(text: &str, code: u8) -> ExitCode {
-    // A closed standard output leaves no place to report to.
+    // If standard output is closed, there is nowhere to report it.
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::from(code)
 }

@@ -47,7 +47,7 @@ struct Group {
     rules: Vec<Rule>,
 }
 
-/// A recording rule or an alert, as it stands in the PrometheusRule.
+/// A recording rule or an alert of the PrometheusRule.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Rule {
@@ -82,32 +82,33 @@ pub fn files() -> Result<Files, Vec<String>> {
         "values.schema.json",
         documents::schema_json(&entries, &reserved).map_err(one)?,
     );
-    for (name, purpose, values, stated) in [
+    let ci = Values::ci().into_iter().map(|(name, values)| {
+        let path = format!("ci/{name}-values.yaml");
         (
-            "dev",
+            path,
+            "Values with which the chart is tested.",
+            values,
+            &[][..],
+        )
+    });
+    let environments = [
+        (
+            "values-dev.yaml".to_owned(),
             "For a development cluster: -f values.yaml -f values-dev.yaml",
             Values::dev(),
             &[][..],
         ),
         (
-            "prod",
+            "values-prod.yaml".to_owned(),
             "For a production cluster: -f values.yaml -f values-prod.yaml",
             Values::prod(),
             // Shown even though it is the default: an administrator must choose it deliberately.
             &["exporter.via"],
         ),
-    ] {
-        put(
-            &format!("values-{name}.yaml"),
-            documents::overrides_yaml(purpose, &values, stated).map_err(one)?,
-        );
-    }
-    for (name, values) in &Values::ci() {
-        put(
-            &format!("ci/{name}-values.yaml"),
-            documents::overrides_yaml("Values with which the chart is tested.", values, &[])
-                .map_err(one)?,
-        );
+    ];
+    for (path, purpose, values, stated) in ci.chain(environments) {
+        let text = documents::overrides_yaml(purpose, &values, stated).map_err(one)?;
+        put(&path, text);
     }
     put(dashboard::CHART_PATH, dashboard::json());
     let alerts = alerts().map_err(|problem| one(problem.to_string()))?;

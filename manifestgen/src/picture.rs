@@ -30,7 +30,7 @@ impl Panel {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let number = |key: &str| panel["gridPos"][key].as_u64().unwrap_or_default();
         let targets = panel["targets"].as_array().into_iter().flatten();
-        let legends = targets.map(|target| text(&target["legendFormat"]));
+        let legends = targets.map(|target| text(&target["legendFormat"]).replace(['{', '}'], ""));
         Self {
             x: number("x"),
             y: number("y"),
@@ -46,10 +46,7 @@ impl Panel {
                 Some("s") => "seconds",
                 _ => "number",
             },
-            legend: legends
-                .collect::<Vec<_>>()
-                .join(", ")
-                .replace(['{', '}'], ""),
+            legend: legends.collect::<Vec<_>>().join(", "),
         }
     }
 }
@@ -61,11 +58,11 @@ impl Panel {
 pub(crate) fn svg(dashboard: &Value) -> askama::Result<String> {
     let panels = dashboard["panels"].as_array().into_iter().flatten();
     let panels: Vec<Panel> = panels.map(Panel::of).collect();
-    let bottom = panels.iter().map(|panel| panel.y + panel.h).max();
-    let picture = Picture {
+    let bottoms = panels.iter().map(|panel| panel.y + panel.h);
+    Picture {
         title: dashboard["title"].as_str().unwrap_or_default().to_owned(),
-        rows: bottom.unwrap_or_default(),
+        rows: bottoms.max().unwrap_or_default(),
         panels,
-    };
-    picture.render()
+    }
+    .render()
 }

@@ -5,14 +5,14 @@
 //! Kubernetes tools read YAML 1.1, where `on`, `y` and `0123` are not text:
 //! only strings that no reader could mistake stay unquoted. The
 //! writer knows its depth, so that [`crate::helm`], which puts template
-//! actions in place of fields through [`Dressing`], need not count columns.
+//! actions in place of fields through [`Decorator`], need not count columns.
 
 use serde_json::Value;
 
 /// Text around or in place of the fields of a tree. Each method
 /// takes a JSON pointer; lines come back with their indent.
-pub trait Dressing {
-    /// Changes a scalar's text, as it stands in the file.
+pub trait Decorator {
+    /// Changes the text of a scalar, quotes included.
     fn text(&self, text: String) -> String {
         text
     }
@@ -38,7 +38,7 @@ pub trait Dressing {
 #[derive(Debug, Clone, Copy)]
 pub struct Plain<'a>(pub &'a [(String, &'static str)]);
 
-impl Dressing for Plain<'_> {
+impl Decorator for Plain<'_> {
     fn comment(&self, pointer: &str) -> Option<&str> {
         let mut comments = self.0.iter();
         comments.find_map(|(at, comment)| (at == pointer).then_some(*comment))
@@ -103,12 +103,13 @@ pub fn is_block(text: &str) -> bool {
 }
 
 /// A document: the tree, from its first line to its last line feed.
-pub fn document(tree: &Value, dressing: &dyn Dressing) -> String {
-    let mut lines = Vec::new();
-    children(tree, "", 0, dressing, &mut lines);
-    let mut out = lines.join("\n");
-    out.push('\n');
-    out
+pub fn document(tree: &Value, decorator: &dyn Decorator) -> String {
+    let mut writer = Writer {
+        decorator,
+        lines: Vec::new(),
+    };
+    writer.children(tree, "", 0);
+    writer.lines.join("\n") + "\n"
 }
 
 /// Order of a key: those that people look for come first.
@@ -125,115 +126,85 @@ fn rank(key: &str) -> usize {
     FIRST.iter().position(|k| *k == key).unwrap_or(FIRST.len())
 }
 
-/// Lines of a map's or list's entries.
-fn children(
-    tree: &Value,
-    pointer: &str,
-    indent: usize,
-    dressing: &dyn Dressing,
-    lines: &mut Vec<String>,
-) {
-    let pad = " ".repeat(indent);
+struct Writer<'a> {
+    decorator: &'a dyn Decorator,
+    lines: Vec<String>,
+}
+
+impl Writer<'_> {
+    /// Writes the entries of a map or list, each after its condition and comment.
+    fn children(&mut self, tree: &Value, pointer: &str, indent: usize) {
+        let pad = " ".repeat(indent);
+        for (key, head, value) in entries(tree) {
+            let at = format!("{pointer}/{}", pointer_key(&key));
+            let guard = self.decorator.guard(&at);
+            self.lines
+                .extend(guard.iter().map(|guard| format!("{pad}{guard}")));
+            let comment = self.decorator.comment(&at).unwrap_or_default();
+            self.lines
+                .extend(comment.lines().map(|line| format!("{pad}# {line}")));
+            self.field(value, &at, &head, indent);
+            if guard.is_some() {
+                self.lines.push(format!("{pad}{{{{- end }}}}"));
+            }
+        }
+        self.lines.extend(self.decorator.tail(pointer, indent));
+    }
+
+    /// Writes a value after its head.
+    fn field(&mut self, value: &Value, pointer: &str, head: &str, indent: usize) {
+        let pad = " ".repeat(indent);
+        if let Some(own) = self.decorator.field(pointer, head, indent) {
+            self.lines.extend(own);
+            return;
+        }
+        match value {
+            Value::String(text) if is_block(text) => {
+                self.lines.push(format!("{pad}{head} |-"));
+                for line in text.lines() {
+                    let line = format!("{pad}  {}", self.decorator.text(line.to_owned()));
+                    self.lines.push(line.trim_end().to_owned());
+                }
+            }
+            Value::Object(map) if !map.is_empty() && head == DASH => {
+                // The first line of a map is beside the dash.
+                let first = self.lines.len();
+                self.children(value, pointer, indent + 2);
+                if let Some(first) = self.lines.get_mut(first) {
+                    first.replace_range(indent..=indent, DASH);
+                }
+            }
+            value if !entries(value).is_empty() => {
+                self.lines.push(format!("{pad}{head}"));
+                self.children(value, pointer, indent + 2);
+            }
+            _ => {
+                let text = self.decorator.text(inline(value));
+                self.lines.push(format!("{pad}{head} {text}"));
+            }
+        }
+    }
+}
+
+/// Head of a list's entries.
+const DASH: &str = "-";
+
+/// Returns the entries of a map or list in the order of the document: key, head and value.
+fn entries(tree: &Value) -> Vec<(String, String, &Value)> {
     match tree {
         Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort_by_key(|key| (rank(key), *key));
-            for key in keys {
-                let at = format!("{pointer}/{}", pointer_key(key));
-                let head = format!("{}:", scalar(key));
-                around(&at, &pad, dressing, lines, |lines| {
-                    let value = map.get(key).unwrap_or(&Value::Null);
-                    field(value, &at, &head, indent, dressing, lines);
-                });
-            }
+            let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| (rank(key), *key));
+            let entries = entries.into_iter();
+            let entries = entries.map(|(key, value)| (key.clone(), scalar(key) + ":", value));
+            entries.collect()
         }
         Value::Array(list) => {
-            for (index, item) in list.iter().enumerate() {
-                let at = format!("{pointer}/{index}");
-                around(&at, &pad, dressing, lines, |lines| {
-                    entry(item, &at, indent, dressing, lines);
-                });
-            }
+            let items = list.iter().enumerate();
+            let items = items.map(|(index, item)| (index.to_string(), DASH.to_owned(), item));
+            items.collect()
         }
-        _ => {}
-    }
-    lines.extend(dressing.tail(pointer, indent));
-}
-
-/// Comment and condition around what `inner` writes.
-fn around(
-    pointer: &str,
-    pad: &str,
-    dressing: &dyn Dressing,
-    lines: &mut Vec<String>,
-    inner: impl FnOnce(&mut Vec<String>),
-) {
-    let guard = dressing.guard(pointer);
-    lines.extend(guard.iter().map(|guard| format!("{pad}{guard}")));
-    if let Some(comment) = dressing.comment(pointer) {
-        lines.extend(comment.lines().map(|line| format!("{pad}# {line}")));
-    }
-    inner(lines);
-    if guard.is_some() {
-        lines.push(format!("{pad}{{{{- end }}}}"));
-    }
-}
-
-/// A key with what belongs to it.
-fn field(
-    value: &Value,
-    pointer: &str,
-    head: &str,
-    indent: usize,
-    dressing: &dyn Dressing,
-    lines: &mut Vec<String>,
-) {
-    let pad = " ".repeat(indent);
-    if let Some(own) = dressing.field(pointer, head, indent) {
-        lines.extend(own);
-        return;
-    }
-    let is_empty = match value {
-        Value::Object(map) => map.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        _ => true,
-    };
-    match value {
-        Value::String(text) if is_block(text) => {
-            lines.push(format!("{pad}{head} |-"));
-            for line in text.lines() {
-                let line = format!("{pad}  {}", dressing.text(line.to_owned()));
-                lines.push(line.trim_end().to_owned());
-            }
-        }
-        _ if is_empty => {
-            lines.push(format!("{pad}{head} {}", dressing.text(inline(value))));
-        }
-        _ => {
-            lines.push(format!("{pad}{head}"));
-            children(value, pointer, indent + 2, dressing, lines);
-        }
-    }
-}
-
-/// One entry of a list. A map's first line stands beside the dash.
-fn entry(
-    item: &Value,
-    pointer: &str,
-    indent: usize,
-    dressing: &dyn Dressing,
-    lines: &mut Vec<String>,
-) {
-    match item {
-        Value::Object(map) if !map.is_empty() => {
-            let mut inner = Vec::new();
-            children(item, pointer, indent + 2, dressing, &mut inner);
-            if let Some(first) = inner.first_mut() {
-                first.replace_range(indent..=indent, "-");
-            }
-            lines.extend(inner);
-        }
-        _ => field(item, pointer, "-", indent, dressing, lines),
+        _ => Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use kube::Client;
 use kube::core::{ApiResource, Selector, SelectorExt as _};
 use serde_json::{Value, json};
 
-use super::{Failure, Report, Row, Verdict, ask, get, kubelets, resource};
+use super::{Failure, Report, Row, Verdict, get, kubelets, resource, send};
 use crate::objects;
 use crate::values::Values;
 
@@ -120,7 +120,7 @@ async fn may(
     });
     let request = Request::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
         .header("Content-Type", "application/json");
-    let answer = ask(client, request, review.to_string().into_bytes()).await?;
+    let answer = send(client, request, review.to_string().into_bytes()).await?;
     Ok(match answer {
         Ok(review) if review["status"]["allowed"] == true => Ok(()),
         Ok(review) => {

@@ -47,8 +47,9 @@ pub(super) fn policy(b: &Builder<'_>) -> Result<ValidatingAdmissionPolicy, Probl
         message: Some(message.to_owned()),
         ..Validation::default()
     };
+    let paths = contract::kubelet::PATHS.map(|path| format!("'{path}'"));
     let paths = validation(
-        format!("object.path in [{}]", paths()),
+        format!("object.path in [{}]", paths.join(", ")),
         &format!(
             "the exporter may read only these paths of a kubelet: {}",
             contract::kubelet::PATHS.join(", ")
@@ -125,11 +126,4 @@ pub(super) fn binding(b: &Builder<'_>) -> Result<ValidatingAdmissionPolicyBindin
             ..ValidatingAdmissionPolicyBindingSpec::default()
         }),
     })
-}
-
-/// The paths that the exporter requests, as elements of a CEL list.
-fn paths() -> String {
-    contract::kubelet::PATHS
-        .map(|path| format!("'{path}'"))
-        .join(", ")
 }

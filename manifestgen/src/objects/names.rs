@@ -111,8 +111,8 @@ pub(super) fn backend_url(values: &Values) -> Term<String> {
 pub(super) fn backend_port(values: &Values) -> Term<i32> {
     let url = backend_url(values);
     let (scheme, rest) = url.value.split_once("://").unwrap_or(("http", &url.value));
-    let authority = rest.split('/').next().unwrap_or_default();
-    let named = authority.rsplit_once(':').map(|(_, port)| port.parse());
+    let host = rest.split('/').next().unwrap_or_default();
+    let named = host.rsplit_once(':').map(|(_, port)| port.parse());
     let port = match named {
         Some(Ok(port)) => port,
         _ if scheme == "https" => 443,

@@ -28,10 +28,10 @@ pub(super) fn exporter(b: &Builder<'_>) -> Result<NetworkPolicy, Problem> {
         pod_selector: Some(selects(AGENT_APP)),
         ..NetworkPolicyPeer::default()
     };
-    let asked = in_mode(values, ExporterMode::Standalone);
+    let is_standalone = in_mode(values, ExporterMode::Standalone);
     let ingress = [
         Some(metrics(peers(b)?)),
-        b.when(&asked, metrics(Some(vec![agent]))),
+        b.when(&is_standalone, metrics(Some(vec![agent]))),
     ];
     let spec = NetworkPolicySpec {
         ingress: Some(ingress.into_iter().flatten().collect()),

@@ -5,7 +5,8 @@ use contract::{Endpoint, Reason, label, report, series};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kcr_monitoring_coreos_com::v1::prometheusrules::{
-    PrometheusRule, PrometheusRuleGroups, PrometheusRuleGroupsRules, PrometheusRuleSpec,
+    PrometheusRule, PrometheusRuleGroups as Group, PrometheusRuleGroupsRules as Rule,
+    PrometheusRuleSpec,
 };
 
 use super::exporter::is_scraped;
@@ -38,13 +39,13 @@ struct Alert {
 }
 
 impl Alert {
-    fn entry(self, b: &Builder<'_>) -> PrometheusRuleGroupsRules {
+    fn entry(self, b: &Builder<'_>) -> Rule {
         let values = b.values;
         let runbook = text(
             &format!("{{}}/{}.md", self.name),
             [value!(values.prometheus_rule.runbook_url)],
         );
-        PrometheusRuleGroupsRules {
+        Rule {
             alert: Some(self.name.to_owned()),
             expr: IntOrString::String(self.expr),
             r#for: Some(self.hold),
@@ -54,12 +55,12 @@ impl Alert {
                 ("description", self.description),
                 ("runbook_url", &b.text(runbook)),
             ])),
-            ..PrometheusRuleGroupsRules::default()
+            ..Rule::default()
         }
     }
 }
 
-fn exporter_down(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
+fn exporter_down(b: &Builder<'_>) -> Rule {
     let values = b.values;
     let namespace = || value!(values.namespace);
     let exporters = format!("up{{job=\"{EXPORTER_APP}\",namespace=\"{{}}\"}}");
@@ -79,7 +80,7 @@ fn exporter_down(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
     .entry(b)
 }
 
-fn agent_not_run(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
+fn agent_not_run(b: &Builder<'_>) -> Rule {
     let values = b.values;
     let cronjob = text(
         "{namespace=\"{}\",cronjob=\"{}\"}",
@@ -125,7 +126,7 @@ fn agent_not_run(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
     .entry(b)
 }
 
-fn scrape_errors(b: &Builder<'_>) -> PrometheusRuleGroupsRules {
+fn scrape_errors(b: &Builder<'_>) -> Rule {
     let values = b.values;
     Alert {
         name: "BinbotsScrapeErrors",
@@ -177,21 +178,21 @@ fn partial_reasons() -> String {
 }
 
 /// The prediction of usage by linear regression, and its alert.
-fn forecast(b: &Builder<'_>) -> Vec<PrometheusRuleGroupsRules> {
+fn forecast(b: &Builder<'_>) -> Vec<Rule> {
     let values = b.values;
+    let record = |name: &str, expr| Rule {
+        record: Some(name.to_owned()),
+        expr: IntOrString::String(expr),
+        ..Rule::default()
+    };
     // While one pod replaces another, a node has two series.
-    let usage = |usage: &contract::Series, allocatable: &contract::Series, resource| {
-        PrometheusRuleGroupsRules {
-            record: Some(USAGE.to_owned()),
-            expr: IntOrString::String(format!(
-                "max by ({node}) ({}) / max by ({node}) ({})",
-                usage.name,
-                allocatable.name,
-                node = label::NODE
-            )),
-            labels: Some(labels([(label::RESOURCE, resource)])),
-            ..PrometheusRuleGroupsRules::default()
-        }
+    let by_node = |series: &contract::Series| format!("max by ({}) ({})", label::NODE, series.name);
+    let usage = |usage, allocatable, resource| Rule {
+        labels: Some(labels([(label::RESOURCE, resource)])),
+        ..record(
+            USAGE,
+            format!("{} / {}", by_node(usage), by_node(allocatable)),
+        )
     };
     let predicted = text(
         &format!("predict_linear({USAGE}[{{}}], {{}})"),
@@ -217,11 +218,7 @@ fn forecast(b: &Builder<'_>) -> Vec<PrometheusRuleGroupsRules> {
     vec![
         usage(&series::CPU_USAGE, &series::CPU_ALLOCATABLE, "cpu"),
         usage(&series::MEMORY_USAGE, &series::MEMORY_ALLOCATABLE, "memory"),
-        PrometheusRuleGroupsRules {
-            record: Some(PREDICTED.to_owned()),
-            expr: IntOrString::String(b.text(predicted)),
-            ..PrometheusRuleGroupsRules::default()
-        },
+        record(PREDICTED, b.text(predicted)),
         runs_out.entry(b),
     ]
 }
@@ -247,11 +244,11 @@ pub(super) fn prometheus_rule(b: &Builder<'_>) -> Result<PrometheusRule, Problem
         is_scraped(values),
         Condition::any([has_health.clone(), nodes_run_out.clone()]),
     ]));
-    let group = |name: &str, rules| PrometheusRuleGroups {
+    let group = |name: &str, rules| Group {
         name: name.to_owned(),
         interval: Some(b.text(value!(values.prometheus_rule.interval))),
         rules: Some(rules),
-        ..PrometheusRuleGroups::default()
+        ..Group::default()
     };
     let health = [
         b.when(&exporter_is_down, exporter_down(b)),

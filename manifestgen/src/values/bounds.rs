@@ -73,7 +73,7 @@ const MEMORY_UNITS: [(&str, u64); 7] = [
     ("Gi", 1 << 30),
 ];
 
-/// URL of a backend that the agent can ask, or nothing: no credentials, no query.
+/// URL of a backend that the agent can query, or nothing: no credentials, no query part.
 pub(super) fn backend_url_or_empty() -> String {
     let host = r"[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?|\[[0-9a-f:]+\]";
     let port = numbers(1, u64::from(u16::MAX));

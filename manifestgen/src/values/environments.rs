@@ -5,7 +5,7 @@ use contract::{AgentMode, ExporterMode, FleetView, PullPolicy, ReportFormat, Via
 use forecast::{Choice, Model};
 use serde_json::json;
 
-use super::{Access, Values, object, resources, strings};
+use super::{Access, PodSettings, Values, object, resources, strings};
 
 impl Values {
     /// Values of a development cluster: long intervals, small resources, the newest image.
@@ -85,15 +85,7 @@ impl Values {
     pub fn full_ci() -> [Self; 4] {
         let mut service = Self::full();
         service.agent.mode = AgentMode::Deployment.into();
-        let web = "--web-config-file=/etc/web/web.yml";
-        service.agent.pod.extra_args.push(web.to_owned());
-        let agent = &mut service.agent;
-        for probe in [
-            &mut agent.pod.liveness_probe,
-            &mut agent.pod.readiness_probe,
-        ] {
-            probe["httpGet"]["scheme"] = "HTTPS".into();
-        }
+        serve_tls(&mut service.agent.pod);
         service.exporter.via = Via::Kubelet.into();
         let mut shards = Self::full();
         shards.exporter.mode = ExporterMode::Statefulset.into();
@@ -131,19 +123,13 @@ impl Values {
                 "topologyKey": "kubernetes.io/hostname",
             }}],
         }}));
-        exporter.pod.extra_args = vec!["--web-config-file=/etc/web/web.yml".to_owned()];
+        serve_tls(&mut exporter.pod);
         exporter.pod.volumes = vec![object(
             json!({"name": "web", "secret": {"secretName": "k8s-ai-exporter-web"}}),
         )];
         exporter.pod.volume_mounts = vec![object(
             json!({"name": "web", "mountPath": "/etc/web", "readOnly": true}),
         )];
-        for probe in [
-            &mut exporter.pod.liveness_probe,
-            &mut exporter.pod.readiness_probe,
-        ] {
-            probe["httpGet"]["scheme"] = "HTTPS".into();
-        }
         exporter.pod.env = strings(&[("HTTPS_PROXY", "http://proxy:3128"), ("Y", "on")]);
         exporter.pod.priority_class_name = "system-node-critical".to_owned();
         exporter.pod.pod_labels = labels.clone();
@@ -217,5 +203,14 @@ impl Values {
         values.prometheus_rule.labels = labels.clone();
         values.grafana_dashboard.labels = labels;
         values
+    }
+}
+
+/// Has a program serve TLS on its port, and the kubelet probe it.
+fn serve_tls(pod: &mut PodSettings) {
+    pod.extra_args
+        .push("--web-config-file=/etc/web/web.yml".to_owned());
+    for probe in [&mut pod.liveness_probe, &mut pod.readiness_probe] {
+        probe["httpGet"]["scheme"] = "HTTPS".into();
     }
 }

@@ -22,13 +22,10 @@ pub trait Vocabulary: Copy + 'static {
 }
 
 macro_rules! vocabularies {
-    ($($name:ident, $word:ident;)+) => {$(
+    ($($name:ident, $words:expr, $word:ident;)+) => {$(
         impl Vocabulary for $name {
             const NAME: &'static str = stringify!($name);
-            const WORDS: &'static [Self] = {
-                let words: &'static [Self] = &$name::ALL;
-                words
-            };
+            const WORDS: &'static [Self] = $words;
             fn word(self) -> &'static str {
                 self.$word()
             }
@@ -37,15 +34,15 @@ macro_rules! vocabularies {
 }
 
 vocabularies! {
-    AgentMode, name;
-    Choice, label;
-    ExporterMode, name;
-    FleetView, name;
-    LogLevel, name;
-    PodPhase, name;
-    PullPolicy, name;
-    ReportFormat, name;
-    Via, name;
+    AgentMode, Self::ALL, name;
+    Choice, &Self::ALL, label;
+    ExporterMode, Self::ALL, name;
+    FleetView, Self::ALL, name;
+    LogLevel, Self::ALL, name;
+    PodPhase, Self::ALL, name;
+    PullPolicy, Self::ALL, name;
+    ReportFormat, Self::ALL, name;
+    Via, Self::ALL, name;
 }
 
 /// A word of a vocabulary.
