@@ -11,22 +11,27 @@ mod input;
 mod judgement;
 mod percent;
 mod repeated;
-mod reports;
+pub mod reports;
 mod service;
 mod sinks;
 mod time;
 
 use std::ffi::OsString;
+use std::fmt;
 
 use ::forecast::Settings;
+use analysis::hysteresis::Thresholds;
 use contract::ReportFormat as Format;
 use settings::{
     Environment, General, Given, Invocation, Program, UsageError, config_lines, flag_sets,
 };
+use shard::Shard;
 
 use crate::PROGRAM;
 use crate::collect::UsageQueries;
-use crate::config::Config;
+use crate::connection::Backend;
+use crate::sink;
+use crate::time::Time;
 
 flag_sets! {
     /// The flags of the agent, in the order of the help.
@@ -118,6 +123,35 @@ pub const COMMAND_LINE: Program = Program {
 }
 .checked();
 
+/// The configuration of a run: all flags, and the values that follow from several of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The flags.
+    pub flags: Flags,
+    /// The backend.
+    pub backend: Backend,
+    /// The queries for usage.
+    pub queries: UsageQueries,
+    /// The time range of the report.
+    pub time: Time,
+    /// The shard of the nodes to report on.
+    pub shard: Shard,
+    /// The model and interval of forecasts.
+    pub forecasts: Settings,
+    /// The thresholds for high and low.
+    pub thresholds: Thresholds,
+    /// The sinks.
+    pub sinks: sink::Config,
+}
+
+/// One flag a line, in the form that [`parse`] reads. Holds no secret: those are in files, and
+/// a URL with credentials is refused.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&config_lines(&self.flags.sets()))
+    }
+}
+
 /// The command of a command line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -145,13 +179,13 @@ pub fn parse(
     let print_config = flags.general.print_config;
     let config = Box::new(resolve(flags, &given, environment)?);
     let doctor = given.command().is_some();
-    if doctor && !matches!(config.format, Format::Text | Format::Json) {
+    let format = config.flags.reports.format;
+    if doctor && !matches!(format, Format::Text | Format::Json) {
         let setting = const { reports::Flags::setting("--format") };
-        let format = config.format.name();
-        return Err(given.invalid(setting, format, "text or json with doctor"));
+        return Err(given.invalid(setting, format.name(), "text or json with doctor"));
     }
     Ok(match (print_config, doctor) {
-        (true, _) => Command::Print(config.lines),
+        (true, _) => Command::Print(config.to_string()),
         (false, true) => Command::Doctor(config),
         (false, false) => Command::Report(config),
     })
@@ -164,35 +198,20 @@ fn resolve(
 ) -> Result<Config, UsageError> {
     input::check(&flags.input, given)?;
     reports::resolve(&mut flags.reports, given, environment)?;
-    let backend = backend::resolve(&flags.backend, given)?;
-    let time = time::resolve(&mut flags.time, given, !flags.input.input.is_empty())?;
-    let shard = fleet::resolve(&mut flags.shards, given, environment)?;
-    let thresholds = judgement::thresholds(&flags.judgement, given)?;
-    let sinks = sinks::resolve(&flags.sinks, given)?;
     Ok(Config {
-        lines: config_lines(&flags.sets()),
-        inputs: flags.input.input,
+        backend: backend::resolve(&flags.backend, given)?,
         queries: UsageQueries {
-            cpu: flags.backend.cpu_query,
-            memory: flags.backend.memory_query,
+            cpu: flags.backend.cpu_query.clone(),
+            memory: flags.backend.memory_query.clone(),
         },
-        backend,
-        time,
-        shard,
+        time: time::resolve(&mut flags.time, given, !flags.input.input.is_empty())?,
+        shard: fleet::resolve(&mut flags.shards, given, environment)?,
         forecasts: Settings {
             model: flags.forecasts.model,
             coverage: flags.forecasts.interval,
         },
-        thresholds,
-        previous: flags.judgement.previous,
-        fleet: flags.judgement.fleet,
-        keep_nodes: flags.judgement.keep_nodes as usize,
-        fail_on: flags.judgement.fail_on,
-        format: flags.reports.format,
-        outputs: flags.reports.output,
-        color: flags.reports.color,
-        explain: flags.reports.explain,
-        sinks,
-        service: service::resolve(flags.service),
+        thresholds: judgement::thresholds(&flags.judgement, given)?,
+        sinks: sinks::resolve(&flags.sinks, given)?,
+        flags,
     })
 }

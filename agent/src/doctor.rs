@@ -15,7 +15,7 @@ pub mod subject;
 use promql::Prometheus;
 use quantity::Timestamp;
 
-use crate::config::Config;
+use crate::args::Config;
 use crate::connection::client;
 use crate::invalid_file::InvalidFile;
 use check::Diagnosis;

@@ -2,7 +2,7 @@
 //!
 //! One run, in the order of the data:
 //!
-//! 1. [`args`]: flags over environment become a checked [`config::Config`].
+//! 1. [`args`]: flags over environment become a checked [`args::Config`].
 //! 2. [`collect`] runs six range queries, whatever the number of nodes, on a [`source`],
 //!    and keeps one series for each node and resource.
 //! 3. Crate `analysis` forecasts each series, compares it with the node's allocatable
@@ -20,7 +20,6 @@ pub mod age;
 pub mod args;
 pub mod backend;
 pub mod collect;
-pub mod config;
 pub mod connection;
 pub mod doctor;
 pub mod exit;

@@ -14,9 +14,9 @@ use runtime::output;
 
 use crate::PROGRAM;
 use crate::age;
+use crate::args::Config;
 use crate::backend::Backend;
 use crate::collect::collect;
-use crate::config::Config;
 use crate::connection::client;
 use crate::exit::Exit;
 use crate::fleet::{self, Scope};
@@ -48,7 +48,7 @@ pub(crate) fn report(
         at,
         interval,
     } = open(config, Timestamp::from(SystemTime::now()))?;
-    let queries = &config.queries;
+    let (queries, flags) = (&config.queries, &config.flags.judgement);
     let mut measurements = collect(source.as_ref(), queries, &window);
     age::measure(
         source.as_ref(),
@@ -61,7 +61,7 @@ pub(crate) fn report(
     let recalled = match memory {
         Some(_) => None,
         None => {
-            let file = config.previous.as_deref();
+            let file = flags.previous.as_deref();
             previous::recall(file, source.as_ref(), &window, &mut measurements)
         }
     };
@@ -80,14 +80,14 @@ pub(crate) fn report(
         generated_at,
     );
     let scope = scope(config, source.as_ref());
-    let lines = (config.thresholds, config.keep_nodes);
+    let lines = (config.thresholds, flags.keep_nodes as usize);
     fleet::assess(&scope, &mut report, lines, &window);
     report.took = started.elapsed();
     report.shard = (!config.shard.is_whole()).then_some(ShardReport {
         shard: config.shard,
         others_have_data,
     });
-    let exit = match Exit::of(&report, config.fail_on) {
+    let exit = match Exit::of(&report, flags.fail_on) {
         Exit::NoData if refused => Exit::Backend,
         exit => exit,
     };
@@ -112,8 +112,8 @@ struct Opened {
 /// When a file is invalid. A backend that cannot be reached is no error yet.
 fn open(config: &Config, now: Timestamp) -> Result<Opened, InvalidFile> {
     let queries = &config.queries;
-    if !config.inputs.is_empty() {
-        let recording = Recording::read(&config.inputs, config.shard)?;
+    if !config.flags.input.input.is_empty() {
+        let recording = Recording::read(&config.flags.input.input, config.shard)?;
         let window = recording.window(&config.time, queries, now)?;
         return Ok(Opened {
             source: Box::new(recording),
@@ -140,11 +140,11 @@ fn open(config: &Config, now: Timestamp) -> Result<Opened, InvalidFile> {
 
 /// Returns the data that the report on removable nodes is based on.
 fn scope<'a>(config: &Config, source: &'a dyn Source) -> Scope<'a> {
-    if config.fleet == FleetView::Off {
+    if config.flags.judgement.fleet == FleetView::Off {
         Scope::Off("--fleet is off")
     } else if !config.shard.is_whole() {
         Scope::Off("a shard has only some of the nodes")
-    } else if !config.inputs.is_empty() {
+    } else if !config.flags.input.input.is_empty() {
         Scope::Usage("saved answers have no pod requests")
     } else {
         Scope::Query(source)
@@ -161,18 +161,23 @@ pub(crate) fn write_files(
 ) -> Exit {
     let style = Style {
         color: false,
-        explain: config.explain,
+        explain: config.flags.reports.explain,
     };
-    config.outputs.iter().fold(exit, |exit, output| {
-        let file = &output.file;
-        match output::to_file(file, |out| report::write(report, output.format, style, out)) {
-            Ok(()) => exit,
-            Err(error) => {
-                let problem = format!("cannot write to {}: {error}", file.display());
-                print_line(&problem, exit.undelivered(), err)
+    config
+        .flags
+        .reports
+        .output
+        .iter()
+        .fold(exit, |exit, output| {
+            let file = &output.file;
+            match output::to_file(file, |out| report::write(report, output.format, style, out)) {
+                Ok(()) => exit,
+                Err(error) => {
+                    let problem = format!("cannot write to {}: {error}", file.display());
+                    print_line(&problem, exit.undelivered(), err)
+                }
             }
-        }
-    })
+        })
 }
 
 /// Prints the failed deliveries. One makes a run partial.

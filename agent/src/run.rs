@@ -12,8 +12,8 @@ use runtime::output;
 use runtime::signals::{self, Signals};
 use settings::Environment;
 
-use crate::args::{self, Command};
-use crate::config::{Color, Config};
+use crate::args::reports::Color;
+use crate::args::{self, Command, Config};
 use crate::doctor;
 use crate::exit::Exit;
 use crate::round::{print_failures, print_line, report, write_files};
@@ -39,8 +39,8 @@ pub fn run(
         Ok(sinks) => sinks,
         Err(error) => return print_line(&error, Exit::Usage, err),
     };
-    if let Some(service) = &config.service {
-        return serve(&config, service, sinks, err);
+    if let Some(listen) = config.flags.service.serve {
+        return serve(&config, listen, sinks, err);
     }
     listen_for_signals(err);
     let (report, exit) = match report(&config, None) {
@@ -58,15 +58,16 @@ pub fn run(
         );
     }
     let exit = write_files(&report, &config, exit, err);
+    let flags = &config.flags.reports;
     let style = Style {
-        color: match config.color {
+        color: match flags.color {
             Color::Auto => io::stdout().is_terminal(),
             Color::Always => true,
             Color::Never => false,
         },
-        explain: config.explain,
+        explain: flags.explain,
     };
-    let format = config.format;
+    let format = flags.format;
     let exit = write_out(
         |out| report::write(&report, format, style, out),
         exit,
@@ -81,7 +82,7 @@ fn examine(config: &Config, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     listen_for_signals(err);
     match doctor::examine(config, Timestamp::from(SystemTime::now())) {
         Ok(diagnosis) => {
-            let text = match config.format {
+            let text = match config.flags.reports.format {
                 Format::Json => doctor::show::json(&diagnosis),
                 _ => doctor::show::text(&diagnosis),
             };

@@ -26,10 +26,10 @@ use runtime::logging::{self, Prefix};
 use runtime::random;
 use runtime::signals::{self, Signals};
 use webconfig::WebConfig;
-use webserver::{Limits, Server};
+use webserver::{Limits, ListenAddress, Server};
 
 use crate::PROGRAM;
-use crate::config::{Config, Service};
+use crate::args::Config;
 use crate::exit::Exit;
 use crate::round::{print_failures, print_line, report, write_files};
 use crate::sink::Sinks;
@@ -44,9 +44,15 @@ const GRACE: Duration = Duration::from_millis(200);
 
 /// Reports and serves until a signal ends the process, which is a success. Returns only if it
 /// cannot start.
-pub(crate) fn serve(config: &Config, service: &Service, sinks: Sinks, err: &mut dyn Write) -> Exit {
-    let shared = Arc::new(Shared::new(service.every, sinks.names()));
-    if let Err(error) = open(config, service, &shared, err) {
+pub(crate) fn serve(
+    config: &Config,
+    listen: ListenAddress,
+    sinks: Sinks,
+    err: &mut dyn Write,
+) -> Exit {
+    let every = config.flags.service.every;
+    let shared = Arc::new(Shared::new(every, sinks.names()));
+    if let Err(error) = open(config, listen, &shared, err) {
         return print_line(&error, Exit::Usage, err);
     }
     let mut rounds = Rounds {
@@ -55,7 +61,7 @@ pub(crate) fn serve(config: &Config, service: &Service, sinks: Sinks, err: &mut 
         sinks,
         previous: None,
     };
-    let mut schedule = Schedule::new(Instant::now(), service.every, random::unit());
+    let mut schedule = Schedule::new(Instant::now(), every, random::unit());
     let mut is_first = true;
     loop {
         let began = Instant::now();
@@ -81,7 +87,7 @@ pub(crate) fn serve(config: &Config, service: &Service, sinks: Sinks, err: &mut 
 /// Opens the port; from then on a signal ends the process.
 fn open(
     config: &Config,
-    service: &Service,
+    listen: ListenAddress,
     shared: &Arc<Shared>,
     err: &mut dyn Write,
 ) -> io::Result<()> {
@@ -90,18 +96,22 @@ fn open(
     let shared = Arc::clone(shared);
     let style = Style {
         color: false,
-        explain: config.explain,
+        explain: config.flags.reports.explain,
     };
     logging::start(Prefix::Program(PROGRAM), LevelFilter::Info);
-    let files = service.protection.clone();
+    let flags = &config.flags.service;
+    let files = webconfig::Files {
+        web_config: flags.web_config_file.clone(),
+        bearer_token: flags.web_bearer_token_file.clone(),
+    };
     let protection = WebConfig::load(files, path::OPEN).map_err(io::Error::other)?;
     let how = protection.describe();
-    let listener = service.listen.bind()?;
+    let listener = listen.bind()?;
     let policy = move || protection.policy();
     let server = Server::start(listener, Limits::default(), policy, move |request| {
         pages::answer(request, &shared, style)
     })?;
-    let every = Interval(service.every);
+    let every = Interval(flags.every);
     let serving = format!(
         "serving on {}, a report every {every}, {how}",
         server.address()

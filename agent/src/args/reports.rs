@@ -7,7 +7,6 @@ use settings::{Environment, Given, Origin, Syntax, UsageError, Within, settings,
 
 use super::command::DOCTOR;
 use super::repeated::repeated;
-use crate::config::{Color, Output};
 
 settings! {
     /// The flags of the report.
@@ -38,6 +37,26 @@ words! {
 words! {
     /// The use of colours.
     pub struct ColorWord(Color) = COLORS, color_word;
+}
+
+/// A file that the report is written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// The format.
+    pub format: Format,
+    /// The path of the file.
+    pub file: PathBuf,
+}
+
+/// The use of colours in text on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 const COLORS: [Color; 3] = [Color::Auto, Color::Always, Color::Never];

@@ -7,8 +7,6 @@ use contract::limit;
 use settings::{Parsed, Within, settings};
 use webserver::ListenAddress;
 
-use crate::config::Service;
-
 settings! {
     /// The flags of a service.
     pub struct Flags {
@@ -31,15 +29,4 @@ settings! {
                 requires: Some("--serve");
         }
     }
-}
-
-pub(super) fn resolve(flags: Flags) -> Option<Service> {
-    Some(Service {
-        listen: flags.serve?,
-        protection: webconfig::Files {
-            web_config: flags.web_config_file,
-            bearer_token: flags.web_bearer_token_file,
-        },
-        every: flags.every,
-    })
 }

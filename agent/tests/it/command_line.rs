@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::process::Command as Process;
 
 use contract::ReportFormat as Format;
-use k8s_ai_agent::args::{Command, parse};
-use k8s_ai_agent::config::Config;
+use k8s_ai_agent::args::{Command, Config, parse};
 use proptest::prelude::*;
 
 fn config(args: &[&str], environment: &[(&str, &str)]) -> Result<Config, String> {

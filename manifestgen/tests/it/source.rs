@@ -517,7 +517,10 @@ fn agent_accepts_rendered_environment() {
             panic!("{command:?}")
         };
         assert_eq!(config.backend.url.to_string(), url);
-        assert_eq!(config.service.is_some(), object["kind"] == "Deployment");
+        assert_eq!(
+            config.flags.service.serve.is_some(),
+            object["kind"] == "Deployment"
+        );
         seen += 1;
     }
     assert!(seen >= 10, "{seen}");
