@@ -3,6 +3,10 @@
 //! One function a target: it panics where something does not hold. `dev/fuzz` calls them
 //! with what a fuzzer makes up, and this crate's test with what was found before and
 //! with pieces of real captures. Out of scope: making bytes up.
+//!
+//! Invariant: all properties hold for every input of the corpora (held by
+//! `everything_in_the_corpora_holds`), and each has a fuzz target (held by
+//! `fuzz_targets_have_corpora`).
 
 use std::io::{self, Read};
 

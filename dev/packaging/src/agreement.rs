@@ -2,6 +2,8 @@
 //!
 //! In scope: reading the project's files. Out of scope: whether the generated
 //! ones are up to date; `just check` says that.
+//!
+//! Invariant: each of these places is checked (held by `release_check_finds_any_version`).
 
 use std::fs;
 use std::path::Path;

@@ -3,6 +3,9 @@
 //! Format: CycloneDX 1.6, <https://cyclonedx.org/docs/1.6/json/>. Package URLs:
 //! <https://github.com/package-url/purl-spec>. Out of scope: vulnerabilities,
 //! which `cargo deny` and readers of the bill look up.
+//!
+//! Invariant: bills follow the published schema and name all packages of their program (held
+//! by `sboms_follow_their_schema`).
 
 use auditable_serde::{DependencyKind, Package, Source};
 use quantity::Timestamp;

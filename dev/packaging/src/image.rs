@@ -3,6 +3,9 @@
 //!
 //! Formats: OCI image specification 1.1, <https://github.com/opencontainers/image-spec>.
 //! Out of scope: where images are kept, and how they get there.
+//!
+//! Invariant: images run without privileges and without a writable file, in 32 MiB (held by
+//! `images_run_unprivileged_in_32_mib`).
 
 use quantity::Timestamp;
 use ring::digest::{SHA256, digest};

@@ -3,6 +3,9 @@
 //!
 //! Formats: OCI image layout 1.0.0; Docker's archive of `docker save`, which is an
 //! OCI layout in a tar file with a `manifest.json` beside it.
+//!
+//! Invariant: a node finds the images by the names in the manifests (held by
+//! `containerd_knows_image_names`).
 
 use std::fs;
 use std::io;

@@ -12,6 +12,10 @@
 //! In scope: no container engine, no daemon, no root. Out of scope: building the
 //! programs, which is cargo's, carrying images to a registry, which is skopeo's, and
 //! signing, which is cosign's.
+//!
+//! Invariant: the same programs give the same images and release, byte for byte (held by
+//! `images_and_release_are_reproducible`); the same commit gives the same programs (held by
+//! `just reproducible`).
 
 pub mod agreement;
 pub mod archive;

@@ -3,6 +3,9 @@
 //!
 //! In scope: which groups exist, when each was last sampled, their counters at
 //! that sample (pure). Out of scope: families, labels, text.
+//!
+//! Invariant: the rate between any two samples is the true number of cores (held by
+//! `sample_rates_equal_the_truth`).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

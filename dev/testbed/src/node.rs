@@ -7,6 +7,9 @@
 //! A pod takes a fixed share of the node's curve for as long as it runs; what
 //! it no longer takes falls to the system. So the node's truth is the shape,
 //! also when pods end or restart.
+//!
+//! Invariant: a node's truth does not depend on its pods (held by
+//! `containers_and_system_sum_to_node`).
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -2,6 +2,9 @@
 //!
 //! In scope: pure functions from machines to objects in the shapes that a real
 //! API server sends. Out of scope: selecting, paging, refusing.
+//!
+//! Invariant: objects have no member that real ones lack (held by
+//! `objects_have_only_real_members`).
 
 use std::sync::LazyLock;
 

@@ -7,6 +7,9 @@
 //! times and noise. Nothing is tuned to a forecast model: the families are what
 //! nodes do (noise, drifts, days and weeks, cron jobs, deploys, leaks, limits), and
 //! the usual shapes of the simulated cluster as the exporter would report them.
+//!
+//! Invariant: a seed gives the same series each time (held by
+//! `a_seed_decides_all_of_a_specimen`).
 
 use std::f64::consts::TAU;
 

@@ -1,5 +1,8 @@
 //! The `Status` objects with which an API server refuses, in the shapes that a
 //! real one sends.
+//!
+//! Invariant: refusals are byte for byte those of a real API server (held by
+//! `refusals_equal_captured_ones` and `rbac_refusals_equal_captured_ones`).
 
 use serde::Serialize;
 

@@ -11,6 +11,9 @@
 //!
 //! It warms up by a tour, every disruption once and alone, and some random phases. Out of
 //! scope: disruptions on the exporter's own port, and kubelets that lie credibly.
+//!
+//! Invariant: no disruption makes a wrong number, and each is recovered from (held by
+//! `soak_finds_no_wrong_number`, and for an hour by `just soak`).
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
