@@ -10,7 +10,7 @@ version := `sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml`
 default:
     @just --list --unsorted
 
-# Show exporter and agent on a simulated cluster; --prometheus: through a real Prometheus.
+# Show exporter and agent on a simulated cluster; --prometheus: with a real Prometheus.
 [group('use')]
 demo *options:
     dev/scripts/setup build {{ if options =~ "prometheus" { "prometheus" } else { "" } }}
@@ -54,13 +54,13 @@ book:
     dev/scripts/setup book
     .cache/mdbook/bin/mdbook build
 
-# Check licences, duplicate and banned crates, and sources of all dependencies.
+# Check licences, duplicates, bans and sources of all dependencies.
 [group('check')]
 deny:
     dev/scripts/setup deny
     cargo deny --locked check bans licenses sources
 
-# Check dependencies for known vulnerabilities (fetches the RustSec database).
+# Check dependencies for known vulnerabilities.
 [group('check')]
 advisories:
     dev/scripts/setup deny
@@ -76,13 +76,13 @@ size: release
 [group('check')]
 ci: lint deny check book test size (demo-shipped "--seconds 25") verify-prophet
 
-# Fuzz each reader of foreign bytes for so many minutes, on nightly Rust; new inputs go to dev/fuzz/found.
+# Fuzz each reader of foreign bytes (nightly Rust); new inputs go to dev/fuzz/found.
 [group('check')]
 fuzz minutes="10":
     dev/scripts/setup fuzz
     dev/scripts/fuzz {{ minutes }}
 
-# Run exporters under random disruptions: `just soak MINUTES [SEED [MILLISECONDS]]`, after some 12 minutes of warming up.
+# Run exporters under random disruptions: just soak MINUTES [SEED [MILLISECONDS]].
 [group('check')]
 soak minutes="60" *options:
     dev/scripts/setup build musl
@@ -90,7 +90,7 @@ soak minutes="60" *options:
     cargo build --locked -p e2e --bin soak
     target/debug/soak target/{{ musl }}/release/k8s-ai-exporter {{ minutes }} {{ options }}
 
-# Run thousands of hostile clients against the exporter's port, nine kinds for so many seconds each.
+# Run thousands of hostile clients against the exporter's port: nine attacks.
 [group('check')]
 siege seconds="60":
     dev/scripts/setup build musl
@@ -98,7 +98,7 @@ siege seconds="60":
     cargo build --release -p e2e --bin siege
     sh -c 'ulimit -n 8192; exec target/release/siege "$@"' siege target/{{ musl }}/release/k8s-ai-exporter {{ seconds }}
 
-# Compare crates/prophet with Stan in WebAssembly; minutes of building at first.
+# Compare crates/prophet with Stan in WebAssembly.
 [group('check')]
 verify-prophet:
     dev/scripts/setup build
@@ -121,13 +121,13 @@ pictures:
     target/debug/demo --exporter target/release/k8s-ai-exporter --agent target/release/k8s-ai-agent --seconds 120 --reports target/pictures
     dev/scripts/pictures target/pictures docs/pictures
 
-# Write the forecasts of Python Prophet that the tests of crates/prophet compare with.
+# Write the forecasts of Python Prophet for the tests of crates/prophet.
 [group('generate')]
 prophet-reference:
     dev/scripts/setup prophet
     .cache/prophet/bin/python crates/prophet/reference/produce.py
 
-# Test a real cluster, the one of KUBECONFIG: REGISTRY=… TAG=… just e2e.
+# Test the cluster of KUBECONFIG: REGISTRY=… TAG=… just e2e.
 [group('cluster')]
 e2e:
     dev/scripts/e2e
@@ -142,7 +142,7 @@ deploy:
 undeploy:
     dev/scripts/cluster undeploy
 
-# Install or upgrade the chart: just helm-install dev, or prod; REGISTRY and TAG as with deploy.
+# Install or upgrade the chart: just helm-install dev, or prod.
 [group('cluster')]
 helm-install environment:
     dev/scripts/cluster helm-install {{ environment }}
@@ -153,7 +153,7 @@ release:
     dev/scripts/setup build musl
     dev/scripts/build {{ musl }}
 
-# Build images of both programs in dist/images, without a container engine: PLATFORMS="linux/amd64" TAG=v0.3.0 just image.
+# Build images in dist/images: PLATFORMS="linux/amd64" TAG=v0.3.0 just image.
 [group('ship')]
 image:
     dev/scripts/package image
@@ -169,18 +169,18 @@ push registry *options:
 dist:
     dev/scripts/package dist
 
-# Run the programs that `image` or `dist` built for other architectures, in emulation.
+# Run the programs built for other architectures, in emulation.
 [group('ship')]
 foreign:
     dev/scripts/setup qemu
     dev/scripts/foreign
 
-# Check that another folder and an empty cache give the same images of this commit; builds all of it twice.
+# Check that a second build of this commit gives the same images.
 [group('ship')]
 reproducible:
     dev/scripts/reproducible
 
-# Check that crates, chart, manifests and CHANGELOG name one version; with a tag: that one.
+# Check that crates, chart, manifests and CHANGELOG name one version, or that of a tag.
 [group('ship')]
 release-check *tag:
     cargo run --quiet --locked -p packaging -- release-check {{ tag }}

@@ -35,7 +35,6 @@ impl Cluster {
             plain_http: false,
             kubelets: false,
             directory: None,
-            listen: "127.0.0.1:0".to_owned(),
             seed: 0,
             framing: Framing::Chunked,
         }
@@ -52,7 +51,6 @@ pub struct Builder {
     plain_http: bool,
     kubelets: bool,
     directory: Option<PathBuf>,
-    listen: String,
     seed: u64,
     framing: Framing,
 }
@@ -69,8 +67,6 @@ impl Builder {
         replay: Replay;
         /// Time between two samples of a control group: 10 s by default, at least 1 ms.
         housekeeping: Duration;
-        /// The address to listen on: by default `127.0.0.1:0`, any free port.
-        listen: impl Into<String>;
         /// The seed of the pseudo-random parts: 0 by default.
         seed: u64;
         /// Framing of the kubelets' pages: chunked by default, as on real ones.
@@ -100,22 +96,13 @@ impl Builder {
     /// Brings the cluster up: when this returns, it listens.
     ///
     /// # Errors
-    /// An address that cannot be bound, or files that cannot be written; the
-    /// message names which.
+    /// A port that cannot be bound, or a file that cannot be written, by name.
     pub fn start(self) -> io::Result<Running> {
-        let listener = TcpListener::bind(&self.listen).map_err(|error| {
-            io::Error::new(error.kind(), format!("listen on {}: {error}", self.listen))
-        })?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
         let files = Files::new(self.directory)?;
-        let credentials = if self.plain_http {
-            None
-        } else {
-            Some(Credentials::new(&files)?)
-        };
-        let kubelets = match self.kubelets {
-            true => Some(Kubelets::listen()?),
-            false => None,
-        };
+        let has_tls = !self.plain_http;
+        let credentials = has_tls.then(|| Credentials::new(&files)).transpose()?;
+        let kubelets = self.kubelets.then(Kubelets::listen).transpose()?;
         let backend = Backend {
             machines: RwLock::default(),
             seed: self.seed,

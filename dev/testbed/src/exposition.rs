@@ -108,11 +108,6 @@ fn microseconds(seconds: f64) -> f64 {
     (seconds * 1e6).round() / 1e6
 }
 
-/// Disks and network interfaces are seen from the root and from the pods.
-fn devices(group: &Cgroup, value: f64) -> Option<f64> {
-    matches!(group.kind, Kind::Root | Kind::Pod).then_some(value)
-}
-
 /// The families of `/metrics/resource`, without the level that their names begin with.
 const RESOURCES: &[Family] = families! {
     counter cpu_usage_seconds_total "[STABLE] Core-seconds used."
@@ -136,14 +131,8 @@ const FAMILIES: &[Family] = families! {
         |g| limited(g, g.age * PERIODS_PER_SECOND * THROTTLED * HELD_BACK);
     counter container_cpu_usage_seconds_total ["cpu" = "total"] "Seconds of CPU time."
         |g| Some(cpu_seconds(g));
-    gauge container_fs_usage_bytes ["device" = "/dev/vda"] "Bytes in use on the filesystem."
-        |g| devices(g, 21_474_836_480.0);
-    gauge container_memory_rss "Bytes of anonymous memory."
-        |g| Some((g.memory_bytes as f64 * 0.7).floor());
     gauge container_memory_working_set_bytes "Bytes of the working set."
         |g| Some(g.memory_bytes as f64);
-    counter container_network_receive_bytes_total ["interface" = "eth0"] "Bytes received."
-        |g| devices(g, (g.age * 2_000.0).floor());
     counter container_oom_events_total "Times that memory ran out."
         |g| Some(g.oom_kills as f64);
     // On the machine itself some task always has the CPU.

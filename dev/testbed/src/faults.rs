@@ -195,7 +195,7 @@ pub(crate) fn take(faults: &mut [Fault], endpoint: Endpoint, node: Option<&str>)
 
 /// The parts of a request on which the response to a fault depends.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asking<'a> {
+pub(crate) struct RequestInfo<'a> {
     pub(crate) endpoint: Endpoint,
     pub(crate) node: &'a str,
     pub(crate) path: &'a str,
@@ -203,12 +203,11 @@ pub(crate) struct Asking<'a> {
 }
 
 /// Applies effects on a plain response: other responses, other text.
-pub(crate) fn replace(effects: &[Effect], answer: &mut Response, asking: Asking<'_>) {
+pub(crate) fn replace(effects: &[Effect], answer: &mut Response, info: RequestInfo<'_>) {
     for effect in effects {
         match effect {
             Effect::Status { code, retry_after } => {
-                *answer =
-                    Status::of_code(*code, asking.endpoint, asking.node, asking.path).response();
+                *answer = Status::of_code(*code, info.endpoint, info.node, info.path).response();
                 if let Some(value) = retry_after {
                     answer.set_header("Retry-After", value);
                 }
@@ -230,13 +229,13 @@ pub(crate) fn replace(effects: &[Effect], answer: &mut Response, asking: Asking<
 }
 
 /// Applies effects on a response that is ready to be sent.
-pub(crate) fn spoil(effects: &[Effect], answer: &mut Response, asking: Asking<'_>) {
+pub(crate) fn spoil(effects: &[Effect], answer: &mut Response, info: RequestInfo<'_>) {
     for effect in effects {
         match effect {
             Effect::ContentType(value) => answer.set_header("Content-Type", value),
             Effect::ContentEncoding(value) => answer.set_header("Content-Encoding", value),
             Effect::HugeHeader { bytes } => answer.set_header("X-Padding", "x".repeat(*bytes)),
-            Effect::Gzip(how) if asking.takes_gzip => {
+            Effect::Gzip(how) if info.takes_gzip => {
                 answer.body = how.compress(&answer.body);
                 answer.set_header("Content-Encoding", "gzip");
             }

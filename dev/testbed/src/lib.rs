@@ -74,7 +74,7 @@ pub use hostile::{Hostile, Rows, Timestamp};
 pub use http::Framing;
 pub use node::{Node, Truth};
 pub use replay::Replay;
-pub use requests::{Asked, Endpoint, Requests};
+pub use requests::{Endpoint, RequestStats, Requests};
 pub use rights::Right;
 pub use running::Running;
 pub use shape::{Chance, Shape};

@@ -116,16 +116,11 @@ fn pod(machine: &Machine, pod: &Pod, start_ms: i64, at: f64) -> Value {
 }
 
 fn resources(limit: Limit) -> Value {
-    json!({
-        "limits": {
-            "cpu": format!("{}m", limit.millicores),
-            "memory": format!("{}Mi", limit.mebibytes),
-        },
-        "requests": {
-            "cpu": format!("{}m", limit.millicores / 2),
-            "memory": format!("{}Mi", limit.mebibytes / 2),
-        },
-    })
+    let divided = |by| {
+        let (cpu, memory) = (limit.millicores / by, limit.mebibytes / by);
+        json!({"cpu": format!("{cpu}m"), "memory": format!("{memory}Mi")})
+    };
+    json!({"limits": divided(1), "requests": divided(2)})
 }
 
 /// Kind of the objects in a list.
@@ -164,27 +159,20 @@ impl Kind {
 pub(crate) enum Form {
     /// The objects themselves.
     Objects,
-    /// A table, with or without the metadata of each object beside its cells.
-    Table { has_metadata: bool },
-    /// The metadata of each object.
-    Metadata,
+    /// A table of cells.
+    Table,
 }
 
 impl Form {
-    /// The first form in an `Accept` header that is understood, with `includeObject`
-    /// for a table.
+    /// The first form in an `Accept` header that is understood.
     ///
     /// # Errors
-    /// The refusal of a header or parameter that is not understood.
+    /// The refusal of a header without one, or of `includeObject` other than `None`.
     pub(crate) fn negotiate(accept: &str, include: &str) -> Result<Self, Status> {
-        let has_metadata = match include {
-            "None" => false,
-            "" | "Metadata" => true,
-            other => {
-                let message = format!("unrecognized includeObject value: {other:?}");
-                return Err(Status::bad_request(message));
-            }
-        };
+        if !matches!(include, "" | "None") {
+            let message = format!("unrecognized includeObject value: {include:?}");
+            return Err(Status::bad_request(message));
+        }
         if accept.is_empty() {
             return Ok(Self::Objects);
         }
@@ -195,15 +183,11 @@ impl Form {
             }
             let parameters: Vec<&str> = parts.collect();
             let has = |parameter: &str| parameters.contains(&parameter);
-            let is_meta = has("g=meta.k8s.io") && has("v=v1");
-            if is_meta && has("as=Table") {
-                Some(Self::Table { has_metadata })
-            } else if is_meta && has("as=PartialObjectMetadataList") {
-                Some(Self::Metadata)
-            } else {
-                let is_plain = !parameters.iter().any(|each| each.starts_with("as="));
-                is_plain.then_some(Self::Objects)
+            if ["as=Table", "g=meta.k8s.io", "v=v1"].into_iter().all(has) {
+                return Some(Self::Table);
             }
+            let is_plain = !parameters.iter().any(|each| each.starts_with("as="));
+            is_plain.then_some(Self::Objects)
         });
         form.ok_or_else(|| Status::usual(406))
     }
@@ -212,36 +196,23 @@ impl Form {
     pub(crate) fn element(self, kind: Kind, object: Value) -> Value {
         match self {
             Self::Objects => object,
-            Self::Metadata => partial(&object),
-            Self::Table { has_metadata } => json!({
-                "cells": kind.cells(&object),
-                "object": has_metadata.then(|| partial(&object)),
-            }),
+            Self::Table => json!({"cells": kind.cells(&object), "object": null}),
         }
     }
 
     /// A list of such elements.
     pub(crate) fn list(self, kind: Kind, metadata: Value, elements: Vec<Value>) -> Value {
-        let (list_kind, version, field) = match self {
-            Self::Objects => (kind.list_kind(), "v1", "items"),
-            Self::Metadata => ("PartialObjectMetadataList", "meta.k8s.io/v1", "items"),
-            Self::Table { .. } => ("Table", "meta.k8s.io/v1", "rows"),
-        };
-        let mut list = json!({"kind": list_kind, "apiVersion": version, "metadata": metadata});
-        if let Self::Table { .. } = self {
-            list["columnDefinitions"] = TEMPLATES[kind.list_kind()].clone();
+        let name = kind.list_kind();
+        match self {
+            Self::Objects => json!({
+                "kind": name, "apiVersion": "v1", "metadata": metadata, "items": elements,
+            }),
+            Self::Table => json!({
+                "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
+                "columnDefinitions": TEMPLATES[name], "rows": elements,
+            }),
         }
-        list[field] = Value::Array(elements);
-        list
     }
-}
-
-fn partial(object: &Value) -> Value {
-    json!({
-        "kind": "PartialObjectMetadata",
-        "apiVersion": "meta.k8s.io/v1",
-        "metadata": object["metadata"],
-    })
 }
 
 fn node_cells(node: &Value) -> Value {
@@ -369,31 +340,12 @@ mod tests {
             ("", Some(Form::Objects)),
             ("*/*", Some(Form::Objects)),
             ("application/json", Some(Form::Objects)),
-            (
-                table,
-                Some(Form::Table {
-                    has_metadata: false,
-                }),
-            ),
-            (
-                &format!("{table}, application/json"),
-                Some(Form::Table {
-                    has_metadata: false,
-                }),
-            ),
-            (
-                "application/json; as=Table; g=meta.k8s.io; v=v1",
-                Some(Form::Table {
-                    has_metadata: false,
-                }),
-            ),
+            (table, Some(Form::Table)),
+            (&format!("{table}, application/json"), Some(Form::Table)),
+            (&table.replace(';', "; "), Some(Form::Table)),
             (
                 "application/json;as=Table;v=v1beta1;g=meta.k8s.io, application/json",
                 Some(Form::Objects),
-            ),
-            (
-                "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
-                Some(Form::Metadata),
             ),
             ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", None),
             ("text/html", None),

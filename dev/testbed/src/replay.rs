@@ -34,7 +34,7 @@ pub struct Replay {
 struct Rounds {
     /// Compressed, as captured.
     bodies: Vec<Arc<[u8]>>,
-    asked: AtomicUsize,
+    served: AtomicUsize,
 }
 
 impl Replay {
@@ -130,16 +130,16 @@ impl Rounds {
         }
         Ok(Self {
             bodies,
-            asked: AtomicUsize::new(0),
+            served: AtomicUsize::new(0),
         })
     }
 
     fn next(&self, looping: bool) -> Arc<[u8]> {
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        let served = self.served.fetch_add(1, Ordering::Relaxed);
         let round = if looping {
-            asked % self.bodies.len()
+            served % self.bodies.len()
         } else {
-            asked.min(self.bodies.len() - 1)
+            served.min(self.bodies.len() - 1)
         };
         Arc::clone(&self.bodies[round])
     }

@@ -30,7 +30,7 @@ pub enum Endpoint {
 
 /// All requests of one method to one kind of path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestStats {
     /// Requests, the refused ones too.
     pub count: u64,
     /// Bytes of the bodies sent in answer, compressed as they were.
@@ -48,7 +48,7 @@ pub struct Asked {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requests {
     /// By method and kind of path.
-    pub asked: BTreeMap<(String, Endpoint), Asked>,
+    pub stats: BTreeMap<(String, Endpoint), RequestStats>,
     /// Connections accepted.
     pub connections: u64,
     /// Connections on which TLS was not agreed upon.
@@ -67,13 +67,13 @@ impl Requests {
     }
 
     /// The GETs to an endpoint; all zero when there was none.
-    pub fn get(&self, endpoint: Endpoint) -> Asked {
+    pub fn get(&self, endpoint: Endpoint) -> RequestStats {
         let key = ("GET".to_owned(), endpoint);
-        self.asked.get(&key).cloned().unwrap_or_default()
+        self.stats.get(&key).cloned().unwrap_or_default()
     }
 
-    fn of(&self, endpoint: Endpoint) -> impl Iterator<Item = &Asked> {
-        self.asked
+    fn of(&self, endpoint: Endpoint) -> impl Iterator<Item = &RequestStats> {
+        self.stats
             .iter()
             .filter(move |((_, each), _)| *each == endpoint)
             .map(|(_, asked)| asked)
@@ -100,8 +100,8 @@ impl Requests {
         *asked.statuses.entry(status).or_default() += 1;
     }
 
-    fn entry(&mut self, request: &Request, endpoint: Endpoint) -> &mut Asked {
+    fn entry(&mut self, request: &Request, endpoint: Endpoint) -> &mut RequestStats {
         let key = (request.method.clone(), endpoint);
-        self.asked.entry(key).or_default()
+        self.stats.entry(key).or_default()
     }
 }

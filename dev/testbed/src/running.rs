@@ -176,11 +176,6 @@ impl Running {
         &self.files.token
     }
 
-    /// Returns true if the kubelets listen on ports of their own.
-    pub fn has_kubelets(&self) -> bool {
-        self.state.kubelets.is_some()
-    }
-
     /// The file with the CA of the kubelets' certificates, where those listen.
     pub fn kubelet_ca_file(&self) -> &Path {
         &self.files.kubelet_ca

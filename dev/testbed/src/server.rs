@@ -13,7 +13,7 @@ use rustls::{ServerConnection, Stream};
 use socket2::SockRef;
 
 use crate::cgroup::unix_ms;
-use crate::faults::{self, Asking, Effect};
+use crate::faults::{self, Effect, RequestInfo};
 use crate::http::{Delivery, Request, Response};
 use crate::kubelet;
 use crate::replay::inflate;
@@ -149,13 +149,13 @@ fn respond(request: &Request, state: &State, peer: &Peer) -> Outcome {
         Side::ApiServer => api_server(request, &route, state, token),
         Side::Kubelets => a_kubelet(request, &route, state, token),
     };
-    let asking = Asking {
+    let info = RequestInfo {
         endpoint: route.endpoint,
         node: route.node.as_deref().unwrap_or_default(),
         path: &route.proxied,
         takes_gzip: request.accepts_gzip(),
     };
-    let response = encoded(response, &effects, asking);
+    let response = encoded(response, &effects, info);
     answered(request, route.endpoint, response, state, side)
 }
 
@@ -200,15 +200,15 @@ fn right_answer(request: &Request, route: &Route, state: &State) -> Response {
 }
 
 /// Applies the effects and compresses where a real server would.
-fn encoded(mut response: Response, effects: &[Effect], asking: Asking<'_>) -> Response {
+fn encoded(mut response: Response, effects: &[Effect], info: RequestInfo<'_>) -> Response {
     let is_compressed = response.header("Content-Encoding").is_some();
-    if is_compressed && (!asking.takes_gzip || faults::needs_plain_text(effects)) {
+    if is_compressed && (!info.takes_gzip || faults::needs_plain_text(effects)) {
         response.body = inflate(&response.body).expect("captures were inflated once before");
         response.remove_header("Content-Encoding");
     }
-    faults::replace(effects, &mut response, asking);
+    faults::replace(effects, &mut response, info);
     let gains = response.is_exposition() || response.body.len() >= COMPRESS_FROM_BYTES;
-    if asking.takes_gzip
+    if info.takes_gzip
         && gains
         && !response.body.is_empty()
         && !faults::forbids_gzip(effects)
@@ -217,7 +217,7 @@ fn encoded(mut response: Response, effects: &[Effect], asking: Asking<'_>) -> Re
         response.body = faults::gzip(&response.body);
         response.set_header("Content-Encoding", "gzip");
     }
-    faults::spoil(effects, &mut response, asking);
+    faults::spoil(effects, &mut response, info);
     response
 }
 

@@ -85,18 +85,6 @@ impl Shape {
         slot: Duration::from_secs(30),
     };
 
-    /// The shape of this name, with its usual numbers.
-    pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "idle" => Self::Idle,
-            "steady" => Self::STEADY,
-            "growing" => Self::GROWING,
-            "wave" => Self::WAVE,
-            "spiky" => Self::SPIKY,
-            _ => return None,
-        })
-    }
-
     /// Share of the cores in use, `at` seconds after the start. Before the
     /// start it is what it is at the start.
     pub(crate) fn cpu(&self, seed: u64, at: f64) -> f64 {

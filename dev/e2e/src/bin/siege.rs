@@ -101,8 +101,11 @@ fn besiege(
 
     let calm = process.number("Threads");
     let attack = Attack::start(&address, size, pattern, Duration::from_secs(1));
-    let (mut neighbour, mut same, mut plain) =
-        (Asked::default(), Asked::default(), Asked::default());
+    let (mut neighbour, mut same, mut plain) = (
+        RequestStats::default(),
+        RequestStats::default(),
+        RequestStats::default(),
+    );
     let (mut threads, mut resident) = (0, 0);
     let end = Instant::now() + Duration::from_secs(args.seconds);
     while Instant::now() < end {
@@ -152,13 +155,13 @@ fn millis(time: Duration) -> String {
 
 /// Outcome of requests.
 #[derive(Default)]
-struct Asked {
+struct RequestStats {
     count: u64,
     failed: u64,
     slowest: Duration,
 }
 
-impl Asked {
+impl RequestStats {
     fn note(&mut self, ask: impl FnOnce() -> io::Result<()>) {
         let start = Instant::now();
         self.count += 1;
@@ -167,7 +170,7 @@ impl Asked {
     }
 }
 
-impl fmt::Display for Asked {
+impl fmt::Display for RequestStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

@@ -6,6 +6,5 @@ mod credentials;
 mod endpoints;
 mod faults;
 mod kubelets;
-mod program;
 mod replay;
 mod truth;
