@@ -80,7 +80,7 @@ impl Cluster {
     }
 }
 
-/// Runs a future to its end.
+/// Runs a future to completion.
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -106,7 +106,7 @@ const CA: &str = "/api/v1/namespaces/monitoring/configmaps/kube-root-ca.crt";
 const REQUESTS: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests\
                         ?fieldSelector=spec.signerName%3Dkubernetes.io%2Fkubelet-serving";
 
-/// A cluster with the kube-prometheus-stack, ready for us.
+/// A cluster with kube-prometheus-stack that passes every check.
 fn ready() -> Cluster {
     let selector = json!({"matchLabels": {"release": "prometheus-stack"}});
     Cluster::default()
@@ -195,7 +195,7 @@ fn missing_operator_crds_are_named() {
     );
 }
 
-/// A Prometheus with these selectors, and whether it takes our ServiceMonitor.
+/// A Prometheus with these selectors, and whether it selects our ServiceMonitor.
 #[test]
 fn label_selectors_match_as_in_kubernetes() {
     let other = json!({"matchLabels": {"release": "kps"}});
@@ -292,7 +292,7 @@ fn foreign_service_of_our_name_is_bad() {
     }
 }
 
-/// The cluster with one node, whose kubelet is at this address.
+/// A cluster with one node, whose kubelet has this address.
 fn with_kubelet(address: SocketAddr, ca: &Path, configuration: Option<Value>) -> Cluster {
     let ca = std::fs::read_to_string(ca).expect("a CA file");
     let cluster = ready().with(CA, json!({"data": {"ca.crt": ca}})).with(
@@ -378,7 +378,7 @@ fn kubelet_access_is_recommended_or_explained() {
     let report = check(with_kubelet(there, right, None));
     let (_, found) = row(&report, "exporter.via=kubelet");
     assert!(found.contains("not for 127."), "{found}");
-    // What was asked, was asked without a token.
+    // No request to a kubelet has a token.
     let asked = simulated.kubelet_requests();
     let health = asked.get(testbed::Endpoint::OtherProxy);
     assert!(!health.last_headers.contains_key("authorization"));

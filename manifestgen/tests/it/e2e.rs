@@ -1,12 +1,12 @@
-//! `just e2e` without a cluster, and against programs that answer as a cluster of
-//! two nodes does: that it finds what is wrong there, and always cleans up.
+//! `just e2e` without a cluster, and against programs that answer like a cluster of two
+//! nodes: it reports each fault and always cleans up.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Two nodes that use half a core each. A file in the stage's folder is a fault.
+/// Two nodes that use half a core each. A file in the stage's folder injects a fault.
 const KUBECTL: &str = r##"#!/bin/sh
 echo "kubectl $*" >>"$STAGE/notes"
 fault() { [ -e "$STAGE/$1" ]; }
@@ -74,7 +74,7 @@ impl Stage {
         self
     }
 
-    /// Exit code, and what was said.
+    /// Exit code and output.
     fn run(&self, environment: &[(&str, &str)]) -> (Option<i32>, String) {
         let output = Command::new("dev/scripts/e2e")
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))

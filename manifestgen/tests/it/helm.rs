@@ -1,5 +1,5 @@
-//! The chart in the hands of real Helm 3 and 4, and what comes out of it in
-//! those of kubectl, a schema validator and a reader of YAML 1.1.
+//! The chart rendered by real Helm 3 and 4, and its output read by kubectl, a schema
+//! validator and a YAML 1.1 parser.
 //!
 //! `dev/scripts/setup helm` fetches the programs; without them these tests fail.
 
@@ -22,7 +22,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A program that `dev/scripts/setup helm` has put into the cache.
+/// A program that `dev/scripts/setup helm` installed.
 fn tool(path: &str) -> PathBuf {
     let path = root().join(".cache").join(path);
     assert!(
@@ -42,7 +42,7 @@ fn helm(major: &str, args: &[&str]) -> Output {
         .expect("helm starts")
 }
 
-/// `helm template` without the test Pod; panics with Helm's own words.
+/// Output of `helm template` without the test Pod; panics with Helm's own message.
 fn template(major: &str, args: &[&str]) -> String {
     let mut all = vec!["template", "binbots-k8s", "helm", "--skip-tests"];
     all.extend(args);
@@ -55,7 +55,7 @@ fn template(major: &str, args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("YAML is UTF-8")
 }
 
-/// Runs a Python program of ours over JSON.
+/// Runs a Python program on JSON.
 fn python(program: &str, input: &Value) -> Value {
     let mut child = Command::new(tool("manifests/bin/python"))
         .args(["-c", program])
@@ -73,8 +73,8 @@ fn python(program: &str, input: &Value) -> Value {
     serde_json::from_slice(&output.stdout).expect("it prints JSON")
 }
 
-/// Reads YAML streams as YAML 1.1, as Kubernetes tools do; a key that stands
-/// twice in a map is an error.
+/// Reads YAML streams as YAML 1.1, as Kubernetes tools do; a duplicate
+/// key is an error.
 fn read(texts: &[String]) -> Vec<Vec<Value>> {
     const PROGRAM: &str = r#"
 import json, sys, yaml
@@ -90,7 +90,7 @@ print(json.dumps([[d for d in yaml.load_all(t, Loader) if d is not None] for t i
     serde_json::from_value(python(PROGRAM, &json!(texts))).expect("lists of documents")
 }
 
-/// Objects by kind and name, which is what makes two manifests the same.
+/// Objects by kind and name, which identify them.
 fn by_name(objects: Vec<Value>) -> BTreeMap<String, Value> {
     let mut map = BTreeMap::new();
     for object in objects {
@@ -191,7 +191,7 @@ fn typed_objects_read_deploy_back() {
             .collect(),
     );
     assert_eq!(read, typed);
-    // A field that a type does not know would be lost on the way.
+    // A field that a type does not know would be lost.
     let mut seen = 0;
     for object in objects::all() {
         for tree in read.values() {
@@ -216,7 +216,7 @@ fn typed_objects_read_deploy_back() {
     assert_ne!(again.expect("it is read"), odd);
 }
 
-/// Every file of values that the chart has.
+/// Every values file of the chart.
 fn value_files() -> Vec<String> {
     let mut files = vec![
         "helm/values-dev.yaml".to_owned(),
@@ -249,7 +249,7 @@ fn value_files_render_to_typed_objects() {
     }
 }
 
-/// `UPDATE_GOLDEN=1 cargo test -p manifestgen` writes the files anew.
+/// `UPDATE_GOLDEN=1 cargo test -p manifestgen` rewrites the files.
 #[test]
 fn dev_and_prod_match_golden_files() {
     for name in ["dev", "prod"] {
@@ -262,7 +262,7 @@ fn dev_and_prod_match_golden_files() {
         }
         let wanted = fs::read_to_string(&golden).expect("it can be read");
         assert_eq!(rendered, wanted, "{name}");
-        // Helm 3 separates documents otherwise; the objects are the same.
+        // Helm 3 separates documents differently; the objects are the same.
         let other = template("3", &["-f", "helm/values.yaml", "-f", &file]);
         let mut objects = read(&[other, wanted]).into_iter().map(by_name);
         assert_eq!(objects.next(), objects.next(), "{name}");
@@ -314,7 +314,7 @@ except kubernetes_validate.ValidationError:
     assert_eq!(python(PROGRAM, daemonset), json!(false));
 }
 
-/// The last lines of a refusal, without Helm's own first ones.
+/// The last lines of an error, without Helm's own first ones.
 fn refusal(major: &str, args: &[&str]) -> String {
     let mut all = vec!["template", "binbots-k8s", "helm"];
     all.extend(args);
@@ -416,7 +416,7 @@ fn exporter_without_source_is_refused() {
     }
 }
 
-/// deploy/ has few odd strings: the writer itself is given many.
+/// deploy/ has few odd strings, so the writer is tested with many.
 #[test]
 fn odd_strings_survive_yaml_readers() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[9; 32]);
@@ -481,7 +481,7 @@ fn global_values_are_accepted() {
     }
 }
 
-/// Go's URL parser in the chart, ours in the objects.
+/// The chart uses Go's URL parser, the objects ours.
 #[test]
 fn backend_port_follows_the_url() {
     const POLICY: &str = "\"NetworkPolicy\" \"k8s-ai-agent-backend\"";
@@ -505,7 +505,7 @@ fn backend_port_follows_the_url() {
     }
 }
 
-/// The commands of the README, later files winning, images given by hand.
+/// The documented commands: later files take precedence, images are set explicitly.
 #[test]
 fn documented_commands_set_image_and_environment() {
     let text = template(
@@ -634,7 +634,7 @@ fn kubectl_reads_the_namespace_first() {
     }
 }
 
-/// A folder that goes with its owner.
+/// A folder that is removed on drop.
 struct Folder(PathBuf);
 
 fn tempdir(name: &str) -> Folder {
@@ -649,7 +649,7 @@ impl Drop for Folder {
     }
 }
 
-/// A file that goes with its owner.
+/// A file that is removed on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -670,7 +670,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Strings that one reader or another takes for something else.
+/// Strings that some YAML reader does not read as strings.
 fn odd() -> impl Strategy<Value = String> {
     prop_oneof![
         prop::sample::select(vec![
@@ -737,7 +737,7 @@ fn map_of(value: impl Strategy<Value = String>) -> impl Strategy<Value = BTreeMa
     prop::collection::btree_map("[A-Za-z]{1,10}", value, 0..3)
 }
 
-/// Values of every kind, valid by the schema and otherwise as odd as can be.
+/// Values of every kind, valid by the schema and otherwise as odd as possible.
 fn any_values() -> impl Strategy<Value = Values> {
     let names = (
         prop_oneof![Just(String::new()), label()],
@@ -788,7 +788,7 @@ fn any_values() -> impl Strategy<Value = Values> {
         ] {
             *switch = switches.next().unwrap_or_default();
         }
-        // One source at least, or the schema refuses them.
+        // At least one source, or the schema refuses them.
         values.exporter.enable_kubelet |= !values.exporter.enable_cadvisor;
         values.agent.lookback_minutes = numbers.0;
         values.exporter.termination_grace_period_seconds = numbers.1;
@@ -813,12 +813,12 @@ fn any_values() -> impl Strategy<Value = Values> {
     })
 }
 
-/// Helm reads the values, prints the objects, a reader of YAML 1.1 takes them
-/// in: every string, number and name comes out as in the typed objects.
+/// Helm renders the values, and a YAML 1.1 parser reads every string, number and name as in
+/// the typed objects.
 #[test]
 fn odd_values_survive_both_helm_versions() {
     const CASES: usize = 48;
-    // A fixed seed: a failure here is a failure everywhere.
+    // A fixed seed makes failures reproducible.
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let strategy = any_values();

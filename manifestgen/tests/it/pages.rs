@@ -32,7 +32,7 @@ pub(crate) fn with_commands(root: &Path) -> Vec<String> {
     pages
 }
 
-/// Installing becomes rendering. Charts of others cannot be fetched here.
+/// Helm that renders instead of installing; other charts cannot be fetched here.
 const HELM: &str = r#"#!/bin/sh
 set -eu
 case "$*" in
@@ -53,7 +53,7 @@ done
 "$REAL/helm" template "$@" | grep -Eq '^kind: (DaemonSet|StatefulSet|Deployment)$'
 "#;
 
-/// Live objects become their files; reading a live cluster is not tried.
+/// kubectl that works on files instead of live objects, and reads no cluster.
 const KUBECTL: &str = r#"#!/bin/sh
 set -eu
 file() {
@@ -74,19 +74,19 @@ diff | rollout | get | port-forward | create | logs | describe | proxy | config 
 esac
 "#;
 
-/// A recipe must exist.
+/// just that checks that a recipe exists.
 const JUST: &str = r#"#!/bin/sh
 grep -q "^$1[ :]" "$PROJECT/justfile" || { echo "there is no recipe $1" >&2; exit 1; }
 "#;
 
-/// So must a part of the set-up.
+/// Setup script that checks that a part exists.
 const SETUP: &str = r#"#!/bin/sh
 for part; do
     grep -q "^    $part)" "$PROJECT/dev/scripts/setup" || { echo "there is no part $part" >&2; exit 1; }
 done
 "#;
 
-/// manifestgen is the one under test; nothing else of cargo is of interest here.
+/// cargo that runs the manifestgen under test and nothing else.
 const CARGO: &str = r#"#!/bin/sh
 case "$*" in
 "run -p manifestgen -- preflight"*) ;;
@@ -95,17 +95,17 @@ case "$*" in
 esac
 "#;
 
-/// The arguments of our programs are read later.
+/// Our programs, whose arguments are checked separately.
 const PROGRAM: &str = r#"#!/bin/sh
 printf '%s\0' "${0##*/}" "$@" > "$(mktemp "$COMMANDS/XXXXXX")"
 "#;
 
-/// A response with something of everything that pages look for.
+/// curl with a response that holds everything the pages search for.
 const CURL: &str = "#!/bin/sh\necho k8s_node_scrape_errors_total\n";
 
 const NOTHING: &str = "#!/bin/sh\n";
 
-/// Programs that are no part of the project: their commands are only well-formed.
+/// Other programs: their commands are checked by form only.
 const OTHERS: [&str; 9] = [
     "argocd",
     "cosign",

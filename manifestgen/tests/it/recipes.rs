@@ -1,12 +1,12 @@
-//! `just deploy`, `undeploy` and `helm-install`, with programs that write down
-//! what they are asked instead of a cluster.
+//! `just deploy`, `undeploy` and `helm-install`, with programs that record their arguments
+//! in place of a cluster.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A folder with a kubectl and a helm that only take notes.
+/// A folder with a kubectl and a helm that only record their arguments.
 struct Stage(PathBuf);
 
 const NOTE: &str = r#"#!/bin/sh
@@ -35,7 +35,7 @@ impl Stage {
         self
     }
 
-    /// Exit code, and what was said.
+    /// Exit code and output.
     fn run(&self, args: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
         let output = Command::new("dev/scripts/cluster")
             .args(args)

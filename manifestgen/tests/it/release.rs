@@ -1,8 +1,8 @@
-//! The life of a release in the hands of real Helm 3 and 4: installed with the
-//! values of the previous version, upgraded, rolled back, uninstalled.
+//! A release in real Helm 3 and 4: installed with the values of the previous version,
+//! upgraded, rolled back, uninstalled.
 //!
-//! The API server is a table behind a socket of this process: it stores what it
-//! is given under its path and knows nothing of what the objects mean.
+//! The API server is a table in this process: it stores objects by path and does not
+//! interpret them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -214,7 +214,7 @@ fn answer(store: &Store, method: &str, uri: &str, given: &Value) -> (u16, Value)
     }
 }
 
-/// One request a connection: enough for a test, and nothing to time out.
+/// One request per connection is enough for a test.
 fn serve(stream: &TcpStream, store: &Store) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
@@ -248,8 +248,8 @@ fn serve(stream: &TcpStream, store: &Store) -> std::io::Result<()> {
     stream.write_all(&bytes)
 }
 
-/// Helm writes its own records, which are Secrets, as protobuf. They are kept as
-/// they come; only name and labels are looked at.
+/// Helm writes its own records, which are Secrets, as protobuf. They are stored
+/// unchanged; only name and labels are read.
 mod protobuf {
     use serde_json::{Map, Value, json};
 
@@ -317,7 +317,7 @@ mod protobuf {
         found.map(|(_, bytes)| bytes)
     }
 
-    /// Fields with a length; numbers are passed over.
+    /// Fields with a length; numbers are skipped.
     fn fields(mut message: &[u8]) -> Vec<(u64, &[u8])> {
         let mut found = Vec::new();
         while !message.is_empty() {
@@ -352,7 +352,7 @@ mod protobuf {
     }
 }
 
-/// A cluster of its own for each Helm, and a folder that goes with it.
+/// A cluster for one version of Helm, and a folder that is removed on drop.
 struct Cluster {
     store: Store,
     folder: PathBuf,
@@ -430,7 +430,7 @@ impl Cluster {
         held.objects.get(path).cloned()
     }
 
-    /// Returns the place of an object among those that were created.
+    /// Returns the position of an object in the order of creation.
     fn order(&self, path: &str) -> usize {
         let held = self.store.lock().expect("no answer panics");
         let order = held.created.iter().position(|created| created == path);
@@ -457,7 +457,7 @@ impl Drop for Cluster {
 const CRONJOB: &str = "/apis/batch/v1/namespaces/monitoring/cronjobs/k8s-ai-agent";
 const NAMESPACE: &str = "/api/v1/namespaces/monitoring";
 
-/// Keys of version 0.2's values, with which its users come.
+/// Keys of version 0.2's values, which its users still set.
 fn previous() -> Value {
     json!({
         "image": {"agent": {"repository": "reg/k8s-ai-agent", "tag": "v0.2.0", "pullPolicy": "Always"}},
@@ -518,14 +518,14 @@ fn release_survives_upgrade_and_rollback() {
         assert_eq!(schedule().as_deref(), Some("*/20 * * * *"), "Helm {major}");
         assert_eq!(cluster.objects(), installed, "Helm {major}");
 
-        // The Namespace leaves the release, and stays all the same.
+        // The Namespace is no longer part of the release, and stays.
         upgrade("createNamespace=false");
         assert_eq!(cluster.objects(), installed, "Helm {major}");
 
         cluster.helm(&["uninstall", "binbots-k8s"]);
         assert_eq!(cluster.objects(), [NAMESPACE], "Helm {major}");
 
-        // A release that has the Namespace goes without it too.
+        // Uninstalling a release that has the Namespace keeps it too.
         let again = ["install", "again", "helm", "--disable-openapi-validation"];
         let own = ["--set", "createNamespace=true,namespace=own"];
         cluster.helm(&[&again[..], &own[..]].concat());
@@ -543,7 +543,7 @@ const POLICIES: [&str; 2] = [
     "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/k8s-ai-exporter",
 ];
 
-/// SECURITY.md says when the policy is in force, by this order.
+/// The documentation states when the policy is in force, by this order.
 #[test]
 fn helm_install_keeps_an_applied_policy_first() {
     const INSTALL: [&str; 4] = [

@@ -1,6 +1,5 @@
-//! The rules in the hands of promtool: they are valid, and each alert fires
-//! when it should, stays silent when it should, and is not fooled by targets
-//! or jobs that are not there at all.
+//! The rules in promtool: they are valid, and each alert fires when it should and only then,
+//! also where targets or jobs are missing.
 //!
 //! `dev/scripts/setup prometheus` installs promtool; without it these tests fail.
 
@@ -276,7 +275,7 @@ fn agent_alert_fires_for_late_never_and_missing() {
     );
 }
 
-/// `values` of a series at each of these times: one case each, which fires or not.
+/// `values` of a series, and for each of these times whether the alert fires.
 fn at_each(
     name: &'static str,
     series: &[(&'static str, &'static str)],
@@ -330,7 +329,7 @@ fn scrape_alert_fires_for_failures_not_restarts() {
         ("50m", false),
     ];
     let cases = [
-        // Failures are rarer and rarer, as the exporter backs off.
+        // Failures become rarer as the exporter backs off.
         at_each(
             "the node cannot be read from minute 30 on",
             &[(UP, "1x29 0x60"), (FAILED, "0x29 1 2 2 3 3 3 4x60")],
@@ -380,7 +379,7 @@ fn scrape_alert_fires_for_failures_not_restarts() {
             &[(FAILED, "0x30 1x60"), (UP, "1x30 0 1x60")],
             &silent_from_30m,
         ),
-        // It is asked every five minutes, and again half a minute after a failure.
+        // It is requested every five minutes, and again half a minute after a failure.
         at_each(
             "the node object is not read once",
             &[(NODE, "1x29 0x6 1x60")],

@@ -1,5 +1,5 @@
-//! Promises of the typed source that need no tool: names that users depend on,
-//! arguments that the programs take, expressions that parse.
+//! Tests of the typed source that need no tool: stable names, arguments that the programs
+//! accept, expressions that parse.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
@@ -55,7 +55,7 @@ fn schema_of<'a>(schema: &'a Value, path: &str) -> &'a Value {
     schema.pointer(&pointer).unwrap_or_else(|| panic!("{path}"))
 }
 
-/// A field that is usually missing has to be rendered somewhere.
+/// A value that is empty by default must be set in some test.
 #[test]
 fn full_values_set_every_empty_default() {
     let full: Vec<Value> = Values::ci()
@@ -79,8 +79,7 @@ fn full_values_set_every_empty_default() {
     }
 }
 
-/// Without quotes around it, a value with a line feed or a quote would end the string
-/// that it stands in.
+/// A line feed or quote in an unquoted value would end the string around it.
 #[test]
 fn unquoted_values_have_safe_patterns() {
     let schema = schema();
@@ -98,7 +97,7 @@ fn unquoted_values_have_safe_patterns() {
         if own["type"] == "string" && own.get("enum").is_none() {
             let pattern = own["pattern"].as_str().unwrap_or_else(|| panic!("{path}"));
             assert!(pattern.starts_with('^') && pattern.ends_with('$'), "{path}");
-            // Only sets of harmless characters.
+            // Only sets of safe characters.
             assert!(
                 !pattern.contains(['.', '"']) || pattern.contains("[-."),
                 "{path}: {pattern}"
@@ -214,7 +213,7 @@ fn environments_keep_their_settings() {
     assert_eq!(prod["grafanaDashboard"]["folder"], "Kubernetes");
 }
 
-/// A container's arguments and environment; a variable from a field has a stand-in.
+/// A container's arguments and environment; a variable from a field has a placeholder.
 fn command_line(container: &Value) -> (Vec<OsString>, Vec<(String, String)>) {
     let list = |key: &str| container[key].as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().expect("a string").to_owned();
@@ -293,7 +292,7 @@ fn each_mode_renders_its_own_workload() {
     }
 }
 
-/// The same rights as those with which the programs are tested to do.
+/// The permissions with which tests of the programs run.
 #[test]
 fn each_mode_grants_only_needed_permissions() {
     for (mode, via, expected) in [
@@ -452,7 +451,7 @@ fn environment(variables: Vec<(String, String)>) -> impl Fn(&str) -> Option<Stri
     }
 }
 
-/// Every object of every set of values that the chart is tested with.
+/// Every object of every set of values in the tests.
 fn every_rendering() -> Vec<Value> {
     let mut values = vec![Values::default(), Values::dev(), Values::prod()];
     values.extend(Values::ci().into_iter().map(|(_, values)| values));
@@ -526,7 +525,7 @@ fn agent_accepts_rendered_environment() {
     assert!(seen >= 10, "{seen}");
 }
 
-/// Starts each program with what the chart gives it, up to its configuration.
+/// Reads the configuration of each program from its rendered arguments and environment.
 fn programs_accept(values: Value) -> Result<(), String> {
     for object in render(values) {
         let pod = match object["kind"].as_str() {
@@ -563,7 +562,7 @@ fn accepted(own: &Value, runner: &mut TestRunner) -> Vec<Value> {
     std::iter::repeat_with(text).take(25).collect()
 }
 
-/// Each value by itself; what the programs refuse in combination has the room it needs.
+/// Tests each value by itself, with room for combinations that the programs refuse.
 #[test]
 fn programs_accept_what_the_schema_accepts() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[11; 32]);
@@ -578,7 +577,7 @@ fn programs_accept_what_the_schema_accepts() {
     let mut tried = 0;
     for entry in documents::leaves(&entries) {
         let of_program = entry.path.starts_with("exporter.") || entry.path.starts_with("agent.");
-        // Whether one program's words fit the other's mode is for the modes above.
+        // Combinations with the other program's mode are tested by mode above.
         if !of_program || entry.path.ends_with("mode") {
             continue;
         }
@@ -616,7 +615,7 @@ fn programs_accept_what_the_schema_accepts() {
     assert!(tried > 900, "{tried}");
 }
 
-/// The schema refuses what the programs refuse, and nothing that people write.
+/// The schema refuses what the programs refuse, and accepts usual spellings.
 #[test]
 fn schema_has_the_programs_limits() {
     let schema = schema();
@@ -746,7 +745,7 @@ fn pods_meet_the_restricted_standard() {
     }
 }
 
-/// Names of the series that an expression asks for.
+/// Names of the series that an expression queries.
 fn asked(expr: &str) -> HashSet<String> {
     fn walk(expr: &promql_parser::parser::Expr, into: &mut HashSet<String>) {
         use promql_parser::parser::Expr;
@@ -848,7 +847,7 @@ fn expressions_parse_and_query_known_series() {
     for panel in dashboard["panels"].as_array().expect("panels") {
         for target in panel["targets"].as_array().expect("targets") {
             let expr = target["expr"].as_str().expect("PromQL");
-            // Grafana fills this one in.
+            // Grafana replaces this variable.
             expressions.push(expr.replace("$__rate_interval", "5m"));
         }
     }
@@ -1008,7 +1007,7 @@ fn alerts_and_runbooks_match_one_to_one() {
     assert_eq!(linked, pages);
 }
 
-/// Files that the pages name are there.
+/// Files that the pages name exist.
 #[test]
 fn pages_apply_every_deploy_file() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
