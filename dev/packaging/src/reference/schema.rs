@@ -69,15 +69,18 @@ impl<'a> Schema<'a> {
     /// Adds the row of a field, and those of the fields in it.
     fn rows(&self, path: &str, field: &'a Value, rows: &mut Vec<Row>) {
         let target = self.target(field);
-        let description = [field, target].map(|schema| schema["description"].as_str());
-        let description = description.into_iter().flatten().next().unwrap_or_default();
+        let mut descriptions: Vec<&str> = [field, target]
+            .iter()
+            .filter_map(|schema| schema["description"].as_str())
+            .collect();
+        descriptions.dedup();
         let default = field.get("default").map(|value| code(&value.to_string()));
         rows.push([
             code(path),
             self.kind(field),
             or_dash(default.unwrap_or_default()),
             or_dash(bounds(target)),
-            or_dash(text(description)),
+            or_dash(text(&descriptions.join(" "))),
         ]);
         let (path, inner) = match target.get("items") {
             Some(items) => (format!("{path}[]"), self.target(items)),
