@@ -42,27 +42,33 @@ pub struct Facts {
 pub struct Answers {
     /// The time that its first answer took.
     pub took: Duration,
-    /// Its name and version: `Prometheus 2.42.0`.
-    pub software: Option<String>,
-    /// The seconds by which its clock is ahead of ours; `None` where it supports range queries
-    /// only.
-    pub ahead_seconds: Option<f64>,
     /// The window of a report.
     pub window: Window,
-    /// The exporter's own series by node; `None` where the backend supports range queries only.
-    pub exporter: Option<Subject>,
-    /// Endpoints that the exporter fails to read, or the error of the query.
-    pub failing: Result<Vec<FailingEndpoint>, String>,
     /// Usage and allocatable, of CPU and memory.
     pub ours: [Subject; 4],
-    /// The series of kube-state-metrics; empty where the backend supports range queries only.
-    pub kube_state: Vec<Subject>,
-    /// A node with several series at the same time.
-    pub duplicates: Option<Duplicates>,
     /// The time range of CPU usage.
     pub depth: Depth,
     /// The times of the window at which no node had CPU usage; `None` if the query failed.
     pub empty_times: Option<BTreeSet<Timestamp>>,
+    /// The answers to instant queries; `None` where the backend supports range queries only.
+    pub instant: Option<InstantAnswers>,
+}
+
+/// The answers of a backend to instant queries.
+#[derive(Debug)]
+pub struct InstantAnswers {
+    /// Its name and version: `Prometheus 2.42.0`.
+    pub software: Option<String>,
+    /// The seconds by which its clock is ahead of ours.
+    pub ahead_seconds: Option<f64>,
+    /// The exporter's own series by node.
+    pub exporter: Subject,
+    /// Endpoints that the exporter fails to read, or the error of the query.
+    pub failing: Result<Vec<FailingEndpoint>, String>,
+    /// The series of kube-state-metrics.
+    pub kube_state: [Subject; 2],
+    /// A node with several series at the same time.
+    pub duplicates: Option<Duplicates>,
     /// The times of the samples of one series in Unix seconds, oldest first; empty if unknown.
     pub sample_times: Vec<f64>,
     /// The share of the expected samples over `counted_seconds`, by node; empty if unknown.
@@ -169,22 +175,14 @@ fn of_ranges(
     });
     Ok(Answers {
         took,
-        software: None,
-        ahead_seconds: None,
         window,
-        exporter: None,
-        failing: Ok(Vec::new()),
         ours,
-        kube_state: Vec::new(),
-        duplicates: None,
         depth: Depth {
             since: present.first().copied(),
             or_earlier: present.first() == Some(&window.past.start),
         },
         empty_times: Some(missing(&present, &window.past)),
-        sample_times: Vec::new(),
-        shares: BTreeMap::new(),
-        counted_seconds: 0,
+        instant: None,
     })
 }
 
@@ -279,29 +277,27 @@ impl Inquiry<'_> {
             ("node states", kube_state::NODE_ALLOCATABLE),
         ];
         let counted_seconds = window.past.seconds().min(MAX_COUNTED_SECONDS);
+        let present = self.times(&format!("count({cpu})"), &window.past);
         Answers {
             took,
-            software: self.prometheus.software(),
-            ahead_seconds,
             window,
-            duplicates: self.duplicates(&ours[0]),
-            exporter: Some(self.subject(exporter::NAME, series::UP.name.to_owned())),
-            failing: exporter::failing(|query| self.instant(query, self.at))
-                .map_err(|error| explain(&error)),
-            ours,
-            kube_state: kube_state
-                .map(|(name, query)| self.subject(name, query.to_owned()))
-                .into(),
             depth: self.depth(),
-            empty_times: self
-                .times(&format!("count({cpu})"), &window.past)
-                .ok()
-                .map(|present| missing(&present, &window.past)),
-            shares: interval.map_or_else(BTreeMap::new, |interval| {
-                self.shares(interval, counted_seconds)
+            empty_times: present.ok().map(|present| missing(&present, &window.past)),
+            instant: Some(InstantAnswers {
+                software: self.prometheus.software(),
+                ahead_seconds,
+                exporter: self.subject(exporter::NAME, series::UP.name.to_owned()),
+                failing: exporter::failing(|query| self.instant(query, self.at))
+                    .map_err(|error| explain(&error)),
+                kube_state: kube_state.map(|(name, query)| self.subject(name, query.to_owned())),
+                duplicates: self.duplicates(&ours[0]),
+                shares: interval.map_or_else(BTreeMap::new, |interval| {
+                    self.shares(interval, counted_seconds)
+                }),
+                sample_times,
+                counted_seconds,
             }),
-            counted_seconds,
-            sample_times,
+            ours,
         }
     }
 

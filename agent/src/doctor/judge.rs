@@ -132,7 +132,12 @@ impl Examined<'_> {
         checks.extend(self.exporter());
         checks.extend(self.answers.ours.iter().map(|subject| self.series(subject)));
         checks.extend(self.nodes());
-        checks.extend(self.answers.duplicates.iter().map(duplicates));
+        let instant = self.answers.instant.as_ref();
+        checks.extend(
+            instant
+                .and_then(|instant| instant.duplicates.as_ref())
+                .map(duplicates),
+        );
         if found(&self.answers.ours[0]).is_some_and(|found| !found.nodes.is_empty()) {
             checks.extend(self.interval());
             checks.extend(self.newest());
@@ -140,8 +145,8 @@ impl Examined<'_> {
             checks.extend(self.samples());
             checks.push(self.history());
         }
-        let kube_state = |subject| self.kube_state(subject);
-        checks.extend(self.answers.kube_state.iter().map(kube_state));
+        let kube_state = instant.into_iter().flat_map(|instant| &instant.kube_state);
+        checks.extend(kube_state.map(|subject| self.kube_state(subject)));
         checks
     }
 
@@ -153,8 +158,14 @@ impl Examined<'_> {
 
     /// Returns the age in seconds up to which a sample is current.
     fn current_for(&self) -> u64 {
-        let interval = sampling::interval(&self.answers.sample_times);
+        let interval = sampling::interval(self.sample_times());
         current_for(interval.unwrap_or(self.answers.window.past.step))
+    }
+
+    /// Returns the times of the samples of one series; empty if unknown.
+    fn sample_times(&self) -> &[f64] {
+        let instant = self.answers.instant.as_ref();
+        instant.map_or(&[], |instant| &instant.sample_times)
     }
 
     /// Returns the nodes whose newest sample is older than `limit` seconds, with its age;
@@ -172,15 +183,23 @@ impl Examined<'_> {
 
     /// Returns `true` if the exporter reports an endpoint that it cannot read.
     fn has_failing_endpoint(&self) -> bool {
-        let failing = self.answers.failing.as_ref();
-        failing.is_ok_and(|failing| failing.iter().any(|endpoint| endpoint.is_down))
+        let instant = self.answers.instant.as_ref();
+        let failing = instant.and_then(|instant| instant.failing.as_ref().ok());
+        failing.is_some_and(|failing| failing.iter().any(|endpoint| endpoint.is_down))
+    }
+
+    /// Returns the exporter's own series, if they were found.
+    fn exporter_found(&self) -> Option<&Found> {
+        found(&self.answers.instant.as_ref()?.exporter)
     }
 
     fn backend(&self) -> Check {
-        let software = self.answers.software.as_deref().unwrap_or("a backend");
+        let instant = self.answers.instant.as_ref();
+        let software = instant.and_then(|instant| instant.software.as_deref());
+        let software = software.unwrap_or("a backend");
         // Rounded to milliseconds.
         let took = Interval(Duration::from_millis(self.answers.took.as_millis() as u64));
-        let limits = match self.answers.ahead_seconds {
+        let limits = match instant {
             Some(_) => "",
             None => {
                 "; it supports range queries only, as the exporter's history does, so some checks are left out"
@@ -204,7 +223,7 @@ impl Examined<'_> {
     }
 
     fn clock(&self) -> Option<Check> {
-        let ahead = self.answers.ahead_seconds?;
+        let ahead = self.answers.instant.as_ref()?.ahead_seconds?;
         let uncertain = self.answers.took.as_secs_f64() / 2.0;
         let apart = interval(ahead.abs().round() as u64);
         let which = if ahead > 0.0 { "ahead of" } else { "behind" };
@@ -218,11 +237,11 @@ impl Examined<'_> {
     }
 
     fn exporter(&self) -> Vec<Check> {
-        let Some(exporter) = &self.answers.exporter else {
+        let Some(instant) = &self.answers.instant else {
             return Vec::new();
         };
-        let found = exporter::checks(exporter, &self.answers.failing, self.facts.at);
-        match self.not_current(exporter) {
+        let found = exporter::checks(&instant.exporter, &instant.failing, self.facts.at);
+        match self.not_current(&instant.exporter) {
             // Old series do not show that all is well now.
             Some(old) if found.iter().all(|check| check.result == Outcome::Ok) => vec![old],
             old => old.into_iter().chain(found).collect(),
@@ -294,10 +313,9 @@ impl Examined<'_> {
             }
             _ => String::new(),
         };
-        let exporter = self.answers.exporter.as_ref().and_then(found);
         let fix = if self.has_failing_endpoint() {
             SEE_EXPORTER
-        } else if exporter.is_some_and(|found| !found.nodes.is_empty()) {
+        } else if (self.exporter_found()).is_some_and(|found| !found.nodes.is_empty()) {
             "the exporter is scraped and reads its endpoints: CPU appears with the second scrape, the rest with the first; if they stay missing, its log and k8s_ai_exporter_scrape_errors_total name what was left out"
         } else {
             "check that the exporter runs and is a target of this Prometheus (Status, Targets); with the Prometheus Operator its ServiceMonitor needs the label that the Prometheus selects by, often `release`; Mimir and others keep series by tenant"
@@ -313,8 +331,8 @@ impl Examined<'_> {
             Some((subject.name, found, self.old(found, self.current_for())))
         };
         let all = Vec::from_iter(answers.ours.iter().filter_map(subject));
-        let exporter = answers.exporter.as_ref().and_then(found);
-        let all_found = all.iter().map(|(_, found, _)| *found).chain(exporter);
+        let all_found = all.iter().map(|(_, found, _)| *found);
+        let all_found = all_found.chain(self.exporter_found());
         let names: BTreeSet<&String> = all_found.flat_map(|found| found.nodes.keys()).collect();
         let lacking = |node: &&String| {
             let lacks = all.iter().filter(|(_, found, old)| {
@@ -346,9 +364,9 @@ impl Examined<'_> {
     }
 
     fn interval(&self) -> Option<Check> {
-        let every = sampling::interval(&self.answers.sample_times)?;
+        let every = sampling::interval(self.sample_times())?;
         // The time since the newest sample is a gap, too.
-        let starts = self.answers.sample_times.iter();
+        let starts = self.sample_times().iter();
         let ends = starts.clone().skip(1).copied();
         let widest = starts
             .zip(ends.chain([self.facts.at.unix() as f64]))
@@ -382,7 +400,7 @@ impl Examined<'_> {
     }
 
     fn newest(&self) -> Option<Check> {
-        let age = self.facts.at.unix() as f64 - self.answers.sample_times.last()?;
+        let age = self.facts.at.unix() as f64 - self.sample_times().last()?;
         (age < -FINE_SECONDS).then(|| {
             Check::problem(
                 "newest sample",
@@ -433,7 +451,8 @@ impl Examined<'_> {
     }
 
     fn samples(&self) -> Option<Check> {
-        let shares = self.answers.shares.iter();
+        let instant = self.answers.instant.as_ref()?;
+        let shares = instant.shares.iter();
         let mut lacking = Vec::from_iter(shares.filter(|(_, share)| **share < FULL_SHARE));
         lacking.sort_by(|a, b| a.1.total_cmp(b.1));
         let name = |(node, share): &(&String, &f64)| format!("{node} {:.0}%", **share * 100.0);
@@ -444,9 +463,9 @@ impl Examined<'_> {
                 format!(
                     "{} of {} have less than {:.0}% of the samples of the last {}: {}",
                     names.len(),
-                    plural(self.answers.shares.len(), "node"),
+                    plural(instant.shares.len(), "node"),
                     FULL_SHARE * 100.0,
-                    interval(self.answers.counted_seconds),
+                    interval(instant.counted_seconds),
                     listed(&names)
                 ),
                 "normal for new nodes; for others `up` and k8s_ai_exporter_scrape_errors_total name what was missed",

@@ -17,22 +17,8 @@ use super::queries;
 use crate::collect::note_remarks;
 use crate::source::{LabelNames, Selected, Source, explain};
 
-/// The labels of a series, and its newest value.
-struct Row {
-    series: Selected,
-    value: f64,
-}
-
-impl Row {
-    fn of(series: Selected) -> Option<Self> {
-        let value = series.newest()?;
-        Some(Self { series, value })
-    }
-
-    fn label(&self, name: &str) -> Option<&str> {
-        self.series.label(name)
-    }
-}
+/// A series, and its newest value.
+type Row = (Selected, f64);
 
 /// Runs the queries and keeps errors and warnings.
 pub struct Inquiry<'a> {
@@ -71,9 +57,9 @@ impl<'a> Inquiry<'a> {
             kube::CONDITION,
         ];
         let rows = self.ask("nodes", &queries::nodes(), labels)?;
-        for row in &rows {
+        for (row, value) in &rows {
             if let Some(node) = row.label(label::NODE) {
-                note_fact(states.entry(node.to_owned()).or_default(), row);
+                note_fact(states.entry(node.to_owned()).or_default(), row, *value);
             }
         }
         if states.is_empty() {
@@ -87,13 +73,13 @@ impl<'a> Inquiry<'a> {
             &queries::totals(),
             &[label::NODE, label::RESOURCE],
         )?;
-        for row in &rows {
+        for (row, value) in &rows {
             let Some(state) = row.label(label::NODE).and_then(|node| states.get_mut(node)) else {
                 continue;
             };
             match row.label(label::RESOURCE) {
-                Some(resource) => set_request(&mut state.requested, resource, row.value),
-                None => state.pods = row.value as u64,
+                Some(resource) => set_request(&mut state.requested, resource, *value),
+                None => state.pods = *value as u64,
             }
         }
         if states.values().all(|state| state.pods == 0) {
@@ -119,11 +105,11 @@ impl<'a> Inquiry<'a> {
         ];
         let mut found: BTreeMap<(String, String, String), Pod> = BTreeMap::new();
         let mut requests = Vec::new();
-        for row in self.ask("pods", &queries::pods_of(nodes), labels)? {
+        for (row, value) in self.ask("pods", &queries::pods_of(nodes), labels)? {
             let of = |name| row.label(name).unwrap_or_default().to_owned();
             let key = (of(label::NODE), of(label::NAMESPACE), of(kube::POD));
             match row.label(label::RESOURCE) {
-                Some(resource) => requests.push((key, resource.to_owned(), row.value)),
+                Some(resource) => requests.push((key, resource.to_owned(), value)),
                 None => {
                     let pod = Pod {
                         namespace: key.1.clone(),
@@ -145,7 +131,7 @@ impl<'a> Inquiry<'a> {
             pods.of.entry(node).or_default().push(pod);
         }
         let labels = &[label::NAMESPACE, kube::BUDGET];
-        for row in self.ask("budgets", &queries::budgets(), labels)? {
+        for (row, _) in self.ask("budgets", &queries::budgets(), labels)? {
             match (row.label(label::NAMESPACE), row.label(kube::BUDGET)) {
                 (Some(namespace), Some(budget)) => {
                     let budgets = pods.exhausted_budgets.entry(namespace.to_owned());
@@ -170,7 +156,8 @@ impl<'a> Inquiry<'a> {
                     &mut self.errors,
                     &mut self.warnings,
                 );
-                Ok(selection.series.into_iter().filter_map(Row::of).collect())
+                let row = |series: Selected| series.newest().map(|value| (series, value));
+                Ok(selection.series.into_iter().filter_map(row).collect())
             }
             Err(error) if is_unsupported(&error) => Err(format!(
                 "the backend cannot evaluate the queries ({})",
@@ -204,7 +191,7 @@ fn is_unsupported(error: &QueryError) -> bool {
 }
 
 /// Reads one row of [`queries::nodes`].
-fn note_fact(state: &mut NodeState, row: &Row) {
+fn note_fact(state: &mut NodeState, row: &Selected, value: f64) {
     if let Some(effect) = row.label(kube::EFFECT) {
         let key = row.label(kube::KEY).unwrap_or_default();
         let taint = match row.label(kube::VALUE) {
@@ -216,11 +203,11 @@ fn note_fact(state: &mut NodeState, row: &Row) {
         state.control_plane = true;
     } else if row.label(kube::CONDITION).is_some() {
         // Where two replicas disagree, not ready counts.
-        state.ready = Some(row.value == 1.0 && state.ready != Some(false));
+        state.ready = Some(value == 1.0 && state.ready != Some(false));
     } else if row.label(label::RESOURCE).is_some() {
-        state.most_pods = Some(row.value as u64);
+        state.most_pods = Some(value as u64);
     } else {
-        state.cordoned |= row.value == 1.0;
+        state.cordoned |= value == 1.0;
     }
 }
 
