@@ -5,7 +5,6 @@
 //! Invariant: nothing of a secret path or token is shown (held by `secret_paths_are_never_shown`).
 
 use std::fmt;
-use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,8 +13,8 @@ use runtime::random;
 use runtime::schedule::BackOff;
 use text::printable;
 use webclient::{
-    BadUrl, BaseUrl, CaBundle, Caps, Client, Content, Credentials, Failure, FileError, Header,
-    Method, Secret, SecretFile, Settings,
+    BaseUrl, CaBundle, Caps, Client, Content, Credentials, Failure, FileError, Header, Method,
+    Secret, SecretFile, Settings,
 };
 
 /// The maximum number of attempts at one message.
@@ -81,16 +80,13 @@ pub(super) enum Address {
 
 impl Address {
     /// Returns the origin, and the secret path if there is one.
-    fn read(&self) -> Result<(BaseUrl, Option<Secret>), Problem> {
+    fn read(&self) -> Result<(BaseUrl, Option<Secret>), FileError> {
         match self {
             Self::Base(url) => Ok((url.clone(), None)),
             Self::Webhook(file) => {
-                let url = file.current().map_err(Problem::Secret)?;
-                let (origin, path) =
-                    BaseUrl::parse_webhook(url.reveal()).map_err(|expected| Problem::Url {
-                        path: file.path().to_owned(),
-                        expected,
-                    })?;
+                let url = file.current()?;
+                let (origin, path) = BaseUrl::parse_webhook(url.reveal())
+                    .map_err(|url| FileError::invalid(file.path(), format!("expected {url}")))?;
                 Ok((origin, Some(path)))
             }
         }
@@ -157,11 +153,7 @@ pub struct DeliveryError {
 /// The reason why a message did not arrive.
 #[derive(Debug)]
 enum Problem {
-    /// The file of a secret is invalid.
-    Secret(FileError),
-    /// A file does not contain a URL.
-    Url { path: PathBuf, expected: BadUrl },
-    /// There was no answer.
+    /// There was no answer, or a file was invalid.
     Failure(Failure),
     /// The receiver refused the message.
     Refused {
@@ -179,10 +171,6 @@ enum Problem {
 impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.problem {
-            Problem::Secret(error) => error.fmt(f)?,
-            Problem::Url { path, expected } => {
-                write!(f, "{}: expected {expected}", path.display())?;
-            }
             Problem::Failure(failure) => failure.fmt(f)?,
             Problem::Refused {
                 status,
@@ -212,10 +200,9 @@ impl fmt::Display for DeliveryError {
 impl std::error::Error for DeliveryError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.problem {
-            // Displayed unchanged, so their sources are ours.
-            Problem::Secret(error) => error.source(),
+            // Displayed unchanged, so its source is ours.
             Problem::Failure(failure) => failure.source(),
-            Problem::Url { .. } | Problem::Refused { .. } => None,
+            Problem::Refused { .. } => None,
         }
     }
 }
@@ -229,9 +216,15 @@ impl From<Problem> for DeliveryError {
     }
 }
 
+impl From<FileError> for Problem {
+    fn from(error: FileError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
 impl From<FileError> for DeliveryError {
     fn from(error: FileError) -> Self {
-        Problem::Secret(error).into()
+        Problem::from(error).into()
     }
 }
 

@@ -5,24 +5,14 @@ use std::fmt;
 use runtime::secret::Secret;
 use ureq::http::{HeaderName, HeaderValue};
 
+use crate::Expected;
+
 /// A request header. Its value may be a secret, and is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     name: String,
     value: Secret,
 }
-
-/// The expected form of a header. Does not repeat the refused text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadHeader(&'static str);
-
-impl fmt::Display for BadHeader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for BadHeader {}
 
 /// Headers that the client sets itself: a second one, or another value, would break the
 /// request.
@@ -49,18 +39,18 @@ impl Header {
     /// # Errors
     /// When the name is no token of RFC 9110 or is one that the client sets itself,
     /// or the value is empty or not printable ASCII.
-    pub fn new(name: &str, value: &str) -> Result<Self, BadHeader> {
+    pub fn new(name: &str, value: &str) -> Result<Self, Expected> {
         let name = HeaderName::try_from(name)
-            .map_err(|_| BadHeader("a header such as 'X-Scope-OrgID: team'"))?;
+            .map_err(|_| Expected("a header such as 'X-Scope-OrgID: team'"))?;
         if OWN.contains(&name.as_str()) {
-            return Err(BadHeader(
+            return Err(Expected(
                 "a header other than those that the client sets itself",
             ));
         }
         let value = value.trim();
         let printable = HeaderValue::from_str(value).is_ok() && value.is_ascii();
         if value.is_empty() || !printable {
-            return Err(BadHeader("a header with a value in printable ASCII"));
+            return Err(Expected("a header with a value in printable ASCII"));
         }
         Ok(Self {
             name: name.as_str().to_owned(),
@@ -72,10 +62,10 @@ impl Header {
     ///
     /// # Errors
     /// As [`Header::new`], or when there is no colon.
-    pub fn parse(text: &str) -> Result<Self, BadHeader> {
+    pub fn parse(text: &str) -> Result<Self, Expected> {
         let (name, value) = text
             .split_once(':')
-            .ok_or(BadHeader("a header such as 'X-Scope-OrgID: team'"))?;
+            .ok_or(Expected("a header such as 'X-Scope-OrgID: team'"))?;
         Self::new(name.trim(), value)
     }
 

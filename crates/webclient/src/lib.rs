@@ -25,17 +25,30 @@ mod url;
 pub use body::{Body, Caps};
 pub use credentials::Credentials;
 pub use failure::Failure;
-pub use header::{BadHeader, Header};
+pub use header::Header;
 pub use identity::Identity;
 pub use runtime::file::FileError;
 pub use runtime::secret::{Secret, SecretFile};
 pub use tls::CaBundle;
-pub use url::{BadUrl, BaseUrl};
+pub use url::BaseUrl;
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{RequestBuilder, http};
+
+/// The expected form of a text that was refused. Does not repeat that text: it may be secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected(&'static str);
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Expected {}
 
 /// The settings of a client.
 #[derive(Debug, Clone)]

@@ -8,6 +8,8 @@ use runtime::secret::Secret;
 use ureq::http::Uri;
 use ureq::http::uri::PathAndQuery;
 
+use crate::Expected;
+
 /// A checked `http://` or `https://` URL without credentials, query or
 /// fragment, and without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,20 +20,7 @@ pub struct BaseUrl {
     port: u16,
 }
 
-/// The expected form of a [`BaseUrl`]. Does not repeat the refused text: it may hold a
-/// password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadUrl(&'static str);
-
-impl fmt::Display for BadUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for BadUrl {}
-
-const EXPECTED: BadUrl = BadUrl("a URL such as https://host:port or http://host:port/prefix");
+const EXPECTED: Expected = Expected("a URL such as https://host:port or http://host:port/prefix");
 
 impl BaseUrl {
     /// Checks a URL.
@@ -39,9 +28,9 @@ impl BaseUrl {
     /// # Errors
     /// When the scheme is another one, the host is missing, or the URL holds
     /// credentials (they would end up in logs), a query or a fragment.
-    pub fn parse(text: &str) -> Result<Self, BadUrl> {
+    pub fn parse(text: &str) -> Result<Self, Expected> {
         if text.contains('#') {
-            return Err(BadUrl("a URL without a fragment (#)"));
+            return Err(Expected("a URL without a fragment (#)"));
         }
         let uri: Uri = text.parse().map_err(|_| EXPECTED)?;
         let https = match uri.scheme_str() {
@@ -51,12 +40,12 @@ impl BaseUrl {
         };
         let authority = uri.authority().ok_or(EXPECTED)?;
         if authority.as_str().contains('@') {
-            return Err(BadUrl(
+            return Err(Expected(
                 "a URL without a user name or password (they would end up in logs)",
             ));
         }
         if uri.query().is_some() {
-            return Err(BadUrl("a URL without a query (?)"));
+            return Err(Expected("a URL without a query (?)"));
         }
         let host = authority.host();
         let port_text = &authority.as_str()[host.len()..];
@@ -106,7 +95,7 @@ impl BaseUrl {
     ///
     /// # Errors
     /// As [`BaseUrl::parse`], but a query is accepted.
-    pub fn parse_webhook(text: &str) -> Result<(Self, Secret), BadUrl> {
+    pub fn parse_webhook(text: &str) -> Result<(Self, Secret), Expected> {
         let text = text.trim();
         let path = text
             .find("://")
@@ -115,7 +104,7 @@ impl BaseUrl {
             .unwrap_or(text.len());
         let (origin, path) = text.split_at(path);
         if path.contains('#') {
-            return Err(BadUrl("a URL without a fragment (#)"));
+            return Err(Expected("a URL without a fragment (#)"));
         }
         let path = match path.starts_with('/') {
             true => path.to_owned(),
@@ -152,7 +141,7 @@ impl BaseUrl {
 }
 
 impl FromStr for BaseUrl {
-    type Err = BadUrl;
+    type Err = Expected;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::parse(text)

@@ -37,13 +37,13 @@ const MAX_NODES: usize = 65_536;
 const PODS: ListForm = ListForm {
     column: "Node",
     kind: "PodList",
-    field: ["spec", "nodeName"],
+    pointer: "/spec/nodeName",
 };
 
 const NODES: ListForm = ListForm {
     column: "Name",
     kind: "NodeList",
-    field: ["metadata", "name"],
+    pointer: "/metadata/name",
 };
 
 /// Counts a node's pods whose phase is none of `excluded`.

@@ -8,6 +8,7 @@ use contract::{Reason, kubelet};
 use quantity::parse_quantity;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::error::ScrapeError;
 use crate::kernel::BootId;
@@ -180,8 +181,8 @@ pub(super) struct ListForm {
     pub(super) column: &'static str,
     /// Kind of the list where the server knows no tables.
     pub(super) kind: &'static str,
-    /// Path of the text in the objects of that list.
-    pub(super) field: [&'static str; 2],
+    /// JSON pointer to the text in the objects of that list.
+    pub(super) pointer: &'static str,
 }
 
 /// A page of a list: a Table, or a list of objects from a server without tables. Calls
@@ -224,9 +225,8 @@ impl<'de> Visitor<'de> for Page<'_> {
                 }
                 "rows" => {
                     // Rows follow the definitions of their columns.
-                    let path = &column.map(|index| [Step::Key("cells"), Step::At(index)]);
-                    let path = path.as_ref().map_or(&[][..], |path| path);
-                    let rows = map.next_value_seed(Elements { path, each })?;
+                    let pointer = &column.map_or(String::new(), |index| format!("/cells/{index}"));
+                    let rows = map.next_value_seed(Elements { pointer, each })?;
                     if rows > 0 && column.is_none() {
                         let problem = format!("a Table without a column {}", form.column);
                         return Err(Error::custom(problem));
@@ -234,8 +234,8 @@ impl<'de> Visitor<'de> for Page<'_> {
                     read = "Table";
                 }
                 "items" => {
-                    let path = &form.field.map(Step::Key);
-                    map.next_value_seed(Elements { path, each })?;
+                    let pointer = form.pointer;
+                    map.next_value_seed(Elements { pointer, each })?;
                     read = form.kind;
                 }
                 _ => {
@@ -264,16 +264,10 @@ struct ColumnDefinition {
     name: String,
 }
 
-/// A step into JSON.
-#[derive(Clone, Copy)]
-enum Step {
-    Key(&'static str),
-    At(usize),
-}
-
-/// An array, or null for an empty one: the text at `path` of each element that has one.
+/// An array, or null for an empty one: the text at `pointer` (RFC 6901) of each element that
+/// has one. Holds one element at a time.
 struct Elements<'a> {
-    path: &'a [Step],
+    pointer: &'a str,
     each: &'a mut dyn FnMut(&str),
 }
 
@@ -299,92 +293,13 @@ impl<'de> Visitor<'de> for Elements<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<u64, A::Error> {
         let mut count = 0;
-        let Elements { path, each } = self;
-        while array.next_element_seed(Text { path, each })?.is_some() {
+        while let Some(element) = array.next_element::<Value>()? {
+            if let Some(Value::String(text)) = element.pointer(self.pointer) {
+                (self.each)(text);
+            }
             count += 1;
         }
         Ok(count)
-    }
-}
-
-/// The text at a path, if it exists; the rest is skipped.
-struct Text<'a> {
-    path: &'a [Step],
-    each: &'a mut dyn FnMut(&str),
-}
-
-impl<'de> DeserializeSeed<'de> for Text<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Text<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Text { path, each } = self;
-        while let Some(key) = map.next_key::<Box<str>>()? {
-            match path {
-                [Step::Key(wanted), path @ ..] if **wanted == *key => {
-                    map.next_value_seed(Text { path, each })?;
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<(), A::Error> {
-        let Text { path, each } = self;
-        let mut index = 0;
-        loop {
-            let there = match path {
-                [Step::At(wanted), path @ ..] if *wanted == index => {
-                    array.next_element_seed(Text { path, each })?.is_some()
-                }
-                _ => array.next_element::<IgnoredAny>()?.is_some(),
-            };
-            if !there {
-                return Ok(());
-            }
-            index += 1;
-        }
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        if self.path.is_empty() {
-            (self.each)(text);
-        }
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
     }
 }
 
@@ -395,7 +310,7 @@ mod tests {
     const PODS: ListForm = ListForm {
         column: "Node",
         kind: "PodList",
-        field: ["spec", "nodeName"],
+        pointer: "/spec/nodeName",
     };
 
     /// The texts of a page, and the token of the next.
