@@ -15,9 +15,9 @@ pub const AGENT_APP: &str = "k8s-ai-agent";
 /// Name of the programs' ports.
 pub const PORT_NAME: &str = "metrics";
 
-/// Oldest supported Kubernetes: the first with ValidatingAdmissionPolicy in v1 and with the
-/// node's name in pods' tokens.
-pub const KUBE_VERSION: &str = ">=1.30.0-0";
+/// Oldest supported minor version of Kubernetes 1: the first with ValidatingAdmissionPolicy
+/// in v1 and with the node's name in pods' tokens.
+pub const OLDEST_MINOR: u32 = 30;
 
 /// The project's page: a placeholder, like `your-registry`, for the publisher to replace.
 pub const HOME: &str = "https://github.com/your-org/binbots-k8s";

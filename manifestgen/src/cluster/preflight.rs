@@ -12,11 +12,9 @@ use kube::core::{ApiResource, Selector, SelectorExt as _};
 use serde_json::{Value, json};
 
 use super::{Failure, Report, Row, Verdict, get, kubelets, resource, send};
+use crate::chart::OLDEST_MINOR;
 use crate::objects;
 use crate::values::Values;
-
-/// Oldest minor version of Kubernetes 1.
-const OLDEST_MINOR: u32 = 30;
 
 const MONITORING: &str = "/apis/monitoring.coreos.com/v1";
 
