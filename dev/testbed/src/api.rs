@@ -16,7 +16,7 @@ use crate::http::{Framing, Request, Response};
 use crate::kubelet;
 use crate::list::{self, Paging};
 use crate::node::Machine;
-use crate::objects::{self, Kind};
+use crate::objects::{self, NODES, PODS};
 use crate::replay::Replay;
 use crate::requests::Endpoint;
 use crate::route::Route;
@@ -103,11 +103,11 @@ impl Backend {
                 let names = machines.keys().map(String::as_str);
                 let names = names.chain(self.replay.as_ref().map(Replay::name));
                 let nodes = names.filter_map(|name| self.node(name, at).ok());
-                list::list(Kind::Nodes, nodes, &version, route, accept, paging)
+                list::list(&NODES, nodes, &version, route, accept, paging)
             }
             Endpoint::Pods => {
                 let pods = self.pods(route.node.as_deref(), at);
-                list::list(Kind::Pods, pods, &version, route, accept, paging)
+                list::list(&PODS, pods, &version, route, accept, paging)
             }
             Endpoint::OtherProxy | Endpoint::Other => Err(Status::usual(404)),
         };

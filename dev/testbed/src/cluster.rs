@@ -29,20 +29,15 @@ impl Cluster {
     )]
     pub fn new() -> Builder {
         Builder {
-            nodes: Vec::new(),
-            replay: None,
             housekeeping: Duration::from_secs(10),
-            plain_http: false,
-            kubelets: false,
-            directory: None,
-            seed: 0,
             framing: Framing::Chunked,
+            ..Builder::default()
         }
     }
 }
 
 /// The description of a cluster.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use]
 pub struct Builder {
     nodes: Vec<Node>,

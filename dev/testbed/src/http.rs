@@ -121,9 +121,10 @@ fn invalid(problem: impl ToString) -> io::Error {
 }
 
 /// Framing of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Framing {
     /// `Content-Length`.
+    #[default]
     Counted,
     /// `Transfer-Encoding: chunked`.
     Chunked,

@@ -25,7 +25,7 @@ pub(crate) struct Paging {
 /// # Errors
 /// The refusal that a real server has for such a query.
 pub(crate) fn list(
-    kind: Kind,
+    kind: &Kind,
     items: impl Iterator<Item = Value>,
     version: &str,
     route: &Route,
@@ -33,7 +33,7 @@ pub(crate) fn list(
     paging: Paging,
 ) -> Result<Value, Status> {
     let form = Form::negotiate(accept, route.parameter("includeObject"))?;
-    let selector = Selector::parse(route.parameter("fieldSelector"), kind.fields())
+    let selector = Selector::parse(route.parameter("fieldSelector"), kind.fields)
         .map_err(Status::bad_request)?;
     let limit = limit(route, paging)?;
     let from = start(route, paging)?;
@@ -92,6 +92,7 @@ fn start(route: &Route, paging: Paging) -> Result<usize, Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::objects::PODS;
 
     fn pods() -> Vec<Value> {
         let pod = |n| json!({"metadata": {"name": format!("p{n}")}, "spec": {"nodeName": "a"}});
@@ -100,7 +101,7 @@ mod tests {
 
     fn ask(query: &str, accept: &str, paging: Paging) -> Result<Value, Status> {
         let route = Route::of(&format!("/api/v1/pods?{query}")).expect("good escapes");
-        list(Kind::Pods, pods().into_iter(), "7", &route, accept, paging)
+        list(&PODS, pods().into_iter(), "7", &route, accept, paging)
     }
 
     fn names(list: &Value) -> Vec<&str> {

@@ -19,7 +19,7 @@ use crate::shape::{Shape, mix, mix_text, unit};
 const BYTES_PER_GIB: f64 = 1_073_741_824.0;
 
 /// A node to simulate.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Node {
     pub(crate) name: String,
     pub(crate) cores: f64,
@@ -43,14 +43,8 @@ impl Node {
             cores: 4.0,
             memory_bytes: (16.0 * BYTES_PER_GIB) as u64,
             shape: Shape::STEADY,
-            pods: 0,
-            succeeded: 0,
-            failed: 0,
-            finishing: None,
-            restarting: None,
-            reboots_every: None,
-            address: None,
             boot_id: "00000000-0000-0000-0000-000000000001".to_owned(),
+            ..Self::default()
         }
     }
 

@@ -123,36 +123,27 @@ fn resources(limit: Limit) -> Value {
     json!({"limits": divided(1), "requests": divided(2)})
 }
 
-/// Kind of the objects in a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Nodes,
-    Pods,
-}
-
-impl Kind {
-    fn list_kind(self) -> &'static str {
-        match self {
-            Self::Nodes => "NodeList",
-            Self::Pods => "PodList",
-        }
-    }
-
+/// A kind of objects in lists.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    list_kind: &'static str,
     /// The fields that a selector may name.
-    pub(crate) fn fields(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Nodes => NODE_FIELDS,
-            Self::Pods => POD_FIELDS,
-        }
-    }
-
-    fn cells(self, object: &Value) -> Value {
-        match self {
-            Self::Nodes => node_cells(object),
-            Self::Pods => pod_cells(object),
-        }
-    }
+    pub(crate) fields: &'static [(&'static str, &'static str)],
+    /// The cells of an object in a table.
+    cells: fn(&Value) -> Value,
 }
+
+pub(crate) static NODES: Kind = Kind {
+    list_kind: "NodeList",
+    fields: NODE_FIELDS,
+    cells: node_cells,
+};
+
+pub(crate) static PODS: Kind = Kind {
+    list_kind: "PodList",
+    fields: POD_FIELDS,
+    cells: pod_cells,
+};
 
 /// The form of a list, by its `Accept` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,16 +184,16 @@ impl Form {
     }
 
     /// An object as it stands in a list of this form.
-    pub(crate) fn element(self, kind: Kind, object: Value) -> Value {
+    pub(crate) fn element(self, kind: &Kind, object: Value) -> Value {
         match self {
             Self::Objects => object,
-            Self::Table => json!({"cells": kind.cells(&object), "object": null}),
+            Self::Table => json!({"cells": (kind.cells)(&object), "object": null}),
         }
     }
 
     /// A list of such elements.
-    pub(crate) fn list(self, kind: Kind, metadata: Value, elements: Vec<Value>) -> Value {
-        let name = kind.list_kind();
+    pub(crate) fn list(self, kind: &Kind, metadata: Value, elements: Vec<Value>) -> Value {
+        let name = kind.list_kind;
         match self {
             Self::Objects => json!({
                 "kind": name, "apiVersion": "v1", "metadata": metadata, "items": elements,

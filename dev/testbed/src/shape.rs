@@ -12,9 +12,10 @@ use std::time::Duration;
 
 /// Shape of a machine's load over time. Shares are of the whole machine: 0.5 of
 /// a machine with 4 cores is 2 cores.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub enum Shape {
     /// Hardly anything runs.
+    #[default]
     Idle,
     /// A constant load.
     Steady {

@@ -91,14 +91,9 @@ impl CertificateAuthority {
 
         // HTTP/1.1 is all that is spoken: no ALPN, as a client that offers
         // nothing else expects.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| {
-                builder
-                    .with_no_client_auth()
-                    .with_single_cert(vec![certificate.der().clone()], key)
-            })
+        ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
             .map(Arc::new)
             .map_err(io::Error::other)
     }

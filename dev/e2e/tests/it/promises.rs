@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Fewer would mean that they are no longer found.
 const FEWEST_ROWS: usize = 50;
-const FEWEST_INVARIANTS: usize = 4;
+const FEWEST_INVARIANTS: usize = 60;
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
