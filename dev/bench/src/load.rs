@@ -139,7 +139,7 @@ fn measure() -> Bodies {
     }
 }
 
-fn start(cluster: testbed::Builder) -> Running {
+fn start(cluster: Cluster) -> Running {
     cluster.start().expect("a simulated cluster")
 }
 

@@ -12,7 +12,7 @@ fn main() -> io::Result<()> {
     let fleet = |nodes: usize| {
         let node = |n: usize| Node::new(format!("node-{n:05}")).pods(30);
         let nodes = (0..nodes).map(|n| node(n).shape(shapes[n % shapes.len()]));
-        nodes.fold(Cluster::new(), testbed::Builder::node)
+        nodes.fold(Cluster::new(), Cluster::node)
     };
     let cluster = match std::env::args().nth(1) {
         None => fleet(shapes.len()),

@@ -17,29 +17,10 @@ use crate::node::Node;
 use crate::replay::Replay;
 use crate::running::Running;
 
-/// A simulated cluster: an API server with its nodes behind it.
-#[derive(Debug)]
-pub struct Cluster;
-
-impl Cluster {
-    /// Describes a cluster without nodes; [`Builder::start`] brings it up.
-    #[allow(
-        clippy::new_ret_no_self,
-        reason = "a cluster exists only once it is started"
-    )]
-    pub fn new() -> Builder {
-        Builder {
-            housekeeping: Duration::from_secs(10),
-            framing: Framing::Chunked,
-            ..Builder::default()
-        }
-    }
-}
-
-/// The description of a cluster.
+/// The description of a simulated cluster: an API server with its nodes behind it.
 #[derive(Debug, Default)]
 #[must_use]
-pub struct Builder {
+pub struct Cluster {
     nodes: Vec<Node>,
     replay: Option<Replay>,
     housekeeping: Duration,
@@ -50,7 +31,16 @@ pub struct Builder {
     framing: Framing,
 }
 
-impl Builder {
+impl Cluster {
+    /// A cluster without nodes; [`Cluster::start`] brings it up.
+    pub fn new() -> Self {
+        Self {
+            housekeeping: Duration::from_secs(10),
+            framing: Framing::Chunked,
+            ..Self::default()
+        }
+    }
+
     /// Adds a simulated node.
     pub fn node(mut self, node: Node) -> Self {
         self.nodes.push(node);

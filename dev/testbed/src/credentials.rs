@@ -3,7 +3,6 @@
 //!
 //! Out of scope: how certificates are made (`tls`); roles and permissions.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,12 +84,6 @@ impl Credentials {
             name: USER.to_owned(),
             node: self.node.clone(),
         })
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials { .. }")
     }
 }
 

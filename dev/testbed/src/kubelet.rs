@@ -81,12 +81,6 @@ impl Kubelets {
     }
 }
 
-impl std::fmt::Debug for Kubelets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Kubelets {{ port: {}, .. }}", self.port)
-    }
-}
-
 /// The address of the kubelet of the `n`th node: not the loopback address itself,
 /// which is the API server's.
 pub(crate) fn address(n: usize) -> IpAddr {

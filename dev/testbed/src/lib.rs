@@ -68,7 +68,7 @@ mod state;
 mod status;
 mod tls;
 
-pub use cluster::{Builder, Cluster};
+pub use cluster::Cluster;
 pub use faults::{BadGzip, Effect, Fault};
 pub use hostile::{Hostile, Rows, Timestamp};
 pub use http::Framing;

@@ -26,7 +26,6 @@ use crate::state::{Side, State};
 use crate::tls::Certificate;
 
 /// A cluster that runs until it is dropped.
-#[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
     files: Files,

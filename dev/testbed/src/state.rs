@@ -25,7 +25,6 @@ pub(crate) enum Side {
 }
 
 /// State that the connections share.
-#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) backend: Backend,
     /// None with plain HTTP.

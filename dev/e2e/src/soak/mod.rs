@@ -82,7 +82,6 @@ pub enum End {
 }
 
 /// A soak: while it runs, and its outcome.
-#[derive(Debug)]
 pub struct Soak {
     settings: Settings,
     cluster: Running,
@@ -158,9 +157,7 @@ fn cluster(settings: &Settings) -> Running {
             .finishing(4, 3 * minute),
         Node::new("boots").reboots_every(3 * minute / 2).pods(2),
     ];
-    let builder = nodes
-        .into_iter()
-        .fold(Cluster::new(), testbed::Builder::node);
+    let builder = nodes.into_iter().fold(Cluster::new(), Cluster::node);
     builder
         .housekeeping(settings.interval / 5)
         .seed(settings.seed)

@@ -17,7 +17,7 @@ fn cluster(nodes: u32) -> Running {
     builder(nodes).start().expect("a cluster")
 }
 
-fn builder(nodes: u32) -> testbed::Builder {
+fn builder(nodes: u32) -> Cluster {
     let mut builder = Cluster::new().housekeeping(Duration::from_millis(300));
     for number in 0..nodes {
         builder = builder.node(node(&format!("node-{number}")).pods(number + 1));

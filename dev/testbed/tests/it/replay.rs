@@ -7,7 +7,7 @@ use testbed::{Cluster, Framing, Node, Replay, Running};
 
 use crate::client::{get, send_raw};
 
-fn replaying(folder: &str, looping: bool) -> testbed::Builder {
+fn replaying(folder: &str, looping: bool) -> Cluster {
     let replay = Replay::dir(testbed::fixtures().join(folder)).expect("captures");
     Cluster::new().replay(replay.looping(looping))
 }
