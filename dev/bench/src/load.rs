@@ -65,12 +65,11 @@ pub(crate) fn table() -> String {
         ("a pod on each node, `--via=kubelet`", &|n| {
             vec![pods(n), node(n)]
         }),
+        ("cAdvisor scraped through the proxy, each 30 s", &|n| {
+            vec![cadvisor(n * ROUND)]
+        }),
         (
-            "cAdvisor scraped whole through the proxy, each 30 s",
-            &|n| vec![cadvisor(n * ROUND)],
-        ),
-        (
-            "the prototype: each node's pod reads every node's cAdvisor",
+            "the prototype: each pod reads cAdvisor of all nodes",
             &|n| vec![cadvisor(n * n * ROUND)],
         ),
     ];

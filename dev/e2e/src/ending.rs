@@ -5,8 +5,9 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use runtime::lock::lock;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -19,8 +20,7 @@ static ACTIONS: Mutex<Vec<Action>> = Mutex::new(Vec::new());
 
 /// Does this where the program ends early; it may have been done before.
 pub(crate) fn on_early_end(action: impl Fn() + Send + 'static) {
-    let mut actions = ACTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-    actions.push(Box::new(action));
+    lock(&ACTIONS).push(Box::new(action));
 }
 
 /// Runs a program. A panic ends it with one line and exit code 2, a signal with 130.
@@ -43,11 +43,7 @@ pub fn developer_program(name: &'static str, body: impl FnOnce() -> ExitCode) ->
 fn end(name: &str, message: &str, code: i32) -> ! {
     // Standard error may be closed.
     let _ = writeln!(std::io::stderr(), "{name}: {message}");
-    for action in ACTIONS
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .iter()
-    {
+    for action in lock(&ACTIONS).iter() {
         action();
     }
     std::process::exit(code)

@@ -4,8 +4,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
+
+use runtime::lock::lock;
 
 use crate::ending::on_early_end;
 
@@ -181,10 +183,6 @@ fn kill(child: &Mutex<Child>) {
     // It may have ended by itself.
     let _ = child.kill();
     let _ = child.wait();
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A field of `/proc/PID/status`, without its unit; `pid` may be `self`.

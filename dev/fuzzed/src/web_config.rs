@@ -6,9 +6,7 @@ use webconfig::settings::parse;
 
 /// Line ends change nothing, and a refusal is one line that names a line of the text.
 pub(crate) fn check(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return;
-    };
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
     let parsed = parse(text, Path::new(""));
     if !text.contains('\r') {
         let crlf = parse(&text.replace('\n', "\r\n"), Path::new(""));

@@ -122,8 +122,7 @@ pub fn files(ingredients: &Ingredients) -> Result<Vec<(String, Vec<u8>)>, String
     let sums = checksums(&files);
     files.push(("SHA256SUMS".to_owned(), sums.into_bytes()));
 
-    let log = root.join("CHANGELOG.md");
-    let log = String::from_utf8_lossy(&read(&log)?).into_owned();
+    let log = String::from_utf8_lossy(&read(&root.join("CHANGELOG.md"))?).into_owned();
     let notes = changelog::notes(&log, &version)
         .ok_or_else(|| format!("CHANGELOG.md: nothing about {version}"))?;
     files.push(("NOTES.md".to_owned(), format!("{notes}\n").into_bytes()));

@@ -96,7 +96,7 @@ fn main() -> ExitCode {
         }
         Err(exit) => {
             let words: Vec<&str> = exit.output.split_whitespace().collect();
-            complain(&words.join(" "));
+            eprintln!("packaging: {}", words.join(" "));
             return ExitCode::from(2);
         }
     };
@@ -109,7 +109,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            complain(&problem);
+            eprintln!("packaging: {problem}");
             ExitCode::FAILURE
         }
     }
@@ -190,9 +190,4 @@ fn failed(path: &Path, problem: &dyn std::fmt::Display) -> String {
 /// Prints a line for scripts.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
-}
-
-fn complain(problem: &str) {
-    // Standard error may be closed.
-    let _ = writeln!(std::io::stderr(), "packaging: {problem}");
 }

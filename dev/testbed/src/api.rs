@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 
 use runtime::lock::unpoisoned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cgroup::Sampling;
 use crate::exposition;
@@ -94,9 +94,6 @@ impl Backend {
                 let page = self.page(route.endpoint, node, now_ms);
                 return page.unwrap_or_else(|refusal| refusal.response());
             }
-            Endpoint::Version => Ok(json!({
-                "major": "1", "minor": "36", "gitVersion": "v1.36.2", "platform": "linux/amd64",
-            })),
             Endpoint::Node => self.node(node, at),
             Endpoint::Nodes => {
                 let machines = self.machines();

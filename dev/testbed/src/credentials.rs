@@ -31,14 +31,13 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// Makes new ones and writes the files.
     pub(crate) fn new(files: &Files) -> io::Result<Self> {
-        let ca = CertificateAuthority::new("kubernetes")?;
+        let (ca, tls) = new_ca(files)?;
         let mut new = Self {
-            tls: ca.server(Certificate::Good, API_SERVER, &NAMES)?,
             ca,
+            tls,
             token: String::new(),
             node: None,
         };
-        write(&files.ca, &new.ca.pem())?;
         new.rotate_token(files)?;
         Ok(new)
     }
@@ -55,10 +54,7 @@ impl Credentials {
 
     /// Writes a new CA to its file and shows a certificate of it.
     pub(crate) fn rotate_ca(&mut self, files: &Files) -> io::Result<()> {
-        let ca = CertificateAuthority::new("kubernetes")?;
-        self.tls = ca.server(Certificate::Good, API_SERVER, &NAMES)?;
-        write(&files.ca, &ca.pem())?;
-        self.ca = ca;
+        (self.ca, self.tls) = new_ca(files)?;
         Ok(())
     }
 
@@ -85,6 +81,14 @@ impl Credentials {
             node: self.node.clone(),
         })
     }
+}
+
+/// Writes a new CA to its file; returns it with a good certificate.
+fn new_ca(files: &Files) -> io::Result<(CertificateAuthority, Arc<ServerConfig>)> {
+    let ca = CertificateAuthority::new("kubernetes")?;
+    let tls = ca.server(Certificate::Good, API_SERVER, &NAMES)?;
+    write(&files.ca, &ca.pem())?;
+    Ok((ca, tls))
 }
 
 /// The files of a cluster, in the directory given, which stays, or in a temporary one,
@@ -124,6 +128,7 @@ pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
         .map_err(|error| about(file, &error))
 }
 
-fn about(path: &Path, error: &io::Error) -> io::Error {
+/// An error that names its file.
+pub(crate) fn about(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
+use crate::credentials::about;
 use crate::node::{Machine, Node};
 
 /// Recorded responses in place of, or beside, simulated nodes. A node of any
@@ -188,10 +189,6 @@ fn read_json(path: &PathBuf) -> io::Result<Option<Value>> {
     serde_json::from_slice(&text)
         .map(Some)
         .map_err(|error| about(path, &error.into()))
-}
-
-fn about(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

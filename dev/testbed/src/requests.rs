@@ -21,8 +21,6 @@ pub enum Endpoint {
     OtherProxy,
     /// `/healthz`, `/livez`, `/readyz`.
     Health,
-    /// `/version`.
-    Version,
     /// Anything else.
     #[default]
     Other,

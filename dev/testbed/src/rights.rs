@@ -51,7 +51,7 @@ impl Right {
             Endpoint::Node => Self::GET_NODES,
             Endpoint::Nodes => Self::LIST_NODES,
             Endpoint::Pods => Self::LIST_PODS,
-            Endpoint::Health | Endpoint::Version | Endpoint::Other => return None,
+            Endpoint::Health | Endpoint::Other => return None,
         })
     }
 

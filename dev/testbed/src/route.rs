@@ -28,7 +28,6 @@ impl Route {
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
         route.endpoint = match segments[..] {
             ["healthz" | "livez" | "readyz"] => Endpoint::Health,
-            ["version"] => Endpoint::Version,
             ["api", "v1", "pods"] => {
                 let selector = Selector::parse(route.parameter("fieldSelector"), POD_FIELDS);
                 route.node = selector
@@ -66,11 +65,6 @@ impl Route {
             proxied: path.to_owned(),
             ..Self::default()
         }
-    }
-
-    /// Returns true for routes without authorization, as on a real cluster.
-    pub(crate) fn is_public(&self) -> bool {
-        matches!(self.endpoint, Endpoint::Health | Endpoint::Version)
     }
 
     /// The value of a query parameter; empty when it is not given.
@@ -141,7 +135,6 @@ mod tests {
             ("/api/v1/pods", Endpoint::Pods, None),
             (pods, Endpoint::Pods, Some("a")),
             ("/livez", Endpoint::Health, None),
-            ("/version", Endpoint::Version, None),
             ("/api/v1/services", Endpoint::Other, None),
             ("/", Endpoint::Other, None),
         ] {

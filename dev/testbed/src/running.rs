@@ -151,9 +151,7 @@ impl Running {
     /// # Panics
     /// When no node of this name is simulated.
     pub fn kubelet_url(&self, node: &str) -> String {
-        let machine = self.state.backend.machine(node);
-        let machine = machine.unwrap_or_else(|| panic!("no node {node:?} is simulated"));
-        format!("https://{}", machine.kubelet)
+        format!("https://{}", self.machine(node).kubelet)
     }
 
     /// The API server's URL, without a slash at the end.
@@ -256,11 +254,13 @@ impl Running {
     /// # Panics
     /// When no node of this name is simulated.
     pub fn truth(&self, node: &str, at: SystemTime) -> Truth {
-        let backend = &self.state.backend;
-        let machine = backend
-            .machine(node)
-            .unwrap_or_else(|| panic!("no node {node:?} is simulated"));
-        machine.truth(backend.sampling.elapsed(unix_ms(at)))
+        let elapsed = self.state.backend.sampling.elapsed(unix_ms(at));
+        self.machine(node).truth(elapsed)
+    }
+
+    fn machine(&self, node: &str) -> Arc<Machine> {
+        let machine = self.state.backend.machine(node);
+        machine.unwrap_or_else(|| panic!("no node {node:?} is simulated"))
     }
 
     /// The requests to the API server so far.

@@ -161,7 +161,8 @@ fn respond(request: &Request, state: &State, peer: &Peer) -> Outcome {
 
 /// The API server's answer: authentication, RBAC, then admission.
 fn api_server(request: &Request, route: &Route, state: &State, token: &str) -> Response {
-    if route.is_public() && token.is_empty() {
+    // As on a real cluster, health needs no token.
+    if route.endpoint == Endpoint::Health && token.is_empty() {
         return right_answer(request, route, state);
     }
     let Some(user) = state.review(token) else {

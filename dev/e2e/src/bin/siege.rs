@@ -172,13 +172,8 @@ impl RequestStats {
 
 impl fmt::Display for RequestStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} / {} | {}",
-            self.failed,
-            self.count,
-            millis(self.slowest)
-        )
+        let Self { failed, count, .. } = self;
+        write!(f, "{failed} / {count} | {}", millis(self.slowest))
     }
 }
 

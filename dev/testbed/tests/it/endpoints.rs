@@ -165,10 +165,9 @@ fn an_expired_continue_token_is_gone() {
 }
 
 #[test]
-fn health_and_version_are_told() {
+fn health_is_ok() {
     let cluster = cluster();
     assert_eq!(good(&cluster, "/healthz").text(), "ok");
-    assert_eq!(good(&cluster, "/version").json()["gitVersion"], "v1.36.2");
 }
 
 #[test]
