@@ -74,6 +74,7 @@ pub(crate) fn report(
             window: &window,
             forecasts: config.forecasts,
             thresholds: config.thresholds,
+            hold_seconds: flags.r#for,
             previous: memory.or(recalled.as_ref()),
         },
         thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),

@@ -14,7 +14,11 @@ macro_rules! value {
         $crate::term::Term::of(&format!("{}.{}", $path, stringify!($field)), &$group.$field)
     };
     ($values:ident . $($field:ident).+) => {
-        $crate::term::Term::of(stringify!($($field).+), &$values.$($field).+)
+        $crate::term::Term::of(
+            // A value may be named as a keyword of Rust.
+            &stringify!($($field).+).replace("r#", ""),
+            &$values.$($field).+,
+        )
     };
 }
 pub(crate) use value;

@@ -326,13 +326,17 @@ values! {
         /// Nominal coverage of the prediction interval, in percent.
         #[schemars(transform = bounds::range(&limit::INTERVAL_PERCENT))]
         interval_percent: i32 = 80,
-        /// Percent of allocatable above which the upper end of a prediction interval is a finding.
+        /// Percent of allocatable above which a level that is held is a finding.
         #[schemars(range(min = LEAST_PERCENT + 1, max = MOST_PERCENT))]
         high_percent: i32 = 80,
-        /// Percent of allocatable below which the mean of a forecast is a finding; less than
+        /// Percent of allocatable below which the upper end of the mean is a finding; less than
         /// highPercent.
         #[schemars(range(min = LEAST_PERCENT, max = MOST_PERCENT - 1))]
         low_percent: i32 = 20,
+        /// Time for which a level above highPercent must be held to be a finding, in whole seconds;
+        /// auto: 3 points, at least 5 minutes. 0s: any spike.
+        #[schemars(transform = bounds::whole_seconds_or_auto(&limit::HOLD))]
+        r#for: String = "auto".to_owned(),
         /// auto: report which nodes could be removed. off: do not.
         fleet: Word<FleetView> = FleetView::Auto.into(),
         /// Minimum number of nodes to keep.

@@ -6,19 +6,26 @@ use analysis::hysteresis::Thresholds;
 use contract::Severity;
 use contract::{FleetView, limit};
 use quantity::percent;
-use settings::{Given, UsageError, Within, settings, words};
+use settings::{Given, Syntax, UsageError, Within, settings, words};
 
 use super::percent::Percent;
+use super::time::{AUTO, Span};
+
+const HOLD: Within = Within::Durations(limit::HOLD);
 
 settings! {
     /// The flags of findings.
     pub struct Flags {
         "Findings" => {
-            /// percent of allocatable above which the upper end of a prediction interval is a finding
+            /// percent of allocatable above which a level that is held is a finding
             high: Percent = "80", variables: &["HIGH_PERCENT"];
 
-            /// percent of allocatable below which the mean of a forecast is a finding
+            /// percent of allocatable below which the upper end of the mean is a finding
             low: Percent = "20", variables: &["LOW_PERCENT"];
+
+            /// time for which a level above high must be held to be a finding; auto is 3 points,
+            /// at least 5m; 0 for any spike
+            r#for: HoldFor = "auto", within: HOLD;
 
             /// JSON report of the previous run, so that severities do not flap; may not exist yet
             previous: Option<PathBuf>, without: "the agent's own series in the backend, if any";
@@ -33,6 +40,31 @@ settings! {
             /// least severity of a node that makes the exit code 10
             fail_on: Option<SeverityWord>, without: "never";
         }
+    }
+}
+
+/// A time to hold, in seconds: `auto`, a duration, or bare minutes.
+#[derive(Debug)]
+pub struct HoldFor;
+
+impl Syntax for HoldFor {
+    type Value = Option<u64>;
+    const VALUE_NAME: &'static str = "duration";
+
+    fn expected(within: &Within) -> String {
+        format!("{AUTO}, or {}", Span::expected(within))
+    }
+
+    fn parse(text: &str, within: &Within) -> Result<Option<u64>, String> {
+        if text == AUTO {
+            return Ok(None);
+        }
+        let parsed = Span::parse(text, within).map(Some);
+        parsed.map_err(|_| Self::expected(within))
+    }
+
+    fn print(value: &Option<u64>) -> String {
+        value.map_or_else(|| AUTO.to_owned(), |seconds| Span::print(&seconds))
     }
 }
 

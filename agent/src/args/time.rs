@@ -125,8 +125,8 @@ impl Syntax for Span {
     }
 }
 
-/// The word for a step that follows the time between samples.
-const AUTO: &str = "auto";
+/// The word for a length that follows from others.
+pub(super) const AUTO: &str = "auto";
 
 /// The syntax of a time between two points, in seconds; `None` for [`AUTO`].
 #[derive(Debug)]

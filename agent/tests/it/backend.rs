@@ -57,30 +57,32 @@ fn healthy_backend_gives_a_text_report() {
     3 nodes: 1 critical, 1 to consolidate, 1 healthy.
     Forecast for the 30m after TIMEZ, from the 2h before, one point
     every 1m.
-    Percentages are of allocatable. UPPER is the upper end of the 80% prediction
-    interval; LIMIT IN is in brackets where only that end reaches allocatable.
+    Percentages are of allocatable. MAX is the median of the maximum, UPPER stays
+    above it with a probability of 90%; LIMIT IN is in brackets where allocatable is
+    reached only at the upper end.
 
                NOW    MEAN     MAX   UPPER  ALLOCATABLE  LIMIT IN   POINTS
 
     critical  busy: scale up or move pods
       cpu      95%  100.8%  106.3%  106.3%   4.00 cores       14m  121/121
-        decided by the highest expected value: 4.25 cores, 106.3% of 4.00 cores
+        decided by the highest level held for 5m: 4.19 cores, 104.7% of 4.00 cores
           allocatable, at least 100%: critical
-        expected: up to 4.25 cores (106.3%), 4.03 cores (100.8%) on average over the
-          next 30m
+        level above high held for 5m: 100% likely
+        maximum 4.25 cores (106.3%), 90% likely to stay below 4.25 cores (106.3%);
+          mean 4.03 cores (100.8%) over the next 30m
         limit: reached in 14m
         121 of 121 expected points, one every 1m over 2h
-        model theil_sen; backtest from 8 origins: MASE 0.00, naive forecast 15.50;
-          empirical coverage 100%
+        model ets; backtest from 8 origins: MASE 0.00, naive forecast 15.50; so far
+          100% of the values lay within its intervals
       memory   50%     50%     50%     50%    16.00 GiB         -  121/121
 
     info      idle: consolidate or scale down
       cpu     3.1%    3.1%    3.1%    3.1%   4.00 cores         -  121/121
-        decided by the mean expected value: 0.12 cores, 3.1% of 4.00 cores
-          allocatable, under 20%: low
+        decided by the mean, 90% likely to stay below: 0.12 cores, 3.1% of 4.00
+          cores allocatable, under 20%: low
       memory  6.3%    6.3%    6.3%    6.3%    16.00 GiB         -  121/121
-        decided by the mean expected value: 1.00 GiB, 6.3% of 16.00 GiB allocatable,
-          under 20%: low
+        decided by the mean, 90% likely to stay below: 1.00 GiB, 6.3% of 16.00 GiB
+          allocatable, under 20%: low
 
     healthy   calm
       cpu      50%     50%     50%     50%   4.00 cores         -  121/121
@@ -123,7 +125,7 @@ fn healthy_backend_gives_a_json_report() {
         (&cpu["points"], &cpu["points_expected"]),
         (&121.into(), &121.into())
     );
-    assert_eq!(cpu["model"], "theil_sen");
+    assert_eq!(cpu["model"], "ets");
     let max = cpu["forecast"]["max"].as_f64().expect("a number");
     assert!((max - (2.0 + 0.015 * 150.0)).abs() < 1e-6, "{max}");
 }

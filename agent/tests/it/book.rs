@@ -43,7 +43,7 @@ fn cluster() -> String {
         node("db-1", [2.0, 7.5], &|k| 0.6 + 0.05 * noise(k), &|k| {
             (4.0 + 0.025 * k as f64 + 0.05 * noise(k)) * GIB
         }),
-        node("batch-1", [4.0, 15.0], &|k| 3.0 + 0.4 * noise(k), &|k| {
+        node("batch-1", [4.0, 15.0], &|k| 3.5 + 0.2 * noise(k), &|k| {
             (9.8 + 0.1 * noise(k)) * GIB
         }),
         node("idle-1", [4.0, 15.0], &|k| 0.1 + 0.02 * noise(k), &|_| {

@@ -40,6 +40,7 @@ fn defaults_are_the_documented_ones() {
     --interval=80%
     --high=80%
     --low=20%
+    --for=auto
     --fleet=auto
     --keep-nodes=1
     --format=text

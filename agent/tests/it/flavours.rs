@@ -409,7 +409,7 @@ fn old_samples_show_their_age() {
         ("markdown", "| 50% (97s ago) → 50% of 4.00 cores |"),
         ("html", "now 50% (97s ago), "),
         ("html", ">last sample 97s old<"),
-        ("csv", ",1800,97\r\n"),
+        ("csv", ",1800,97,300,"),
         ("json", "\"sample_age_seconds\": 97,"),
         ("json", "\"last sample 97s old\""),
     ] {

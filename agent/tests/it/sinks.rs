@@ -91,7 +91,7 @@ fn slack_message_is_escaped() {
     );
     let summary = "2 nodes: 1 critical, 1 unknown";
     let mrkdwn = |text: Value| json!({"type": "mrkdwn", "text": text, "verbatim": true});
-    let node = "*busy&lt;&amp;&gt;*: critical\n• cpu: scale up or move pods: reaches the limit within 14m: up to 4.25 cores, 106.3% of 4.00 cores allocatable; 4.03 cores on average in the next 30m, from the last 2h";
+    let node = "*busy&lt;&amp;&gt;*: critical\n• cpu: scale up or move pods: reaches the limit within 14m: 4.19 cores for 5m, 104.7% of 4.00 cores allocatable; maximum 4.25 cores, 90% below 4.25 cores; mean 4.03 cores in the next 30m, from the last 2h";
     assert_eq!(
         message,
         json!({

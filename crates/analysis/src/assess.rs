@@ -8,14 +8,16 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use forecast::{Forecast, MIN_POINTS, Point, Prediction, Settings, forecast};
+use forecast::{Forecast, MIN_POINTS, Point, Settings, forecast};
 use quantity::Timestamp;
 
 use crate::evidence::evidence;
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::measurements::{LOOK_BACK_SECONDS, Measured, Measurements};
 use crate::previous::Previous;
-use crate::recommend::{Outlook, Resource, Sizes, node_verdict, recommend, seconds_to_limit};
+use crate::recommend::{
+    Ahead, Criteria, Outlook, Resource, Sizes, TimeToLimit, node_verdict, recommend,
+};
 use crate::report::fleet::FleetReport;
 use crate::report::{NodeReport, Report, ResourceForecast, ResourceReport, WindowReport};
 use crate::series::fewest_samples;
@@ -42,6 +44,8 @@ pub struct Basis<'a> {
     pub forecasts: Settings,
     /// The thresholds for high and low.
     pub thresholds: Thresholds,
+    /// The time for which a level must be held, in seconds; `None` for the default.
+    pub hold_seconds: Option<u64>,
     /// The verdicts of the previous report, if there was one.
     pub previous: Option<&'a Previous>,
 }
@@ -249,7 +253,11 @@ fn assess_resource(
         allocatable,
         capacity,
     };
-    let recommendation = recommend(resource, outlook, sizes, before, basis.thresholds, window);
+    let criteria = Criteria {
+        thresholds: basis.thresholds,
+        hold: window.hold(basis.hold_seconds),
+    };
+    let recommendation = recommend(resource, outlook, sizes, before, criteria, window);
     let report = ResourceReport {
         resource,
         unit: resource.unit(),
@@ -267,7 +275,7 @@ fn assess_resource(
         evidence: Vec::new(),
     };
     let mut report = match result {
-        Ok(forecast) => with_forecast(report, forecast, window),
+        Ok(forecast) => with_forecast(report, forecast, criteria, window),
         Err(_) => report,
     };
     report.evidence = evidence(&report, window);
@@ -283,23 +291,52 @@ fn may_repeat_few(points: &[Point], window: &Window) -> bool {
         && fewest_samples(points, LOOK_BACK_SECONDS) < MIN_POINTS
 }
 
-fn with_forecast(report: ResourceReport, forecast: Forecast, window: &Window) -> ResourceReport {
-    let reached = |bound: fn(&Prediction) -> f64| {
-        let limit = report.allocatable?;
-        seconds_to_limit(&forecast, bound, limit, window)
+fn with_forecast(
+    report: ResourceReport,
+    forecast: Forecast,
+    Criteria { thresholds, hold }: Criteria,
+    window: &Window,
+) -> ResourceReport {
+    let Ahead {
+        max_lower,
+        max,
+        upper,
+        mean_lower,
+        mean,
+        mean_upper,
+        held_lower,
+        held,
+        held_upper,
+    } = Ahead::of(&forecast, hold);
+    let limit = report
+        .allocatable
+        .map(|limit| TimeToLimit::of(&forecast, hold, limit, window));
+    let limit = limit.unwrap_or_default();
+    let exceeds = |allocatable: f64| {
+        let held = forecast.paths.held(hold.points);
+        held.share_above(thresholds.high() * allocatable)
     };
     ResourceReport {
         model: Some(forecast.model),
         backtest: forecast.backtest.map(Into::into),
         forecast: Some(ResourceForecast {
-            max: forecast.max(),
-            mean: forecast.mean(),
-            upper: forecast.upper(),
+            max_lower,
+            max,
+            upper,
+            upper_level: forecast.upper_level(),
+            mean_lower,
+            mean,
+            mean_upper,
+            held_lower,
+            held,
+            held_upper,
+            for_seconds: hold.seconds,
+            exceeds_high: report.allocatable.map(exceeds),
             coverage: forecast.coverage,
             horizon_seconds: window.horizon,
-            seconds_to_limit: reached(|p| p.value),
-            seconds_to_limit_earliest: reached(|p| p.upper),
-            seconds_to_limit_latest: reached(|p| p.lower),
+            seconds_to_limit: limit.expected,
+            seconds_to_limit_earliest: limit.earliest,
+            seconds_to_limit_latest: limit.latest,
             path: forecast.path.iter().copied().map(Into::into).collect(),
         }),
         candidates: forecast.candidates.into_iter().map(Into::into).collect(),

@@ -6,7 +6,7 @@
 use contract::Measure;
 
 use crate::hysteresis::{Decision, Verdict};
-use crate::report::{ResourceForecast, ResourceReport};
+use crate::report::{CandidateReport, ResourceForecast, ResourceReport};
 use crate::window::Window;
 use quantity::{interval, percent};
 
@@ -19,7 +19,8 @@ pub fn evidence(report: &ResourceReport, window: &Window) -> Vec<String> {
         report.allocatable,
     ) {
         lines.push(decisive(report, forecast, decision, allocatable));
-        lines.push(expected(report, forecast));
+        lines.extend(exceeds(forecast));
+        lines.push(maximum(report, forecast));
         lines.push(time_to_limit(forecast));
     }
     lines.extend(report.old_sample());
@@ -42,15 +43,14 @@ fn decisive(
     allocatable: f64,
 ) -> String {
     let (what, amount) = match decision.measure {
-        Measure::Expected => ("the highest expected value".to_owned(), forecast.max),
-        Measure::Upper => (
+        Measure::Held => (held(forecast), forecast.held),
+        Measure::Mean => (
             format!(
-                "the upper end of the {} prediction interval",
-                percent(forecast.coverage)
+                "the mean, {} likely to stay below",
+                percent(forecast.upper_level)
             ),
-            forecast.upper,
+            forecast.mean_upper,
         ),
-        Measure::Mean => ("the mean expected value".to_owned(), forecast.mean),
     };
     let line = percent(decision.line);
     let against = match decision.verdict {
@@ -59,22 +59,44 @@ fn decisive(
         Verdict::LOW => format!("under {line}: low"),
         _ => format!("not above {line}: not high"),
     };
-    let held = match decision.held {
-        true => ", held by hysteresis",
+    let kept = match decision.held {
+        true => ", kept by hysteresis",
         false => "",
     };
     format!(
-        "decided by {what}: {}, {} of {} allocatable, {against}{held}",
+        "decided by {what}: {}, {} of {} allocatable, {against}{kept}",
         report.resource.display(amount),
         percent(decision.share),
         report.resource.display(allocatable),
     )
 }
 
-fn expected(report: &ResourceReport, forecast: &ResourceForecast) -> String {
+/// Names the number that is held against `high`.
+fn held(forecast: &ResourceForecast) -> String {
+    match forecast.for_seconds {
+        0 => "the maximum".to_owned(),
+        seconds => format!("the highest level held for {}", interval(seconds)),
+    }
+}
+
+/// Formats the probability that `high` is passed.
+fn exceeds(forecast: &ResourceForecast) -> Option<String> {
+    let likely = percent(forecast.exceeds_high?);
+    Some(match forecast.for_seconds {
+        0 => format!("maximum above high: {likely} likely"),
+        seconds => format!(
+            "level above high held for {}: {likely} likely",
+            interval(seconds)
+        ),
+    })
+}
+
+fn maximum(report: &ResourceReport, forecast: &ResourceForecast) -> String {
     format!(
-        "expected: up to {}, {} on average over the next {}",
+        "maximum {}, {} likely to stay below {}; mean {} over the next {}",
         share(report, forecast.max),
+        percent(forecast.upper_level),
+        share(report, forecast.upper),
         share(report, forecast.mean),
         interval(forecast.horizon_seconds)
     )
@@ -115,7 +137,7 @@ fn time_to_limit(forecast: &ResourceForecast) -> String {
             interval(earliest)
         ),
         (None, None) => {
-            format!("limit: not reached within {horizon}, even by the upper end of the interval")
+            format!("limit: not reached within {horizon}, not even at the upper end")
         }
     }
 }
@@ -142,13 +164,23 @@ fn model(report: &ResourceReport) -> Option<String> {
         }
         _ => String::new(),
     };
+    let mix = mix(&report.candidates).unwrap_or_else(|| model.name().to_owned());
     Some(format!(
-        "model {model}; backtest from {} origins{over}: MASE {:.2}, naive forecast {:.2}; empirical coverage {}",
+        "model {mix}; backtest from {} origins{over}: MASE {:.2}, naive forecast {:.2}; so far {} of the values lay within its intervals",
         backtest.folds,
         backtest.mase,
         backtest.naive_mase,
         percent(backtest.coverage)
     ))
+}
+
+/// Formats `ets 78%, ar 22%`, the largest share first; `None` where one model has all.
+fn mix(candidates: &[CandidateReport]) -> Option<String> {
+    let mut parts = Vec::from_iter(candidates.iter().filter(|c| c.weight > 0.0));
+    parts.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    let part = |c: &&CandidateReport| format!("{} {:.0}%", c.model, 100.0 * c.weight);
+    let parts = Vec::from_iter(parts.iter().map(part));
+    (parts.len() > 1).then(|| parts.join(", "))
 }
 
 #[cfg(test)]
@@ -163,9 +195,8 @@ mod tests {
     fn report(max: f64, upper: f64, mean: f64, before: Option<Verdict>) -> ResourceReport {
         let size = 4.0;
         let shares = Shares {
-            expected: max / size,
-            upper: upper / size,
-            mean: mean / size,
+            held: max / size,
+            mean: 1.25 * mean / size,
         };
         let thresholds = Thresholds::new(0.2, 0.8).expect("in order");
         let decision = judge(shares, thresholds, before);
@@ -186,9 +217,18 @@ mod tests {
             }),
             candidates: Vec::new(),
             forecast: Some(ResourceForecast {
+                max_lower: max,
                 max,
-                mean,
                 upper,
+                upper_level: 0.9,
+                mean_lower: mean,
+                mean,
+                mean_upper: 1.25 * mean,
+                held_lower: max,
+                held: max,
+                held_upper: upper,
+                for_seconds: 300,
+                exceeds_high: Some(0.75),
                 coverage: 0.8,
                 horizon_seconds: 1800,
                 seconds_to_limit: (max >= size).then_some(1440),
@@ -220,12 +260,13 @@ mod tests {
     #[test]
     fn evidence_of_a_warning() {
         insta::assert_snapshot!(lines(&report(3.4, 4.1, 3.2, Some(Verdict::HEALTHY))), @r"
-        decided by the upper end of the 80% prediction interval: 4.10 cores, 102.5% of 4.00 cores allocatable, above 80%: high
-        expected: up to 3.40 cores (85%), 3.20 cores (80%) on average over the next 30m
+        decided by the highest level held for 5m: 3.40 cores, 85% of 4.00 cores allocatable, above 80%: high
+        level above high held for 5m: 75% likely
+        maximum 3.40 cores (85%), 90% likely to stay below 4.10 cores (102.5%); mean 3.20 cores (80%) over the next 30m
         limit: not expected within 30m, earliest in 12m
         previous report: healthy, severity none
         119 of 121 expected points, one every 1m over 2h
-        model theil_sen; backtest from 4 origins: MASE 0.82, naive forecast 1.10; empirical coverage 79%
+        model theil_sen; backtest from 4 origins: MASE 0.82, naive forecast 1.10; so far 79% of the values lay within its intervals
         ");
     }
 
@@ -234,19 +275,19 @@ mod tests {
         for (report, line) in [
             (
                 report(4.2, 4.4, 3.0, None),
-                "decided by the highest expected value: 4.20 cores, 105% of 4.00 cores allocatable, at least 100%: critical",
+                "decided by the highest level held for 5m: 4.20 cores, 105% of 4.00 cores allocatable, at least 100%: critical",
             ),
             (
                 report(3.9, 4.1, 3.0, Some(Verdict::CRITICAL)),
-                "decided by the highest expected value: 3.90 cores, 97.5% of 4.00 cores allocatable, at least 95%: critical, held by hysteresis",
+                "decided by the highest level held for 5m: 3.90 cores, 97.5% of 4.00 cores allocatable, at least 95%: critical, kept by hysteresis",
             ),
             (
                 report(0.5, 0.9, 0.4, None),
-                "decided by the mean expected value: 0.40 cores, 10% of 4.00 cores allocatable, under 20%: low",
+                "decided by the mean, 90% likely to stay below: 0.50 cores, 12.5% of 4.00 cores allocatable, under 20%: low",
             ),
             (
                 report(2.0, 2.5, 2.0, None),
-                "decided by the upper end of the 80% prediction interval: 2.50 cores, 62.5% of 4.00 cores allocatable, not above 80%: not high",
+                "decided by the highest level held for 5m: 2.00 cores, 50% of 4.00 cores allocatable, not above 80%: not high",
             ),
         ] {
             assert_eq!(lines(&report).lines().next(), Some(line));
@@ -262,10 +303,10 @@ mod tests {
             ),
             (
                 report(3.0, 3.5, 2.0, None),
-                "limit: not reached within 30m, even by the upper end of the interval",
+                "limit: not reached within 30m, not even at the upper end",
             ),
         ] {
-            assert_eq!(lines(&report).lines().nth(2), Some(line));
+            assert_eq!(lines(&report).lines().nth(3), Some(line));
         }
     }
 
@@ -275,7 +316,7 @@ mod tests {
             sample_age_seconds: Some(97),
             ..report(2.0, 2.5, 2.0, None)
         };
-        assert_eq!(lines(&old).lines().nth(3), Some("last sample 97s old"));
+        assert_eq!(lines(&old).lines().nth(4), Some("last sample 97s old"));
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Thresholds {
         self.low
     }
 
-    /// Returns the share of allocatable above which the upper end of a forecast is high.
+    /// Returns the share of allocatable above which a held level is high.
     pub fn high(&self) -> f64 {
         self.high
     }
@@ -61,9 +61,9 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The expected value reaches allocatable.
+    /// The held level reaches allocatable.
     pub const CRITICAL: Self = Self::new(Action::ScaleUp, Severity::Critical);
-    /// The upper end passes `high`.
+    /// The held level passes `high`.
     pub const HIGH: Self = Self::new(Action::ScaleUp, Severity::Warning);
     /// The mean is below `low`.
     pub const LOW: Self = Self::new(Action::Consolidate, Severity::Info);
@@ -91,11 +91,9 @@ impl Verdict {
 /// A forecast as shares of allocatable; above 1 where a node uses more than pods may.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shares {
-    /// Highest expected value.
-    pub expected: f64,
-    /// Highest upper end of the interval.
-    pub upper: f64,
-    /// Mean expected value.
+    /// The median of the highest level that is held.
+    pub held: f64,
+    /// The upper end of the mean.
     pub mean: f64,
 }
 
@@ -118,12 +116,12 @@ pub struct Decision {
 
 /// Judges a forecast, given the previous verdict.
 ///
-/// - Critical: the *expected* value reaches allocatable. The upper end of an 80%
-///   interval is exceeded one time in ten even at a single timestamp, so a limit that
-///   only the upper end reaches is a warning.
-/// - Warning: the *upper* end passes `high`, since capacity is added with a margin.
-/// - Info: the *mean* is below `low`, and nothing above applies: the average load
-///   decides whether a node is needed.
+/// - Critical: the *held* level reaches allocatable, more likely than not.
+/// - Warning: the *held* level passes `high`, more likely than not. A spike that does not
+///   stay needs no node more.
+/// - Info: the *mean* is below `low` with the probability of an upper end, and nothing
+///   above applies: the average load decides whether a node is needed, and a node that
+///   is removed too early costs more than one that stays.
 pub fn judge(shares: Shares, thresholds: Thresholds, before: Option<Verdict>) -> Decision {
     let Thresholds { low, high } = thresholds;
     let band_if = |was: bool| if was { thresholds.band() } else { 0.0 };
@@ -132,38 +130,29 @@ pub fn judge(shares: Shares, thresholds: Thresholds, before: Option<Verdict>) ->
     let limit_line = LIMIT - band_if(before == Severity::Critical);
     let high_line = high - band_if(before >= Severity::Warning);
     let low_line = low + band_if(before == Severity::Info);
-    let Shares {
-        expected,
-        upper,
-        mean,
-    } = shares;
-    let (verdict, measure, share, line, held) = if expected >= limit_line {
+    let Shares { held, mean } = shares;
+    let (verdict, measure, share, line, by_hysteresis) = if held >= limit_line {
+        let by_hysteresis = held < LIMIT;
         (
             Verdict::CRITICAL,
-            Measure::Expected,
-            expected,
+            Measure::Held,
+            held,
             limit_line,
-            expected < LIMIT,
+            by_hysteresis,
         )
-    } else if upper > high_line {
-        (
-            Verdict::HIGH,
-            Measure::Upper,
-            upper,
-            high_line,
-            upper <= high,
-        )
+    } else if held > high_line {
+        (Verdict::HIGH, Measure::Held, held, high_line, held <= high)
     } else if mean < low_line {
         (Verdict::LOW, Measure::Mean, mean, low_line, mean >= low)
     } else {
-        (Verdict::HEALTHY, Measure::Upper, upper, high_line, false)
+        (Verdict::HEALTHY, Measure::Held, held, high_line, false)
     };
     Decision {
         verdict,
         measure,
         share,
         line,
-        held,
+        held: by_hysteresis,
     }
 }
 
@@ -178,8 +167,7 @@ mod tests {
 
     fn flat(share: f64) -> Shares {
         Shares {
-            expected: share,
-            upper: share,
+            held: share,
             mean: share,
         }
     }
@@ -258,27 +246,12 @@ mod tests {
 
     #[test]
     fn each_severity_has_its_measure() {
-        let shares = |expected, upper, mean| Shares {
-            expected,
-            upper,
-            mean,
-        };
+        let shares = |held, mean| Shares { held, mean };
         for (shares, verdict, measure, share) in [
-            (
-                shares(0.6, 0.79, 0.5),
-                Verdict::HEALTHY,
-                Measure::Upper,
-                0.79,
-            ),
-            (shares(0.6, 0.81, 0.5), Verdict::HIGH, Measure::Upper, 0.81),
-            (shares(0.6, 1.3, 0.1), Verdict::HIGH, Measure::Upper, 1.3),
-            (
-                shares(1.0, 1.3, 0.1),
-                Verdict::CRITICAL,
-                Measure::Expected,
-                1.0,
-            ),
-            (shares(0.6, 0.79, 0.1), Verdict::LOW, Measure::Mean, 0.1),
+            (shares(0.79, 0.5), Verdict::HEALTHY, Measure::Held, 0.79),
+            (shares(0.81, 0.5), Verdict::HIGH, Measure::Held, 0.81),
+            (shares(1.0, 0.1), Verdict::CRITICAL, Measure::Held, 1.0),
+            (shares(0.79, 0.1), Verdict::LOW, Measure::Mean, 0.1),
         ] {
             let decision = judge(shares, thresholds(), None);
             assert_eq!(
@@ -294,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn held_decisions_name_their_threshold() {
+    fn kept_decisions_name_their_threshold() {
         for (share, before, line, held) in [
             (0.97, Some(Verdict::CRITICAL), 0.95, true),
             (1.0, Some(Verdict::CRITICAL), 0.95, false),
@@ -345,11 +318,10 @@ mod tests {
             gap in 0.001..0.5f64,
             mean in 0.0..1.2f64,
             above in 0.0..0.3f64,
-            margin in 0.0..0.3f64,
             before in any_before(),
         ) {
             let thresholds = Thresholds::new(low, (low + gap).min(1.0)).expect("in order");
-            let shares = Shares { mean, expected: mean + above, upper: mean + above + margin };
+            let shares = Shares { mean, held: mean + above };
             let first = judge(shares, thresholds, before).verdict;
             let second = judge(shares, thresholds, Some(first)).verdict;
             prop_assert_eq!(first, second);

@@ -4,12 +4,12 @@
 //! thresholds and their hysteresis ([`crate::hysteresis`]), and the source of forecasts and earlier
 //! verdicts.
 
-use forecast::{Forecast, MIN_POINTS, Prediction, TooFewPoints};
+use forecast::{Forecast, MIN_POINTS, TooFewPoints};
 use quantity::{Bytes, Cores, Timestamp, interval, percent};
 use serde::{Deserialize, Serialize};
 
 use crate::hysteresis::{Decision, Shares, Thresholds, Verdict, judge};
-use crate::window::Window;
+use crate::window::{Hold, Window};
 use contract::{Action, MissingData, Severity};
 
 /// A resource of a node.
@@ -105,13 +105,22 @@ pub struct Sizes {
     pub capacity: Option<f64>,
 }
 
+/// The criteria that a forecast is judged by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Criteria {
+    /// The thresholds for high and low.
+    pub thresholds: Thresholds,
+    /// The time for which a level must be held.
+    pub hold: Hold,
+}
+
 /// Judges one resource by [`crate::hysteresis::judge`], given the verdict of the previous report.
 pub fn recommend(
     resource: Resource,
     outlook: &Outlook<'_>,
     sizes: Sizes,
     before: Option<Verdict>,
-    thresholds: Thresholds,
+    Criteria { thresholds, hold }: Criteria,
     window: &Window,
 ) -> Recommendation {
     let lookback = interval(window.past.seconds());
@@ -155,31 +164,43 @@ pub fn recommend(
         }
         Outlook::Forecast(forecast) => forecast,
     };
-    let (max, mean) = (forecast.max(), forecast.mean());
+    let Ahead {
+        max,
+        upper,
+        mean,
+        mean_upper,
+        held,
+        ..
+    } = Ahead::of(forecast, hold);
     let Some(allocatable) = sizes.allocatable else {
         return insufficient(
             MissingData::NoAllocatable,
             format!(
-                "no recommendation, since allocatable is unknown; up to {} and {} on average in the next {horizon}, from the last {lookback}",
+                "no recommendation, since allocatable is unknown; maximum {}, mean {} in the next {horizon}, from the last {lookback}",
                 resource.display(max),
                 resource.display(mean),
             ),
         );
     };
     let shares = Shares {
-        expected: max / allocatable,
-        upper: forecast.upper() / allocatable,
-        mean: mean / allocatable,
+        held: held / allocatable,
+        mean: mean_upper / allocatable,
     };
     let decision = judge(shares, thresholds, before);
-    let reached = seconds_to_limit(forecast, |p| p.value, allocatable, window);
     let numbers = Numbers {
         resource,
         sizes,
+        level: percent(forecast.upper_level()),
         max: resource.display(max),
-        upper: resource.display(forecast.upper()),
+        upper: resource.display(upper),
         mean: resource.display(mean),
-        reached,
+        mean_upper: resource.display(mean_upper),
+        held: match hold.points {
+            1 => format!("{} at the maximum", resource.display(held)),
+            _ => format!("{} for {}", resource.display(held), interval(hold.seconds)),
+        },
+        spikes: max / allocatable > thresholds.high(),
+        reached: TimeToLimit::of(forecast, hold, allocatable, window).expected,
     };
     recommendation(
         decision.verdict,
@@ -197,34 +218,47 @@ pub fn recommend(
 struct Numbers {
     resource: Resource,
     sizes: Sizes,
+    /// The probability of an upper end.
+    level: String,
     max: String,
     upper: String,
     mean: String,
+    mean_upper: String,
+    held: String,
+    /// Set if the maximum is expected to pass `high`.
+    spikes: bool,
     reached: Option<u64>,
 }
 
 impl Numbers {
-    /// Returns the finding: first the number that decided, then one for context.
+    /// Returns the finding: first the number that decided, then those for context.
     fn finding(&self, decision: &Decision, thresholds: Thresholds) -> String {
         let Self {
-            max, upper, mean, ..
+            level,
+            max,
+            upper,
+            mean,
+            mean_upper,
+            held,
+            ..
         } = self;
         let share = self.of_allocatable(decision.share);
+        let maximum = format!("maximum {max}, {level} below {upper}");
         let line = |name, threshold, until: String| match decision.held {
             false => format!("{name}: {}", percent(threshold)),
-            true => format!("{name}: {}, held until {until}", percent(threshold)),
+            true => format!("{name}: {}, kept until {until}", percent(threshold)),
         };
         match (decision.verdict, self.reached) {
             (Verdict::CRITICAL, Some(seconds)) => format!(
-                "reaches the limit within {}: up to {max}, {share}; {mean} on average",
+                "reaches the limit within {}: {held}, {share}; {maximum}; mean {mean}",
                 interval(seconds)
             ),
             (Verdict::CRITICAL, None) => format!(
-                "still close to the limit: up to {max}, {share} ({}); {mean} on average",
+                "still close to the limit: {held}, {share} ({}); {maximum}; mean {mean}",
                 line("limit", 1.0, format!("below {}", percent(decision.line)))
             ),
             (Verdict::HIGH, _) => format!(
-                "may reach {upper}, {share} ({}); up to {max} expected, {mean} on average",
+                "{held}, {share} ({}); {maximum}; mean {mean}",
                 line(
                     "high",
                     thresholds.high(),
@@ -232,14 +266,17 @@ impl Numbers {
                 )
             ),
             (Verdict::LOW, _) => format!(
-                "{mean} on average, {share} ({}); may reach {upper}",
+                "mean {mean}, {level} below {mean_upper}, {share} ({}); {maximum}",
                 line(
                     "low",
                     thresholds.low(),
                     format!("{} or more", percent(decision.line))
                 )
             ),
-            _ => format!("may reach {upper}, {share}; {mean} on average"),
+            _ if self.spikes => {
+                format!("{held}, {share}; spikes do not stay: {maximum}; mean {mean}")
+            }
+            _ => format!("{held}, {share}; {maximum}; mean {mean}"),
         }
     }
 
@@ -261,16 +298,86 @@ impl Numbers {
     }
 }
 
-/// Returns the seconds from the end of the window until `bound` of the forecast reaches `limit`, if
-/// it does within the horizon.
-pub fn seconds_to_limit(
-    forecast: &Forecast,
-    bound: impl Fn(&Prediction) -> f64,
-    limit: f64,
-    window: &Window,
-) -> Option<u64> {
-    let reached = forecast.path.iter().find(|p| bound(p) >= limit)?;
-    Some(reached.at.since(window.past.end) as u64)
+/// The numbers of a forecast over its whole horizon, from its paths, in the unit of the
+/// resource. Lower and upper ends lie at the ends of the prediction interval: at 10% and
+/// 90% for a coverage of 80%.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ahead {
+    /// The lower end of the maximum.
+    pub max_lower: f64,
+    /// The median of the maximum.
+    pub max: f64,
+    /// The upper end of the maximum.
+    pub upper: f64,
+    /// The lower end of the mean.
+    pub mean_lower: f64,
+    /// The expected mean.
+    pub mean: f64,
+    /// The upper end of the mean.
+    pub mean_upper: f64,
+    /// The lower end of the highest level that is held.
+    pub held_lower: f64,
+    /// The median of the highest level that is held.
+    pub held: f64,
+    /// The upper end of the highest level that is held.
+    pub held_upper: f64,
+}
+
+impl Ahead {
+    /// Returns the numbers of a forecast.
+    pub fn of(forecast: &Forecast, hold: Hold) -> Self {
+        let level = forecast.upper_level();
+        let (max, mean) = (forecast.paths.held(1), forecast.paths.mean());
+        let held = forecast.paths.held(hold.points);
+        // The mean of a forecast may lie outside of its paths' where few of them are odd.
+        let expected = forecast.mean();
+        Self {
+            max_lower: max.quantile(1.0 - level),
+            max: max.median(),
+            upper: max.quantile(level),
+            mean_lower: mean.quantile(1.0 - level).min(expected),
+            mean: expected,
+            mean_upper: mean.quantile(level).max(expected),
+            held_lower: held.quantile(1.0 - level),
+            held: held.median(),
+            held_upper: held.quantile(level),
+        }
+    }
+}
+
+/// Seconds from the end of the window until allocatable is reached and held; `None` for
+/// a time beyond the horizon.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct TimeToLimit {
+    /// The time by which it is reached with the probability of a lower end.
+    pub earliest: Option<u64>,
+    /// The time by which it is reached more likely than not.
+    pub expected: Option<u64>,
+    /// The time by which it is reached with the probability of an upper end.
+    pub latest: Option<u64>,
+}
+
+impl TimeToLimit {
+    /// Returns the times of a forecast.
+    pub fn of(forecast: &Forecast, hold: Hold, limit: f64, window: &Window) -> Self {
+        let Ahead {
+            held_lower,
+            held,
+            held_upper,
+            ..
+        } = Ahead::of(forecast, hold);
+        let level = forecast.upper_level();
+        let by = |share: f64, held: f64| {
+            let reached = forecast.paths.reached(limit, hold.points, share)?;
+            // Between two paths: the level decides, so that both say the same.
+            (held >= limit).then(|| reached.since(window.past.end) as u64)
+        };
+        Self {
+            earliest: by(1.0 - level, held_upper),
+            expected: by(0.5, held),
+            latest: by(level, held_lower),
+        }
+    }
 }
 
 /// Returns the verdict on a node: the worst of its resources. It can be consolidated only if all of
@@ -303,6 +410,7 @@ pub fn node_verdict(resources: &[Verdict]) -> Verdict {
 mod tests {
     use super::*;
     use crate::window::Spans;
+    use forecast::{Paths, Prediction};
 
     fn window() -> Window {
         Spans::new(7200, 60, 1800)
@@ -310,26 +418,42 @@ mod tests {
             .ending_at(Timestamp::from_unix(1_795_331_580))
     }
 
-    /// Returns a forecast that runs evenly from one value to another over the horizon.
-    fn between(from: f64, to: f64) -> Forecast {
+    const HOLD: Hold = Hold {
+        seconds: 300,
+        points: 5,
+    };
+
+    fn criteria() -> Criteria {
+        Criteria {
+            thresholds: Thresholds::new(0.2, 0.8).expect("in order"),
+            hold: HOLD,
+        }
+    }
+
+    /// Returns a forecast whose only path has these values.
+    fn along(values: &[f64]) -> Forecast {
         let times = window().ahead();
-        let rise = (to - from) / (times.len() - 1) as f64;
-        let prediction = |(k, &at): (usize, &Timestamp)| {
-            let value = from + rise * k as f64;
-            Prediction {
-                at,
-                value,
-                lower: value,
-                upper: value,
-            }
+        let prediction = |(&at, &value): (&Timestamp, &f64)| Prediction {
+            at,
+            value,
+            lower: value,
+            upper: value,
         };
         Forecast {
             model: forecast::Model::TheilSen,
             coverage: 0.8,
-            path: times.iter().enumerate().map(prediction).collect(),
+            path: times.iter().zip(values).map(prediction).collect(),
+            paths: Paths::new(times, vec![values.to_vec()]).expect("values for all times"),
             backtest: None,
             candidates: Vec::new(),
         }
+    }
+
+    /// Returns a forecast that runs evenly from one value to another, and holds it for the
+    /// last five minutes of the horizon.
+    fn between(from: f64, to: f64) -> Forecast {
+        let values = (0..30).map(|k| from + (to - from) * f64::from(k.min(25)) / 25.0);
+        along(&Vec::from_iter(values))
     }
 
     fn judged(forecast: &Forecast, allocatable: Option<f64>) -> Recommendation {
@@ -341,7 +465,7 @@ mod tests {
                 capacity: Some(4.5),
             },
             None,
-            Thresholds::new(0.2, 0.8).expect("in order"),
+            criteria(),
             &window(),
         )
     }
@@ -358,8 +482,8 @@ mod tests {
             (0.8, 0.8, Action::None, Severity::None),
             (0.79, 0.79, Action::Consolidate, Severity::Info),
             (0.0, 0.0, Action::Consolidate, Severity::Info),
-            (0.0, 1.59, Action::Consolidate, Severity::Info), // the mean counts
-            (0.0, 1.61, Action::None, Severity::None),
+            (0.0, 1.41, Action::Consolidate, Severity::Info), // the mean counts
+            (0.0, 1.42, Action::None, Severity::None),
         ] {
             let verdict = judged(&between(from, to), Some(4.0));
             assert_eq!(
@@ -377,27 +501,27 @@ mod tests {
             (
                 between(3.0, 3.4),
                 Some(4.0),
-                "scale up or move pods: may reach 3.40 cores, 85% of 4.00 cores allocatable (high: 80%); up to 3.40 cores expected, 3.20 cores on average in the next 30m, from the last 2h",
+                "scale up or move pods: 3.40 cores for 5m, 85% of 4.00 cores allocatable (high: 80%); maximum 3.40 cores, 90% below 3.40 cores; mean 3.23 cores in the next 30m, from the last 2h",
             ),
             (
                 between(3.0, 4.3),
                 Some(4.0),
-                "scale up or move pods: reaches the limit within 24m: up to 4.30 cores, 107.5% of 4.00 cores allocatable, capacity 4.50 cores; 3.65 cores on average in the next 30m, from the last 2h",
+                "scale up or move pods: reaches the limit within 21m: 4.30 cores for 5m, 107.5% of 4.00 cores allocatable, capacity 4.50 cores; maximum 4.30 cores, 90% below 4.30 cores; mean 3.74 cores in the next 30m, from the last 2h",
             ),
             (
                 between(0.2, 0.4),
                 Some(4.0),
-                "consolidate or scale down: 0.30 cores on average, 7.5% of 4.00 cores allocatable (low: 20%); may reach 0.40 cores in the next 30m, from the last 2h",
+                "consolidate or scale down: mean 0.31 cores, 90% below 0.31 cores, 7.8% of 4.00 cores allocatable (low: 20%); maximum 0.40 cores, 90% below 0.40 cores in the next 30m, from the last 2h",
             ),
             (
                 between(1.0, 2.0),
                 Some(4.0),
-                "healthy: may reach 2.00 cores, 50% of 4.00 cores allocatable; 1.50 cores on average in the next 30m, from the last 2h",
+                "healthy: 2.00 cores for 5m, 50% of 4.00 cores allocatable; maximum 2.00 cores, 90% below 2.00 cores; mean 1.57 cores in the next 30m, from the last 2h",
             ),
             (
                 between(1.0, 2.0),
                 None,
-                "no recommendation, since allocatable is unknown; up to 2.00 cores and 1.50 cores on average in the next 30m, from the last 2h",
+                "no recommendation, since allocatable is unknown; maximum 2.00 cores, mean 1.57 cores in the next 30m, from the last 2h",
             ),
         ] {
             assert_eq!(judged(&forecast, allocatable).message, message);
@@ -405,7 +529,45 @@ mod tests {
     }
 
     #[test]
-    fn held_verdicts_name_their_end() {
+    fn spike_that_does_not_stay_is_told_and_warns_if_asked() {
+        let mut values = [1.0; 30];
+        values[10..14].fill(3.72);
+        let spike = along(&values);
+        let calm = judged(&spike, Some(4.0));
+        assert_eq!(calm.action, Action::None);
+        assert_eq!(
+            calm.message,
+            "healthy: 1.00 cores for 5m, 25% of 4.00 cores allocatable; spikes do not stay: maximum 3.72 cores, 90% below 3.72 cores; mean 1.36 cores in the next 30m, from the last 2h"
+        );
+        let sizes = Sizes {
+            allocatable: Some(4.0),
+            capacity: None,
+        };
+        let asked = Criteria {
+            hold: window().hold(Some(0)),
+            ..criteria()
+        };
+        let outlook = Outlook::Forecast(&spike);
+        let warned = recommend(Resource::Cpu, &outlook, sizes, None, asked, &window());
+        assert_eq!(warned.verdict(), Verdict::HIGH);
+        let part = "3.72 cores at the maximum, 93% of 4.00 cores allocatable (high: 80%);";
+        assert!(warned.message.contains(part), "{}", warned.message);
+    }
+
+    #[test]
+    fn limit_is_reached_where_it_is_held() {
+        let mut values = [1.0; 30];
+        values[3] = 5.0;
+        values[10..16].fill(4.5);
+        let forecast = along(&values);
+        let time = |hold| TimeToLimit::of(&forecast, hold, 4.0, &window());
+        assert_eq!(time(HOLD).expected, Some(11 * 60));
+        assert_eq!(time(window().hold(Some(0))).expected, Some(4 * 60));
+        assert_eq!(time(window().hold(Some(600))), TimeToLimit::default());
+    }
+
+    #[test]
+    fn kept_verdicts_name_their_end() {
         let said = |share: f64, before| {
             recommend(
                 Resource::Cpu,
@@ -415,7 +577,7 @@ mod tests {
                     capacity: None,
                 },
                 Some(before),
-                Thresholds::new(0.2, 0.8).expect("in order"),
+                criteria(),
                 &window(),
             )
         };
@@ -423,10 +585,10 @@ mod tests {
             (
                 0.97,
                 Verdict::CRITICAL,
-                "still close to the limit: up to 3.88 cores, 97% of 4.00 cores allocatable (limit: 100%, held until below 95%);",
+                "still close to the limit: 3.88 cores for 5m, 97% of 4.00 cores allocatable (limit: 100%, kept until below 95%);",
             ),
-            (0.78, Verdict::HIGH, "(high: 80%, held until 75% or less);"),
-            (0.22, Verdict::LOW, "(low: 20%, held until 25% or more);"),
+            (0.78, Verdict::HIGH, "(high: 80%, kept until 75% or less);"),
+            (0.22, Verdict::LOW, "(low: 20%, kept until 25% or more);"),
         ] {
             let held = said(share, before);
             assert!(held.message.contains(part), "{}", held.message);
@@ -470,15 +632,14 @@ mod tests {
                 Outlook::Forecast(&forecast),
                 None,
                 MissingData::NoAllocatable,
-                "no recommendation, since allocatable is unknown; up to 9.00 cores and 9.00 cores on average in the next 30m, from the last 2h",
+                "no recommendation, since allocatable is unknown; maximum 9.00 cores, mean 9.00 cores in the next 30m, from the last 2h",
             ),
         ] {
-            let thresholds = Thresholds::new(0.2, 0.8).expect("in order");
             let sizes = Sizes {
                 allocatable,
                 capacity: None,
             };
-            let verdict = recommend(Resource::Cpu, &outlook, sizes, None, thresholds, &window());
+            let verdict = recommend(Resource::Cpu, &outlook, sizes, None, criteria(), &window());
             assert_eq!(
                 verdict,
                 Recommendation {

@@ -186,22 +186,42 @@ impl ResourceReport {
 /// The forecast of one resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResourceForecast {
-    /// The highest expected value over the horizon.
+    /// The lower end of the maximum over the horizon.
+    pub max_lower: f64,
+    /// The median of the maximum over the horizon.
     pub max: f64,
+    /// The upper end of the maximum over the horizon, which it stays below with a
+    /// probability of `upper_level`.
+    pub upper: f64,
+    /// The probability of an upper end, from 0 to 1: 0.9 for a coverage of 0.8.
+    pub upper_level: f64,
+    /// The lower end of the mean over the horizon.
+    pub mean_lower: f64,
     /// The mean expected value over the horizon.
     pub mean: f64,
-    /// The highest upper end of the prediction interval over the horizon.
-    pub upper: f64,
+    /// The upper end of the mean over the horizon.
+    pub mean_upper: f64,
+    /// The lower end of the highest level that is held for `for_seconds`.
+    pub held_lower: f64,
+    /// The median of the highest level that is held for `for_seconds`: what decides.
+    pub held: f64,
+    /// The upper end of the highest level that is held for `for_seconds`.
+    pub held_upper: f64,
+    /// The time for which a level must be held, in seconds.
+    pub for_seconds: u64,
+    /// The probability, from 0 to 1, that a level above the threshold for high is held;
+    /// `None` if allocatable is unknown.
+    pub exceeds_high: Option<f64>,
     /// The nominal coverage of the prediction interval, from 0 to 1.
     pub coverage: f64,
     /// The horizon, in seconds.
     pub horizon_seconds: u64,
-    /// Seconds until the expected value reaches allocatable; `None` if it does not, or if
-    /// allocatable is unknown.
+    /// Seconds until allocatable is reached and held, more likely than not; `None` if it is
+    /// not within the horizon, or if allocatable is unknown.
     pub seconds_to_limit: Option<u64>,
-    /// The same for the upper end of the interval: the earliest time.
+    /// The same with the probability of a lower end: the earliest time.
     pub seconds_to_limit_earliest: Option<u64>,
-    /// The same for the lower end: the latest time.
+    /// The same with the probability of an upper end: the latest time.
     pub seconds_to_limit_latest: Option<u64>,
     /// One prediction for each timestamp of the horizon, in order of time.
     pub path: Vec<PredictionReport>,
@@ -280,6 +300,8 @@ pub struct CandidateReport {
     pub model: Model,
     /// Its mean absolute scaled error in the backtest.
     pub mase: Option<f64>,
+    /// Its share of the forecast, from 0 to 1.
+    pub weight: f64,
     /// The reason why it was left out.
     pub left_out: Option<String>,
 }
@@ -293,6 +315,7 @@ impl From<Candidate> for CandidateReport {
         Self {
             model: candidate.model,
             mase,
+            weight: candidate.weight,
             left_out,
         }
     }

@@ -142,7 +142,32 @@ pub struct Window {
     pub horizon: u64,
 }
 
+/// The time for which a level must be held to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// That time, in seconds; 0 for the maximum itself.
+    pub seconds: u64,
+    /// The number of points in a row that show it; at least 1.
+    pub points: usize,
+}
+
+/// The shortest default of [`Hold`]: as `for` of the alerts of kubernetes-mixin that wait
+/// least, and the fewest points that are no single spike.
+const MIN_HOLD_SECONDS: u64 = 300;
+const MIN_HOLD_POINTS: u64 = 3;
+
 impl Window {
+    /// Returns the time for which a level must be held: `asked`, in seconds, or by default
+    /// 3 points, at least 5 minutes.
+    pub fn hold(&self, asked: Option<u64>) -> Hold {
+        let least = || MIN_HOLD_SECONDS.max(MIN_HOLD_POINTS * self.past.step);
+        let seconds = asked.unwrap_or_else(least);
+        Hold {
+            seconds,
+            points: seconds.div_ceil(self.past.step).max(1) as usize,
+        }
+    }
+
     /// Returns the timestamps to forecast: one a step after the end, and so on; the last is always
     /// the end of the horizon.
     pub fn ahead(&self) -> Vec<Timestamp> {
@@ -159,6 +184,20 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn level_is_held_for_three_points_and_five_minutes() {
+        let hold = |step, asked| {
+            let spans = Spans::new(86_400, step, 7200).expect("fits");
+            let window = spans.ending_at(Timestamp::from_unix(1_795_331_588));
+            let hold = window.hold(asked);
+            (hold.seconds, hold.points)
+        };
+        assert_eq!(hold(60, None), (300, 5));
+        assert_eq!(hold(300, None), (900, 3));
+        assert_eq!(hold(60, Some(0)), (0, 1));
+        assert_eq!(hold(300, Some(301)), (301, 2));
+    }
 
     #[test]
     fn windows_align_to_the_step() {

@@ -22,6 +22,9 @@ pub const HISTORY_MEMORY: RangeInclusive<u64> = 1 << 20..=64 << 30;
 /// The agent's lookback, step and forecast, in whole seconds: up to ten years.
 pub const SPAN: RangeInclusive<Duration> = seconds(1)..=seconds(3_653 * DAY);
 
+/// Time for which a level must be held to be a finding, in whole seconds; zero for any spike.
+pub const HOLD: RangeInclusive<Duration> = Duration::ZERO..=*SPAN.end();
+
 /// Interval of reports of a long-running agent.
 pub const EVERY: RangeInclusive<Duration> = seconds(1)..=seconds(DAY);
 

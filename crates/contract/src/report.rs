@@ -8,15 +8,21 @@ use crate::series::table;
 
 table! {
     CPU_MAX: Gauge "k8s_node_cpu_forecast_max_cores" [label::NODE, label::BOUND]
-        "Highest CPU forecast over the horizon, in cores: expected value, and ends of the prediction interval";
+        "Maximum of CPU usage over the forecast horizon, in cores: median, and quantiles at the ends of the prediction interval";
     CPU_MEAN: Gauge "k8s_node_cpu_forecast_mean_cores" [label::NODE, label::BOUND]
-        "Mean CPU forecast over the horizon, in cores: expected value, and ends of the prediction interval";
+        "Mean CPU usage over the forecast horizon, in cores: expected value, and quantiles at the ends of the prediction interval";
+    CPU_HELD: Gauge "k8s_node_cpu_forecast_held_cores" [label::NODE, label::BOUND]
+        "Highest level of CPU usage held for --for within the forecast horizon, in cores: median, and quantiles at the ends of the prediction interval";
     MEMORY_MAX: Gauge "k8s_node_memory_forecast_max_bytes" [label::NODE, label::BOUND]
-        "Highest memory forecast over the horizon, in bytes: expected value, and ends of the prediction interval";
+        "Maximum of memory usage over the forecast horizon, in bytes: median, and quantiles at the ends of the prediction interval";
     MEMORY_MEAN: Gauge "k8s_node_memory_forecast_mean_bytes" [label::NODE, label::BOUND]
-        "Mean memory forecast over the horizon, in bytes: expected value, and ends of the prediction interval";
+        "Mean memory usage over the forecast horizon, in bytes: expected value, and quantiles at the ends of the prediction interval";
+    MEMORY_HELD: Gauge "k8s_node_memory_forecast_held_bytes" [label::NODE, label::BOUND]
+        "Highest level of memory usage held for --for within the forecast horizon, in bytes: median, and quantiles at the ends of the prediction interval";
+    EXCEEDS_HIGH: Gauge "k8s_node_forecast_exceeds_high_ratio" [label::NODE, label::RESOURCE]
+        "Probability, 0 to 1, that a level above the threshold for high is held for --for within the forecast horizon; absent if allocatable is unknown";
     TIME_TO_LIMIT: Gauge "k8s_node_forecast_time_to_limit_seconds" [label::NODE, label::RESOURCE, label::BOUND]
-        "Seconds from the end of the window until the forecast, or that end of its prediction interval, reaches allocatable; absent if it does not within the horizon";
+        "Seconds from the end of the window until allocatable is reached and held for --for: median, and quantiles at the ends of the prediction interval; absent if it is not within the horizon";
     INTERVAL_LEVEL: Gauge "k8s_node_forecast_interval_level_ratio" [label::NODE, label::RESOURCE]
         "Nominal coverage of the forecast's prediction interval, 0 to 1";
     MODEL: Info "k8s_node_forecast_model_info" [label::NODE, label::RESOURCE, label::MODEL]
@@ -46,7 +52,7 @@ table! {
     REMOVABLE: Gauge "k8s_node_removable" [label::NODE]
         "Whether the node could be removed because its pods fit on the others (1) or not (0); absent if not examined";
     THRESHOLD: Gauge "k8s_ai_agent_threshold_ratio" [label::THRESHOLD]
-        "Share of allocatable, 0 to 1, above which a forecast maximum is high or below which a forecast mean is low";
+        "Share of allocatable, 0 to 1, above which a held level is high or below which a forecast mean is low";
     PLAN: Info "k8s_ai_agent_fleet_view_info" [label::BASIS]
         "Data that the report on removable nodes is based on: requests, usage, or none";
     LOOKBACK: Gauge "k8s_ai_agent_lookback_seconds" []

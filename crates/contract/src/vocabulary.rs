@@ -189,11 +189,9 @@ vocabulary! {
 vocabulary! {
     /// The number of a forecast that decides a recommendation.
     Measure {
-        /// The highest expected value over the horizon.
-        Expected = "expected",
-        /// The highest upper end of the prediction interval over the horizon.
-        Upper = "upper",
-        /// The mean expected value over the horizon.
+        /// The highest level that is held for `--for` over the horizon, in the median.
+        Held = "held",
+        /// The upper end of the mean over the horizon.
         Mean = "mean",
     }
 }

@@ -1,11 +1,19 @@
 //! Mean and median.
 
+use crate::point::Point;
+
 /// The arithmetic mean; 0 of nothing. Moved towards each value in turn rather
 /// than divided from a sum, so that the mean of equal values is that very value.
 pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     values
         .zip(1u32..)
         .fold(0.0, |mean, (value, n)| mean + (value - mean) / f64::from(n))
+}
+
+/// The mean absolute step from one point to the next; 0 of a single point.
+pub(crate) fn mean_step(points: &[Point]) -> f64 {
+    let steps = points.windows(2);
+    mean(steps.map(|pair| (pair[1].value - pair[0].value).abs()))
 }
 
 /// The middle value, or the mean of the two middle ones; 0 of nothing.

@@ -1,44 +1,31 @@
-//! Which model continues a series: the simplest of those that are equal.
+//! The forecast from all models: a mix, with weights by their errors in the backtest.
 //!
-//! Exponential smoothing is the yardstick: among its forms are the mean, the newest
-//! value and a straight line, and it chooses between them by errors from every moment
-//! of the series. The few folds of a backtest are hardly independent of each other,
-//! and know less: where a mean or a line looks better there, it is luck. So only a
-//! model that is something else takes the lead, and only when it is better by far
-//! ([`MUST_GAIN`]) and nearly always ([`MUST_WIN`]).
-//!
-//! Then the simplest model is taken that forecasts the same as the leading one
-//! ([`SAME`]) and errs hardly more ([`EQUAL`]): most of the time there is one.
-//! All four numbers were measured on a varied fleet.
+//! On 3,008 windows of real machine metrics a mix errs less than the one model that
+//! erred least so far, on each shape of window: which of two models is better shows
+//! only where the difference is large, and then the mix is that model too.
 
 use quantity::Timestamp;
 
 use crate::backtest::{Fold, Trial, folds, folds_of_few};
-use crate::models::{Choice, Model, Role};
+use crate::models::{Choice, Model, Role, seasonal_periods};
+use crate::origin::Origin;
+use crate::outlier::clipped;
 use crate::point::{Point, bounded};
 use crate::settings::Settings;
+use crate::shift::Shift;
 
 /// Fewest points for a trend: with fewer, a forecast is a level.
 pub const MIN_POINTS_FOR_TREND: usize = 20;
 
-/// The share of the yardstick's error under which another model leads.
-const MUST_GAIN: f64 = 0.7;
-
-/// The share of folds at which it must have been better.
-const MUST_WIN: f64 = 0.75;
-
-/// Forecasts are the same when they are nowhere further apart than this share of
-/// the mean error of the leading one.
-const SAME: f64 = 0.5;
-
-/// How much more a simpler model may err, as a factor.
-const EQUAL: f64 = 1.05;
-
-/// What does not count between forecasts that are exact, as a share of their values.
-const ROUNDING: f64 = 1e-9;
-
 /// Fewest folds to choose by.
 const MIN_FOLDS: usize = 3;
+
+/// The power of the inverse error that is a weight. On the windows 5 errs 0.1% less and
+/// 12 0.2% more than this; one model alone, as of an endless power, 1.2% more.
+const POWER: f64 = 8.0;
+
+/// The smallest weight, as a share of the largest, that is worth its arithmetic.
+const LEAST_WEIGHT: f64 = 0.02;
 
 /// A series and what is asked of it.
 #[derive(Clone, Copy)]
@@ -58,6 +45,8 @@ pub struct Candidate {
     pub model: Model,
     /// What came of it.
     pub outcome: Outcome,
+    /// Its share of the forecast, 0 to 1.
+    pub weight: f64,
 }
 
 /// What came of considering a model.
@@ -71,8 +60,14 @@ pub enum Outcome {
 
 /// What came of all models.
 pub(crate) struct Chosen {
-    /// The model that continues the series.
-    pub(crate) leader: Attempt,
+    /// The model with the largest share of the forecast.
+    pub(crate) model: Model,
+    /// The errors of the mix so far.
+    pub(crate) trial: Trial,
+    /// The values ahead, between 0 and the ceiling.
+    pub(crate) values: Vec<f64>,
+    /// The change of level just before, if there was one.
+    pub(crate) shift: Option<Shift>,
     /// Scaled error of the newest value carried forward; `None` for a series too
     /// short for a backtest.
     pub(crate) naive_error: Option<f64>,
@@ -80,11 +75,24 @@ pub(crate) struct Chosen {
 }
 
 /// What a model makes of the past and of the future.
-pub(crate) struct Attempt {
-    pub(crate) model: Model,
-    pub(crate) trial: Trial,
+struct Attempt {
+    model: Model,
+    trial: Trial,
     /// Between 0 and the ceiling.
-    pub(crate) values: Vec<f64>,
+    values: Vec<f64>,
+}
+
+/// A model's share of the forecast and its place among the attempts.
+type Share = (f64, usize);
+
+/// The models on one series.
+struct Field<'a> {
+    question: &'a Question<'a>,
+    folds: Vec<Fold>,
+    /// Those of the folds, and of the forecast last.
+    origins: Vec<Origin<'a>>,
+    attempts: Vec<Attempt>,
+    left_out: Vec<Candidate>,
 }
 
 /// Chooses for a series with enough points to say anything.
@@ -93,154 +101,225 @@ pub(crate) fn choose(question: &Question<'_>) -> Chosen {
     if question.points.len() < MIN_POINTS_FOR_TREND || folds.len() < MIN_FOLDS {
         return choose_level(question);
     }
-    let mut attempts = Vec::new();
-    let mut left_out = Vec::new();
-    for model in considered(question.settings.model) {
-        match Attempt::of(model, question, &folds) {
-            Ok(attempt) => attempts.push(attempt),
-            Err(why) => left_out.push(Candidate {
-                model,
-                outcome: Outcome::LeftOut(why),
-            }),
-        }
-    }
-    let asked_for = match question.settings.model {
+    let points = clipped(question.points);
+    let periods = seasonal_periods(&points);
+    let mut field = Field::new(question, folds, &points, &periods);
+    // All are held against the naive one.
+    field.consider(Model::NAIVE);
+    let asked = match question.settings.model {
+        Choice::Only(Model::NAIVE) => Some(0),
+        Choice::Only(model) => field.consider(model),
         Choice::Auto => None,
-        Choice::Only(asked) => attempts.iter().position(|a| a.model == asked),
     };
-    // A model that is asked for and does not fit leaves the choice open.
-    let leader = asked_for.unwrap_or_else(|| simplest_of_equals(&attempts));
-    Chosen {
-        naive_error: Some(attempts[0].trial.scaled_error()),
-        candidates: attempts
-            .iter()
-            .map(Attempt::candidate)
-            .chain(left_out)
-            .collect(),
-        leader: attempts.swap_remove(leader),
-    }
-}
-
-/// The models that are tried, simplest first: the naive one, which all are held
-/// against, and the one that is asked for; or all of the automatic choice.
-fn considered(choice: Choice) -> impl Iterator<Item = Model> {
-    let is_considered = move |model: &Model| match choice {
-        Choice::Only(asked) if asked.role() != Role::Challenger => {
-            *model == Model::NAIVE || *model == asked
+    // A model that is asked for and does not fit leaves the choice to the others.
+    let shares = match asked {
+        Some(index) => vec![(1.0, index)],
+        None => {
+            field.consider_parts();
+            field.shares()
         }
-        Choice::Auto | Choice::Only(_) => model.role() != Role::OnRequest,
     };
-    Model::ALL.iter().copied().filter(is_considered)
+    field.chosen(&shares)
 }
 
 /// Chooses for a series too short for a trend, or whose points lie too unevenly to
 /// try one: the level that would have done better so far, the mean on a tie.
 fn choose_level(question: &Question<'_>) -> Chosen {
     let folds = folds_of_few(question.points, question.horizon);
+    let mut field = Field::new(question, folds, question.points, &[]);
     let asked = match question.settings.model {
-        Choice::Auto => None,
         Choice::Only(model) => Some(model),
+        Choice::Auto => None,
     };
-    let (mut levels, mut others): (Vec<Model>, Vec<Model>) = Model::ALL
-        .iter()
-        .filter(|model| model.role() != Role::OnRequest || Some(**model) == asked)
-        .partition(|model| model.role() == Role::Level);
-    // Of equals the mean is taken.
-    levels.reverse();
-    if let Some(level) = asked.filter(|model| model.role() == Role::Level) {
-        levels = vec![level];
-        others.clear();
-    }
-    let levels = levels
-        .into_iter()
-        .map(|model| Attempt::of(model, question, &folds));
-    // No level refuses.
-    let mut attempts: Vec<Attempt> = levels.flatten().collect();
-    let left_out = others.into_iter().map(|model| Candidate {
-        model,
-        outcome: Outcome::LeftOut(format!(
-            "needs {MIN_POINTS_FOR_TREND} points, spread evenly enough to try it on"
-        )),
-    });
-    let mut leader = 0;
-    for (index, attempt) in attempts.iter().enumerate() {
-        if attempt.trial.error() < attempts[leader].trial.error() {
-            leader = index;
+    let level = asked.filter(|model| model.role() == Role::Level);
+    // The mean comes first.
+    for model in Model::ALL.iter().copied().rev() {
+        match model.role() {
+            Role::Level if level.is_none_or(|level| level == model) => {
+                field.consider(model);
+            }
+            Role::Part { .. } if level.is_none() => field.leave_out_of_few(model),
+            _ if level.is_none() && asked == Some(model) => field.leave_out_of_few(model),
+            _ => {}
         }
     }
+    let error = |index: &usize| field.attempts[*index].trial.error();
+    let best = (0..field.attempts.len()).min_by(|a, b| error(a).total_cmp(&error(b)));
+    let chosen = field.chosen(&[(1.0, best.unwrap_or_default())]);
     Chosen {
         naive_error: None,
-        candidates: attempts
-            .iter()
-            .map(Attempt::candidate)
-            .chain(left_out)
-            .collect(),
-        leader: attempts.swap_remove(leader),
+        shift: None,
+        ..chosen
     }
 }
 
-/// The one that leads, or a simpler one that is as good.
-fn simplest_of_equals(attempts: &[Attempt]) -> usize {
-    let errors: Vec<f64> = attempts.iter().map(|a| a.trial.error()).collect();
-    let is = |role: Role| move |attempt: &Attempt| attempt.model.role() == role;
-    let yardstick = attempts
-        .iter()
-        .position(is(Role::Yardstick))
-        .unwrap_or_default();
-    let is_challenger = is(Role::Challenger);
-    let leader = (0..attempts.len())
-        .filter(|index| is_challenger(&attempts[*index]))
-        .filter(|other| {
-            let pairs = attempts[*other]
-                .trial
-                .errors()
-                .zip(attempts[yardstick].trial.errors());
-            let won = pairs.filter(|(other, yardstick)| other < yardstick).count() as f64;
-            errors[*other] < MUST_GAIN * errors[yardstick]
-                && won >= MUST_WIN * attempts[yardstick].trial.folds() as f64
-        })
-        .min_by(|a, b| errors[*a].total_cmp(&errors[*b]))
-        .unwrap_or(yardstick);
-    let values = |index: usize| attempts[index].values.iter();
-    let apart = |index: usize| {
-        let pairs = values(index).zip(values(leader));
-        pairs.fold(0.0, |most, (a, b)| f64::max(most, (a - b).abs()))
-    };
-    let rounding = ROUNDING * values(leader).fold(0.0, |most, value| f64::max(most, *value));
-    (0..leader)
-        .find(|index| {
-            errors[*index] <= EQUAL * errors[leader] + rounding
-                && apart(*index) <= SAME * errors[leader] + rounding
-        })
-        .unwrap_or(leader)
-}
-
-impl Attempt {
-    fn of(model: Model, question: &Question<'_>, folds: &[Fold]) -> Result<Self, String> {
-        let Question {
-            points,
-            times,
-            ceiling,
-            ..
-        } = *question;
-        let trial = Trial::of(model, points, folds, ceiling)?;
-        let values = model.predict(points, times)?;
-        Ok(Self {
-            model,
-            trial,
-            values: values
-                .into_iter()
-                .map(|value| bounded(value, ceiling))
-                .collect(),
-        })
-    }
-
-    fn candidate(&self) -> Candidate {
-        Candidate {
-            model: self.model,
-            outcome: Outcome::Error(self.trial.scaled_error()),
+impl<'a> Field<'a> {
+    fn new(
+        question: &'a Question<'a>,
+        folds: Vec<Fold>,
+        points: &'a [Point],
+        periods: &'a [i64],
+    ) -> Self {
+        let forecast = Origin {
+            before: points,
+            after: &[],
+            periods,
+            times: question.times.to_vec(),
+        };
+        let of_folds = folds.iter().map(|fold| fold.origin(points, periods));
+        Self {
+            origins: of_folds.chain([forecast]).collect(),
+            question,
+            folds,
+            attempts: Vec::new(),
+            left_out: Vec::new(),
         }
     }
+
+    /// Tries a model; its place among the attempts if it fits.
+    fn consider(&mut self, model: Model) -> Option<usize> {
+        let Question {
+            points, ceiling, ..
+        } = *self.question;
+        match model.predict_from(&self.origins) {
+            Ok(mut predicted) => {
+                let values = predicted.pop()?;
+                self.attempts.push(Attempt {
+                    model,
+                    trial: Trial::of(&predicted, points, &self.folds, ceiling),
+                    values: values
+                        .iter()
+                        .map(|value| bounded(*value, ceiling))
+                        .collect(),
+                });
+                Some(self.attempts.len() - 1)
+            }
+            Err(why) => {
+                self.leave_out(model, why);
+                None
+            }
+        }
+    }
+
+    /// Tries the models of the mix that have not been tried.
+    fn consider_parts(&mut self) {
+        for model in Model::ALL.iter().copied() {
+            let is_part = matches!(model.role(), Role::Part { .. });
+            if is_part && !self.left_out.iter().any(|c| c.model == model) {
+                self.consider(model);
+            }
+        }
+    }
+
+    fn leave_out(&mut self, model: Model, why: String) {
+        self.left_out.push(Candidate {
+            model,
+            outcome: Outcome::LeftOut(why),
+            weight: 0.0,
+        });
+    }
+
+    fn leave_out_of_few(&mut self, model: Model) {
+        let why = "spread evenly enough to try it on";
+        self.leave_out(model, format!("needs {MIN_POINTS_FOR_TREND} points, {why}"));
+    }
+
+    /// The shares of the mix, which sum up to 1. A model without any error takes all.
+    fn shares(&self) -> Vec<Share> {
+        let errors = self
+            .attempts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, attempt)| match attempt.model.role() {
+                Role::Part { credit } => Some((attempt.trial.error() / credit, index)),
+                Role::Level | Role::OnRequest => None,
+            });
+        let errors: Vec<Share> = errors.collect();
+        // Of equals the later model is taken.
+        let Some(best) = errors
+            .iter()
+            .copied()
+            .rev()
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+        else {
+            return vec![(1.0, 0)];
+        };
+        if best.0 == 0.0 {
+            return vec![(1.0, best.1)];
+        }
+        let weights = errors
+            .iter()
+            .map(|(error, index)| ((best.0 / error).powf(POWER), *index));
+        let weights: Vec<Share> = weights.filter(|part| part.0 >= LEAST_WEIGHT).collect();
+        let sum: f64 = weights.iter().map(|part| part.0).sum();
+        weights
+            .into_iter()
+            .map(|(weight, index)| (weight / sum, index))
+            .collect()
+    }
+
+    /// The forecast by these shares, which are not empty.
+    fn chosen(self, shares: &[Share]) -> Chosen {
+        let attempts = &self.attempts;
+        let part = |index: usize| &attempts[index];
+        let trials = shares
+            .iter()
+            .map(|(share, index)| (*share, &part(*index).trial));
+        let trial = Trial::blend(trials).expect("a share");
+        let values = shares
+            .iter()
+            .map(|(share, index)| (*share, &part(*index).values));
+        let values = blend(values);
+        let predict = |origin: &Origin<'_>| {
+            let mut parts = Vec::with_capacity(shares.len());
+            for (share, index) in shares {
+                let origins = std::slice::from_ref(origin);
+                parts.push((
+                    *share,
+                    part(*index).model.predict_from(origins).ok()?.concat(),
+                ));
+            }
+            Some(blend(parts.iter().map(|(share, values)| (*share, values))))
+        };
+        let errors = trial.residuals().map(|r| r.error.abs()).collect();
+        let shift = self
+            .origins
+            .last()
+            .and_then(|origin| Shift::at(origin, errors, predict));
+        let share_of = |index: usize| {
+            let share = shares.iter().find(|share| share.1 == index);
+            share.map_or(0.0, |share| share.0)
+        };
+        let candidates = attempts
+            .iter()
+            .enumerate()
+            .map(|(index, attempt)| Candidate {
+                model: attempt.model,
+                outcome: Outcome::Error(attempt.trial.scaled_error()),
+                weight: share_of(index),
+            });
+        let largest = (0..attempts.len()).max_by(|a, b| share_of(*a).total_cmp(&share_of(*b)));
+        Chosen {
+            model: attempts[largest.unwrap_or_default()].model,
+            naive_error: attempts.first().map(|naive| naive.trial.scaled_error()),
+            candidates: candidates.chain(self.left_out).collect(),
+            trial,
+            values,
+            shift,
+        }
+    }
+}
+
+/// The weighted sum of several predictions.
+fn blend<'a>(parts: impl Iterator<Item = (f64, &'a Vec<f64>)>) -> Vec<f64> {
+    let mut sums: Vec<f64> = Vec::new();
+    for (weight, values) in parts {
+        sums.resize(values.len(), 0.0);
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += weight * value;
+        }
+    }
+    sums
 }
 
 #[cfg(test)]
@@ -269,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn the_model_that_is_asked_for_is_taken_and_held_against_the_newest_value() {
+    fn asked_model_forecasts_alone_beside_naive() {
         let points = rising();
         let times = ahead(&points, 30);
         for model in [
@@ -279,41 +358,36 @@ mod tests {
             Model::Prophet,
         ] {
             let chosen = chosen(&points, &times, Choice::Only(model));
-            assert_eq!(chosen.leader.model, model);
+            assert_eq!(chosen.model, model);
             assert_eq!(chosen.candidates[0].model, Model::NAIVE);
+            assert_eq!(chosen.values, model.predict(&points, &times).expect("fits"));
             assert!(chosen.naive_error.is_some());
         }
     }
 
     #[test]
-    fn auto_names_the_line_where_smoothing_forecasts_the_same() {
+    fn auto_mixes_models_by_their_errors() {
         let points = rising();
         let chosen = chosen(&points, &ahead(&points, 30), Choice::Auto);
-        assert_eq!(chosen.leader.model, Model::TheilSen);
         let named: Vec<Model> = chosen.candidates.iter().map(|c| c.model).collect();
-        assert_eq!(
-            named,
-            [
-                Model::LastValue,
-                Model::Mean,
-                Model::TheilSen,
-                Model::Ets,
-                Model::Prophet,
-                Model::DailyWave
-            ]
-        );
-        let daily_wave = &chosen.candidates[5].outcome;
+        let (naive, ets, ar) = (Model::LastValue, Model::Ets, Model::Ar);
+        assert_eq!(named, [naive, ar, ets, Model::DailyWave]);
+        let weights: f64 = chosen.candidates.iter().map(|c| c.weight).sum();
+        assert!((weights - 1.0).abs() < 1e-12, "{weights}");
+        assert_eq!(chosen.candidates[0].weight, 0.0, "the naive one is no part");
+        assert_eq!(chosen.model, ets);
+        let daily_wave = &chosen.candidates[3].outcome;
         assert!(matches!(daily_wave, Outcome::LeftOut(why) if why.contains("quarter of a day")));
     }
 
     #[test]
-    fn a_model_that_does_not_fit_leaves_the_choice_open() {
+    fn unfit_model_leaves_the_choice_open() {
         let points = rising();
         // Farther ahead than Prophet goes.
         let end = points[points.len() - 1].at.unix();
         let times = [Timestamp::from_unix(end + 200 * 7200)];
         let chosen = chosen(&points, &times, Choice::Only(Model::Prophet));
-        assert_eq!(chosen.leader.model, Model::Ets);
+        assert_eq!(chosen.model, Model::Ets);
         let left_out = |c: &&Candidate| matches!(c.outcome, Outcome::LeftOut(_));
         let left_out: Vec<Model> = chosen
             .candidates
@@ -321,14 +395,14 @@ mod tests {
             .filter(left_out)
             .map(|c| c.model)
             .collect();
-        assert_eq!(left_out, [Model::DailyWave, Model::Prophet]);
+        assert_eq!(left_out, [Model::Prophet, Model::DailyWave]);
     }
 
     #[test]
-    fn few_points_have_levels_alone_and_no_backtest() {
+    fn few_points_have_levels_and_no_backtest() {
         let points = &rising()[..19];
         let chosen = chosen(points, &ahead(points, 30), Choice::Only(Model::Prophet));
-        assert_eq!(chosen.leader.model, Model::LastValue);
+        assert_eq!(chosen.model, Model::LastValue);
         assert_eq!(chosen.naive_error, None);
         let tried = |c: &&Candidate| matches!(c.outcome, Outcome::Error(_));
         assert_eq!(chosen.candidates.iter().filter(tried).count(), 2);

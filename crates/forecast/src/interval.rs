@@ -82,7 +82,7 @@ fn size(residual: &Residual, growth: f64) -> f64 {
 
 /// The power of the time ahead that fits the errors best, 0 to 1: least squares
 /// through the logarithms of mean time and mean error of a few groups.
-fn growth(residuals: &[&Residual]) -> f64 {
+pub(crate) fn growth(residuals: &[&Residual]) -> f64 {
     let mut sizes: Vec<(f64, f64)> = residuals.iter().map(|r| (r.ahead, r.error.abs())).collect();
     if sizes.len() < MIN_FOR_GROWTH {
         // As a random walk's.
@@ -117,7 +117,7 @@ fn growth(residuals: &[&Residual]) -> f64 {
 /// The value below which a `share` of the sorted values lies, between the two
 /// nearest (definition 5 of Hyndman and Fan 1996, "Sample quantiles in statistical
 /// packages", The American Statistician 50). `values` is not empty.
-fn quantile(values: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let place = (share * values.len() as f64 - 0.5).clamp(0.0, (values.len() - 1) as f64);
     let (below, above) = (
         values[place.floor() as usize],

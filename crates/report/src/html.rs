@@ -22,7 +22,7 @@ use std::ops::Range;
 
 use askama::Template;
 
-use super::summary::{counts, coverage, forecast_of};
+use super::summary::{counts, coverage, forecast_of, upper_level};
 use ::text::printable;
 use analysis::recommend::Resource;
 use analysis::report::Report;
@@ -65,6 +65,7 @@ struct Page<'a> {
     made: String,
     window: String,
     coverage: Option<String>,
+    upper_level: Option<String>,
     thresholds: [String; 2],
     tiles: Vec<Tile>,
     spreads: Vec<Spread>,
@@ -100,6 +101,7 @@ impl<'a> Page<'a> {
             made: date_and_time(report.generated_at),
             window: forecast_of(&report.window, date_and_time),
             coverage: coverage(report).map(percent),
+            upper_level: upper_level(report).map(percent),
             thresholds: [report.thresholds.high, report.thresholds.low].map(percent),
             tiles: tiles(report),
             spreads: spreads(report),

@@ -10,7 +10,7 @@ use exposition::write::{self, Format, Sample};
 
 use analysis::recommend::Resource;
 use analysis::report::fleet::FleetReport;
-use analysis::report::{NodeReport, PredictionReport, Report, ResourceForecast, ResourceReport};
+use analysis::report::{NodeReport, Report, ResourceForecast, ResourceReport};
 use contract::Action;
 
 /// Returns the report in text format 0.0.4.
@@ -77,17 +77,25 @@ impl<'a> Samples<'a> {
     }
 
     fn of_forecast(&mut self, node: &'a str, resource: Resource, forecast: &'a ResourceForecast) {
-        let (max, mean) = match resource {
-            Resource::Cpu => (&series::CPU_MAX, &series::CPU_MEAN),
-            Resource::Memory => (&series::MEMORY_MAX, &series::MEMORY_MEAN),
+        let (max, mean, held) = match resource {
+            Resource::Cpu => (&series::CPU_MAX, &series::CPU_MEAN, &series::CPU_HELD),
+            Resource::Memory => (
+                &series::MEMORY_MAX,
+                &series::MEMORY_MEAN,
+                &series::MEMORY_HELD,
+            ),
         };
         for &bound in Bound::ALL {
-            let values = || forecast.path.iter().map(|prediction| at(prediction, bound));
             let labels = [node, bound.name()];
-            self.put(max, &labels, values().fold(0.0, f64::max));
-            // A path is not empty.
-            let count = forecast.path.len() as f64;
-            self.put(mean, &labels, values().sum::<f64>() / count);
+            let at = |lower, expected, upper| match bound {
+                Bound::Lower => lower,
+                Bound::Expected => expected,
+                Bound::Upper => upper,
+            };
+            let f = forecast;
+            self.put(max, &labels, at(f.max_lower, f.max, f.upper));
+            self.put(mean, &labels, at(f.mean_lower, f.mean, f.mean_upper));
+            self.put(held, &labels, at(f.held_lower, f.held, f.held_upper));
             let seconds = match bound {
                 Bound::Lower => forecast.seconds_to_limit_latest,
                 Bound::Expected => forecast.seconds_to_limit,
@@ -100,6 +108,9 @@ impl<'a> Samples<'a> {
         }
         let labels = [node, resource.label()];
         self.put(&series::INTERVAL_LEVEL, &labels, forecast.coverage);
+        if let Some(share) = forecast.exceeds_high {
+            self.put(&series::EXCEEDS_HIGH, &labels, share);
+        }
     }
 
     fn of_node(&mut self, report: &'a NodeReport) {
@@ -140,14 +151,6 @@ impl<'a> Samples<'a> {
     }
 }
 
-fn at(prediction: &PredictionReport, bound: Bound) -> f64 {
-    match bound {
-        Bound::Lower => prediction.lower,
-        Bound::Expected => prediction.value,
-        Bound::Upper => prediction.upper,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -170,15 +173,23 @@ mod tests {
         k8s_node_cpu_forecast_max_cores{node="busy",bound="lower"} 2.16
         k8s_node_cpu_forecast_max_cores{node="busy",bound="expected"} 2.4
         k8s_node_cpu_forecast_max_cores{node="busy",bound="upper"} 2.64
-        k8s_node_cpu_forecast_mean_cores{node="busy",bound="lower"} 2.01
+        k8s_node_cpu_forecast_mean_cores{node="busy",bound="lower"} 2.0100000000000002
         k8s_node_cpu_forecast_mean_cores{node="busy",bound="expected"} 2.2333333333333334
         k8s_node_cpu_forecast_mean_cores{node="busy",bound="upper"} 2.456666666666667
+        k8s_node_cpu_forecast_held_cores{node="busy",bound="lower"} 2.16
+        k8s_node_cpu_forecast_held_cores{node="busy",bound="expected"} 2.4
+        k8s_node_cpu_forecast_held_cores{node="busy",bound="upper"} 2.64
         k8s_node_memory_forecast_max_bytes{node="busy",bound="lower"} 7924214661.12
         k8s_node_memory_forecast_max_bytes{node="busy",bound="expected"} 8804682956.8
         k8s_node_memory_forecast_max_bytes{node="busy",bound="upper"} 9685151252.48
-        k8s_node_memory_forecast_mean_bytes{node="busy",bound="lower"} 7038377656.32
+        k8s_node_memory_forecast_mean_bytes{node="busy",bound="lower"} 7038377656.320001
         k8s_node_memory_forecast_mean_bytes{node="busy",bound="expected"} 7820419618.133334
-        k8s_node_memory_forecast_mean_bytes{node="busy",bound="upper"} 8602461579.946665
+        k8s_node_memory_forecast_mean_bytes{node="busy",bound="upper"} 8602461579.946669
+        k8s_node_memory_forecast_held_bytes{node="busy",bound="lower"} 7924214661.12
+        k8s_node_memory_forecast_held_bytes{node="busy",bound="expected"} 8804682956.8
+        k8s_node_memory_forecast_held_bytes{node="busy",bound="upper"} 9685151252.48
+        k8s_node_forecast_exceeds_high_ratio{node="busy",resource="cpu"} 0.25
+        k8s_node_forecast_exceeds_high_ratio{node="busy",resource="memory"} 0.75
         k8s_node_forecast_time_to_limit_seconds{node="busy",resource="memory",bound="expected"} 1800
         k8s_node_forecast_time_to_limit_seconds{node="busy",resource="memory",bound="upper"} 1200
         k8s_node_forecast_interval_level_ratio{node="busy",resource="cpu"} 0.8

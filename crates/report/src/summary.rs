@@ -103,3 +103,9 @@ pub fn coverage(report: &Report) -> Option<f64> {
     let mut resources = report.nodes.iter().flat_map(|node| &node.resources);
     resources.find_map(|resource| Some(resource.forecast.as_ref()?.coverage))
 }
+
+/// Returns the probability of upper ends, as the forecasts of a report have it.
+pub fn upper_level(report: &Report) -> Option<f64> {
+    let mut resources = report.nodes.iter().flat_map(|node| &node.resources);
+    resources.find_map(|resource| Some(resource.forecast.as_ref()?.upper_level))
+}

@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write};
 
-use super::summary::{candidates, coverage, forecast_of, now, summary, time_to_limit};
+use super::summary::{candidates, forecast_of, now, summary, time_to_limit, upper_level};
 use crate::style::Style;
 use ::text::printable;
 use analysis::report::{NodeReport, Report, ResourceReport};
@@ -100,10 +100,10 @@ impl Page {
         writeln!(out, "{}", self.paint(BOLD, headline.trim_end()))?;
         let forecast = forecast_of(&report.window, |at| at.to_string());
         wrap(out, 0, 0, &forecast)?;
-        if let Some(coverage) = coverage(report) {
+        if let Some(level) = upper_level(report) {
             let key = format!(
-                "Percentages are of allocatable. UPPER is the upper end of the {} prediction interval; LIMIT IN is in brackets where only that end reaches allocatable.",
-                percent(coverage)
+                "Percentages are of allocatable. MAX is the median of the maximum, UPPER stays above it with a probability of {}; LIMIT IN is in brackets where allocatable is reached only at the upper end.",
+                percent(level)
             );
             wrap(out, 0, 0, &key)?;
             let header = HEADER.map(str::to_uppercase);
@@ -290,8 +290,9 @@ mod tests {
         report is incomplete.
         Forecast for the 30m after 2026-11-22T07:13:00Z, from the 2h before, one point
         every 5m.
-        Percentages are of allocatable. UPPER is the upper end of the 80% prediction
-        interval; LIMIT IN is in brackets where only that end reaches allocatable.
+        Percentages are of allocatable. MAX is the median of the maximum, UPPER stays
+        above it with a probability of 90%; LIMIT IN is in brackets where allocatable is
+        reached only at the upper end.
 
                               NOW   MEAN     MAX   UPPER  ALLOCATABLE  LIMIT IN  POINTS
 
@@ -354,8 +355,9 @@ mod tests {
         1 node: 1 healthy; the report is incomplete.
         Forecast for the 30m after 2026-11-22T07:13:00Z, from the 2h before, one point
         every 5m.
-        Percentages are of allocatable. UPPER is the upper end of the 80% prediction
-        interval; LIMIT IN is in brackets where only that end reaches allocatable.
+        Percentages are of allocatable. MAX is the median of the maximum, UPPER stays
+        above it with a probability of 90%; LIMIT IN is in brackets where allocatable is
+        reached only at the upper end.
 
                   NOW  MEAN  MAX  UPPER  ALLOCATABLE  LIMIT IN  POINTS
 

@@ -30,7 +30,7 @@ mod text;
 #[doc(hidden)]
 pub use argh;
 #[doc(hidden)]
-pub use macros::{flag_name, variable_name};
+pub use macros::{field_name, flag_name, variable_name};
 
 pub use error::{Origin, UsageError};
 pub use general::General;

@@ -219,13 +219,23 @@ macro_rules! words {
 #[macro_export]
 macro_rules! derived_name {
     ($spelling:ident, $longer:literal, $field:ident) => {{
-        const LENGTH: usize = stringify!($field).len() + $longer;
-        const BYTES: [u8; LENGTH] = $crate::$spelling(stringify!($field));
+        const FIELD: &str = $crate::field_name(stringify!($field));
+        const LENGTH: usize = FIELD.len() + $longer;
+        const BYTES: [u8; LENGTH] = $crate::$spelling(FIELD);
         match ::std::str::from_utf8(&BYTES) {
             Ok(name) => name,
             Err(_) => panic!("fields are named in ASCII"),
         }
     }};
+}
+
+/// `for` of `r#for`.
+#[doc(hidden)]
+pub const fn field_name(field: &str) -> &str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
+    }
 }
 
 /// `--scrape-interval` of `scrape_interval`.

@@ -46,6 +46,7 @@ fn variables(b: &Builder<'_>) -> Vec<EnvVar> {
         ("INTERVAL", value!(values.agent.interval_percent).text()),
         ("HIGH_PERCENT", value!(values.agent.high_percent).text()),
         ("LOW_PERCENT", value!(values.agent.low_percent).text()),
+        ("FOR", value!(values.agent.r#for)),
         ("FLEET", value!(values.agent.fleet).text()),
         ("KEEP_NODES", value!(values.agent.keep_nodes).text()),
     ]

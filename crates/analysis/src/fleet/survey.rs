@@ -127,7 +127,7 @@ struct Measured {
 fn measure(node: &NodeReport) -> Option<Measured> {
     let of = |resource| {
         let report = node.resources.iter().find(|r| r.resource == resource)?;
-        Some((report.forecast.as_ref()?.upper, report.allocatable?))
+        Some((report.forecast.as_ref()?.held_upper, report.allocatable?))
     };
     let (cpu, memory) = (of(Resource::Cpu)?, of(Resource::Memory)?);
     // Use is rounded up and size down, so that what fits does fit.

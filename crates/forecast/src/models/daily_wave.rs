@@ -13,6 +13,7 @@ use std::f64::consts::TAU;
 use quantity::Timestamp;
 
 use crate::average::median;
+use crate::origin::Origin;
 use crate::point::Point;
 
 const DAY: i64 = 86_400;
@@ -33,14 +34,15 @@ const NEWEST: usize = 12;
 const MIN_NEWEST: usize = 3;
 
 /// Predicts along the wave.
-pub(super) fn predict(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
+pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
+    let points = origin.before;
     let (Some(first), Some(newest)) = (points.first(), points.last()) else {
         return Err("no points".to_owned());
     };
     if newest.at.unix() - first.at.unix() < MIN_SPAN {
         return Err("needs to have seen a quarter of a day".to_owned());
     }
-    let weights = fit(points);
+    let weights = fit(&origin.around());
     let wave = |time: Timestamp| -> f64 {
         terms(time)
             .iter()
@@ -57,7 +59,7 @@ pub(super) fn predict(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>,
             .map(|p| p.value - wave(p.at))
             .collect(),
     );
-    Ok(times.iter().map(|time| wave(*time) + off).collect())
+    Ok(origin.times.iter().map(|time| wave(*time) + off).collect())
 }
 
 /// What the weights are multiplied with at a moment.
@@ -118,6 +120,7 @@ fn fit(points: &[Point]) -> [f64; TERMS] {
 mod tests {
     use super::*;
     use crate::fixtures::series;
+    use crate::models::Model;
     use proptest::prelude::*;
 
     const STEP: i64 = 300;
@@ -132,7 +135,9 @@ mod tests {
         // Sixteen hours, and six ahead.
         let points: Vec<(i64, f64)> = (0..192).map(|k| (k * STEP, wave(k))).collect();
         let times: Vec<Timestamp> = (192..264).map(at).collect();
-        let values = predict(&series(&points), &times).expect("fits");
+        let values = Model::DailyWave
+            .predict(&series(&points), &times)
+            .expect("fits");
         for (k, value) in (192..).zip(values) {
             assert!((value - wave(k)).abs() < 0.01, "{k}: {value}");
         }
@@ -142,7 +147,7 @@ mod tests {
     fn less_than_a_quarter_of_a_day_is_refused() {
         let points: Vec<(i64, f64)> = (0..72).map(|k| (k * STEP, 1.0)).collect();
         let times = [at(72)];
-        assert!(predict(&series(&points), &times).is_err());
+        assert!(Model::DailyWave.predict(&series(&points), &times).is_err());
     }
 
     proptest! {
@@ -156,7 +161,7 @@ mod tests {
             let points: Vec<(i64, f64)> = moments.into_iter().zip(values).collect();
             let end = points[points.len() - 1].0;
             let times = [Timestamp::from_unix(end + 60), Timestamp::from_unix(end + 90_000)];
-            if let Ok(values) = predict(&series(&points), &times) {
+            if let Ok(values) = Model::DailyWave.predict(&series(&points), &times) {
                 prop_assert!(values.iter().all(|value| value.is_finite()));
             }
         }

@@ -19,42 +19,62 @@
 use quantity::Timestamp;
 
 use crate::cadence::{periods, step};
+use crate::origin::Origin;
 use crate::point::Point;
 use crate::season::Season;
 
-/// Predicts by exponential smoothing.
-pub(super) fn predict(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
-    let (Some(newest), Some(end)) = (points.last(), times.last()) else {
+/// The periods of the seasons that a series shows, in seconds.
+pub(crate) fn seasonal_periods(points: &[Point]) -> Vec<i64> {
+    let periods = periods(points, step(points));
+    let seasons = seasons(points, &periods);
+    seasons.iter().map(Season::period).collect()
+}
+
+/// Predicts by exponential smoothing from origins in the same series. How fast to smooth
+/// is chosen for all in one pass over the points before the latest of them.
+pub(super) fn predict(origins: &[Origin<'_>]) -> Result<Vec<Vec<f64>>, String> {
+    let whole = origins.iter().max_by_key(|origin| origin.before.len());
+    let whole = whole.ok_or("no points")?;
+    let (Some(newest), Some(end)) = (whole.before.last(), whole.times.last()) else {
         return Err("no points".to_owned());
     };
-    let step = step(points);
-    let seasons = seasons(points, step);
-    let added = |at: Timestamp| seasons.iter().map(|season| season.at(at)).sum::<f64>();
-    let rest: Vec<f64> = points.iter().map(|p| p.value - added(p.at)).collect();
-    let track = Track::new(points, rest, step as f64);
+    let step = step(whole.before);
+    let track = Track::of(whole.before, &seasons(&whole.around(), whole.periods), step);
+    let splits = Vec::from_iter(origins.iter().map(|origin| origin.before.len()));
     let horizon = end.since(newest.at) / step as f64;
-    let smoothing = track.best_smoothing(horizon);
-    let state = track
-        .states(smoothing)
-        .last()
-        .expect("a state after each of the points");
-    let at = |time: &Timestamp| {
-        let steps = time.since(newest.at) / step as f64;
-        state.ahead(smoothing.kept(steps)).level + added(*time)
+    let smoothings = track.best_smoothings(&splits, horizon);
+    let continued = |(origin, smoothing): (&Origin<'_>, Smoothing)| {
+        let seasons = seasons(&origin.around(), origin.periods);
+        let track = Track::of(origin.before, &seasons, step);
+        let state = track
+            .states(smoothing)
+            .last()
+            .expect("a state after each of the points");
+        let newest = origin.before[origin.before.len() - 1].at;
+        let at = |time: &Timestamp| {
+            let steps = time.since(newest) / step as f64;
+            state.ahead(smoothing.kept(steps)).level + added(&seasons, *time)
+        };
+        origin.times.iter().map(at).collect()
     };
-    Ok(times.iter().map(at).collect())
+    Ok(origins.iter().zip(smoothings).map(continued).collect())
+}
+
+/// What all seasons add at a time.
+fn added(seasons: &[Season], at: Timestamp) -> f64 {
+    seasons.iter().map(|season| season.at(at)).sum()
 }
 
 /// What the points repeat, shortest period first, each of what the ones before leave.
-fn seasons(points: &[Point], step: i64) -> Vec<Season> {
-    let periods = periods(points, step);
+fn seasons(points: &[Point], periods: &[i64]) -> Vec<Season> {
+    let step = step(points);
     let mut seasons = Vec::new();
     if periods.is_empty() {
         return seasons;
     }
     let mut rest = points.to_vec();
     for period in periods {
-        if let Some(season) = Season::of(&rest, period, step) {
+        if let Some(season) = Season::of(&rest, *period, step) {
             rest.iter_mut().for_each(|p| p.value -= season.at(p.at));
             seasons.push(season);
         }
@@ -162,6 +182,16 @@ const NEWEST_ERROR: f64 = 0.1;
 /// What one error may be at most, as a multiple of the usual one, in what is usual.
 const WORST_ERROR: f64 = 4.0;
 
+/// The sums of all values up to each.
+fn running(mut values: Vec<f64>) -> Vec<f64> {
+    let mut sum = 0.0;
+    for value in &mut values {
+        sum += *value;
+        *value = sum;
+    }
+    values
+}
+
 /// Level and slope after a point.
 #[derive(Debug, Clone, Copy)]
 struct State {
@@ -187,17 +217,23 @@ struct Track {
 }
 
 impl Track {
-    fn new(points: &[Point], values: Vec<f64>, step: f64) -> Self {
+    fn of(points: &[Point], seasons: &[Season], step: i64) -> Self {
         let first = points[0].at;
         Self {
-            values,
-            times: points.iter().map(|p| p.at.since(first) / step).collect(),
+            values: points
+                .iter()
+                .map(|p| p.value - added(seasons, p.at))
+                .collect(),
+            times: points
+                .iter()
+                .map(|p| p.at.since(first) / step as f64)
+                .collect(),
         }
     }
 
-    /// The smoothing whose predictions would have been best over the horizon, which
-    /// is in steps; the simplest of equals.
-    fn best_smoothing(&self, horizon: f64) -> Smoothing {
+    /// For each number of points the smoothing whose predictions within them would
+    /// have been best over the horizon, which is in steps; the simplest of equals.
+    fn best_smoothings(&self, splits: &[usize], horizon: f64) -> Vec<Smoothing> {
         let most = (self.values.len() / 3).max(1);
         let far = (horizon.round() as usize).clamp(1, most);
         let distances = [
@@ -207,44 +243,76 @@ impl Track {
             (3 * far).div_ceil(4),
             far,
         ];
-        let mut best = (Smoothing::PLAIN, f64::INFINITY);
+        let mut ends = splits.to_vec();
+        ends.sort_unstable();
+        let mut best = vec![(Smoothing::PLAIN, f64::INFINITY); ends.len()];
         for smoothing in smoothings() {
-            if let Some(error) = self.error_under(MUST_BE_LESS * best.1, smoothing, distances) {
-                best = (smoothing, error);
+            let limits = Vec::from_iter(best.iter().map(|(_, error)| MUST_BE_LESS * error));
+            let errors = self.errors(smoothing, distances, &ends, &limits);
+            for ((best, error), limit) in best.iter_mut().zip(errors).zip(limits) {
+                if error < limit {
+                    *best = (smoothing, error);
+                }
             }
         }
-        best.0
+        splits
+            .iter()
+            .map(|split| best[ends.partition_point(|end| end < split)].0)
+            .collect()
     }
 
-    /// The sum of absolute errors so many points ahead, from all points but the first,
-    /// which only set the level; `None` as soon as it is no longer under `limit`.
-    fn error_under(&self, limit: f64, smoothing: Smoothing, distances: [usize; 5]) -> Option<f64> {
+    /// The sum of absolute errors so many points ahead within the points before each of
+    /// `ends`, which rise; from all points but the first, which only set the level. Given
+    /// up, which leaves infinity, where no sum can stay under its limit.
+    fn errors(
+        &self,
+        smoothing: Smoothing,
+        distances: [usize; 5],
+        ends: &[usize],
+        limits: &[f64],
+    ) -> Vec<f64> {
         let whole = distances.map(|distance| smoothing.kept(distance as f64));
         let factor = if smoothing.keeps > 0.0 {
             SLOPE_MUST_GAIN
         } else {
             1.0
         };
-        let settled = (self.values.len() / 6).max(3);
-        let mut sum = 0.0;
+        let longest = ends[ends.len() - 1];
+        let settled = (longest / 6).min(ends[0] / 2).max(3);
+        let mut sums = vec![0.0; ends.len()];
+        // The first end that each distance has not reached, and the origin has not.
+        let mut reached = [0; 5];
+        let mut open = 0;
         for (index, state) in self.states(smoothing).enumerate().skip(settled) {
-            for (distance, whole) in distances.iter().zip(&whole) {
-                let Some(actual) = self.values.get(index + distance) else {
+            while open < ends.len() && ends[open] <= index {
+                open += 1;
+                let so_far = running(sums.clone());
+                if (open..ends.len()).all(|end| so_far[end] >= limits[end]) {
+                    sums[open..].fill(f64::INFINITY);
+                    return running(sums);
+                }
+            }
+            for (k, (distance, whole)) in distances.iter().zip(&whole).enumerate() {
+                let target = index + distance;
+                let Some(actual) = self.values.get(target) else {
                     break;
                 };
-                let steps = self.times[index + distance] - self.times[index];
+                while reached[k] < ends.len() && ends[reached[k]] <= target {
+                    reached[k] += 1;
+                }
+                let Some(sum) = sums.get_mut(reached[k]) else {
+                    break;
+                };
+                let steps = self.times[target] - self.times[index];
                 let kept = if steps == *distance as f64 {
                     *whole
                 } else {
                     smoothing.kept(steps)
                 };
-                sum += factor * (actual - state.ahead(kept).level).abs();
-            }
-            if sum >= limit {
-                return None;
+                *sum += factor * (actual - state.ahead(kept).level).abs();
             }
         }
-        Some(sum)
+        running(sums)
     }
 
     /// Level and slope after each point.
@@ -306,12 +374,18 @@ mod tests {
 
     fn continued(points: &[Point], steps: i64) -> Vec<f64> {
         let times = ahead(points, steps);
-        predict(points, &times).expect("fits")
+        let origin = Origin {
+            before: points,
+            after: &[],
+            periods: &seasonal_periods(points),
+            times,
+        };
+        predict(&[origin]).expect("fits").concat()
     }
 
     fn last_state(values: &[f64], by: Smoothing) -> State {
         let points = spaced(values);
-        let track = Track::new(&points, values.to_vec(), 60.0);
+        let track = Track::of(&points, &[], 60);
         track.states(by).last().expect("points")
     }
 
@@ -368,8 +442,7 @@ mod tests {
         let mut times: Vec<(i64, f64)> = (0..10).map(|k| (k * 60, 0.0)).collect();
         times.push((12 * 60, 8.0));
         let points = series(&times);
-        let values = points.iter().map(|p| p.value).collect();
-        let state = Track::new(&points, values, 60.0).states(by).last();
+        let state = Track::of(&points, &[], 60).states(by).last();
         // 1 - 0.5 to the third.
         assert_eq!(state.expect("points").level, 7.0);
     }

@@ -1,12 +1,10 @@
 //! The mean of all points, for ever: for values that jump about a level.
 
-use quantity::Timestamp;
-
 use crate::average;
-use crate::point::Point;
+use crate::origin::Origin;
 
 /// Predicts the arithmetic mean of the points.
-pub(super) fn predict(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
-    let mean = average::mean(points.iter().map(|p| p.value));
-    Ok(vec![mean; times.len()])
+pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
+    let mean = average::mean(origin.before.iter().map(|p| p.value));
+    Ok(vec![mean; origin.times.len()])
 }

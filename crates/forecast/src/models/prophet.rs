@@ -5,14 +5,17 @@
 //! until it held its share it was wider than that of the backtest's errors alone.
 
 use prophet::Options;
-use quantity::Timestamp;
 
-use crate::point::Point;
+use crate::origin::Origin;
 
 /// Predicts as Prophet does, with its usual settings.
-pub(super) fn predict(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
-    let points: Vec<(i64, f64)> = points.iter().map(|p| (p.at.unix(), p.value)).collect();
-    let times: Vec<i64> = times.iter().map(|time| time.unix()).collect();
+pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
+    let points: Vec<(i64, f64)> = origin
+        .before
+        .iter()
+        .map(|p| (p.at.unix(), p.value))
+        .collect();
+    let times: Vec<i64> = origin.times.iter().map(|time| time.unix()).collect();
     // How sure it is of itself is not asked: the fewest samples do.
     let options = Options {
         uncertainty_samples: 1,

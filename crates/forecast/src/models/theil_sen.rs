@@ -8,7 +8,7 @@
 use quantity::Timestamp;
 
 use crate::average::median;
-use crate::point::Point;
+use crate::origin::Origin;
 
 /// Most points whose pairs are all looked at: 256 give 32,640 slopes, which
 /// takes about a millisecond. A longer series is first cut into as many runs of
@@ -16,9 +16,10 @@ use crate::point::Point;
 const MAX_PAIRED: usize = 256;
 
 /// Predicts along the Theil-Sen line.
-pub(super) fn predict(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
+pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
+    let points = origin.before;
     let Some(newest) = points.last() else {
-        return Ok(vec![0.0; times.len()]);
+        return Ok(vec![0.0; origin.times.len()]);
     };
     // Times count from the newest point: small numbers, so no precision is
     // lost, and the same ones whenever the series was recorded.
@@ -33,7 +34,7 @@ pub(super) fn predict(points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>,
     };
     let level = median(xy.iter().map(|(x, y)| y - slope * x).collect());
     let at = |time: &Timestamp| level + slope * time.since(newest.at);
-    Ok(times.iter().map(at).collect())
+    Ok(origin.times.iter().map(at).collect())
 }
 
 /// At most [`MAX_PAIRED`] points that stand for all: the median time and the
@@ -63,6 +64,7 @@ fn slope(xy: &[(f64, f64)]) -> f64 {
 mod tests {
     use super::*;
     use crate::fixtures::{ahead, spaced};
+    use crate::models::Model;
     use proptest::prelude::*;
 
     #[test]
@@ -96,7 +98,7 @@ mod tests {
         ) {
             let end = |values: &[f64]| {
                 let points = spaced(values);
-                let line = predict(&points, &ahead(&points, 30));
+                let line = Model::TheilSen.predict(&points, &ahead(&points, 30));
                 line.expect("a line through anything")[29]
             };
             let mut values: Vec<f64> = (0..20).map(|k| 10.0 + slope * f64::from(k)).collect();

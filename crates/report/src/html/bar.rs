@@ -69,9 +69,10 @@ impl Bar {
             upper: along(upper, extent),
             value: percent(max),
             description: format!(
-                "now {}, forecast up to {}, upper end of its interval {} of allocatable",
+                "now {}, forecast maximum {}, {} likely to stay below {} of allocatable",
                 now(resource, |amount| percent(amount / allocatable))?,
                 percent(max),
+                percent(forecast.upper_level),
                 percent(upper)
             ),
         })

@@ -307,9 +307,10 @@ fn description(report: &Report, resource: &ResourceReport) -> String {
     }
     if let Some(forecast) = &resource.forecast {
         text.push_str(&format!(
-            "; the next {}: up to {}, upper end of the interval {}",
+            "; the next {}: maximum {}, {} likely to stay below {}",
             interval(window.horizon_seconds),
             amount(forecast.max),
+            percent(forecast.upper_level),
             amount(forecast.upper)
         ));
     }
@@ -358,7 +359,7 @@ mod tests {
         assert_eq!(chart.horizon, "+30m");
         assert_eq!(
             chart.description,
-            "The last 2h, 97s ago 6.00 GiB; the next 30m: up to 8.20 GiB, upper end of the interval 9.02 GiB; allocatable 7.90 GiB"
+            "The last 2h, 97s ago 6.00 GiB; the next 30m: maximum 8.20 GiB, 90% likely to stay below 9.02 GiB; allocatable 7.90 GiB"
         );
     }
 

@@ -58,7 +58,7 @@ impl Spread {
             if of.resource != resource {
                 continue;
             }
-            let share = forecast.max / allocatable;
+            let share = forecast.held / allocatable;
             // A share is not negative; the cast rounds down.
             let column = (share * COLUMNS_PER_WHOLE) as usize;
             counts[column.min(COLUMNS - 1)] += 1;
