@@ -42,6 +42,8 @@ pub struct Facts {
 pub struct Answers {
     /// The time that its first answer took.
     pub took: Duration,
+    /// The status that POST was refused with, if the queries were sent by GET.
+    pub post_refusal: Option<u16>,
     /// The window of a report.
     pub window: Window,
     /// Usage and allocatable, of CPU and memory.
@@ -175,6 +177,7 @@ fn of_ranges(
     });
     Ok(Answers {
         took,
+        post_refusal: prometheus.post_refusal(),
         window,
         ours,
         depth: Depth {
@@ -280,6 +283,7 @@ impl Inquiry<'_> {
         let present = self.times(&format!("count({cpu})"), &window.past);
         Answers {
             took,
+            post_refusal: self.prometheus.post_refusal(),
             window,
             depth: self.depth(),
             empty_times: present.ok().map(|present| missing(&present, &window.past)),

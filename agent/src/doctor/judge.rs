@@ -205,10 +205,16 @@ impl Examined<'_> {
                 "; it supports range queries only, as the exporter's history does, so some checks are left out"
             }
         };
+        let by_get = self
+            .answers
+            .post_refusal
+            .map_or_else(String::new, |status| {
+                format!("; it refuses POST (HTTP status {status}), so queries are sent by GET")
+            });
         let url = &self.facts.url;
         Check::ok(
             "backend",
-            format!("{software} at {url} answers within {took}{limits}"),
+            format!("{software} at {url} answers within {took}{limits}{by_get}"),
         )
     }
 

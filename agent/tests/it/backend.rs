@@ -392,6 +392,62 @@ fn refusing_backend_exits_3() {
 }
 
 #[test]
+fn refused_post_is_followed_by_get() {
+    for status in [
+        "403 Forbidden",
+        "405 Method Not Allowed",
+        "501 Not Implemented",
+    ] {
+        let backend = Backend::start(move |query| match query.line.starts_with("GET ") {
+            true => cluster(query),
+            false => Answer::new(status, "", ""),
+        });
+        let ended = run(&["--prometheus-url", &backend.url]);
+        assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{status}");
+        assert!(ended.out.contains("3 nodes: 1 critical"), "{}", ended.out);
+        let queries = backend.queries();
+        let methods: Vec<_> = queries.iter().map(|query| &query.line[..4]).collect();
+        assert_eq!(
+            methods.iter().filter(|method| **method == "POST").count(),
+            1
+        );
+        assert_eq!(methods[0], "POST", "then GET for the rest of the run");
+        assert_eq!(methods.len(), 1 + 8);
+    }
+}
+
+#[test]
+fn messages_name_the_refused_method() {
+    let text = |status, text| Answer::new(status, "Content-Type: text/plain\r\n", text);
+    let long = text("414 URI Too Long", "too long");
+    for (post, get, message) in [
+        (
+            "405 Method Not Allowed",
+            long,
+            "cpu usage: HTTP status 414 to GET, after 405 to POST: too long",
+        ),
+        (
+            "403 Forbidden",
+            text("403 Forbidden", "not you"),
+            "cpu usage: HTTP status 403 to POST and to GET: not you (check the credentials",
+        ),
+        (
+            "501 Not Implemented",
+            text("404 Not Found", ""),
+            "cpu usage: HTTP status 404 to GET, after 501 to POST (no query API at this path",
+        ),
+    ] {
+        let backend = Backend::start(move |query| match query.line.starts_with("GET ") {
+            true => get.clone(),
+            false => Answer::new(post, "", ""),
+        });
+        let ended = run(&["--prometheus-url", &backend.url]);
+        assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{}", ended.err);
+        assert!(ended.err.contains(message), "{message}\n{}", ended.err);
+    }
+}
+
+#[test]
 fn refused_connection_exits_3() {
     // Bound and dropped: no longer listening.
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());

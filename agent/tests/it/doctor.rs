@@ -118,6 +118,18 @@ fn examine(backend: &Backend, name: &str, flags: &[&str]) -> (i32, String, Strin
 }
 
 #[test]
+fn refused_post_is_stated() {
+    let backend = Backend::start_whole(|query| match query.line.starts_with("GET ") {
+        true => healthy(query),
+        false => Answer::new("405 Method Not Allowed", "", ""),
+    });
+    let (code, result, message, _) = examine(&backend, "backend", &[]);
+    assert_eq!((code, result.as_str()), (0, "ok"), "{message}");
+    let end = "; it refuses POST (HTTP status 405), so queries are sent by GET";
+    assert!(message.ends_with(end), "{message}");
+}
+
+#[test]
 fn doctor_passes_a_healthy_backend() {
     let backend = Backend::start_whole(healthy);
     let ended = run(&["doctor", "--prometheus-url", &backend.url]);

@@ -1,4 +1,4 @@
-//! A backend of a few lines: answers each POST by a closure of the test, and a
+//! A backend of a few lines: answers each request by a closure of the test, and a
 //! way to run the real program against it.
 
 pub(crate) mod receiver;
@@ -12,7 +12,7 @@ use std::thread;
 /// One query as it arrived.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Query {
-    /// Request line without the version: `POST /api/v1/query_range`.
+    /// Method and path: `POST /api/v1/query_range`.
     pub(crate) line: String,
     /// Headers as they came.
     pub(crate) headers: Vec<String>,
@@ -203,8 +203,15 @@ fn read_query(stream: &TcpStream) -> Query {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).expect("the form");
     let body = String::from_utf8(body).expect("a form");
+    let line = lines.remove(0).trim_end_matches(" HTTP/1.1").to_owned();
+    let (line, of_get) = line.split_once('?').unwrap_or((&line, ""));
+    let form = if line.starts_with("GET ") {
+        of_get
+    } else {
+        &body
+    };
     let field = |name: &'static str| {
-        body.split('&')
+        form.split('&')
             .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
             .map(decode)
             .unwrap_or_default()
@@ -215,7 +222,7 @@ fn read_query(stream: &TcpStream) -> Query {
         text.map_or(0, |text| text.parse().expect(names[0]))
     };
     Query {
-        line: lines.remove(0).trim_end_matches(" HTTP/1.1").to_owned(),
+        line: line.to_owned(),
         headers: lines,
         query: field("query"),
         start: number(["start", "time"]),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,10 @@ const BACK_OFF: BackOff = BackOff {
 /// The longest pause that a backend can ask for, since a report may be waited for.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
+/// The statuses that refuse POST where GET may be allowed: those after which Prometheus's own
+/// client repeats a query by GET.
+const POST_REFUSALS: [u16; 3] = [403, 405, 501];
+
 /// The media type of every answer.
 const JSON: &str = "application/json";
 
@@ -54,6 +59,8 @@ pub enum QueryError {
         message: String,
         /// The pause that the backend asks for.
         retry_after: Option<Duration>,
+        /// The status that POST was refused with, if this one is the answer to GET.
+        post_refusal: Option<u16>,
     },
     /// A response of another kind than JSON.
     NotJson {
@@ -71,11 +78,22 @@ impl fmt::Display for QueryError {
         match self {
             Self::Failure(failure) | Self::Defect(Defect::Body(failure)) => failure.fmt(f),
             Self::Status {
-                status, message, ..
-            } if message.is_empty() => write!(f, "HTTP status {status}"),
-            Self::Status {
-                status, message, ..
-            } => write!(f, "HTTP status {status}: {message}"),
+                status,
+                message,
+                post_refusal,
+                ..
+            } => {
+                write!(f, "HTTP status {status}")?;
+                match post_refusal {
+                    Some(post) if post == status => f.write_str(" to POST and to GET")?,
+                    Some(post) => write!(f, " to GET, after {post} to POST")?,
+                    None => {}
+                }
+                match message.as_str() {
+                    "" => Ok(()),
+                    message => write!(f, ": {message}"),
+                }
+            }
             Self::NotJson { media_type } => write!(
                 f,
                 "the answer is of type {media_type:?}, not JSON: expected the API of a Prometheus (check --prometheus-url and proxies on the path)"
@@ -127,7 +145,9 @@ impl QueryError {
                 failure,
                 Failure::Connect { .. } | Failure::NameNotFound { .. } | Failure::Truncated
             ),
-            Self::Status { status, .. } => *status == 429 || *status >= 500,
+            Self::Status { status, .. } => {
+                *status == 429 || (*status >= 500 && !POST_REFUSALS.contains(status))
+            }
             Self::Defect(Defect::Truncated) => true,
             Self::NotJson { .. } | Self::Defect(_) | Self::OutOfTime(_) => false,
         }
@@ -159,6 +179,8 @@ pub struct Prometheus {
     client: Client,
     started: Instant,
     deadline: Duration,
+    /// The status that POST was refused with; 0 while queries are sent by POST.
+    post_refusal: AtomicU16,
 }
 
 impl Prometheus {
@@ -169,7 +191,15 @@ impl Prometheus {
             client,
             started: Instant::now(),
             deadline,
+            post_refusal: AtomicU16::new(0),
         }
+    }
+
+    /// Returns the status that POST was refused with, if queries are sent by GET because of it.
+    pub fn post_refusal(&self) -> Option<u16> {
+        // Nothing else depends on the order.
+        let status = self.post_refusal.load(Ordering::Relaxed);
+        (status != 0).then_some(status)
     }
 
     /// Evaluates `query` at each time of `grid`, in up to three attempts, each with a
@@ -291,14 +321,10 @@ impl Prometheus {
         if self.started.elapsed() >= self.deadline {
             return Err(QueryError::OutOfTime(self.deadline));
         }
-        // POST: a query may be longer than the URLs that proxies accept.
-        let response = self
-            .client
-            .post_form(path, form, JSON, &[], CAPS)
-            .map_err(QueryError::Failure)?;
+        let (response, post_refusal) = self.send(path, form).map_err(QueryError::Failure)?;
         let is_json = response.media_type() == JSON;
         if response.status != 200 {
-            return Err(refusal(response, is_json));
+            return Err(refusal(response, is_json, post_refusal));
         }
         if !is_json {
             return Err(QueryError::NotJson {
@@ -307,9 +333,54 @@ impl Prometheus {
         }
         read(response.body, expected, consumer).map_err(QueryError::Defect)
     }
+
+    /// Sends a query by POST, since it may be longer than the URLs that proxies accept; by GET
+    /// from the first response on that refuses POST only. Returns the response, with the status
+    /// that POST was refused with.
+    fn send(&self, path: &str, form: &[(&str, &str)]) -> Result<(Response, Option<u16>), Failure> {
+        let get = || self.client.get(&with_query(path, form), JSON, &[], CAPS);
+        if let Some(refusal) = self.post_refusal() {
+            return Ok((get()?, Some(refusal)));
+        }
+        let response = self.client.post_form(path, form, JSON, &[], CAPS)?;
+        let refusal = response.status;
+        if !POST_REFUSALS.contains(&refusal) {
+            return Ok((response, None));
+        }
+        drop(response);
+        let response = get()?;
+        if !POST_REFUSALS.contains(&response.status) {
+            self.post_refusal.store(refusal, Ordering::Relaxed);
+        }
+        Ok((response, Some(refusal)))
+    }
 }
 
-fn refusal(mut response: Response, is_json: bool) -> QueryError {
+/// Returns the path of a GET with `form` as its query.
+fn with_query(path: &str, form: &[(&str, &str)]) -> String {
+    let mut joined = path.to_owned();
+    for (index, (name, value)) in form.iter().enumerate() {
+        joined.push(if index == 0 { '?' } else { '&' });
+        percent_encode(name, &mut joined);
+        joined.push('=');
+        percent_encode(value, &mut joined);
+    }
+    joined
+}
+
+/// Appends `text` with all but RFC 3986's unreserved characters percent-encoded.
+fn percent_encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+}
+
+fn refusal(mut response: Response, is_json: bool, post_refusal: Option<u16>) -> QueryError {
     let body = response.body.read_start(REFUSAL_BYTES);
     let message = match read_refusal(&body) {
         Some(refusal) => refusal.to_string(),
@@ -321,6 +392,7 @@ fn refusal(mut response: Response, is_json: bool) -> QueryError {
         status: response.status,
         message,
         retry_after: response.retry_after,
+        post_refusal,
     }
 }
 
@@ -352,12 +424,23 @@ mod tests {
     }
 
     #[test]
+    fn form_of_a_get_is_encoded() {
+        let form = [("query", "a{b=~\"c|d\"} + 1 & é"), ("match[]", "x")];
+        assert_eq!(
+            with_query("/q", &form),
+            "/q?query=a%7Bb%3D~%22c%7Cd%22%7D%20%2B%201%20%26%20%C3%A9&match%5B%5D=x"
+        );
+        assert_eq!(with_query("/q", &[]), "/q");
+    }
+
+    #[test]
     fn transient_errors_are_retried() {
         let usual = Duration::from_secs(1);
         let status = |status, retry_after| QueryError::Status {
             status,
             message: String::new(),
             retry_after,
+            post_refusal: None,
         };
         let seconds = Duration::from_secs;
         for (error, pause) in [
@@ -366,6 +449,7 @@ mod tests {
             (status(429, Some(seconds(7))), Some(seconds(7))),
             (status(503, Some(seconds(300))), Some(MAX_PAUSE)),
             (status(400, None), None),
+            (status(501, None), None),
             (status(422, Some(seconds(1))), None),
             (status(302, None), None),
             (QueryError::Failure(Failure::Truncated), Some(usual)),
