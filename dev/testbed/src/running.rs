@@ -227,10 +227,8 @@ impl Running {
         &self,
         change: impl FnOnce(&mut Credentials) -> io::Result<()>,
     ) -> io::Result<()> {
-        match &self.state.credentials {
-            Some(credentials) => change(&mut lock(credentials)),
-            None => Ok(()),
-        }
+        let credentials = self.state.credentials.as_ref();
+        credentials.map_or(Ok(()), |credentials| change(&mut lock(credentials)))
     }
 
     /// Closes every open connection, as an API server does that rolls over.

@@ -1,5 +1,5 @@
-//! Forecasts of a varied fleet held against what came: auto against each model alone,
-//! and the share of what came that lay within the intervals.
+//! Forecasts of a varied fleet compared with the future: auto against each model alone,
+//! and the empirical coverage of the intervals.
 //!
 //! The series are those of `testbed::specimens`: 25 kinds in three windows, of seeds
 //! that no number in crate forecast was chosen on.
@@ -28,7 +28,7 @@ struct Row {
     reported: f64,
 }
 
-/// What was measured.
+/// Errors and coverage, of all series and by row.
 pub(crate) struct Accuracy {
     whole: Row,
     rows: BTreeMap<String, Row>,
@@ -52,7 +52,7 @@ impl Accuracy {
         Self { whole, rows }
     }
 
-    /// What is promised of it.
+    /// The figures with their bounds.
     pub(crate) fn figures(&self) -> [Figure; 4] {
         let [alone @ .., auto] = self.whole.mean_errors();
         let (name, best) = Model::ALL
@@ -72,7 +72,7 @@ impl Accuracy {
         let work = format!("mean MASE over {series} varied series, against the best model alone");
         let coverage = covered / series;
         let covers = |figure: fn(f64, f64, String) -> Figure, bound, side| {
-            let work = format!("share of what came within the 80% intervals, {side}");
+            let work = format!("empirical coverage of the 80% intervals, {side}");
             let reported = 100.0 * reported / series;
             figure(bound, coverage, work)
                 .ours(format!("{:.1}%", 100.0 * coverage))
@@ -127,7 +127,7 @@ impl Row {
         let ceiling = Some(specimen.ceiling);
         let mut errors = [0.0; AUTO + 1];
         for (model, error) in Model::ALL.iter().zip(&mut errors) {
-            // A model that does not fit a series leaves its newest value.
+            // Where a model does not fit a series, the naive forecast stands in.
             let values = model
                 .predict(&history, &times)
                 .or_else(|_| Model::NAIVE.predict(&history, &times))

@@ -51,11 +51,11 @@ pub(crate) fn figures(agent: &OsStr) -> [Figure; 5] {
     ]
 }
 
-/// What a run takes.
+/// The costs of a run.
 struct Cost {
     /// From start to exit.
     whole: Duration,
-    /// What Prometheus worked meanwhile.
+    /// Prometheus's own time meanwhile.
     prometheus: Duration,
     /// Most bytes that the agent held.
     peak: u64,
@@ -79,7 +79,7 @@ fn measure(agent: &OsStr, nodes: usize) -> Cost {
     }
 }
 
-/// How long a Prometheus has worked on queries so far, by its own account.
+/// Time that a Prometheus has spent on queries so far, by its own counter.
 fn time_on_requests(prometheus: &Prometheus) -> Duration {
     let page = prometheus.get("/metrics").text();
     let seconds = page

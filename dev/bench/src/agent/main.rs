@@ -20,7 +20,7 @@ fn main() -> ExitCode {
             .expect("BINBOTS_AGENT is not set: expected the release build of k8s-ai-agent");
         eprintln!("bench-agent: reports on fleets in a real Prometheus …");
         let mut figures = Vec::from(fleet::figures(&agent));
-        eprintln!("bench-agent: forecasts of a varied fleet against what came …");
+        eprintln!("bench-agent: forecasts of a varied fleet …");
         let accuracy = Accuracy::measure();
         figures.extend(accuracy.figures());
         eprintln!("bench-agent: forecasting the same series with Python Prophet …");

@@ -20,7 +20,7 @@ const POINTS: usize = 240;
 /// Runs of ours, of which the median counts; Python's are five.
 const RUNS: usize = 101;
 
-/// How much faster each series must be, at least.
+/// Lower bound of the speed-up of each series.
 const AT_LEAST: f64 = 20.0;
 
 /// One figure for each series.
