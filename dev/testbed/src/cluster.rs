@@ -58,7 +58,7 @@ impl Cluster {
         framing: Framing;
     }
 
-    /// Folder to write `ca.crt` and `token` to, and to leave them in. By default a
+    /// Folder to write `ca.crt` and `token` to, and to keep them in. By default a
     /// temporary directory that goes when the cluster stops.
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
         self.directory = Some(path.into());

@@ -47,7 +47,7 @@ pub(crate) fn list(
     let mut metadata = json!({"resourceVersion": version});
     if let Some(limit) = limit.filter(|limit| items.len() > *limit) {
         metadata["continue"] = format!("{}-{}", paging.generation, from + limit).into();
-        // A real server does not count what a selector leaves.
+        // A real server does not count the objects of a selector.
         if selector.is_empty() {
             metadata["remainingItemCount"] = (items.len() - limit).into();
         }

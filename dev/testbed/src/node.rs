@@ -183,8 +183,8 @@ impl Machine {
     /// A machine whose kubelet is not reached directly.
     pub(crate) fn new(node: Node, cluster_seed: u64) -> Self {
         // An address for documentation (RFC 5737), and a kubelet's usual port.
-        let nobody = SocketAddr::from(([192, 0, 2, 2], 10_250));
-        Self::with_kubelet(node, cluster_seed, nobody)
+        let nowhere = SocketAddr::from(([192, 0, 2, 2], 10_250));
+        Self::with_kubelet(node, cluster_seed, nowhere)
     }
 
     /// A machine whose kubelet listens there, or at the address of the node's own.
@@ -357,7 +357,7 @@ impl Container {
     }
 }
 
-/// Scales the weights so that all pods together take what the system leaves,
+/// Scales the weights so that all pods together take the rest beside the system,
 /// and limits each limited container to what it takes of a full machine.
 fn share_out(pods: &mut [Pod], node: &Node) {
     let (cpu, memory) = pods

@@ -63,8 +63,8 @@ impl State {
         Some(lock(self.credentials.as_ref()?).tls())
     }
 
-    /// The user of this value of `Authorization`, if it is let in. With plain HTTP
-    /// everybody is.
+    /// The user of this value of `Authorization`, if it is valid. With plain HTTP every
+    /// value is.
     pub(crate) fn review(&self, authorization: &str) -> Option<User> {
         match &self.credentials {
             Some(credentials) => lock(credentials).review(authorization),

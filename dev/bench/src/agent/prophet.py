@@ -19,9 +19,9 @@ def run(series, frame, future):
 
 for line in sys.stdin:
     series = json.loads(line)
-    moments = lambda seconds: pd.to_datetime(seconds, unit="s")
-    frame = pd.DataFrame({"ds": moments(series["times"]), "y": series["values"]})
-    future = pd.DataFrame({"ds": moments(series["ahead"])})
+    times = lambda seconds: pd.to_datetime(seconds, unit="s")
+    frame = pd.DataFrame({"ds": times(series["times"]), "y": series["values"]})
+    future = pd.DataFrame({"ds": times(series["ahead"])})
     if series["cap"] is not None:
         frame["cap"] = future["cap"] = series["cap"]
     times = [run(series, frame, future) for _ in range(6)]

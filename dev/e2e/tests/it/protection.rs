@@ -137,7 +137,7 @@ fn tls_and_login_are_required() {
         job("password", &login("right")),
         job("token", &bearer),
         job("wrong", &login("wrong")),
-        job("nobody", ""),
+        job("anonymous", ""),
         job("plain", &login("right")).replace("https", "http"),
     ];
     let prometheus = Prometheus::scraping(&jobs.concat());
@@ -151,7 +151,7 @@ fn tls_and_login_are_required() {
     }
     for (job, error) in [
         ("wrong", "401 Unauthorized"),
-        ("nobody", "401 Unauthorized"),
+        ("anonymous", "401 Unauthorized"),
         ("plain", "400 Bad Request"),
     ] {
         eventually(job, || {

@@ -151,7 +151,7 @@ fn pushed_images_keep_their_digests() {
 #[test]
 fn push_reads_password_from_file() {
     let registry = Registry::closed();
-    let problem = registry.push(&[]).expect_err("nobody");
+    let problem = registry.push(&[]).expect_err("anonymous");
     assert_eq!(problem.lines().count(), 1, "{problem}");
     assert!(problem.contains(&registry.address), "{problem}");
 

@@ -229,7 +229,7 @@ fn table(exposition: &str, cluster: &Running) -> String {
     table
 }
 
-/// A command line as somebody would type it, a flag a line.
+/// A command line as typed, a flag a line.
 fn typed(command: &Command) -> String {
     let arguments = command
         .get_args()
