@@ -1,4 +1,4 @@
-//! How a model would have done on the series itself: a rolling origin.
+//! The errors of a model on the series itself: a rolling origin.
 //!
 //! At several moments of the past a model is given what came before, and what it
 //! says of the time after is held against what came (Tashman 2000, "Out-of-sample
@@ -117,20 +117,20 @@ pub(crate) fn folds_of_few(points: &[Point], horizon: f64) -> Vec<Fold> {
         .collect()
 }
 
-/// What came of one fold.
+/// The result of one fold.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tried {
     /// The newest moment that was known.
     origin: Timestamp,
-    /// What each point that came was off by.
+    /// The error of each point that came.
     residuals: Vec<Residual>,
     /// The mean absolute step before the origin: what errors are a multiple of.
     step: f64,
-    /// How unsettled the series was then.
+    /// The volatility of the series at the origin.
     volatility: Volatility,
 }
 
-/// What came of trying a model at every fold.
+/// The results of a model at every fold.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Trial {
     folds: Vec<Tried>,
@@ -209,7 +209,7 @@ impl Trial {
         self.folds.iter().filter_map(path).collect()
     }
 
-    /// How often it was tried.
+    /// Returns the number of folds.
     pub(crate) fn folds(&self) -> usize {
         self.folds.len()
     }
@@ -237,7 +237,7 @@ impl Trial {
         if step == 0.0 { error } else { error / step }
     }
 
-    /// What is to be learnt from the errors for an interval.
+    /// Returns the interval that the errors make.
     pub(crate) fn interval(&self, coverage: f64) -> Option<Interval> {
         Interval::of(self.residuals(), coverage)
     }
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_lie_between_the_first_third_and_a_horizon_before_the_end() {
+    fn folds_lie_between_first_third_and_horizon() {
         let points = rising(121);
         let folds = folds(&points, 1800.0);
         assert_eq!(folds.len(), FOLDS);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_horizon_beyond_a_third_of_the_window_is_tried_over_a_third() {
+    fn long_horizon_is_tried_over_a_third() {
         let points = rising(121);
         assert_eq!(tried_horizon(&points, 1800.0), 1800.0);
         assert_eq!(tried_horizon(&points, 86_400.0), 2400.0);
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_time_in_which_nothing_can_be_tried() {
+    fn gaps_hold_no_folds() {
         // Forty minutes, two hours of nothing, an hour and twenty minutes.
         let times = (0..40).chain(160..240).map(|minute| (minute * 60, 1.0));
         let points = series(&times.collect::<Vec<_>>());
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_a_multiple_of_the_mean_step_before_the_fold() {
+    fn errors_are_multiples_of_the_mean_step() {
         // A line with slope 1 that the newest value misses by 1, 2 … 30 steps.
         let points = rising(121);
         let folds = folds(&points, 1800.0);
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_that_never_moved_has_an_error_when_it_does() {
+    fn constant_series_has_an_error_when_it_moves() {
         let mut values = vec![5.0; 121];
         let folds = folds(&spaced(&values), 1800.0);
         let error =
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn coverage_counts_what_lay_within_intervals_made_from_earlier_folds() {
+    fn coverage_is_of_intervals_from_earlier_folds() {
         // The same error at every moment: each interval holds the next one.
         let points = rising(121);
         let folds = folds(&points, 60.0);

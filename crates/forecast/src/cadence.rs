@@ -1,4 +1,4 @@
-//! How a series ticks: the distance of its points, and the periods it holds twice.
+//! The cadence of a series: the distance of its points, and the periods it holds twice.
 
 use crate::point::Point;
 
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_step_is_the_median_distance_so_that_a_gap_does_not_count() {
+    fn step_is_the_median_distance() {
         for (times, expected) in [
             (vec![5], 1),
             (vec![0, 60], 60),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_points_over_a_long_time_show_no_period() {
+    fn sparse_points_show_no_period() {
         let mut points = ticking(1, 30);
         points.extend(series(&[(10 * WEEK, 1.0)]));
         assert_eq!(periods(&points, step(&points)), Vec::<i64>::new());

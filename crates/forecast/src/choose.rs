@@ -43,13 +43,13 @@ pub(crate) struct Question<'a> {
 pub struct Candidate {
     /// The model.
     pub model: Model,
-    /// What came of it.
+    /// The outcome of the backtest.
     pub outcome: Outcome,
     /// Its share of the forecast, 0 to 1.
     pub weight: f64,
 }
 
-/// What came of considering a model.
+/// The outcome of considering a model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// It was tried: its mean absolute scaled error.
@@ -58,7 +58,7 @@ pub enum Outcome {
     LeftOut(String),
 }
 
-/// What came of all models.
+/// The forecast from all models.
 pub(crate) struct Chosen {
     /// The model with the largest share of the forecast.
     pub(crate) model: Model,
@@ -74,7 +74,7 @@ pub(crate) struct Chosen {
     pub(crate) candidates: Vec<Candidate>,
 }
 
-/// What a model makes of the past and of the future.
+/// A model's backtest and forecast.
 struct Attempt {
     model: Model,
     trial: Trial,

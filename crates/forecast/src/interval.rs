@@ -1,4 +1,4 @@
-//! How wide an interval must be to hold its share of what comes.
+//! The width of an interval that holds its share of the values to come.
 //!
 //! Split conformal prediction (Vovk, Gammerman and Shafer 2005; Lei and others
 //! 2018): as wide as would have held that share of the errors which the model made
@@ -15,12 +15,12 @@ use quantity::Timestamp;
 
 use crate::average::mean;
 
-/// What a prediction was off by.
+/// The error of one prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Residual {
-    /// When the value came.
+    /// The time of the value.
     pub(crate) at: Timestamp,
-    /// How far ahead it was predicted, in seconds; above 0.
+    /// The lead time of the prediction, in seconds; above 0.
     pub(crate) ahead: f64,
     /// The value less its prediction.
     pub(crate) error: f64,
@@ -35,7 +35,7 @@ const GROUPS: usize = 5;
 /// A group without errors counts as one with this share of the mean error.
 const LEAST_SHARE: f64 = 0.05;
 
-/// How wide an interval is: learnt from errors.
+/// The width of an interval, learnt from errors.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Interval {
     /// Power of the time ahead with which errors grow.
@@ -63,13 +63,13 @@ impl Interval {
         })
     }
 
-    /// How far it goes below and above a value so many seconds ahead, in the unit of
+    /// Returns half the width so many seconds ahead, in the unit of
     /// the points.
     pub(crate) fn width(&self, ahead: f64) -> f64 {
         self.factor * ahead.max(0.0).powf(self.growth)
     }
 
-    /// Whether a value with this error lies within.
+    /// Returns `true` if a value with this error lies within.
     pub(crate) fn holds(&self, residual: &Residual) -> bool {
         size(residual, self.growth) <= self.factor
     }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_that_do_not_grow_make_an_even_interval_and_others_one_that_opens() {
+    fn intervals_widen_as_errors_grow() {
         for (power, expected) in [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (2.0, 1.0), (-1.0, 0.0)] {
             let residuals: Vec<Residual> = (1..=100)
                 .map(|k| f64::from(k) * 60.0)
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_and_bytes_are_treated_alike() {
+    fn units_are_treated_alike() {
         for unit in [1e-3, 1.0, 1e12] {
             let residuals: Vec<Residual> = (1..=50)
                 .map(|k| ahead(60.0 * f64::from(k), unit * f64::from(k % 7)))
@@ -179,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_interval_holds_its_share_of_the_errors_that_it_was_made_from(
+        fn interval_holds_its_share_of_errors(
             errors in proptest::collection::vec(-1e9..1e9f64, 20..200),
             coverage in 0.5..0.95f64,
         ) {
@@ -196,7 +196,7 @@ mod tests {
         }
 
         #[test]
-        fn a_wider_share_makes_no_narrower_interval(
+        fn wider_share_is_no_narrower(
             errors in proptest::collection::vec(-1e3..1e3f64, 1..50),
         ) {
             let residuals: Vec<Residual> =

@@ -44,10 +44,10 @@ use quantity::Timestamp;
 /// Fewest points to say anything at all.
 pub const MIN_POINTS: usize = 5;
 
-/// What a series is expected to be at one moment, in the unit of its points.
+/// The prediction for one time, in the unit of the points.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {
-    /// When.
+    /// The time.
     pub at: Timestamp,
     /// The expected value.
     pub value: f64,
@@ -57,7 +57,7 @@ pub struct Prediction {
     pub upper: f64,
 }
 
-/// What a series does over the horizon.
+/// The forecast of a series over the horizon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forecast {
     /// The model with the largest share of the forecast.
@@ -68,7 +68,7 @@ pub struct Forecast {
     pub path: Vec<Prediction>,
     /// Ways that the series may take over the horizon.
     pub paths: Paths,
-    /// How the model would have done so far; `None` for a series too short to tell.
+    /// The backtest of the mix; `None` for a series too short for one.
     pub backtest: Option<Backtest>,
     /// Every model that was considered, with its share of the forecast.
     pub candidates: Vec<Candidate>,
@@ -97,14 +97,14 @@ impl Forecast {
     }
 }
 
-/// How a model would have done on the series itself: at several moments of the
+/// The errors of a model on the series itself: at several times in the
 /// past it was given what came before, and its forecast over as long a horizon
 /// was held against what came after.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Backtest {
     /// Moments at which it was tried.
     pub folds: usize,
-    /// How far ahead it was tried, in seconds: the horizon, or a third of the time
+    /// The horizon of the backtest, in seconds: that of the forecast, or a third of the time
     /// that the points span where that is shorter.
     pub horizon: u64,
     /// Mean absolute scaled error: the mean absolute error over all folds, as a
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_than_five_points_give_no_forecast() {
+    fn fewer_than_five_points_are_too_few() {
         let points = spaced(&[1.0; 5]);
         let times = ahead(&points, 1);
         for count in 0..5 {
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_points_and_their_errors_choose_the_model() {
+    fn points_and_errors_choose_the_model() {
         let rising = |n: usize| (0..n).map(|k| k as f64).collect::<Vec<_>>();
         let jumping = |n: usize| (0..n).map(|k| (k % 2) as f64).collect::<Vec<_>>();
         for (values, model) in [
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forecast_stays_between_nothing_and_the_machine() {
+    fn forecasts_stay_within_the_machine() {
         let falling: Vec<f64> = (0..30).map(|k| f64::from(30 - k)).collect();
         let forecast = forecast_of(&falling, Some(40.0));
         assert!(forecast.path.iter().all(|p| p.value >= 0.0));
@@ -321,7 +321,7 @@ mod tests {
         }
 
         #[test]
-        fn no_finite_points_make_it_panic_or_leave_the_machine(
+        fn any_finite_points_stay_within_the_machine(
             gaps in proptest::collection::vec(any_gap(), 5..90),
             values in proptest::collection::vec(any_value(), 90),
             ahead in proptest::collection::vec(1..100_000i64, 1..40),

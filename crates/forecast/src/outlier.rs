@@ -3,7 +3,7 @@
 use crate::average::median;
 use crate::point::Point;
 
-/// How far from the median a point may lie before it counts as wild, in multiples of
+/// The distance from the median beyond which a point counts as wild, in multiples of
 /// the median absolute deviation. On 3,008 windows of real machine metrics 5 and 8 do
 /// the same; what it is for is a glitch: one newest point × 20 moved the forecast by
 /// 17% without it, and moves it by 0.4%.

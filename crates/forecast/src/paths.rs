@@ -97,7 +97,7 @@ fn runs(path: &[f64], points: usize) -> std::slice::Windows<'_, f64> {
     path.windows(points.clamp(1, path.len()))
 }
 
-/// What a number may come to over the paths.
+/// The distribution of a number over the paths.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution {
     /// Sorted, not empty.

@@ -11,7 +11,7 @@ use quantity::Timestamp;
 use crate::average::mean;
 use crate::point::Point;
 
-/// What one period adds to the level, by the time within it.
+/// The deviation from the level by the time within a period.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Season {
     period: i64,
@@ -55,7 +55,7 @@ impl Season {
         Some(season)
     }
 
-    /// What the season adds at `time`, in the unit of the points.
+    /// Returns the deviation at `time`, in the unit of the points.
     pub(crate) fn at(&self, time: Timestamp) -> f64 {
         self.shape[self.slot(time)]
     }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_that_repeats_is_found_and_has_no_level() {
+    fn repeated_shape_is_found_without_level() {
         let shape = |k: i64| f64::from(u8::from(k % 12 == 3));
         let season = Season::of(&hourly(|k| 7.0 + shape(k), 36), HOUR, 300).expect("a season");
         for k in 0..24 {

@@ -1,11 +1,11 @@
-//! What the caller decides about forecasts.
+//! The settings of forecasts.
 
 use crate::models::Choice;
 
-/// How forecasts are made.
+/// The settings of forecasts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// Which model.
+    /// The model.
     pub model: Choice,
     /// Share of what comes that an interval is meant to hold: above 0, below 1.
     pub coverage: f64,

@@ -1,4 +1,4 @@
-//! How unsettled a series is at a forecast origin, by which errors made at one origin
+//! The volatility of a series at a forecast origin, by which errors made at one origin
 //! are compared with those to expect at another.
 
 use crate::average::{mean, mean_step, median};
@@ -17,12 +17,12 @@ const MOST: f64 = 4.0;
 const MIN_STEPS: usize = 12;
 const MIN_LEVEL: usize = 5;
 
-/// How unsettled a series is at its newest point.
+/// The volatility of a series at its newest point.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Volatility {
     /// The mean absolute step over the newest half horizon.
     step: f64,
-    /// How far the level of the newest quarter of a horizon lies from the median, in
+    /// The distance of the level of the newest quarter of a horizon from the median, in
     /// standard deviations; at least 1.
     away: f64,
 }

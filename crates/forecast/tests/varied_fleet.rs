@@ -43,7 +43,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 #[test]
-fn auto_is_no_worse_than_any_model_alone_and_far_better_than_the_newest_value() {
+fn auto_is_no_worse_than_any_model() {
     let fleet = fleet();
     let auto = mean(fleet.iter().map(|s| error(s, &made(s, Choice::Auto))));
     let alone = |model: Model| {
@@ -69,7 +69,7 @@ fn auto_is_no_worse_than_any_model_alone_and_far_better_than_the_newest_value() 
 }
 
 #[test]
-fn four_in_five_of_what_comes_lies_within_the_intervals_whichever_model_makes_them() {
+fn intervals_hold_four_in_five_values() {
     let fleet = fleet();
     let models = [Model::Ets, Model::Prophet, Model::LastValue].map(Choice::Only);
     for choice in [Choice::Auto].into_iter().chain(models) {
@@ -84,7 +84,7 @@ fn four_in_five_of_what_comes_lies_within_the_intervals_whichever_model_makes_th
 }
 
 #[test]
-fn the_coverage_that_the_backtest_reports_is_about_what_comes_true() {
+fn reported_coverage_is_about_the_real_one() {
     let reported = mean(
         fleet()
             .iter()
@@ -95,7 +95,7 @@ fn the_coverage_that_the_backtest_reports_is_about_what_comes_true() {
 }
 
 #[test]
-fn every_model_is_chosen_for_what_it_is_good_at() {
+fn models_lead_where_they_are_good() {
     let fleet = fleet();
     let chosen = |family: &str, view: &str| -> Vec<Model> {
         let of_kind = |s: &&Specimen| s.family == family && s.view.name == view;

@@ -42,14 +42,14 @@ const SUFFICIENT: f64 = 0.4;
 /// Shortest share of a step that is tried.
 const SHORTEST_STEP: f64 = 1e-9;
 
-/// Where the log posterior is highest.
+/// The parameters at the maximum of the log posterior.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Optimum {
     /// The parameters there.
     pub parameters: Parameters,
     /// The log density there, up to the constants that Stan drops too.
     pub log_density: f64,
-    /// How often the model was linearised.
+    /// The number of linearisations.
     pub steps: usize,
 }
 
@@ -100,7 +100,7 @@ fn climb(posterior: &Posterior, start: Parameters) -> Optimum {
     best
 }
 
-/// Where the linearised model leads to.
+/// The step that the linearised model proposes.
 struct Target {
     coefficients: Vec<f64>,
     /// The log density there if the model were linear.
@@ -276,7 +276,7 @@ mod tests {
         )
     }
 
-    /// How far the gradient is from that of a maximum, kinks considered.
+    /// Returns the distance of the gradient from that of a maximum, kinks considered.
     fn unrest(posterior: &Posterior, at: &Parameters) -> f64 {
         let kinks = posterior.deltas();
         let gradient = posterior.gradient(at).into_iter().enumerate();

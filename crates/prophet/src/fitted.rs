@@ -30,7 +30,7 @@ pub struct Fitted {
     scale: f64,
 }
 
-/// What a forecast is made of.
+/// The components of a forecast.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Components {
     /// The trend at each moment, in the unit of the series.
@@ -505,7 +505,7 @@ mod tests {
         }
 
         #[test]
-        fn any_series_gives_finite_bounds_around_the_forecast_or_says_why_not(
+        fn any_series_has_finite_bounds_or_a_reason(
             values in proptest::collection::vec(-1.0..1.0f64, 2..60),
             offset in prop_oneof![Just(0.0), Just(1.0), Just(1e6)],
             exponent in -300..300i32,

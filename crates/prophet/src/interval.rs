@@ -1,4 +1,4 @@
-//! How far a series may stray from its forecast.
+//! The uncertainty of a forecast.
 //!
 //! In scope: bounds at each moment from the noise and from changes of the trend that
 //! may still come, as Prophet defines them. Out of scope: the forecast itself.
@@ -23,13 +23,13 @@ pub(crate) struct Moment {
     pub(crate) t: f64,
     /// The curve below the trend.
     pub(crate) curve: f64,
-    /// What the trend is multiplied with to give the unit of the series.
+    /// The factor of the trend to the unit of the series.
     pub(crate) factor: f64,
-    /// What is added to it, in the unit of the series.
+    /// The offset, in the unit of the series.
     pub(crate) added: f64,
 }
 
-/// What is uncertain.
+/// The uncertain parts.
 pub(crate) struct Uncertainty {
     pub(crate) growth: TrendIndicator,
     /// Scaled cap of logistic growth.
@@ -42,7 +42,7 @@ pub(crate) struct Uncertainty {
     pub(crate) noise: f64,
 }
 
-/// How a path differs from the curve.
+/// The deviation of a path from the curve.
 struct Path {
     next_change: f64,
     slope: f64,
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_to_come_widen_the_interval_as_their_distribution_says() {
+    fn future_changes_widen_the_interval() {
         for (change, noise) in [(0.3, 0.02), (0.05, 0.02), (1.0, 0.5)] {
             let uncertainty = uncertainty(change, noise);
             for after in [0.05, 0.1, 0.4] {

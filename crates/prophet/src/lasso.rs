@@ -25,7 +25,7 @@ pub(crate) struct Quadratic<'a> {
     pub(crate) gram: &'a [f64],
     /// `c`.
     pub(crate) slope: &'a [f64],
-    /// Which coefficients are penalised.
+    /// The coefficients that are penalised.
     pub(crate) penalised: Range<usize>,
 }
 

@@ -26,26 +26,26 @@ pub use optimizer::{FixedOrder, MaximumPosterior};
 pub use parameters::Parameters;
 pub use posterior::Posterior;
 
-/// How many times the window's length from its start a moment may lie.
+/// The farthest time from the start of the window, in multiples of its length.
 pub const REACH: u64 = 100;
 
-/// How a series is modelled, and how its interval is taken.
+/// The options of a model and of its interval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// What the trend does in the long run.
+    /// The long-run form of the trend.
     pub growth: Growth,
-    /// How seasonalities act. Which are there follows from the window: daily, weekly
+    /// The mode of seasonalities. Which are there follows from the window: daily, weekly
     /// and yearly ones where it holds two periods and points closer than one.
     pub seasonality: Seasonality,
     /// Share of values that the interval is to hold, between 0 and 1.
     pub interval_coverage: f64,
     /// Simulated futures that the interval is taken from; at least 1.
     pub uncertainty_samples: usize,
-    /// Where the random numbers of the simulation start.
+    /// The seed of the simulation.
     pub seed: u64,
 }
 
-/// What the trend does in the long run.
+/// The long-run form of the trend.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Growth {
     /// Goes on at its last rate.
@@ -59,7 +59,7 @@ pub enum Growth {
     Flat,
 }
 
-/// How seasonalities act on the trend.
+/// The mode of seasonalities on the trend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seasonality {
     /// They are added to it.
@@ -98,7 +98,7 @@ impl Options {
     }
 }
 
-/// What the model expects at one moment, in the unit of the series.
+/// The prediction for one time, in the unit of the series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {
     /// The expected value.

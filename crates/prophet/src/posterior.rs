@@ -48,7 +48,7 @@ pub struct Posterior<'a> {
 
 /// The model's mean at some parameters, and how it moves with them.
 pub(crate) struct Linearised {
-    /// What the mean leaves of y.
+    /// The residuals of the mean.
     pub(crate) residual: Vec<f64>,
     /// Derivative of the mean by each coefficient, one after another.
     columns: Vec<f64>,
@@ -98,7 +98,7 @@ impl<'a> Posterior<'a> {
         2 + self.data.t_change.len() + self.data.sigmas.len()
     }
 
-    /// Where the changes of rate stand among the coefficients.
+    /// The position of the changes of rate among the coefficients.
     pub(crate) fn deltas(&self) -> std::ops::Range<usize> {
         2..2 + self.data.t_change.len()
     }
@@ -119,13 +119,13 @@ impl<'a> Posterior<'a> {
         precisions
     }
 
-    /// Whether the mean is linear in the coefficients.
+    /// Returns `true` if the mean is linear in the coefficients.
     pub(crate) fn is_linear(&self) -> bool {
         self.data.trend_indicator != TrendIndicator::Logistic
             && self.data.s_m.iter().all(|&marked| marked == 0)
     }
 
-    /// Where the curve of logistic growth lies when the trend stays at the mean of y;
+    /// The offset of logistic growth whose trend stays at the mean of y;
     /// `None` for other growths.
     pub(crate) fn logistic_rest(&self) -> Option<f64> {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -345,7 +345,7 @@ impl<'a> Posterior<'a> {
     }
 }
 
-/// Whether the columns of prepared data fit each other.
+/// Returns `true` if the columns of prepared data fit each other.
 pub(crate) fn check(data: &Data) -> Result<(), &'static str> {
     let (points, features) = (data.y.len(), data.sigmas.len());
     let fit = points > 0

@@ -53,7 +53,7 @@ pub(crate) fn level(growth: TrendIndicator, curve: f64, cap: f64) -> f64 {
     }
 }
 
-/// How fast the trend follows the curve there: the derivative of [`level`].
+/// Returns the slope of the trend there: the derivative of [`level`].
 pub(crate) fn steepness(growth: TrendIndicator, curve: f64, cap: f64) -> f64 {
     match growth {
         TrendIndicator::Linear | TrendIndicator::Flat => 1.0,

@@ -156,7 +156,7 @@ fn no_point_where_stan_stopped_is_higher_than_our_optimum() {
 }
 
 #[test]
-fn forecasts_are_those_of_python_prophet_where_stan_is_of_one_mind() {
+fn forecasts_equal_python_prophet() {
     let mut of_one_mind = 0;
     for series in reference::all() {
         let ours: Vec<f64> = series
@@ -193,7 +193,7 @@ fn forecasts_are_those_of_python_prophet_where_stan_is_of_one_mind() {
 }
 
 #[test]
-fn intervals_are_as_wide_as_those_of_python_prophet_where_it_came_near_the_optimum() {
+fn intervals_are_as_wide_as_python_prophet() {
     let mut compared = 0;
     for series in reference::all() {
         let fitted = series.fit();

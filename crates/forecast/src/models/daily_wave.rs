@@ -62,7 +62,7 @@ pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
     Ok(origin.times.iter().map(|time| wave(*time) + off).collect())
 }
 
-/// What the weights are multiplied with at a moment.
+/// Returns the regressors at one time.
 fn terms(time: Timestamp) -> [f64; TERMS] {
     let angle = TAU * time.unix().rem_euclid(DAY) as f64 / DAY as f64;
     [

@@ -60,12 +60,12 @@ pub(super) fn predict(origins: &[Origin<'_>]) -> Result<Vec<Vec<f64>>, String> {
     Ok(origins.iter().zip(smoothings).map(continued).collect())
 }
 
-/// What all seasons add at a time.
+/// Returns the sum of all seasons at a time.
 fn added(seasons: &[Season], at: Timestamp) -> f64 {
     seasons.iter().map(|season| season.at(at)).sum()
 }
 
-/// What the points repeat, shortest period first, each of what the ones before leave.
+/// Returns the seasons, shortest period first, each of the remainder of the ones before.
 fn seasons(points: &[Point], periods: &[i64]) -> Vec<Season> {
     let step = step(points);
     let mut seasons = Vec::new();
@@ -82,21 +82,21 @@ fn seasons(points: &[Point], periods: &[i64]) -> Vec<Season> {
     seasons
 }
 
-/// How fast level and slope follow the series.
+/// The smoothing parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Smoothing {
     /// Share of an error that moves the level, after one step: 0 to 1.
     level: f64,
     /// Share of that which moves the slope: 0 to 1.
     slope: f64,
-    /// What a slope keeps of itself from step to step: 0 for no slope at all, 1 for
+    /// The damping of the slope from step to step: 0 for no slope at all, 1 for
     /// one that stays.
     keeps: f64,
-    /// Whether an error beyond the usual one counts as the usual one.
+    /// Set if an error beyond the usual one counts as the usual one.
     robust: bool,
 }
 
-/// What is left of slopes after some steps, and what they add up to meanwhile.
+/// The remainder of a slope after some steps, and its sum until then.
 #[derive(Debug, Clone, Copy)]
 struct Kept {
     share: f64,
@@ -112,7 +112,7 @@ impl Smoothing {
         robust: false,
     };
 
-    /// What a slope of 1 becomes in `steps`.
+    /// Returns the remainder and the sum of a slope of 1 after `steps`.
     fn kept(&self, steps: f64) -> Kept {
         if self.keeps == 0.0 || self.keeps == 1.0 {
             return Kept {
@@ -179,7 +179,7 @@ const USUAL_ERRORS: f64 = 1.0;
 const WARM_UP: f64 = 8.0;
 const NEWEST_ERROR: f64 = 0.1;
 
-/// What one error may be at most, as a multiple of the usual one, in what is usual.
+/// The largest error, as a multiple of the usual one, that enters the usual one.
 const WORST_ERROR: f64 = 4.0;
 
 /// The sums of all values up to each.
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alternation_is_continued_by_its_mean_and_a_step_by_what_came_after() {
+    fn alternation_continues_as_mean_step_as_level() {
         let alternating: Vec<f64> = (0..60).map(|k| f64::from(k % 2)).collect();
         let values = continued(&spaced(&alternating), 30);
         assert!(values.iter().all(|v| (v - 0.5).abs() < 0.02), "{values:?}");
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_gap_a_point_weighs_what_the_missing_ones_would_have() {
+    fn point_after_a_gap_weighs_for_missing_ones() {
         let by = Smoothing {
             level: 0.5,
             ..Smoothing::PLAIN
@@ -449,7 +449,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_series_begins_as_its_mean_or_its_least_squares_line(
+        fn series_begins_as_mean_or_least_squares_line(
             values in proptest::collection::vec(0.0..100.0f64, 2..50),
         ) {
             let count = values.len() as f64;

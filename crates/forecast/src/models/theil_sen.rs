@@ -68,7 +68,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_longest_series_are_thinned_to_the_same_slope() {
+    fn thinned_series_keep_their_slope() {
         for count in [256, 257, 1000, 11_000] {
             let xy: Vec<(f64, f64)> = (0..count)
                 .map(|k| (f64::from(k) * 60.0, 3.0 + 0.5 * f64::from(k)))
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slope_of_its_own_is_the_median_of_all_pairs() {
+    fn slope_is_the_median_of_all_pairs() {
         // Worked by hand: the pairs of (0,0) (1,1) (2,8) (3,3) have the slopes
         // 1, 4, 1, 7, 1, -5; in order -5 1 1 1 4 7, the middle two are 1 and 1.
         assert_eq!(
@@ -91,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_outlier_in_twenty_hardly_moves_a_line(
+        fn one_outlier_hardly_moves_a_line(
             at in 0..20usize,
             outlier in 0.0..1e6f64,
             slope in 0.0..0.1f64,
