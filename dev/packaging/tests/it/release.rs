@@ -246,7 +246,7 @@ fn fish_completes_flags_and_words() {
                 .env("HOME", release()),
         )
     };
-    assert!(complete("k8s-ai-exporter --scrape-").contains("time between two scrapes"));
+    assert!(complete("k8s-ai-exporter --scrape-").contains("interval of scrapes"));
     // A word, a tab, what the flag is for.
     let shown = complete("k8s-ai-exporter --enable-kubelet ");
     let words: Vec<&str> = shown
@@ -254,7 +254,7 @@ fn fish_completes_flags_and_words() {
         .filter_map(|line| line.split('\t').next())
         .collect();
     assert_eq!(words, ["false", "true"]);
-    assert!(complete("k8s-ai-agent doc").starts_with("doctor\texamine the backend"));
+    assert!(complete("k8s-ai-agent doc").starts_with("doctor\tcheck the backend"));
     assert!(!complete("k8s-ai-agent doctor doc").contains("doctor\t"));
 }
 
