@@ -55,6 +55,7 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
         (memory, capacity, series::MEMORY_CAPACITY.name),
     ];
     let mut measurements = Measurements::default();
+    let mut without_usage = Vec::new();
     for (resource, quantity, query) in plan {
         let asked = match quantity {
             Quantity::Usage => &window.past,
@@ -80,7 +81,14 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
                 let of_others = selection.of_other_shards > 0;
                 measurements.others_have_data |= of_others;
                 if keep(&mut measurements, resource, quantity, answer) == 0 && !of_others {
-                    note_nothing(&mut measurements, &subject, query, quantity);
+                    match quantity {
+                        Quantity::Usage => without_usage.push((subject, query)),
+                        Quantity::Allocatable => measurements
+                            .warnings
+                            .push(format!("{subject}: {}", no_samples(query))),
+                        // Only bounds a forecast.
+                        Quantity::Capacity => {}
+                    }
                 }
             }
             Err(error) => {
@@ -94,6 +102,14 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
                 }
             }
         }
+    }
+    match without_usage.as_slice() {
+        [(_, cpu), (_, memory)] => measurements.errors.push(format!(
+            "no usage data: neither {cpu:?} nor {memory:?} has samples of any node from {} to {} (check that the exporter runs and is scraped, or set --cpu-query and --memory-query; `k8s-ai-agent doctor` examines the backend)",
+            window.past.start, window.past.end,
+        )),
+        some => (measurements.errors)
+            .extend(some.iter().map(|(subject, query)| format!("{subject}: {}", no_samples(query)))),
     }
     measurements
 }
@@ -128,15 +144,8 @@ fn keep(
     sizes.len()
 }
 
-/// Adds a message about a query without usable samples.
-fn note_nothing(measurements: &mut Measurements, subject: &str, query: &str, quantity: Quantity) {
-    let text = format!("{subject}: no samples of any node for {query:?}");
-    match quantity {
-        Quantity::Usage => measurements.errors.push(text),
-        Quantity::Allocatable => measurements.warnings.push(text),
-        // Only bounds a forecast.
-        Quantity::Capacity => {}
-    }
+fn no_samples(query: &str) -> String {
+    format!("no samples of any node for {query:?}")
 }
 
 /// Adds a warning about nodes that have several series at the same time. Those of replaced pods

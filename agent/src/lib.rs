@@ -26,6 +26,7 @@ pub mod exit;
 pub mod fleet;
 pub mod input;
 pub mod invalid_file;
+pub mod next_step;
 pub mod previous;
 mod round;
 mod run;

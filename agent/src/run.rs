@@ -35,6 +35,9 @@ pub fn run(
         Ok(Command::Print(text)) => return print(&text, Exit::Complete, out, err),
         Err(error) => return print_line(&error, Exit::Usage, err),
     };
+    if let Some(error) = future_time(&config) {
+        return print_line(&error, Exit::Usage, err);
+    }
     let sinks = match Sinks::open(&config.sinks) {
         Ok(sinks) => sinks,
         Err(error) => return print_line(&error, Exit::Usage, err),
@@ -77,8 +80,23 @@ pub fn run(
     print_failures(&sinks.deliver(&report), exit, err)
 }
 
+/// Returns the error of a `--at` that is in the future, where a backend has no samples.
+fn future_time(config: &Config) -> Option<String> {
+    let now = Timestamp::from(SystemTime::now());
+    let at = config.time.at.filter(|at| *at > now)?;
+    config.flags.input.input.is_empty().then(|| {
+        format!(
+            "invalid --at {:?}: expected a time in the past; now is {now}",
+            at.to_string()
+        )
+    })
+}
+
 /// Examines the backend and prints the findings.
 fn examine(config: &Config, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    if let Some(error) = future_time(config) {
+        return print_line(&error, Exit::Usage, err);
+    }
     listen_for_signals(err);
     match doctor::examine(config, Timestamp::from(SystemTime::now())) {
         Ok(diagnosis) => {

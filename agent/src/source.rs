@@ -15,6 +15,8 @@ use forecast::Point;
 use promql::{QueryError, Remarks, Sample};
 use quantity::{Cores, TimeGrid, Timestamp};
 
+use crate::next_step;
+
 /// A source of points.
 pub trait Source {
     /// Returns the series behind `query`, each with its points at the times of `grid` and
@@ -164,22 +166,10 @@ impl Collector {
     }
 }
 
-/// Describes an error, with the flag to check where errors of its kind usually have one
-/// cause.
+/// Describes an error, with the next step where errors of its kind usually have one cause.
 pub fn explain(error: &QueryError) -> String {
-    let hint = match error {
-        QueryError::OutOfTime(_) => " (--deadline)",
-        QueryError::Status { status, .. } => match status {
-            301 | 302 | 303 | 307 | 308 => {
-                " (redirects are not followed: set --prometheus-url to the target)"
-            }
-            401 | 403 => " (check the credentials, their rights, and the tenant's --header)",
-            404 | 405 => {
-                " (no query API at this path: --prometheus-url may need a prefix such as /prometheus)"
-            }
-            _ => "",
-        },
-        _ => "",
-    };
-    format!("{error}{hint}")
+    match next_step::after(error) {
+        Some(step) => format!("{error} ({step})"),
+        None => error.to_string(),
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use contract::series;
-use settings::{Given, Parsed, Syntax, UsageError, Within, settings};
+use settings::{Given, Syntax, UsageError, Within, settings};
 use webclient::{BaseUrl, Header};
 
 use super::command::DOCTOR;
@@ -17,8 +17,8 @@ settings! {
     pub struct Flags {
         "Backend", unused_with: Some("--input"), commands: DOCTOR => {
             /// URL of the backend, with its path prefix if there is one; /api/v1/query_range is added
-            prometheus_url: Parsed<BaseUrl> = "http://prometheus-operated.monitoring.svc:9090",
-                value_name: "url", conflicts: Some("--input");
+            prometheus_url: BackendUrl = "http://prometheus-operated.monitoring.svc:9090",
+                conflicts: Some("--input");
 
             /// PEM file with the CAs to trust over https
             ca_file: Option<PathBuf>, without: "the public CAs";
@@ -105,6 +105,54 @@ pub(super) fn resolve(flags: &Flags, given: &Given<'_>) -> Result<Backend, Usage
         timeout: flags.timeout,
         deadline: flags.deadline,
     })
+}
+
+/// The syntax of the URL of a backend.
+#[derive(Debug)]
+pub struct BackendUrl;
+
+/// The ends of URLs that are copied from a browser or from documentation.
+const PASTED: &[&str] = &[
+    "/api/v1/query_range",
+    "/api/v1/query",
+    "/api/v1/series",
+    "/api/v1/write",
+    "/api/v1",
+    "/classic/graph",
+    "/graph",
+    "/targets",
+    "/alerts",
+    "/metrics",
+    "/-/healthy",
+    "/-/ready",
+];
+
+impl Syntax for BackendUrl {
+    type Value = BaseUrl;
+    const VALUE_NAME: &'static str = "url";
+
+    fn expected(_: &Within) -> String {
+        "a URL such as https://host:port or http://host:port/prefix".to_owned()
+    }
+
+    fn parse(text: &str, _: &Within) -> Result<BaseUrl, String> {
+        let page = &text[..text.find(['?', '#']).unwrap_or(text.len())];
+        let page = page.trim_end_matches('/');
+        // A query page of Prometheus 3; a path alone may be a prefix.
+        let queried = text[page.len()..].contains('?').then_some("/query");
+        let ends = PASTED.iter().copied().chain(queried);
+        let found = ends
+            .filter_map(|end| Some((end, BaseUrl::parse(page.strip_suffix(end)?).ok()?)))
+            .next();
+        match found {
+            Some((end, base)) => Err(format!("the URL without {end:?}: {base}")),
+            None => BaseUrl::parse(text).map_err(|expected| expected.to_string()),
+        }
+    }
+
+    fn print(value: &BaseUrl) -> String {
+        value.to_string()
+    }
 }
 
 /// The user of basic authentication.

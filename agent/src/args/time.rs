@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use analysis::window::{MAX_POINTS, Misfit};
 use contract::limit;
+use forecast::MIN_POINTS;
 use quantity::{Timestamp, interval, parse_duration, parse_time};
 use settings::{Given, Syntax, UsageError, Within, settings};
 
@@ -61,11 +62,21 @@ fn check(time: &Time, given: &Given<'_>) -> Result<(), UsageError> {
     let Some(lookback) = time.lookback.or(time.step) else {
         return Ok(());
     };
+    let step = time.step.unwrap_or(USUAL_STEP_SECONDS);
     let misfit = match time.spans(lookback, USUAL_STEP_SECONDS, USUAL_STEP_SECONDS) {
+        Ok(_) if time.lookback.is_some() && lookback / step + 1 < MIN_POINTS as u64 => {
+            let least = (MIN_POINTS as u64 - 1) * step;
+            let expected = format!(
+                "at least {}, since a forecast needs {MIN_POINTS} points, one every {} (a number without unit is minutes; two hours are 2h)",
+                interval(least),
+                interval(step),
+            );
+            let flag = const { Flags::setting("--lookback") };
+            return Err(given.invalid(flag, interval(lookback), expected));
+        }
         Ok(_) => return Ok(()),
         Err(misfit) => misfit,
     };
-    let step = time.step.unwrap_or(USUAL_STEP_SECONDS);
     let coarser = |flag: &str, length: u64, enough: u64| {
         format!(
             "at least {}: with {flag} {} it gives more than {MAX_POINTS} points",

@@ -8,7 +8,6 @@ use forecast::{MIN_POINTS, MIN_POINTS_FOR_TREND};
 use promql::{QueryError, sampling};
 use quantity::{Interval, age, interval};
 use text::plural;
-use webclient::Failure;
 
 use super::ask::{Answers, CPU_USAGE, Duplicates, Facts};
 use super::check::{Check, Diagnosis, Outcome, listed};
@@ -16,13 +15,13 @@ use super::exporter;
 use super::subject::{Found, Subject};
 use crate::age::current_for;
 use crate::exit::Exit;
-use crate::source::explain;
+use crate::next_step;
 
 /// Judges from the backend down: its clock, its series, their samples.
 pub fn judge(facts: &Facts) -> Diagnosis {
     let (checks, exit) = match &facts.answers {
         Err(error) => {
-            let check = Check::problem("backend", explain(error), fix_of(error));
+            let check = Check::problem("backend", error.to_string(), fix_of(error));
             (vec![check], Exit::Backend)
         }
         Ok(answers) => {
@@ -45,40 +44,19 @@ pub fn judge(facts: &Facts) -> Diagnosis {
 }
 
 /// Returns the fix where the first query has no answer.
-fn fix_of(error: &QueryError) -> &'static str {
-    match error {
-        QueryError::Failure(Failure::NameNotFound { .. }) => {
-            "give the service with its namespace, such as http://prometheus-operated.monitoring.svc:9090; `kubectl get services -A` lists them"
-        }
-        QueryError::Failure(Failure::Connect { .. }) => {
-            "check the port (Prometheus 9090, Thanos Query 9090 or 10902, Mimir 8080, VictoriaMetrics 8428 or 8481) and NetworkPolicies between the agent and the backend"
-        }
-        QueryError::Failure(Failure::Timeout { .. }) => {
-            "check firewalls and NetworkPolicies that drop packets; for a slow backend raise --timeout"
-        }
-        QueryError::Failure(Failure::Tls { .. }) => {
-            "set --ca-file for a private CA, --client-cert-file for a client certificate, or use http:// if the backend has no TLS"
-        }
-        QueryError::Status { status, .. } => match status {
-            301 | 302 | 303 | 307 | 308 => {
-                "set --prometheus-url to the URL that it redirects to; if that is a login page, use an address without login"
+fn fix_of(error: &QueryError) -> String {
+    next_step::after(error).unwrap_or_else(|| {
+        match error {
+            QueryError::NotJson { .. } | QueryError::Defect(_) => {
+                "another server answers at this URL: a page, an ingress or another API; set --prometheus-url to the URL below which /api/v1/query answers"
             }
-            401 | 403 => {
-                "set --bearer-token-file, --basic-auth-user with --basic-auth-password-file, or the tenant: --header 'X-Scope-OrgID: team'"
+            QueryError::Failure(_) | QueryError::OutOfTime(_) => {
+                "try again; if it persists, check proxies and the network between the agent and the backend"
             }
-            404 | 405 => {
-                "add the path prefix of the API to --prometheus-url: /prometheus for Mimir, /select/0/prometheus for a VictoriaMetrics cluster, or that of --web.external-url"
-            }
-            429 | 500.. => "check that the backend is up and not overloaded, and its log",
-            _ => "the message names the reason; the backend's log says more",
-        },
-        QueryError::NotJson { .. } | QueryError::Defect(_) => {
-            "another server answers at this URL: a page, an ingress or another API; set --prometheus-url to the URL below which /api/v1/query answers"
+            QueryError::Status { .. } => "the message names the reason; the backend's log says more",
         }
-        QueryError::Failure(_) | QueryError::OutOfTime(_) => {
-            "try again; if it persists, check proxies and the network between the agent and the backend"
-        }
-    }
+        .to_owned()
+    })
 }
 
 /// The difference of clocks in seconds that matters to no report, since a step is a minute.

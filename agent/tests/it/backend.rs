@@ -339,7 +339,31 @@ fn refusing_backend_exits_3() {
         ),
         (
             Answer::new("302 Found", "Location: /login\r\n", ""),
-            "cpu usage: HTTP status 302 (redirects are not followed",
+            "/login (redirects are not followed: set --prometheus-url to the URL that it",
+        ),
+        (
+            Answer::new(
+                "301 Moved Permanently",
+                "Location: https://prom.example/p/api/v1/query_range?x\r\n",
+                "",
+            ),
+            "cpu usage: HTTP status 301, a redirect to https://prom.example/p/api/v1/query_range (redirects are not followed: set --prometheus-url https://prom.example/p)",
+        ),
+        (
+            Answer::new(
+                "400 Bad Request",
+                "",
+                "Client sent an HTTP request to an HTTPS server.\n",
+            ),
+            "cpu usage: HTTP status 400: Client sent an HTTP request to an HTTPS server. (the server uses TLS: change http:// to https://",
+        ),
+        (
+            Answer::new(
+                "400 Bad Request",
+                "Content-Type: text/html\r\n",
+                "<html><title>400 The plain HTTP request was sent to HTTPS port</title>",
+            ),
+            "(the server uses TLS: change http:// to https:// in --prometheus-url)",
         ),
         (
             Answer::new(
@@ -351,7 +375,7 @@ fn refusing_backend_exits_3() {
         ),
         (
             Answer::new("404 Not Found", "Content-Type: text/html\r\n", page),
-            "cpu usage: HTTP status 404 (no query API at this path",
+            "(no query API at this path: add the path prefix",
         ),
         (
             Answer::json("200 OK", r#"{"kind":"Status","status":"Failure"}"#),
@@ -472,10 +496,44 @@ fn peer_without_tls_exits_3() {
     let ended = run(&["--prometheus-url", &format!("https://{address}")]);
     assert_eq!(ended.code, 3);
     assert!(
-        ended.err.contains(&format!("TLS with {address}: ")),
+        ended
+            .err
+            .contains(&format!("TLS with {address}: the peer does not use TLS")),
         "{}",
         ended.err
     );
+    assert!(
+        ended.err.contains("change https:// to http://"),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn future_time_is_a_usage_error() {
+    for command in [&["--at=4000000000"][..], &["doctor", "--at=4000000000"]] {
+        let ended = run(command);
+        assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{}", ended.err);
+        let error = "k8s-ai-agent: invalid --at \"2096-10-02T07:06:40Z\": expected a time in the past; now is ";
+        assert!(ended.err.starts_with(error), "{}", ended.err);
+    }
+}
+
+#[test]
+fn peer_with_tls_is_named() {
+    let backend = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = backend.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for stream in backend.incoming().flatten() {
+            // An alert of TLS: unexpected message.
+            let _ = std::io::Read::read(&mut &stream, &mut [0; 4096]);
+            let _ = std::io::Write::write_all(&mut &stream, b"\x15\x03\x01\x00\x02\x02\x0a");
+        }
+    });
+    let ended = run(&["--prometheus-url", &format!("http://{address}")]);
+    assert_eq!(ended.code, 3);
+    let step = "if the server uses TLS, change http:// to https:// in --prometheus-url";
+    assert!(ended.err.contains(step), "{}", ended.err);
 }
 
 #[test]
@@ -545,10 +603,11 @@ fn empty_backend_exits_4() {
     assert!(
         ended
             .err
-            .contains("cpu usage: no samples of any node for \"k8s_node_cpu_usage_cores\""),
+            .contains("no usage data: neither \"k8s_node_cpu_usage_cores\" nor \"k8s_node_memory_usage_bytes\" has samples of any node from "),
         "{}",
         ended.err
     );
+    assert_eq!(ended.err.lines().count(), 1, "one statement: {}", ended.err);
 }
 
 #[test]

@@ -211,6 +211,31 @@ fn usage_errors_name_the_flag() {
             "invalid --lookback \"99999999999999999999\": expected a duration such as 2h, or a number of minutes, in whole seconds from 1s to 3653d",
         ),
         (
+            &["--prometheus-url=http://h:9090/graph"],
+            &[],
+            "invalid --prometheus-url \"http://h:9090/graph\": expected the URL without \"/graph\": http://h:9090",
+        ),
+        (
+            &["--prometheus-url=http://h:9090/p/graph?g0.expr=up#x"],
+            &[],
+            "invalid --prometheus-url \"http://h:9090/p/graph?[hidden]\": expected the URL without \"/graph\": http://h:9090/p",
+        ),
+        (
+            &["--prometheus-url=http://h:9090/query?g0.expr=up"],
+            &[],
+            "invalid --prometheus-url \"http://h:9090/query?[hidden]\": expected the URL without \"/query\": http://h:9090",
+        ),
+        (
+            &["--prometheus-url=https://h/prometheus/api/v1/query/"],
+            &[],
+            "invalid --prometheus-url \"https://h/prometheus/api/v1/query/\": expected the URL without \"/api/v1/query\": https://h/prometheus",
+        ),
+        (
+            &["--lookback", "2"],
+            &[],
+            "invalid --lookback \"2m\": expected at least 4m, since a forecast needs 5 points, one every 1m (a number without unit is minutes; two hours are 2h)",
+        ),
+        (
             &["--lookback=30s"],
             &[],
             "invalid --lookback \"30s\": expected at least one --step (1m)",
@@ -777,7 +802,7 @@ fn help_and_version_need_no_backend() {
 proptest! {
     #[test]
     fn printed_configuration_reads_back(
-        lookback in 120..20_000u64,
+        lookback in 480..20_000u64,
         step in 60..120u64,
         forecast in 1..10_000u64,
         low in 1..5000u32,

@@ -224,6 +224,11 @@ fn doctor_exits_3_without_a_prometheus() {
             "HTTP status 503",
             "check that the backend is up and not overloaded",
         ),
+        (
+            Answer::new("502 Bad Gateway", "Content-Type: text/html\r\n", page),
+            "HTTP status 502: Sign in",
+            "a proxy got no answer from the backend",
+        ),
     ] {
         let backend = Backend::start_whole(move |_| answer.clone());
         let found = examine(&backend, "backend", &[]);

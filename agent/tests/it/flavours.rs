@@ -121,7 +121,9 @@ fn mimir_wants_a_tenant_and_has_limits() {
     let ended = run(&["--prometheus-url", &url]);
     assert_eq!(ended.code, 3);
     assert!(
-        ended.err.contains("HTTP status 401: no org id (check the credentials, their rights, and the tenant's --header)"),
+        ended
+            .err
+            .contains("HTTP status 401: no org id (check the credentials and their rights: "),
         "{}",
         ended.err
     );

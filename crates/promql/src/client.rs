@@ -11,7 +11,7 @@ use quantity::{Interval, TimeGrid, Timestamp};
 use runtime::random;
 use runtime::schedule::BackOff;
 use text::one_line;
-use webclient::{Caps, Client, Failure, Response};
+use webclient::{BaseUrl, Caps, Client, Failure, Response};
 
 use crate::answer::{
     Consumer, Defect, Each, Labels, Remarks, ResultType, read, read_build, read_refusal,
@@ -61,6 +61,8 @@ pub enum QueryError {
         retry_after: Option<Duration>,
         /// The status that POST was refused with, if this one is the answer to GET.
         post_refusal: Option<u16>,
+        /// The target of a redirect.
+        redirect: Option<Redirect>,
     },
     /// A response of another kind than JSON.
     NotJson {
@@ -73,6 +75,38 @@ pub enum QueryError {
     OutOfTime(Duration),
 }
 
+/// The target of a redirect, which is not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// The `Location` header without its query, which may be secret.
+    pub target: String,
+    /// The URL of the backend there, if it leads to the same path of the API.
+    pub base: Option<String>,
+}
+
+impl Redirect {
+    /// Reads the `Location` of a response to `path` below `base`.
+    fn read(location: &str, path: &str, base: &BaseUrl) -> Self {
+        let end = location.find(['?', '#']).unwrap_or(location.len());
+        let target = match &location[..end] {
+            path if path.starts_with('/') => {
+                let scheme = if base.is_https() { "https" } else { "http" };
+                format!("{scheme}://{}{path}", base.authority())
+            }
+            url => url.to_owned(),
+        };
+        let base = target.strip_suffix(path).map(one_line);
+        Self {
+            // A URL with credentials is not shown.
+            base: base.filter(|base| BaseUrl::parse(base).is_ok()),
+            target: match target.contains('@') {
+                true => "a URL with credentials".to_owned(),
+                false => one_line(&target),
+            },
+        }
+    }
+}
+
 impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -81,6 +115,7 @@ impl fmt::Display for QueryError {
                 status,
                 message,
                 post_refusal,
+                redirect,
                 ..
             } => {
                 write!(f, "HTTP status {status}")?;
@@ -88,6 +123,9 @@ impl fmt::Display for QueryError {
                     Some(post) if post == status => f.write_str(" to POST and to GET")?,
                     Some(post) => write!(f, " to GET, after {post} to POST")?,
                     None => {}
+                }
+                if let Some(redirect) = redirect {
+                    write!(f, ", a redirect to {}", redirect.target)?;
                 }
                 match message.as_str() {
                     "" => Ok(()),
@@ -324,7 +362,15 @@ impl Prometheus {
         let (response, post_refusal) = self.send(path, form).map_err(QueryError::Failure)?;
         let is_json = response.media_type() == JSON;
         if response.status != 200 {
-            return Err(refusal(response, is_json, post_refusal));
+            return Err(QueryError::Status {
+                status: response.status,
+                retry_after: response.retry_after,
+                post_refusal,
+                redirect: (response.location.as_deref())
+                    .filter(|_| (300..400).contains(&response.status))
+                    .map(|location| Redirect::read(location, path, self.client.base())),
+                message: refusal(response, is_json),
+            });
         }
         if !is_json {
             return Err(QueryError::NotJson {
@@ -380,26 +426,32 @@ fn percent_encode(text: &str, out: &mut String) {
     }
 }
 
-fn refusal(mut response: Response, is_json: bool, post_refusal: Option<u16>) -> QueryError {
+/// Returns the message in the body of a refusal, in one line; may be empty.
+fn refusal(mut response: Response, is_json: bool) -> String {
     let body = response.body.read_start(REFUSAL_BYTES);
-    let message = match read_refusal(&body) {
-        Some(refusal) => refusal.to_string(),
-        // The text of a proxy helps; the source of its HTML page does not.
-        None if is_json || response.media_type() == "text/plain" => one_line(&body),
-        None => String::new(),
-    };
-    QueryError::Status {
-        status: response.status,
-        message,
-        retry_after: response.retry_after,
-        post_refusal,
+    if let Some(refusal) = read_refusal(&body) {
+        return refusal.to_string();
     }
+    match response.media_type().as_str() {
+        // Go answers a plain request to a TLS port without a type.
+        "" | "text/plain" => one_line(&body),
+        // The source of a proxy's page does not help, its title does.
+        "text/html" => title(&body).map(one_line).unwrap_or_default(),
+        _ if is_json => one_line(&body),
+        _ => String::new(),
+    }
+}
+
+/// Returns the title of an HTML page.
+fn title(page: &str) -> Option<&str> {
+    let (_, rest) = page.split_once("<title>")?;
+    Some(rest.split_once("</title>")?.0.trim())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use webclient::{BaseUrl, CaBundle, Credentials, Settings};
+    use webclient::{CaBundle, Credentials, Settings};
 
     #[test]
     fn no_query_begins_after_the_deadline() {
@@ -424,6 +476,33 @@ mod tests {
     }
 
     #[test]
+    fn redirects_name_the_url_to_use() {
+        let base = BaseUrl::parse("http://prom:9090/old").expect("a URL");
+        for (location, target, used) in [
+            (
+                "https://prom/api/v1/query_range?query=secret",
+                "https://prom/api/v1/query_range",
+                Some("https://prom"),
+            ),
+            (
+                "/new/api/v1/query_range",
+                "http://prom:9090/new/api/v1/query_range",
+                Some("http://prom:9090/new"),
+            ),
+            ("/login?state=x", "http://prom:9090/login", None),
+            (
+                "https://u:p@h/api/v1/query_range",
+                "a URL with credentials",
+                None,
+            ),
+        ] {
+            let redirect = Redirect::read(location, path::QUERY_RANGE, &base);
+            assert_eq!(redirect.target, target);
+            assert_eq!(redirect.base.as_deref(), used, "{location}");
+        }
+    }
+
+    #[test]
     fn form_of_a_get_is_encoded() {
         let form = [("query", "a{b=~\"c|d\"} + 1 & é"), ("match[]", "x")];
         assert_eq!(
@@ -441,6 +520,7 @@ mod tests {
             message: String::new(),
             retry_after,
             post_refusal: None,
+            redirect: None,
         };
         let seconds = Duration::from_secs;
         for (error, pause) in [

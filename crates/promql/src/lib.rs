@@ -14,4 +14,4 @@ mod json;
 pub mod sampling;
 
 pub use answer::{Consumer, Defect, Each, Labels, Refusal, Remarks, ResultType, Sample};
-pub use client::{Prometheus, QueryError, VectorSample};
+pub use client::{Prometheus, QueryError, Redirect, VectorSample};

@@ -33,6 +33,13 @@ pub enum Failure {
         /// The mismatch.
         problem: String,
     },
+    /// The peer does not use TLS.
+    NoTls {
+        /// `host:port` of the peer.
+        to: String,
+        /// The error of the handshake.
+        problem: String,
+    },
     /// The deadline passed.
     Timeout {
         /// `host:port` of the peer.
@@ -62,6 +69,9 @@ impl fmt::Display for Failure {
             Self::NameNotFound { host } => write!(f, "no address found for host {host:?}"),
             Self::Connect { to, source } => write!(f, "no connection to {to}: {source}"),
             Self::Tls { to, problem } => write!(f, "TLS with {to}: {problem}"),
+            Self::NoTls { to, problem } => {
+                write!(f, "TLS with {to}: the peer does not use TLS ({problem})")
+            }
             Self::Timeout { to, after } => {
                 write!(f, "no complete response from {to} within {after:?}")
             }
@@ -145,6 +155,10 @@ impl Failure {
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<rustls::Error>())
         {
+            if let rustls::Error::InvalidMessage(_) = tls {
+                let problem = tls.to_string();
+                return Self::NoTls { to, problem };
+            }
             return Self::Tls {
                 to,
                 problem: tls_problem(tls),
@@ -165,9 +179,6 @@ fn tls_problem(error: &rustls::Error) -> String {
         }
         rustls::Error::InvalidCertificate(problem) => {
             format!("the server's certificate: {problem}")
-        }
-        rustls::Error::InvalidMessage(_) => {
-            format!("the peer does not use TLS ({error})")
         }
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
             "the server requires a client certificate, and none is set".to_owned()

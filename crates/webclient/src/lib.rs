@@ -285,6 +285,7 @@ impl Client {
         Ok(Response {
             status: head.status.as_u16(),
             content_type: header("content-type"),
+            location: header("location"),
             retry_after: header("retry-after")
                 .and_then(|text| parse_retry_after(&text, SystemTime::now())),
             body: Body::new(
@@ -305,6 +306,8 @@ pub struct Response {
     pub status: u16,
     /// The `Content-Type` header, verbatim.
     pub content_type: Option<String>,
+    /// The `Location` header, verbatim.
+    pub location: Option<String>,
     /// The wait that the server requests, at most five minutes.
     pub retry_after: Option<Duration>,
     /// The body, decompressed as it is read.

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runtime::file::{self, FileError};
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
     RootCertStore, SignatureScheme, StreamOwned,
@@ -31,6 +32,8 @@ use crate::{BaseUrl, Failure, Identity, name};
 #[derive(Clone)]
 pub struct CaBundle {
     roots: Arc<RootCertStore>,
+    /// The certificates of a CA file, each of which is trusted as a server's own, too.
+    certificates: Arc<Vec<CertificateDer<'static>>>,
     /// Their source, for messages.
     origin: String,
 }
@@ -40,6 +43,7 @@ impl CaBundle {
     pub fn none() -> Self {
         Self {
             roots: Arc::new(RootCertStore::empty()),
+            certificates: Arc::default(),
             origin: "no CA file was given".to_owned(),
         }
     }
@@ -51,6 +55,7 @@ impl CaBundle {
             roots: Arc::new(RootCertStore {
                 roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
             }),
+            certificates: Arc::default(),
             origin: "the public CAs".to_owned(),
         }
     }
@@ -63,7 +68,8 @@ impl CaBundle {
         let mut roots = RootCertStore::empty();
         // Certificates that cannot be parsed are skipped, as every TLS stack does: one
         // odd certificate of a bundle must not exclude the others.
-        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem).flatten());
+        let certificates = Vec::from_iter(CertificateDer::pem_slice_iter(pem).flatten());
+        roots.add_parsable_certificates(certificates.iter().cloned());
         if roots.is_empty() {
             let problem = "expected at least one certificate in PEM form (BEGIN CERTIFICATE)";
             return Err(FileError::invalid(path, problem));
@@ -80,6 +86,7 @@ impl CaBundle {
         };
         Ok(Self {
             roots: Arc::new(roots),
+            certificates: Arc::new(certificates),
             origin,
         })
     }
@@ -96,10 +103,12 @@ impl CaBundle {
     #[must_use]
     pub fn and(&self, others: &Self) -> Self {
         let roots = self.roots.roots.iter().chain(&others.roots.roots);
+        let certificates = self.certificates.iter().chain(&*others.certificates);
         Self {
             roots: Arc::new(RootCertStore {
                 roots: roots.cloned().collect(),
             }),
+            certificates: Arc::new(certificates.cloned().collect()),
             origin: format!("{} and {}", self.origin, others.origin),
         }
     }
@@ -111,11 +120,25 @@ impl fmt::Debug for CaBundle {
     }
 }
 
-/// Verifies as rustls does, and explains the two common refusals.
+/// Verifies as rustls does, accepts a server's certificate that is itself in the CA file, as
+/// curl does, and explains the two common refusals.
 #[derive(Debug)]
 struct ExplainingVerifier {
     inner: Arc<WebPkiServerVerifier>,
-    ca_bundle: String,
+    ca_bundle: CaBundle,
+}
+
+/// Returns `true` for the refusals of a chain that does not end at a trusted CA, among them that
+/// of a self-signed CA as server. rustls checks the certificate's validity before, so a
+/// certificate refused like this has not expired.
+fn is_issuer_problem(error: &rustls::Error) -> bool {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
+            matches!(other.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+        }
+        _ => false,
+    }
 }
 
 /// An explanation, carried through rustls's error.
@@ -146,6 +169,17 @@ impl ServerCertVerifier for ExplainingVerifier {
             ocsp_response,
             now,
         );
+        let verified = match verified {
+            Err(error)
+                if is_issuer_problem(&error)
+                    && self.ca_bundle.certificates.contains(end_entity) =>
+            {
+                let certificate = ParsedCertificate::try_from(end_entity)?;
+                verify_server_name(&certificate, server_name)
+                    .map(|()| ServerCertVerified::assertion())
+            }
+            verified => verified,
+        };
         let explanation = match &verified {
             Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
                 let issuer = webpki::EndEntityCert::try_from(end_entity)
@@ -154,7 +188,7 @@ impl ServerCertVerifier for ExplainingVerifier {
                     .unwrap_or_else(|| "an unnamed CA".to_owned());
                 format!(
                     "the server's certificate was issued by {issuer}, which is not in {}",
-                    self.ca_bundle
+                    self.ca_bundle.origin
                 )
             }
             Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
@@ -230,13 +264,13 @@ fn client_config(
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    // rustls calls any verifier but its own dangerous; ours only rewords the refusals
-    // of that one.
+    // rustls calls any verifier but its own dangerous; ours rewords the refusals of that one,
+    // and accepts certificates that the CA file holds themselves.
     let builder = builder
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(ExplainingVerifier {
             inner,
-            ca_bundle: ca_bundle.origin.clone(),
+            ca_bundle: ca_bundle.clone(),
         }));
     Ok(Arc::new(match identity {
         Some(identity) => builder.with_client_cert_resolver(identity.resolver()),

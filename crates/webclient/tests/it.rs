@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
@@ -61,6 +62,31 @@ fn issue(authority: &Authority, name: &str) -> (String, String) {
     let params = CertificateParams::new([name.to_owned()]).expect("a name");
     let certificate = params.signed_by(&key, authority).expect("a certificate");
     (certificate.pem(), key.serialize_pem())
+}
+
+/// A certificate for `name` that issued itself, in PEM form, and a server that presents it.
+fn self_signed(name: &str, is_ca: IsCa, last_year: i32) -> (String, ServerConfig) {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+    params.is_ca = is_ca;
+    params.not_after = rcgen::date_time_ymd(last_year, 1, 1);
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let pem = certificate.pem();
+    let config = presenting(&pem, &key.serialize_pem());
+    (pem, config)
+}
+
+/// A server that presents a certificate, given with its key in PEM form.
+fn presenting(certificate: &str, key: &str) -> ServerConfig {
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM");
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("PEM");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .expect("a configuration")
 }
 
 fn server_config(authority: &Authority, asks_for_certificate: bool) -> ServerConfig {
@@ -216,6 +242,54 @@ fn get(settings: &Settings) -> Result<Response, Failure> {
 fn trust(authority: &Authority, scratch: &Scratch) -> CaBundle {
     let file = scratch.write("ca.crt", &authority.pem());
     CaBundle::from_file(&file).expect("a CA file")
+}
+
+#[test]
+fn certificate_in_the_ca_file_is_trusted() {
+    let scratch = Scratch::new("self-signed");
+    let ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let host = "127.0.0.1";
+    for (is_ca, name, last_year, refusal) in [
+        (ca, host, 4000, None),
+        (IsCa::NoCa, host, 4000, None),
+        (ca, "other.example", 4000, Some("is not for 127.0.0.1")),
+        (ca, host, 2001, Some("expired")),
+    ] {
+        let (pem, config) = self_signed(name, is_ca, last_year);
+        let server = Server::start(Some(config), |_| "200 OK");
+        let file = scratch.write("ca.crt", &pem);
+        let bundle = CaBundle::from_file(&file).expect("a CA file");
+        match (get(&settings(&server.url, bundle)), refusal) {
+            (Ok(response), None) => assert_eq!(response.status, 200),
+            (Err(Failure::Tls { problem, .. }), Some(part)) => {
+                assert!(problem.contains(part), "{problem}");
+            }
+            (result, _) => panic!("{name} {last_year}: {result:?}"),
+        }
+        // Of the same name, but with another key.
+        let (other, _) = self_signed(name, is_ca, last_year);
+        let file = scratch.write("other.crt", &other);
+        let bundle = CaBundle::from_file(&file).expect("a CA file");
+        get(&settings(&server.url, bundle)).expect_err("not in the file");
+    }
+}
+
+#[test]
+fn leaf_in_the_ca_file_is_trusted() {
+    let scratch = Scratch::new("leaf");
+    let unknown = authority("unknown");
+    let (served, key) = issue(&unknown, "127.0.0.1");
+    let server = Server::start(Some(presenting(&served, &key)), |_| "200 OK");
+    let trusting = |pem: &str| {
+        let file = scratch.write("ca.crt", pem);
+        settings(&server.url, CaBundle::from_file(&file).expect("a CA file"))
+    };
+    assert_eq!(get(&trusting(&served)).expect("an answer").status, 200);
+    let (other, _) = issue(&unknown, "127.0.0.1");
+    match get(&trusting(&other)).expect_err("another leaf of the same CA") {
+        Failure::Tls { problem, .. } => assert!(problem.contains("issued by"), "{problem}"),
+        failure => panic!("{failure}"),
+    }
 }
 
 #[test]

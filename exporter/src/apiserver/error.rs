@@ -44,7 +44,7 @@ impl From<Failure> for ScrapeError {
         let reason = match &failure {
             Failure::Credentials(_) => Reason::Credentials,
             Failure::NameNotFound { .. } | Failure::Connect { .. } => Reason::Connect,
-            Failure::Tls { .. } => Reason::Tls,
+            Failure::Tls { .. } | Failure::NoTls { .. } => Reason::Tls,
             Failure::Timeout { .. } => Reason::Timeout,
             Failure::Truncated => Reason::Truncated,
             Failure::TooLarge { .. } => Reason::TooLarge,
