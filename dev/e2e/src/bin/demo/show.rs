@@ -160,6 +160,8 @@ fn ask_agent(args: &Args, backend: &str) -> Vec<String> {
             .arg(format!("--lookback={}s", args.seconds))
             .arg("--step=1s")
             .arg(format!("--forecast={HORIZON_SECONDS}s"))
+            // The default of five minutes is longer than this horizon.
+            .arg("--for=5s")
             .args(flags);
         agent
     };
