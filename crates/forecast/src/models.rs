@@ -47,6 +47,8 @@ struct Row {
     word: Option<&'static str>,
     role: Role,
     predict: Predict,
+    /// The line of documentation: what the model forecasts.
+    about: &'static str,
 }
 
 /// Values, or the reason in words for a report why the model does not fit the points.
@@ -81,6 +83,7 @@ macro_rules! models {
                         word: $word,
                         role: $role,
                         predict: $predict,
+                        about: $about,
                     },)+
                 }
             }
@@ -95,19 +98,19 @@ const CREDIT: f64 = 0.85;
 
 models! {
     LastValue: Each(last_value::predict), "last_value", Some("last"), Level,
-        "naive forecast: the newest value";
+        "naive forecast: the newest value, repeated";
     Mean: Each(mean::predict), "mean", None, Level,
         "the mean of all values";
     TheilSen: Each(theil_sen::predict), "theil_sen", Some("linear"), OnRequest,
-        "a line: the median slope of all pairs of points, which single outliers do not bend";
+        "a straight line: the median slope of all pairs of points, robust against single outliers";
     DailyWave: Each(daily_wave::predict), "daily_wave", None, Part { credit: CREDIT },
-        "a smooth wave of one day: for windows that have seen a quarter of a day or more";
+        "a smooth daily wave, for windows that cover a quarter of a day or more";
     Ar: Each(ar::predict), "ar", None, Part { credit: CREDIT },
-        "autoregression: a weighted sum of the newest values";
+        "autoregression: a weighted sum of the newest values about the level of the window's last third";
     Ets: Together(ets::predict), "ets", Some("ets"), Part { credit: 1.0 },
-        "exponential smoothing: a level, a slope that may fade, and seasons that the window holds twice (hour, day, week)";
+        "exponential smoothing: a level, a damped slope, and seasons that the window contains twice (hour, day, week)";
     Prophet: Each(prophet::predict), "prophet", Some("prophet"), OnRequest,
-        "Prophet: a trend that bends, and seasons that the window holds twice";
+        "Prophet: a piecewise linear trend, and seasons that the window contains twice, fitted to the optimum of its posterior";
 }
 
 impl Model {
@@ -122,6 +125,11 @@ impl Model {
     /// The word of `--model`; `None` for a model that cannot be asked for.
     pub const fn word(self) -> Option<&'static str> {
         self.row().word
+    }
+
+    /// The line of documentation: what the model forecasts.
+    pub const fn about(self) -> &'static str {
+        self.row().about
     }
 
     /// The part in the automatic choice.

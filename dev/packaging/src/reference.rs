@@ -1,5 +1,5 @@
 //! The reference pages, in `docs/reference`: everything in them comes from the programs,
-//! from `contract` and from the two JSON schemas.
+//! from `contract`, from `forecast` and from the two JSON schemas.
 //!
 //! The page of the alerts is manifestgen's, which knows them.
 
@@ -43,6 +43,7 @@ fn pages(root: &Path) -> Result<Vec<(String, String)>, String> {
     )?;
     let others = [
         ("metrics", names::metrics()),
+        ("models", names::models()),
         ("error-reasons", names::error_reasons()),
         ("exit-codes", exit_codes(&program::ALL)),
         ("report-schema", report),

@@ -1,10 +1,11 @@
-//! The pages of the names in `contract`: series and error reasons.
+//! The pages of names: series and error reasons of `contract`, models of `forecast`.
 
 use std::fmt::Write as _;
 
 use contract::{
     Action, Bound, Endpoint, FleetBasis, Kind, Reason, Series, label, report, series, service,
 };
+use forecast::{Model, Role};
 use settings::reference::{cell, heading, text};
 
 /// The page of every series.
@@ -72,6 +73,26 @@ pub(super) fn metrics() -> String {
             _ => String::new(),
         };
         let _ = writeln!(out, "| {} | {}{values} |", code(name), cell(meaning));
+    }
+    out
+}
+
+/// The page of every forecast model.
+pub(super) fn models() -> String {
+    let mut out = heading("Models", "crates/forecast/src/models.rs");
+    out.push_str(
+        "[Forecast models](../agent/models.md) explains how `--model auto` uses them.\n\n\
+         | model | `--model` | used by `auto` | forecast |\n|---|---|---|---|\n",
+    );
+    for model in Model::ALL {
+        let used = match model.role() {
+            Role::Level => "for short series",
+            Role::Part { .. } => "in the mix",
+            Role::OnRequest => "no",
+        };
+        let word = model.word().map_or_else(|| "–".to_owned(), code);
+        let (name, about) = (code(model.name()), text(model.about()));
+        let _ = writeln!(out, "| {name} | {word} | {used} | {about} |");
     }
     out
 }
