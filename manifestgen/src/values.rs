@@ -308,7 +308,7 @@ values! {
         prometheus_url: String = empty(),
         /// Lookback, in minutes.
         #[schemars(range(min = 1, max = SPAN_MINUTES))]
-        lookback_minutes: i64 = 120,
+        lookback_minutes: i64 = 360,
         /// Forecast horizon, in minutes.
         #[schemars(range(min = 1, max = SPAN_MINUTES))]
         forecast_minutes: i64 = 30,

@@ -35,7 +35,7 @@ settings! {
     }
 }
 
-const DEFAULT_LOOKBACK_SECONDS: u64 = 120 * 60;
+const DEFAULT_LOOKBACK_SECONDS: u64 = 360 * 60;
 
 /// Resolves the flags; `from_files` where no backend is queried.
 pub(super) fn resolve(

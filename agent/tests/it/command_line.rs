@@ -33,7 +33,7 @@ fn defaults_are_the_documented_ones() {
     --deadline=3m
     --cpu-query=k8s_node_cpu_usage_cores
     --memory-query=k8s_node_memory_usage_bytes
-    --lookback=2h
+    --lookback=6h
     --forecast=30m
     --step=auto
     --model=auto

@@ -248,7 +248,7 @@ fn decode(text: &str) -> String {
     String::from_utf8(bytes).expect("UTF-8")
 }
 
-/// The program with an empty environment, not started yet.
+/// The program with two hours to look back and an otherwise empty environment, not started yet.
 pub(crate) fn agent(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_k8s-ai-agent"));
     command
@@ -257,6 +257,10 @@ pub(crate) fn agent(args: &[&str]) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    // As much as the scripted backends hold; of files all is read.
+    if !args.iter().any(|arg| arg.starts_with("--input")) {
+        command.env("LOOKBACK_MINUTES", "120");
+    }
     command
 }
 
