@@ -103,17 +103,20 @@ pub const COMMAND_LINE: Program = Program {
             "usage: a flag, a variable or a file that one names is invalid",
         ),
         (3, "the backend cannot be reached, or refuses the queries"),
-        (4, "the backend, or the input, has no data"),
+        (
+            4,
+            "the backend, or the input, has no data, or no node has a current forecast",
+        ),
         (
             5,
             "partial: a node, a resource or a query is missing, the report was not written, or a \
              sink did not receive it; of several codes the first of this list is used",
         ),
-        (10, "with --fail-on: a node has at least that severity"),
         (
-            0,
-            "the report is complete, even if every node has too few points yet",
+            10,
+            "with --fail-on: a node has at least that severity, or with unknown no verdict",
         ),
+        (0, "the report is complete"),
         (
             143,
             "stopped by SIGTERM, or 130 by SIGINT: no report, or no sink received it; with \

@@ -2,8 +2,8 @@
 //!
 //! What is printed beside a code is not decided here.
 
-use analysis::report::Report;
-use contract::Severity;
+use analysis::report::{NodeReport, Report};
+use contract::{Severity, State};
 
 /// The outcome of a run. Where several apply, the first of this list counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,22 +14,63 @@ pub enum Exit {
     Backend,
     /// The backend answered and has no data.
     NoData,
+    /// No node has a current forecast.
+    NoForecast,
     /// A node or a resource is missing from the report, the report was not written, or a sink did
     /// not receive it.
     Partial,
-    /// A node has at least the severity of `--fail-on`.
+    /// A node meets `--fail-on`.
     Findings,
     /// The report is complete.
     Complete,
 }
 
+/// The nodes that make the exit code 10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailOn {
+    /// Those of unknown state, unless they have gone, and those of any severity.
+    Unknown,
+    /// Those of at least a severity.
+    Severity(Severity),
+}
+
+impl FailOn {
+    /// Every value, the least first.
+    pub const ALL: [Self; 4] = [
+        Self::Unknown,
+        Self::Severity(Severity::Info),
+        Self::Severity(Severity::Warning),
+        Self::Severity(Severity::Critical),
+    ];
+
+    /// Returns the word of the flag.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => State::Unknown.name(),
+            Self::Severity(severity) => severity.name(),
+        }
+    }
+
+    fn is_met(self, node: &NodeReport) -> bool {
+        match self {
+            Self::Unknown => {
+                let is_unknown = node.verdict().state() == State::Unknown;
+                node.severity >= Severity::Info || (is_unknown && !node.has_gone())
+            }
+            Self::Severity(least) => node.severity >= least,
+        }
+    }
+}
+
 impl Exit {
-    /// Returns the outcome of a report, given the least severity that counts as a finding.
-    pub fn of(report: &Report, fail_on: Option<Severity>) -> Self {
-        let found = |least| report.nodes.iter().any(|node| node.severity >= least);
+    /// Returns the outcome of a report, given the nodes that count as findings.
+    pub fn of(report: &Report, fail_on: Option<FailOn>) -> Self {
+        let found = |fail_on: FailOn| report.nodes.iter().any(|node| fail_on.is_met(node));
         let others = report.shard.is_some_and(|shard| shard.others_have_data);
         if !report.has_data() && !others {
             Self::NoData
+        } else if !report.has_forecast() && !others {
+            Self::NoForecast
         } else if !report.errors.is_empty() {
             Self::Partial
         } else if fail_on.is_some_and(found) {
@@ -53,7 +94,7 @@ impl Exit {
             Self::Complete => 0,
             Self::Usage => 2,
             Self::Backend => 3,
-            Self::NoData => 4,
+            Self::NoData | Self::NoForecast => 4,
             Self::Partial => 5,
             Self::Findings => 10,
         }

@@ -53,6 +53,10 @@ pub fn run(
     for error in &report.errors {
         print_line(error, exit, err);
     }
+    if exit == Exit::NoForecast {
+        let problem = "no node has a current forecast; the report names the reasons";
+        print_line(&problem, exit, err);
+    }
     if exit == Exit::Backend {
         return print_line(
             &format!("no usage data from {}", config.backend.url),

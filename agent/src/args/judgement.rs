@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use analysis::hysteresis::Thresholds;
-use contract::Severity;
 use contract::{FleetView, limit};
 use quantity::percent;
 use settings::{Given, Syntax, UsageError, Within, settings, words};
 
 use super::percent::Percent;
 use super::time::{AUTO, Span};
+use crate::exit::FailOn;
 
 const HOLD: Within = Within::Durations(limit::HOLD);
 
@@ -37,8 +37,9 @@ settings! {
             /// minimum number of nodes to keep
             keep_nodes: u64 = "1", within: Within::numbers(&limit::KEEP_NODES);
 
-            /// least severity of a node that makes the exit code 10
-            fail_on: Option<SeverityWord>, without: "never";
+            /// least severity of a node that makes the exit code 10; unknown adds nodes without a
+            /// verdict, unless they have gone
+            fail_on: Option<FailOnWord>, without: "never";
         }
     }
 }
@@ -74,9 +75,8 @@ words! {
 }
 
 words! {
-    /// Severities of findings.
-    pub struct SeverityWord(Severity) =
-        [Severity::Info, Severity::Warning, Severity::Critical], Severity::name;
+    /// Nodes that make the exit code 10.
+    pub struct FailOnWord(FailOn) = FailOn::ALL, FailOn::name;
 }
 
 pub(super) fn thresholds(flags: &Flags, given: &Given<'_>) -> Result<Thresholds, UsageError> {

@@ -284,6 +284,89 @@ fn removed_node_is_no_finding() {
     assert_eq!(gone["resources"][0]["recommendation"]["reason"], "stale");
 }
 
+/// A backend with one node that has samples and `gone` nodes that had some half an hour ago.
+fn with_gone(live: bool, gone: usize) -> Backend {
+    Backend::start(move |query| {
+        let earlier = Query {
+            end: query.end - 1800,
+            ..query.clone()
+        };
+        let usage = query.query.contains("usage");
+        let live = live.then(|| series(query, "calm", 121, |_| if usage { 2.0 } else { 4.0 }));
+        let gone = (0..gone).map(|index| series(&earlier, &format!("old-{index}"), 60, |_| 1.0));
+        Answer::matrix(
+            &live
+                .into_iter()
+                .chain(gone.filter(|_| usage))
+                .collect::<Vec<_>>(),
+        )
+    })
+}
+
+#[test]
+fn gone_nodes_are_one_line() {
+    let backend = with_gone(true, 7);
+    let line =
+        "Gone: 7 nodes without a sample for over 5m: old-0, old-1, old-2, old-3, old-4 and 2 more";
+    for format in ["text", "markdown", "html"] {
+        let args = ["--prometheus-url", &backend.url, "--format", format];
+        let ended = run(&[
+            &args[..],
+            &["--explain=true", "--fleet=off", "--fail-on=unknown"],
+        ]
+        .concat());
+        assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{format}");
+        let words = ended.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = words.replace("&#45;", "-");
+        assert!(text.contains(line), "{format}: {text}");
+        assert_eq!(text.matches("old-0").count(), 1, "{format}: {text}");
+        assert!(text.contains("calm"), "{format}");
+    }
+    let text = run(&["--prometheus-url", &backend.url]).out;
+    assert!(text.starts_with("8 nodes: 1 healthy, 7 gone."), "{text}");
+    let json = valid(&run(&["--prometheus-url", &backend.url, "--format=json"]).out);
+    assert_eq!(json["nodes"].as_array().map(Vec::len), Some(8));
+}
+
+#[test]
+fn no_current_forecast_exits_4() {
+    let young = |points| {
+        Backend::start(move |query| match query.query.contains("usage") {
+            true => Answer::matrix(&[series(query, "young", points, |_| 1.0)]),
+            false => Answer::matrix(&[series(query, "young", 11, |_| 4.0)]),
+        })
+    };
+    for backend in [with_gone(false, 8), young(4)] {
+        let ended = run(&["--prometheus-url", &backend.url, "--fail-on=info"]);
+        let problem =
+            "k8s-ai-agent: no node has a current forecast; the report names the reasons\n";
+        assert_eq!(
+            (ended.code, ended.err.as_str()),
+            (4, problem),
+            "{}",
+            ended.out
+        );
+        assert!(ended.out.contains("node"), "the report is printed");
+    }
+    let backend = young(30);
+    let ended = run(&["--prometheus-url", &backend.url, "--fail-on=info"]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+}
+
+#[test]
+fn fail_on_unknown_counts_nodes_without_verdict() {
+    let backend = Backend::start(|query| {
+        let usage = query.query.contains("usage");
+        let node =
+            |name, points| series(query, name, points, move |_| if usage { 2.0 } else { 4.0 });
+        Answer::matrix(&[node("calm", 121), node("young", if usage { 2 } else { 11 })])
+    });
+    for (fail_on, code) in [("unknown", 10), ("info", 0)] {
+        let ended = run(&["--prometheus-url", &backend.url, "--fail-on", fail_on]);
+        assert_eq!((ended.code, ended.err.as_str()), (code, ""), "{fail_on}");
+    }
+}
+
 #[test]
 fn fail_on_sets_exit_code_10() {
     let idle_only = || {

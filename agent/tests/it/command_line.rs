@@ -377,7 +377,7 @@ fn usage_errors_name_the_flag() {
         (
             &["--fail-on=none"],
             &[],
-            "invalid --fail-on \"none\": expected info, warning or critical",
+            "invalid --fail-on \"none\": expected unknown, info, warning or critical",
         ),
         (
             &["--high=101"],

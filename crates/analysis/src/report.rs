@@ -15,7 +15,7 @@ use self::fleet::FleetReport;
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::recommend::{Recommendation, Resource};
 use crate::window::Window;
-use contract::{Action, Severity};
+use contract::{Action, MissingData, Severity};
 
 /// A report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -130,6 +130,13 @@ pub struct NodeReport {
 }
 
 impl NodeReport {
+    /// Returns `true` if the node had samples and has none that is recent.
+    pub fn has_gone(&self) -> bool {
+        let reasons = || self.resources.iter().map(|r| r.recommendation.reason);
+        reasons().any(|reason| reason == Some(MissingData::Stale))
+            && reasons().all(|r| matches!(r, Some(MissingData::Stale | MissingData::NoData)))
+    }
+
     /// Returns action and severity.
     pub fn verdict(&self) -> Verdict {
         Verdict {
@@ -339,5 +346,16 @@ impl Report {
             .iter()
             .flat_map(|node| &node.resources)
             .any(|resource| resource.points > 0)
+    }
+
+    /// Returns `true` if any node has a current forecast.
+    pub fn has_forecast(&self) -> bool {
+        let mut resources = self.nodes.iter().flat_map(|node| &node.resources);
+        resources.any(|resource| resource.forecast.is_some())
+    }
+
+    /// Returns the nodes that have not gone.
+    pub fn present(&self) -> impl Iterator<Item = &NodeReport> {
+        self.nodes.iter().filter(|node| !node.has_gone())
     }
 }

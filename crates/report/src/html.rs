@@ -22,7 +22,7 @@ use std::ops::Range;
 
 use askama::Template;
 
-use super::summary::{counts, coverage, forecast_of, upper_level};
+use super::summary::{counts, coverage, forecast_of, gone, upper_level};
 use ::text::printable;
 use analysis::recommend::Resource;
 use analysis::report::Report;
@@ -73,7 +73,10 @@ struct Page<'a> {
     extent: f64,
     scale: bar::Scale,
     plan: Plan,
-    /// The nodes shown unfolded.
+    /// The indices of the nodes that have not gone.
+    present: Vec<usize>,
+    gone: Option<String>,
+    /// The nodes shown unfolded, of those present.
     seen: Range<usize>,
     /// The folded nodes.
     others: Range<usize>,
@@ -92,7 +95,11 @@ struct Tile {
 impl<'a> Page<'a> {
     fn new(report: &'a Report) -> Self {
         let extent = bar::extent(report);
-        let seen = report.nodes.len().min(MOST_SEEN);
+        let nodes = report.nodes.iter().enumerate();
+        let present =
+            Vec::from_iter(nodes.filter_map(|(index, node)| (!node.has_gone()).then_some(index)));
+        let seen = present.len().min(MOST_SEEN);
+        let gone = gone(report).map(|line| printable(&line));
         let printable = |notes: &[String]| notes.iter().map(|note| printable(note)).collect();
         Self {
             report,
@@ -109,36 +116,39 @@ impl<'a> Page<'a> {
             scale: bar::Scale::new(report, extent),
             plan: Plan::new(report),
             seen: 0..seen,
-            others: seen..report.nodes.len(),
+            others: seen..present.len(),
+            present,
+            gone,
             errors: printable(&report.errors),
             warnings: printable(&report.warnings),
         }
     }
 
     fn rows(&self, nodes: &Range<usize>) -> impl Iterator<Item = Row> {
-        nodes
-            .clone()
-            .map(|index| Row::new(index, &self.report.nodes[index], self.extent))
+        self.present[nodes.clone()]
+            .iter()
+            .map(|&index| Row::new(index, &self.report.nodes[index], self.extent))
     }
 
     fn details(&self, nodes: &Range<usize>) -> impl Iterator<Item = Details> {
         let share = ALL_POINTS / (2 * self.report.nodes.len().max(1));
         let most = share.clamp(FEWEST_POINTS, MOST_POINTS);
-        nodes
-            .clone()
-            .map(move |index| Details::new(self.report, index, &self.report.nodes[index], most))
+        self.present[nodes.clone()]
+            .iter()
+            .map(move |&index| Details::new(self.report, index, &self.report.nodes[index], most))
     }
 }
 
 /// Returns the worst state in a few words.
 fn headline(report: &Report) -> String {
-    let all = report.nodes.len();
+    let all = report.present().count();
     let of = |count: usize| match (count, all) {
         (1, 1) => "The node".to_owned(),
         (count, all) if count == all => format!("All {all} nodes"),
         (count, all) => format!("{count} of {all} nodes"),
     };
-    let [critical, warning, consolidate, healthy, unknown] = counts(report).map(|(count, _)| count);
+    let [critical, warning, consolidate, healthy, unknown, gone] =
+        counts(report).map(|(count, _)| count);
     let horizon = interval(report.window.horizon_seconds);
     if critical > 0 {
         let verb = if critical == 1 { "runs" } else { "run" };
@@ -159,6 +169,8 @@ fn headline(report: &Report) -> String {
             1 => "Too little data on the node".to_owned(),
             all => format!("Too little data on all {all} nodes"),
         }
+    } else if gone > 0 {
+        "No node has recent samples".to_owned()
     } else {
         "No nodes".to_owned()
     }
@@ -219,7 +231,8 @@ mod tests {
             (&["idle", "calm"], "1 of 2 nodes can be consolidated"),
             (&["calm"], "The node is healthy"),
             (&["calm", "young"], "1 of 2 nodes is healthy"),
-            (&["young", "gone"], "Too little data on all 2 nodes"),
+            (&["young", "gone"], "Too little data on the node"),
+            (&["gone"], "No node has recent samples"),
             (&[], "No nodes"),
         ] {
             assert_eq!(said(names), text);
@@ -229,7 +242,11 @@ mod tests {
     #[test]
     fn findings_are_open_and_the_rest_folded() {
         let html = render(&report());
-        assert_eq!(html.matches("<details class=\"node").count(), 7);
+        assert_eq!(
+            html.matches("<details class=\"node").count(),
+            6,
+            "one has gone"
+        );
         for state in ["critical", "warning"] {
             let open = format!("<details class=\"node {state}\" open=\"\">");
             assert_eq!(html.matches(&open).count(), 1, "{state}");

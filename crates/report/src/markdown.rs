@@ -8,7 +8,7 @@
 
 use std::fmt::{self, Write};
 
-use super::summary::{candidates, forecast_of, now, summary, time_to_limit};
+use super::summary::{candidates, forecast_of, gone, now, summary, time_to_limit};
 use crate::style::Style;
 use ::text::printable;
 use analysis::recommend::Resource;
@@ -30,13 +30,16 @@ fn write(report: &Report, style: Style, out: &mut String) -> fmt::Result {
         "\n{}",
         forecast_of(&report.window, |at| at.to_string())
     )?;
-    if !report.nodes.is_empty() {
+    if report.present().next().is_some() {
         write_table(report, out)?;
+    }
+    if let Some(gone) = gone(report) {
+        writeln!(out, "\n{}", text(&gone))?;
     }
     if report.fleet.basis != FleetBasis::None {
         write_fleet(report, out)?;
     }
-    for node in &report.nodes {
+    for node in report.present() {
         if node.action != Action::None || style.explain {
             write_details(node, style, out)?;
         }
@@ -58,7 +61,7 @@ fn write(report: &Report, style: Style, out: &mut String) -> fmt::Result {
 fn write_table(report: &Report, out: &mut String) -> fmt::Result {
     out.push_str("\n| | Node | Action | CPU now → max | Memory now → max | Limit in |\n");
     out.push_str("|---|---|---|--:|--:|--:|\n");
-    for node in &report.nodes {
+    for node in report.present() {
         let column = |resource| {
             let report = node.resources.iter().find(|r| r.resource == resource);
             report.and_then(now_and_max).unwrap_or("–".to_owned())
@@ -289,7 +292,7 @@ mod tests {
         };
         assert_eq!(starts(|t| matches!(t, Tag::Table(_))), 1);
         let rows = starts(|t| matches!(t, Tag::TableRow)) + 1;
-        assert_eq!(rows, report().nodes.len() + 1);
+        assert_eq!(rows, report().present().count() + 1);
         assert_eq!(starts(|t| matches!(t, Tag::TableCell)), 6 * rows);
     }
 

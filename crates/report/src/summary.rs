@@ -1,6 +1,7 @@
 //! Phrases that all formats for people share.
 
 use ::text::plural;
+use analysis::assess::stale_after;
 use analysis::report::{CandidateReport, NodeReport, Report, ResourceReport, WindowReport};
 use contract::{Action, Severity};
 use quantity::{Timestamp, age, interval};
@@ -31,7 +32,7 @@ pub fn summary(report: &Report) -> String {
 }
 
 /// Returns the number of nodes of each kind, worst first.
-pub fn counts(report: &Report) -> [(usize, &'static str); 5] {
+pub fn counts(report: &Report) -> [(usize, &'static str); 6] {
     let count =
         |kind: &dyn Fn(&NodeReport) -> bool| report.nodes.iter().filter(|n| kind(n)).count();
     let severity = |severity| count(&|node| node.severity == severity);
@@ -41,8 +42,34 @@ pub fn counts(report: &Report) -> [(usize, &'static str); 5] {
         (severity(Severity::Warning), "to scale up"),
         (action(Action::Consolidate), "to consolidate"),
         (action(Action::None), "healthy"),
-        (action(Action::InsufficientData), "unknown"),
+        (
+            count(&|node| node.action == Action::InsufficientData && !node.has_gone()),
+            "unknown",
+        ),
+        (count(&NodeReport::has_gone), "gone"),
     ]
+}
+
+/// The maximum number of gone nodes that are named.
+const GONE_NAMED: usize = 5;
+
+/// Returns the gone nodes in one line: their number and the first names.
+pub fn gone(report: &Report) -> Option<String> {
+    let gone = report.nodes.iter().filter(|node| node.has_gone());
+    let names = Vec::from_iter(gone.map(|node| node.node.as_str()));
+    let named = &names[..names.len().min(GONE_NAMED)];
+    let more = match names.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!names.is_empty()).then(|| {
+        format!(
+            "Gone: {} without a sample for over {}: {}{more}",
+            plural(names.len(), "node"),
+            interval(stale_after(report.window.step_seconds)),
+            named.join(", "),
+        )
+    })
 }
 
 /// Returns the newest value, as `amount` formats it, with its age where it is not current: `17.4%

@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write};
 
-use super::summary::{candidates, forecast_of, now, summary, time_to_limit, upper_level};
+use super::summary::{candidates, forecast_of, gone, now, summary, time_to_limit, upper_level};
 use crate::style::Style;
 use ::text::printable;
 use analysis::report::{NodeReport, Report, ResourceReport};
@@ -109,8 +109,12 @@ impl Page {
             let header = HEADER.map(str::to_uppercase);
             writeln!(out, "\n{}", self.paint(DIM, &self.row("", &header)))?;
         }
-        for node in &report.nodes {
+        for node in report.present() {
             self.write_node(node, out)?;
+        }
+        if let Some(gone) = gone(report) {
+            out.push('\n');
+            wrap(out, 0, 2, &printable(&gone))?;
         }
         self.write_fleet(report, out)?;
         for (heading, notes) in [
@@ -286,8 +290,8 @@ mod tests {
     #[test]
     fn worst_node_comes_first_with_evidence() {
         insta::assert_snapshot!(render(&report(), Style::default()), @r#"
-        7 nodes: 1 critical, 1 to scale up, 1 to consolidate, 1 healthy, 3 unknown; the
-        report is incomplete.
+        7 nodes: 1 critical, 1 to scale up, 1 to consolidate, 1 healthy, 2 unknown, 1
+        gone; the report is incomplete.
         Forecast for the 30m after 2026-11-22T07:13:00Z, from the 2h before, one point
         every 5m.
         Percentages are of allocatable. MAX is the median of the maximum, UPPER stays
@@ -318,11 +322,6 @@ mod tests {
           cpu                 50%    50%     50%     55%   4.00 cores         -   25/25
           memory              50%    50%     50%     55%     8.00 GiB         -   25/25
 
-        unknown   gone
-          cpu     no sample since 2026-11-22T05:23:20Z: the node is gone or no longer
-                  measured; 4 of 25 points
-          memory  no samples in the last 2h; 0 of 25 points
-
         unknown   sizeless
           cpu     no recommendation, since allocatable is unknown; 25 of 25 points
           memory  no recommendation, since allocatable is unknown; 25 of 25 points
@@ -330,6 +329,8 @@ mod tests {
         unknown   young
           cpu     not enough points (4); 4 of 25 points
           memory  not enough points (4); 4 of 25 points
+
+        Gone: 1 node without a sample for over 15m: gone
 
         Fleet: 1 of 7 nodes could be drained, one after the other: the rest has room for
           their pods, by requests and the forecast peak of the next 30m.
