@@ -14,4 +14,4 @@ pub use error::ScrapeError;
 pub use lists::{active_pods, active_pods_by_node, node_names};
 pub use refusal::{Server, read_refusal};
 pub use request::{Way, node};
-pub use wire::{CHUNK_BYTES, NodeObject, Resources};
+pub use wire::{CHUNK_BYTES, NodeAnswer, NodeObject, Resources};

@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use contract::{LogLevel, PodPhase, Via, limit};
+use contract::{AddressType, LogLevel, PodPhase, Via, limit};
 use settings::{
     Bytes, Environment, General, Given, Invocation, Parsed, Program, Setting, Syntax, UsageError,
     Within, config_lines, settings, words,
@@ -86,6 +86,11 @@ settings! {
             /// PEM file with the CAs of the kubelets' serving certificates; reloaded when it changes
             kubelet_ca_file: Option<PathBuf>, requires: Some("--via=kubelet"),
                 without: "required with --via=kubelet";
+
+            /// types of the nodes' addresses to reach kubelets at, in order of preference, separated
+            /// by commas; names are resolved
+            kubelet_address_types: AddressTypes = "InternalIP",
+                only_with: Some("--via=kubelet");
 
             /// URL of the API server
             api_server: Option<Parsed<BaseUrl>>, value_name: "url",
@@ -169,6 +174,41 @@ impl Syntax for Phases {
 
     fn print(phases: &Vec<PodPhase>) -> String {
         let names: Vec<&str> = phases.iter().map(|phase| phase.name()).collect();
+        names.join(",")
+    }
+}
+
+/// Types of node addresses in order of preference, separated by commas.
+#[derive(Debug)]
+pub struct AddressTypes;
+
+impl Syntax for AddressTypes {
+    type Value = Vec<AddressType>;
+    const VALUE_NAME: &'static str = "types";
+
+    fn words() -> Vec<&'static str> {
+        let types = AddressType::ALL.iter().copied();
+        types.map(AddressType::name).collect()
+    }
+
+    fn expected(_: &Within) -> String {
+        format!("a list of {}", Self::words().join(", "))
+    }
+
+    fn parse(text: &str, within: &Within) -> Result<Vec<AddressType>, String> {
+        let mut types = Vec::new();
+        for name in text.split(',').map(str::trim) {
+            let found = AddressType::ALL.iter().find(|each| each.name() == name);
+            let found = *found.ok_or_else(|| Self::expected(within))?;
+            if !types.contains(&found) {
+                types.push(found);
+            }
+        }
+        Ok(types)
+    }
+
+    fn print(types: &Vec<AddressType>) -> String {
+        let names: Vec<&str> = types.iter().map(|each| each.name()).collect();
         names.join(",")
     }
 }

@@ -51,7 +51,6 @@ pub fn node<'a>(
     if let Some(NodeObject {
         allocatable,
         capacity,
-        kubelet: _,
         boot_id: _,
     }) = Known::at(state.object, now)
     {

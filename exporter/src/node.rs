@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use contract::Endpoint;
+use webclient::BaseUrl;
 
 use crate::apiserver::NodeObject;
 use crate::kernel::Kernel;
@@ -55,6 +56,8 @@ pub struct NodeState {
     pub active_pods: Option<Known<u64>>,
     /// Allocatable and capacity.
     pub object: Option<Known<NodeObject>>,
+    /// Last known origin of its kubelet, where kubelets are read directly.
+    pub kubelet: Option<BaseUrl>,
     /// True if the API server knows no such node. Its pod list is then empty like any
     /// other, and no count of a node's pods.
     gone: bool,
@@ -69,6 +72,7 @@ impl NodeState {
             usage: Usage::default(),
             active_pods: None,
             object: None,
+            kubelet: None,
             gone: false,
             health,
         }
@@ -79,6 +83,7 @@ impl NodeState {
         self.usage.forget();
         self.active_pods = None;
         self.object = None;
+        self.kubelet = None;
         self.gone = true;
     }
 

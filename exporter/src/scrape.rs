@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use contract::{Endpoint, Reason, kubelet};
+use contract::{AddressType, Endpoint, Reason, Via, kubelet};
 use log::{debug, info, warn};
 use quantity::Cores;
 use runtime::lock::lock;
+use settings::Syntax;
 
-use crate::apiserver::{self, NodeObject, ScrapeError, Way};
+use crate::apiserver::{self, NodeAnswer, ScrapeError, Way};
+use crate::args::AddressTypes;
 use crate::history::History;
 use crate::metrics;
 use crate::node::{Health, NodeState};
@@ -191,10 +193,13 @@ impl NodeScraper {
                         outcome.left_out.merge(&left_out);
                     }
                     Answer::Pods(value) => state.active_pods = Some(Known { value, until }),
-                    Answer::Node(value) => {
-                        let address = state.object.and_then(|known| known.value.kubelet);
-                        has_moved = address != value.kubelet;
-                        state.object = Some(Known { value, until });
+                    Answer::Node(NodeAnswer { object, kubelet }) => {
+                        has_moved = state.kubelet != kubelet;
+                        state.kubelet = kubelet;
+                        state.object = Some(Known {
+                            value: object,
+                            until,
+                        });
                     }
                 }
                 None
@@ -299,7 +304,11 @@ impl NodeScraper {
             // A list of all nodes.
             Endpoint::Nodes => Err(ScrapeError::new(Reason::NotFound, "not of one node")),
             Endpoint::Node => {
-                apiserver::node(credentials, name, &mut outcome.bytes).map(Answer::Node)
+                let types: &[AddressType] = match config.flags.via {
+                    Via::Proxy => &[],
+                    Via::Kubelet => &config.flags.kubelet_address_types,
+                };
+                apiserver::node(credentials, name, types, &mut outcome.bytes).map(Answer::Node)
             }
             Endpoint::Pods => {
                 let excluded = &config.flags.exclude_phases;
@@ -328,18 +337,18 @@ impl NodeScraper {
             });
         };
         // However old the object: its last known address is worth a try.
-        let address = lock(&self.node.state)
-            .object
-            .and_then(|known| known.value.kubelet)
-            .ok_or_else(|| {
-                ScrapeError::new(
-                    Reason::NoAddress,
-                    "the node object names no InternalIP, or could not be read yet",
-                )
-            })?;
+        let origin = lock(&self.node.state).kubelet.clone().ok_or_else(|| {
+            let types = AddressTypes::print(&self.shared.config.flags.kubelet_address_types);
+            let problem = format!(
+                "the node object has no address of --kubelet-address-types={types}, or could not \
+                 be read yet"
+            );
+            ScrapeError::new(Reason::NoAddress, problem)
+        })?;
         Ok(Way::Kubelet {
             credentials,
-            address,
+            origin,
+            node: &self.node.name,
         })
     }
 }
@@ -415,7 +424,7 @@ enum Answer {
     Resource(Reading),
     Cadvisor(Reading),
     Pods(u64),
-    Node(NodeObject),
+    Node(NodeAnswer),
 }
 
 fn read_kubelet(

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use contract::{
-    AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, PullPolicy, ReportFormat, Via, limit,
-    path, series,
+    AddressType, AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, PullPolicy, ReportFormat,
+    Via, limit, path, series,
 };
 use forecast::Choice;
 use schemars::JsonSchema;
@@ -141,6 +141,10 @@ values! {
         /// With via kubelet: file with the CAs of the kubelets' certificates.
         #[schemars(regex(pattern = FILE))]
         kubelet_ca_file: String = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt".to_owned(),
+        /// With via kubelet: types of the nodes' addresses to reach kubelets at, in order of
+        /// preference. Names are resolved. A kubelet's certificate must name the address or the node.
+        #[schemars(length(min = 1))]
+        kubelet_address_types: Vec<Word<AddressType>> = vec![AddressType::InternalIp.into()],
         /// Settings of the modes statefulset and standalone, whose pods read all nodes.
         all_nodes: AllNodes = AllNodes::default(),
         /// Time between two scrapes.

@@ -18,8 +18,8 @@ mod vocabulary;
 
 pub use series::{Kind, Series};
 pub use vocabulary::{
-    Action, AgentMode, Bound, Endpoint, ExporterMode, FleetBasis, FleetView, LogLevel, Measure,
-    MissingData, PodPhase, PullPolicy, ReportFormat, Severity, State, Via,
+    Action, AddressType, AgentMode, Bound, Endpoint, ExporterMode, FleetBasis, FleetView, LogLevel,
+    Measure, MissingData, PodPhase, PullPolicy, ReportFormat, Severity, State, Via,
 };
 
 macro_rules! exporter_port {
@@ -177,8 +177,8 @@ reasons! {
         "the body is not the JSON object that was requested"
         => CHECK_PATH;
     NoAddress = "no_address"
-        "the node object names no InternalIP to reach its kubelet at"
-        => "check the node's status.addresses: `kubectl get node NODE -o wide`";
+        "the node object has no address of --kubelet-address-types to reach its kubelet at"
+        => "name a type of its status.addresses: `kubectl get node NODE -o jsonpath='{.status.addresses}'`";
     NoSamples = "no_samples"
         "the body is complete and has no sample of the node"
         => "check the kubelet's log on that node";

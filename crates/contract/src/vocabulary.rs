@@ -76,6 +76,22 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// The type of an address in a node's `status.addresses`.
+    AddressType {
+        /// An IP address of the cluster's network.
+        InternalIp = "InternalIP",
+        /// An IP address outside of it.
+        ExternalIp = "ExternalIP",
+        /// The host name of the machine.
+        Hostname = "Hostname",
+        /// A DNS name of the cluster's network.
+        InternalDns = "InternalDNS",
+        /// A DNS name outside of it.
+        ExternalDns = "ExternalDNS",
+    }
+}
+
+vocabulary! {
     /// The workload that the chart runs the exporter as.
     ExporterMode {
         /// A pod on each node, which reads that node.

@@ -81,6 +81,8 @@ pub struct Client {
     credentials: Credentials,
     headers: Vec<Header>,
     deadline: Duration,
+    /// Name that the server's certificate may have in place of the host's.
+    peer_name: Option<String>,
 }
 
 /// Methods of requests with a body.
@@ -150,18 +152,21 @@ impl Client {
             credentials: settings.credentials,
             headers: settings.headers,
             deadline: settings.deadline,
+            peer_name: None,
         }
     }
 
     /// Returns a client for another origin, with the same CAs, client certificate, deadlines and
-    /// pool of connections. Credentials and headers are not taken along.
-    pub fn at(&self, base: BaseUrl) -> Self {
+    /// pool of connections. Credentials and headers are not taken along. A certificate that does
+    /// not name the host of `base` is accepted if it is valid for `peer_name` instead.
+    pub fn at(&self, base: BaseUrl, peer_name: Option<&str>) -> Self {
         Self {
             agent: self.agent.clone(),
             base,
             credentials: Credentials::None,
             headers: Vec::new(),
             deadline: self.deadline,
+            peer_name: peer_name.map(str::to_owned),
         }
     }
 
@@ -239,6 +244,9 @@ impl Client {
         caps: Caps,
         send: impl Fn(Option<&Secret>) -> Result<http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<Response, Failure> {
+        let send = |authorization: Option<&Secret>| {
+            tls::with_peer_name(self.peer_name.as_deref(), || send(authorization))
+        };
         let authorization = self.credentials.authorization()?;
         let response = self.finish(send(authorization.as_ref()), caps)?;
         if response.status != 401 {

@@ -1,9 +1,11 @@
-//! TLS of the client: rustls with ring, always verified, with messages that name the host
+//! TLS of the client: rustls with ring, always verified, for the host of the URL or for a name
+//! that the caller has for the same server, with messages that name the host
 //! name or CA that did not match.
 //!
 //! Invariant: a TLS failure names the host name or CA that did not match (held by
 //! `tls_failures_name_the_mismatch` in e2e).
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -120,8 +122,25 @@ impl fmt::Debug for CaBundle {
     }
 }
 
-/// Verifies as rustls does, accepts a server's certificate that is itself in the CA file, as
-/// curl does, and explains the two common refusals.
+thread_local! {
+    /// Name that the certificates of new connections may have in place of their host's.
+    static PEER_NAME: RefCell<Option<ServerName<'static>>> = const { RefCell::new(None) };
+}
+
+/// Sends a request whose server may have a certificate for `name` in place of its host's.
+///
+/// ureq connects in the thread of the request, and passes nothing of the request to a connector
+/// but its URL.
+pub(crate) fn with_peer_name<T>(name: Option<&str>, send: impl FnOnce() -> T) -> T {
+    let name = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
+    PEER_NAME.set(name);
+    let result = send();
+    PEER_NAME.set(None);
+    result
+}
+
+/// Verifies as rustls does, for the host or else for the peer's name; accepts a server's
+/// certificate that is itself in the CA file, as curl does; and explains the two common refusals.
 #[derive(Debug)]
 struct ExplainingVerifier {
     inner: Arc<WebPkiServerVerifier>,
@@ -162,24 +181,30 @@ impl ServerCertVerifier for ExplainingVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.inner.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
-        let verified = match verified {
-            Err(error)
-                if is_issuer_problem(&error)
-                    && self.ca_bundle.certificates.contains(end_entity) =>
-            {
-                let certificate = ParsedCertificate::try_from(end_entity)?;
-                verify_server_name(&certificate, server_name)
-                    .map(|()| ServerCertVerified::assertion())
+        let verify = |name: &ServerName<'_>| {
+            let verified =
+                self.inner
+                    .verify_server_cert(end_entity, intermediates, name, ocsp_response, now);
+            match verified {
+                Err(error)
+                    if is_issuer_problem(&error)
+                        && self.ca_bundle.certificates.contains(end_entity) =>
+                {
+                    let certificate = ParsedCertificate::try_from(end_entity)?;
+                    verify_server_name(&certificate, name).map(|()| ServerCertVerified::assertion())
+                }
+                verified => verified,
             }
-            verified => verified,
         };
+        let verified = verify(server_name);
+        let peer_name = PEER_NAME.with_borrow(Clone::clone);
+        let peer_name = peer_name.filter(|name| name != server_name);
+        if let Some(name) = &peer_name
+            && is_other_name(&verified)
+            && let Ok(verified) = verify(name)
+        {
+            return Ok(verified);
+        }
         let explanation = match &verified {
             Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
                 let issuer = webpki::EndEntityCert::try_from(end_entity)
@@ -195,8 +220,9 @@ impl ServerCertVerifier for ExplainingVerifier {
                 expected,
                 presented,
             })) => format!(
-                "the server's certificate is not for {}; it is for {}",
+                "the server's certificate is not for {}{}; it is for {}",
                 expected.to_str(),
+                peer_name.map_or_else(String::new, |name| format!(" or {}", name.to_str())),
                 if presented.is_empty() {
                     "no name at all".to_owned()
                 } else {
@@ -235,6 +261,15 @@ impl ServerCertVerifier for ExplainingVerifier {
     }
 }
 
+fn is_other_name(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
+    matches!(
+        verified,
+        Err(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+        ))
+    )
+}
+
 /// Wraps connections of `https://` origins in TLS; leaves others as they are.
 pub(crate) struct TlsConnector {
     /// An error text if no CA is trusted.
@@ -264,8 +299,8 @@ fn client_config(
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    // rustls calls any verifier but its own dangerous; ours rewords the refusals of that one,
-    // and accepts certificates that the CA file holds themselves.
+    // rustls calls any verifier but its own dangerous; ours asks that one, for one of two names,
+    // rewords its refusals, and accepts certificates that the CA file holds themselves.
     let builder = builder
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(ExplainingVerifier {

@@ -1,7 +1,7 @@
 //! The origin of every request: scheme, host, port and a path prefix.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use runtime::secret::Secret;
@@ -87,6 +87,18 @@ impl BaseUrl {
             https: true,
             host: address.ip().to_string(),
             port: address.port(),
+        }
+    }
+
+    /// The `https://` origin at an IP address or a DNS name; `None` where `host` is neither.
+    pub fn https_host(host: &str, port: u16) -> Option<Self> {
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            return Some(Self::https(SocketAddr::new(ip, port)));
+        }
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        match !host.is_empty() && host.bytes().all(is_name) {
+            true => Self::parse(&format!("https://{host}:{port}")).ok(),
+            false => None,
         }
     }
 
@@ -198,6 +210,22 @@ mod tests {
         for text in ["https://10.0.0.1:10250", "https://[fd00::1]:10250"] {
             let address = text["https://".len()..].parse().expect("an address");
             assert_eq!(BaseUrl::https(address), BaseUrl::parse(text).expect(text));
+        }
+    }
+
+    #[test]
+    fn host_is_an_address_or_a_name() {
+        for (host, origin) in [
+            ("10.0.0.1", Some("https://10.0.0.1:10250")),
+            ("fd00::1", Some("https://[fd00::1]:10250")),
+            ("node-a.example", Some("https://node-a.example:10250")),
+            ("", None),
+            ("node-a:443", None),
+            ("elsewhere.example/", None),
+            ("user@node-a", None),
+        ] {
+            let found = BaseUrl::https_host(host, 10250).map(|base| base.to_string());
+            assert_eq!(found.as_deref(), origin, "{host}");
         }
     }
 

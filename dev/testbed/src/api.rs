@@ -4,7 +4,7 @@
 //! scope: tokens, faults, compression (`server`).
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, RwLock};
 
 use runtime::lock::unpoisoned;
@@ -58,10 +58,15 @@ impl Backend {
         unpoisoned(self.machines.read()).clone()
     }
 
-    /// The machine at an address.
+    /// The machine at an address. The two loopback addresses are one machine's, as those that
+    /// `localhost` resolves to.
     pub(crate) fn machine_at(&self, ip: IpAddr) -> Option<Arc<Machine>> {
         let machines = unpoisoned(self.machines.read());
-        let found = machines.values().find(|each| each.kubelet.ip() == ip);
+        let at = |ip: IpAddr| machines.values().find(|each| each.kubelet.ip() == ip);
+        let found = match ip {
+            IpAddr::V6(Ipv6Addr::LOCALHOST) => at(ip).or_else(|| at(Ipv4Addr::LOCALHOST.into())),
+            _ => at(ip),
+        };
         found.map(Arc::clone)
     }
 

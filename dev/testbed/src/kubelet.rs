@@ -67,15 +67,17 @@ impl Kubelets {
         *lock(&self.issued) = Issued { kind, certificates };
     }
 
-    /// The configuration of the kubelet at an address.
-    pub(crate) fn tls(&self, ip: IpAddr) -> io::Result<Arc<ServerConfig>> {
+    /// The configuration of the kubelet at an address, which is a node's of this name.
+    pub(crate) fn tls(&self, ip: IpAddr, node: Option<String>) -> io::Result<Arc<ServerConfig>> {
         let mut issued = lock(&self.issued);
         if let Some(config) = issued.certificates.get(&ip) {
             return Ok(Arc::clone(config));
         }
-        let config = self
-            .ca
-            .server(issued.kind, "system:node", &[ip.to_string()])?;
+        let name = match (issued.kind, node) {
+            (Certificate::NodeName, Some(node)) => node,
+            _ => ip.to_string(),
+        };
+        let config = self.ca.server(issued.kind, "system:node", &[name])?;
         issued.certificates.insert(ip, Arc::clone(&config));
         Ok(config)
     }

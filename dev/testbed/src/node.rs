@@ -32,6 +32,7 @@ pub struct Node {
     restarting: Option<(u32, Duration)>,
     reboots_every: Option<Duration>,
     address: Option<IpAddr>,
+    pub(crate) address_type: Option<&'static str>,
     pub(crate) boot_id: String,
 }
 
@@ -54,6 +55,8 @@ impl Node {
         /// Its address, where its kubelet listens; by default one of the loopback
         /// network, given out in the order in which nodes join.
         address: IpAddr;
+        /// The type of that address in the node object: by default `InternalIP`.
+        address_type: &'static str;
         /// Cores of the machine.
         cores: f64;
         /// Memory of the machine in bytes.

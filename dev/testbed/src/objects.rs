@@ -42,6 +42,9 @@ pub(crate) fn node(machine: &Machine, start_ms: i64, at: f64) -> Value {
     }
     status["addresses"][0]["address"] = json!(machine.kubelet.ip());
     status["addresses"][1]["address"] = json!(name);
+    if let Some(kind) = machine.node.address_type {
+        status["addresses"][0]["type"] = json!(kind);
+    }
     status["daemonEndpoints"]["kubeletEndpoint"]["Port"] = json!(machine.kubelet.port());
     status["nodeInfo"]["bootID"] = json!(machine.node.boot_id);
     node

@@ -250,7 +250,11 @@ impl Wire {
     /// Agrees on TLS, where the cluster has it.
     fn new(mut socket: TcpStream, state: &State, peer: &Peer) -> io::Result<Self> {
         let config = match (peer, &state.kubelets) {
-            (Peer::Kubelet(ip), Some(kubelets)) => Some(kubelets.tls(*ip)?),
+            (Peer::Kubelet(ip), Some(kubelets)) => {
+                let machine = state.backend.machine_at(*ip);
+                let node = machine.map(|machine| machine.node.name.clone());
+                Some(kubelets.tls(*ip, node)?)
+            }
             _ => state.tls(),
         };
         let session = config.map(ServerConnection::new).transpose();

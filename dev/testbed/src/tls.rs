@@ -22,6 +22,8 @@ pub enum Certificate {
     Good,
     /// For the right names, from a CA that is in no file.
     OtherCa,
+    /// From the right CA; a kubelet's names its node, and not its address.
+    NodeName,
     /// From the right CA, for `elsewhere.example` only.
     OtherName,
     /// Right in all but its time, which ended in 2001.

@@ -98,7 +98,7 @@ pub(super) fn failed(failure: Failure, server: Server) -> ScrapeError {
     let mut error = ScrapeError::from(failure);
     if error.reason == Reason::Tls && server == Server::Kubelet {
         error.message.push_str(
-            "; --kubelet-ca-file must hold the CAs of the kubelets' serving certificates, which must name the node's address",
+            "; --kubelet-ca-file must hold the CAs of the kubelets' serving certificates, which must name the address or the node; --kubelet-address-types selects the address",
         );
     }
     error

@@ -5,9 +5,8 @@
 //! (`foreign_kubelet_gets_no_token`).
 
 use std::io::Read;
-use std::net::SocketAddr;
 
-use contract::Reason;
+use contract::{AddressType, Reason};
 use exposition::read::{Consumer, Reader};
 use log::debug;
 use serde::de::DeserializeSeed;
@@ -15,7 +14,7 @@ use webclient::{BaseUrl, Caps, Failure, Header, Response};
 
 use super::error::{ScrapeError, read_error};
 use super::refusal;
-use super::wire::{self, CHUNK_BYTES, NodeObject};
+use super::wire::{self, CHUNK_BYTES, NodeAnswer};
 use crate::credentials::Credentials;
 use crate::nodes::NodeName;
 
@@ -38,7 +37,7 @@ const ACCEPT_EXPOSITION: &str = "text/plain;version=0.0.4";
 const ACCEPT_JSON: &str = "application/json";
 
 /// The path to a kubelet.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Way<'a> {
     /// Through the API server's proxy.
     Proxy {
@@ -51,8 +50,10 @@ pub enum Way<'a> {
     Kubelet {
         /// For kubelets.
         credentials: &'a Credentials,
-        /// The kubelet's address.
-        address: SocketAddr,
+        /// The kubelet's origin.
+        origin: BaseUrl,
+        /// The kubelet's node, which its certificate may name in place of the address.
+        node: &'a NodeName,
     },
 }
 
@@ -68,19 +69,20 @@ impl Way<'_> {
         consumer: &mut dyn Consumer,
         bytes: &mut u64,
     ) -> Result<(), ScrapeError> {
-        let (credentials, origin, url) = match self {
+        let (credentials, kubelet, url) = match self {
             Self::Proxy { credentials, node } => {
                 let url = format!("/api/v1/nodes/{node}/proxy{path}");
                 (credentials, None, url)
             }
             Self::Kubelet {
                 credentials,
-                address,
-            } => (credentials, Some(BaseUrl::https(address)), path.to_owned()),
+                origin,
+                node,
+            } => (credentials, Some((origin, node)), path.to_owned()),
         };
         let mut response = get(
             credentials,
-            origin,
+            kubelet,
             &url,
             ACCEPT_EXPOSITION,
             EXPOSITION_CAPS,
@@ -93,19 +95,20 @@ impl Way<'_> {
     }
 }
 
-/// Reads a node object.
+/// Reads a node object, with the kubelet's address of the first of these types that it has.
 ///
 /// # Errors
 /// When it did not arrive whole, or is no node object.
 pub fn node(
     credentials: &Credentials,
     node: &NodeName,
+    types: &[AddressType],
     bytes: &mut u64,
-) -> Result<NodeObject, ScrapeError> {
+) -> Result<NodeAnswer, ScrapeError> {
     // From the API server's cache, without a read of etcd.
     let url = format!("/api/v1/nodes/{node}?resourceVersion=0");
     let form = std::marker::PhantomData::<wire::Node>;
-    json(credentials, &url, ACCEPT_JSON, JSON_CAPS, form, bytes)?.read()
+    json(credentials, &url, ACCEPT_JSON, JSON_CAPS, form, bytes)?.read(types)
 }
 
 pub(super) fn json<'de, S: DeserializeSeed<'de>>(
@@ -131,18 +134,18 @@ pub(super) fn json<'de, S: DeserializeSeed<'de>>(
     })
 }
 
-/// Sends a GET to the API server, or to the kubelet at `origin`. Sends it again after a
+/// Sends a GET to the API server, or to a node's kubelet at its origin. Sends it again after a
 /// 401, since the token may have rotated since it was read, and after a TLS failure if the
 /// CA file has changed. Returns a response with status 200.
 fn get(
     credentials: &Credentials,
-    origin: Option<BaseUrl>,
+    kubelet: Option<(BaseUrl, &NodeName)>,
     url: &str,
     accept: &str,
     caps: Caps,
     bytes: &mut u64,
 ) -> Result<Response, ScrapeError> {
-    let server = match origin {
+    let server = match kubelet {
         None => refusal::Server::ApiServer,
         Some(_) => refusal::Server::Kubelet,
     };
@@ -152,10 +155,10 @@ fn get(
             .current()
             .map_err(|missing| ScrapeError::new(Reason::Credentials, missing.to_string()))?;
         let at;
-        let client = match &origin {
+        let client = match &kubelet {
             None => &*current.client,
-            Some(origin) => {
-                at = current.client.at(origin.clone());
+            Some((origin, node)) => {
+                at = current.client.at(origin.clone(), Some(node.as_str()));
                 &at
             }
         };

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::io::{BufReader, Read};
-use std::net::{IpAddr, SocketAddr};
 
-use contract::{Reason, kubelet};
+use contract::{AddressType, Reason, kubelet};
 use quantity::parse_quantity;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use webclient::BaseUrl;
 
 use super::error::ScrapeError;
 use crate::kernel::BootId;
@@ -67,10 +67,17 @@ pub struct NodeObject {
     pub allocatable: Resources,
     /// Resources of the machine.
     pub capacity: Resources,
-    /// Address of its kubelet.
-    pub kubelet: Option<SocketAddr>,
     /// Boot ID of its kernel.
     pub boot_id: Option<BootId>,
+}
+
+/// A node object, and where it says that its kubelet listens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeAnswer {
+    /// The object.
+    pub object: NodeObject,
+    /// The origin of its kubelet; `None` where it has no address of a wanted type.
+    pub kubelet: Option<BaseUrl>,
 }
 
 #[derive(Deserialize)]
@@ -123,7 +130,8 @@ struct DaemonEndpoint {
 }
 
 impl Node {
-    pub(super) fn read(self) -> Result<NodeObject, ScrapeError> {
+    /// Reads the object, with the kubelet's address of the first of these types that it has.
+    pub(super) fn read(self, types: &[AddressType]) -> Result<NodeAnswer, ScrapeError> {
         if self.kind != "Node" {
             return Err(ScrapeError::new(
                 Reason::Json,
@@ -135,19 +143,19 @@ impl Node {
             0 => kubelet::PORT,
             port => port,
         };
-        // Of two addresses, IPv4 and IPv6, the first is the cluster's preferred one.
-        let address = status
-            .addresses
-            .iter()
-            .flatten()
-            .filter(|address| address.kind == "InternalIP")
-            .find_map(|address| address.address.parse::<IpAddr>().ok());
-        Ok(NodeObject {
+        // Of two addresses of a type, IPv4 and IPv6, the first is the cluster's preferred one.
+        let kubelet = types.iter().find_map(|wanted| {
+            let addresses = status.addresses.iter().flatten();
+            addresses
+                .filter(|address| address.kind == wanted.name())
+                .find_map(|address| BaseUrl::https_host(&address.address, port))
+        });
+        let object = NodeObject {
             allocatable: status.allocatable.read()?,
             capacity: status.capacity.read()?,
-            kubelet: address.map(|ip| SocketAddr::new(ip, port)),
             boot_id: BootId::parse(&status.node_info.boot_id),
-        })
+        };
+        Ok(NodeAnswer { object, kubelet })
     }
 }
 
@@ -370,38 +378,52 @@ mod tests {
         }
     }
 
-    fn object(json: &str) -> Result<NodeObject, String> {
+    fn object(json: &str, types: &[AddressType]) -> Result<NodeAnswer, String> {
         let node: Node = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        node.read().map_err(|error| error.to_string())
+        node.read(types).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn kubelet_address_is_the_first_internal_ip() {
-        for (status, address) in [
+    fn kubelet_address_is_of_the_first_type() {
+        use AddressType::{ExternalDns, ExternalIp, Hostname, InternalIp};
+        const ALL: &str = r#""addresses":[{"type":"Hostname","address":"node-a"},{"type":"InternalIP","address":"10.0.0.1"},{"type":"ExternalIP","address":"192.0.2.1"}]"#;
+        const NO_IP: &str = r#""addresses":[{"type":"Hostname","address":"node-a"},{"type":"ExternalDNS","address":"a b"}]"#;
+        for (types, status, address) in [
+            (&[Hostname, InternalIp][..], ALL, Some("node-a:10250")),
+            (&[ExternalDns, ExternalIp], ALL, Some("192.0.2.1:10250")),
             (
+                &[ExternalDns, InternalIp, Hostname],
+                NO_IP,
+                Some("node-a:10250"),
+            ),
+            (&[ExternalDns, InternalIp], NO_IP, None),
+            (&[], ALL, None),
+            (
+                &[InternalIp],
                 r#""addresses":[{"type":"Hostname","address":"10.9.9.9"},{"type":"InternalIP","address":"10.0.0.1"}],"daemonEndpoints":{"kubeletEndpoint":{"Port":10251}}"#,
                 Some("10.0.0.1:10251"),
             ),
             (
+                &[InternalIp],
                 r#""addresses":[{"type":"InternalIP","address":"fd00::1"},{"type":"InternalIP","address":"10.0.0.1"}]"#,
                 Some("[fd00::1]:10250"),
             ),
             (
-                r#""addresses":[{"type":"InternalIP","address":"node-a"}]"#,
+                &[InternalIp],
+                r#""addresses":null,"daemonEndpoints":{}"#,
                 None,
             ),
-            (r#""addresses":null,"daemonEndpoints":{}"#, None),
-            (r#""capacity":{}"#, None),
+            (&[InternalIp], r#""capacity":{}"#, None),
         ] {
-            let read =
-                object(&format!(r#"{{"kind":"Node","status":{{{status}}}}}"#)).expect(status);
+            let json = format!(r#"{{"kind":"Node","status":{{{status}}}}}"#);
+            let read = object(&json, types).expect(status);
             assert_eq!(
-                read.kubelet.map(|a| a.to_string()).as_deref(),
+                read.kubelet.map(|origin| origin.authority()).as_deref(),
                 address,
-                "{status}"
+                "{types:?} of {status}"
             );
         }
-        assert!(object(r#"{"kind":"Pod"}"#).is_err());
+        assert!(object(r#"{"kind":"Pod"}"#, &[InternalIp]).is_err());
     }
 
     #[test]
@@ -412,10 +434,9 @@ mod tests {
             (r#"{"bootID":""}"#.to_owned(), None),
             ("{}".to_owned(), None),
         ] {
-            let read = object(&format!(
-                r#"{{"kind":"Node","status":{{"nodeInfo":{info}}}}}"#
-            ));
-            assert_eq!(read.expect(&info).boot_id, boot_id, "{info}");
+            let json = format!(r#"{{"kind":"Node","status":{{"nodeInfo":{info}}}}}"#);
+            let read = object(&json, &[]).expect(&info);
+            assert_eq!(read.object.boot_id, boot_id, "{info}");
         }
     }
 }

@@ -202,6 +202,10 @@ fn usage_errors_name_the_flag() {
             "--kubelet-ca-file requires --via=kubelet",
         ),
         (
+            &["--via=kubelet", "--kubelet-address-types=hostname"],
+            r#"invalid --kubelet-address-types "hostname": expected a list of InternalIP, ExternalIP, Hostname, InternalDNS, ExternalDNS"#,
+        ),
+        (
             &[
                 "--via=kubelet",
                 "--kubelet-ca-file=/x",
@@ -355,6 +359,14 @@ const CONFIGURATIONS: &[(&[&str], Variables<'_>)] = &[
     (
         &["--via=kubelet", "--kubelet-ca-file=/etc/kubelet/ca.crt"],
         &[],
+    ),
+    (
+        &[
+            "--via=kubelet",
+            "--kubelet-ca-file=/etc/kubelet/ca.crt",
+            "--kubelet-address-types=Hostname, InternalIP,Hostname",
+        ],
+        &[("KUBELET_ADDRESS_TYPES", "ExternalDNS")],
     ),
     (
         &[],

@@ -5,10 +5,10 @@
 //! by the exporter's own client if this machine can reach the nodes. No token is sent to a
 //! kubelet. Out of scope: whether pods reach the kubelets' port; `helm test` shows that.
 
-use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use contract::AddressType;
 use kube::Client;
 use serde_json::Value;
 use webclient::{BaseUrl, CaBundle, Caps, Credentials, Settings};
@@ -40,14 +40,15 @@ pub(super) async fn rows(client: &Client, values: &Values) -> Result<Vec<Row>, F
         Ok(ca) => ca,
         Err(why) => return Ok(unknown(why)),
     };
+    let wanted = values.exporter.kubelet_address_types.iter();
+    let wanted: Vec<AddressType> = wanted.map(|word| word.0).collect();
     let mut probes = Vec::new();
     let step = nodes.len().div_ceil(SAMPLE).max(1);
     for node in nodes.iter().step_by(step) {
         let name = node["metadata"]["name"].as_str().unwrap_or_default();
         let configuration = Configuration::of(client, name).await?;
-        let address = address(node);
-        let ca = ca.clone();
-        let probe = tokio::task::spawn_blocking(move || probe(address, &ca));
+        let (node, wanted, ca) = (node.clone(), wanted.clone(), ca.clone());
+        let probe = tokio::task::spawn_blocking(move || probe(&node, &wanted, &ca));
         probes.push((name.to_owned(), configuration, probe));
     }
     let mut examined = Vec::new();
@@ -59,8 +60,13 @@ pub(super) async fn rows(client: &Client, values: &Values) -> Result<Vec<Row>, F
     }
     let mut rows = Vec::new();
     rows.extend(waiting_requests(client).await?);
-    rows.push(note(recommendation(&examined)));
+    rows.push(note(recommendation(&examined, &wanted)));
     Ok(rows)
+}
+
+fn names(types: &[AddressType]) -> String {
+    let names: Vec<&str> = types.iter().map(|kind| kind.name()).collect();
+    names.join(" or ")
 }
 
 fn note(found: String) -> Row {
@@ -84,17 +90,42 @@ async fn ca_bundle(client: &Client, namespace: &str) -> Result<Result<String, St
     Ok(Err(why))
 }
 
-/// Returns the address at which the exporter would read the node's kubelet.
-fn address(node: &Value) -> Option<SocketAddr> {
+/// Returns the origin of the node's kubelet at its address of this type.
+fn origin(node: &Value, kind: AddressType) -> Option<BaseUrl> {
     let status = &node["status"];
-    let addresses = status["addresses"].as_array()?;
-    let ip = addresses
-        .iter()
-        .filter(|address| address["type"] == "InternalIP")
-        .find_map(|address| address["address"].as_str()?.parse::<IpAddr>().ok())?;
     let port = status["daemonEndpoints"]["kubeletEndpoint"]["Port"].as_u64();
     let port = port.and_then(|port| u16::try_from(port).ok());
-    Some(SocketAddr::new(ip, port.unwrap_or(contract::kubelet::PORT)))
+    let port = port.unwrap_or(contract::kubelet::PORT);
+    let addresses = status["addresses"].as_array()?.iter();
+    addresses
+        .filter(|address| address["type"] == kind.name())
+        .find_map(|address| BaseUrl::https_host(address["address"].as_str()?, port))
+}
+
+/// Probes the kubelet at the address that the exporter would use. If its certificate does not
+/// verify there, tries the other types of addresses, and names the first that would work.
+fn probe(node: &Value, wanted: &[AddressType], ca: &str) -> Probed {
+    let name = node["metadata"]["name"].as_str().unwrap_or_default();
+    let used = wanted.iter().find(|kind| origin(node, **kind).is_some());
+    let first = match used.and_then(|kind| origin(node, *kind)) {
+        Some(origin) => handshake(origin, name, ca),
+        None => Probed::Refused(format!("the node object has no {}", names(wanted))),
+    };
+    let Probed::Refused(why) = first else {
+        return first;
+    };
+    let others = AddressType::ALL.iter().filter(|kind| Some(*kind) != used);
+    let works = |kind: &&AddressType| {
+        let probed = origin(node, **kind).map(|origin| handshake(origin, name, ca));
+        matches!(probed, Some(Probed::Verified))
+    };
+    Probed::Refused(match { others }.find(works) {
+        Some(kind) => format!(
+            "{why}; exporter.kubeletAddressTypes={{{}}} would work",
+            kind.name()
+        ),
+        None => why,
+    })
 }
 
 /// The part of a kubelet's configuration about serving certificates and tokens.
@@ -131,7 +162,7 @@ impl Configuration {
 /// Result of a TLS handshake with a kubelet.
 #[derive(Debug)]
 enum Probed {
-    /// The certificate verifies for the address, and the kubelet answers.
+    /// The certificate verifies for the address or the node, and the kubelet answers.
     Verified,
     /// The certificate does not verify, for this reason.
     Refused(String),
@@ -139,17 +170,14 @@ enum Probed {
     Unreached(String),
 }
 
-fn probe(address: Option<SocketAddr>, ca: &str) -> Probed {
-    let Some(address) = address else {
-        return Probed::Refused("the node object names no InternalIP".to_owned());
-    };
+/// Connects to the kubelet at `base`, whose certificate may name the node instead.
+fn handshake(base: BaseUrl, node: &str, ca: &str) -> Probed {
     let ca_bundle = CaBundle::from_pem(ca.as_bytes(), Path::new(CA_CONFIG_MAP));
-    let base = BaseUrl::parse(&format!("https://{address}"));
-    let (Ok(ca_bundle), Ok(base)) = (ca_bundle, base) else {
+    let Ok(ca_bundle) = ca_bundle else {
         return Probed::Unreached(format!("{CA_CONFIG_MAP} holds no certificate"));
     };
     let client = webclient::Client::new(Settings {
-        base,
+        base: base.clone(),
         ca_bundle,
         identity: None,
         credentials: Credentials::None,
@@ -164,7 +192,10 @@ fn probe(address: Option<SocketAddr>, ca: &str) -> Probed {
         decompressed: 64 * 1024,
     };
     // Without a token the answer is 401, which is enough: the certificate verified.
-    match client.get("/healthz", "*/*", &[], caps) {
+    match client
+        .at(base, Some(node))
+        .get("/healthz", "*/*", &[], caps)
+    {
         Ok(_) => Probed::Verified,
         Err(webclient::Failure::Tls { problem, .. }) => Probed::Refused(problem),
         Err(failure) => Probed::Unreached(failure.to_string()),
@@ -202,7 +233,7 @@ impl Finding {
 }
 
 /// Returns the recommendation: the worst finding decides.
-fn recommendation(examined: &[(String, Finding)]) -> String {
+fn recommendation(examined: &[(String, Finding)], wanted: &[AddressType]) -> String {
     const TRY: &str = "run helm upgrade with --set exporter.via=kubelet, then helm test, and helm \
                        rollback if it fails";
     let count = examined.len();
@@ -220,9 +251,10 @@ fn recommendation(examined: &[(String, Finding)]) -> String {
         Some(words) => words,
         None if examined.is_empty() => "cannot be checked: the cluster has no nodes".to_owned(),
         None => format!(
-            "recommended: {count} of {count} kubelets checked answer at their node's InternalIP, with \
+            "recommended: {count} of {count} kubelets checked answer at the {} of their node, with \
              certificates that verify against {CA_CONFIG_MAP}, which pods have as ca.crt. Not \
-             checked: whether pods can connect to them; {TRY}"
+             checked: whether pods can connect to them; {TRY}",
+            names(wanted)
         ),
     }
 }

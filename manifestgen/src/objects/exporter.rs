@@ -80,9 +80,11 @@ fn via_kubelet(b: &Builder<'_>) -> impl Iterator<Item = String> {
     let values = b.values;
     let wanted = is_via(values, Via::Kubelet);
     let ca_file = flag!(b, values.exporter => kubelet_ca_file);
+    let address_types = flag!(b, values.exporter => kubelet_address_types);
     let arguments = [
         b.when(&wanted, "--via=kubelet".to_owned()),
         b.when(&wanted, ca_file),
+        b.when(&wanted, address_types),
     ];
     arguments.into_iter().flatten()
 }

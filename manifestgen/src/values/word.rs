@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use contract::{
-    AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, PullPolicy, ReportFormat, Via,
+    AddressType, AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, PullPolicy, ReportFormat,
+    Via,
 };
 use forecast::Choice;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -34,6 +35,7 @@ macro_rules! vocabularies {
 }
 
 vocabularies! {
+    AddressType, Self::ALL, name;
     AgentMode, Self::ALL, name;
     Choice, &Self::ALL, label;
     ExporterMode, Self::ALL, name;

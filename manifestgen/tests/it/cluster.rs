@@ -294,6 +294,16 @@ fn foreign_service_of_our_name_is_bad() {
 
 /// A cluster with one node, whose kubelet has this address.
 fn with_kubelet(address: SocketAddr, ca: &Path, configuration: Option<Value>) -> Cluster {
+    with_address("InternalIP", address, ca, configuration)
+}
+
+/// A cluster with one node, whose kubelet has this address of this type.
+fn with_address(
+    kind: &str,
+    address: SocketAddr,
+    ca: &Path,
+    configuration: Option<Value>,
+) -> Cluster {
     let ca = std::fs::read_to_string(ca).expect("a CA file");
     let cluster = ready().with(CA, json!({"data": {"ca.crt": ca}})).with(
         NODES,
@@ -302,7 +312,7 @@ fn with_kubelet(address: SocketAddr, ca: &Path, configuration: Option<Value>) ->
             "status": {
                 "addresses": [
                     {"type": "Hostname", "address": "node-a"},
-                    {"type": "InternalIP", "address": address.ip().to_string()},
+                    {"type": kind, "address": address.ip().to_string()},
                 ],
                 "daemonEndpoints": {"kubeletEndpoint": {"Port": address.port()}},
             },
@@ -373,6 +383,20 @@ fn kubelet_access_is_recommended_or_explained() {
         let (verdict, found) = row(&report, "exporter.via=kubelet");
         assert_eq!(verdict, Verdict::Note);
         assert!(found.contains(expected), "{expected}: {found}");
+    }
+    simulated.show_kubelet_certificate(testbed::Certificate::NodeName);
+    let report = check(with_kubelet(there, right, None));
+    let (_, found) = row(&report, "exporter.via=kubelet");
+    assert!(found.starts_with("recommended: 1 of 1"), "{found}");
+    // Reached at no InternalIP, but at another type.
+    let report = check(with_address("ExternalIP", there, right, None));
+    let (verdict, found) = row(&report, "exporter.via=kubelet");
+    assert_eq!(verdict, Verdict::Note);
+    for part in [
+        "the node object has no InternalIP",
+        "exporter.kubeletAddressTypes={ExternalIP} would work",
+    ] {
+        assert!(found.contains(part), "{part}: {found}");
     }
     simulated.show_kubelet_certificate(testbed::Certificate::OtherName);
     let report = check(with_kubelet(there, right, None));

@@ -2,7 +2,7 @@
 //! directly, over real TLS.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use e2e::{Exporter, agent, check_metrics, eventually, exporter_of, run, unix_seconds, value_in};
@@ -495,6 +495,49 @@ fn foreign_kubelet_gets_no_token() {
         assert!(exporter.value_of(errors) >= 1.0);
         assert_eq!(exporter.value(&cpu("node-0")), None);
     }
+}
+
+#[test]
+fn kubelet_certificate_may_name_the_node() {
+    let cluster = builder(1).kubelets().start().expect("a cluster");
+    cluster.show_kubelet_certificate(Certificate::NodeName);
+    let flags = direct(&cluster);
+    let flags = [&flags[0], &flags[1], RESOURCE_ONLY];
+    let exporter = Exporter::start(&cluster, "node-0", &flags);
+    exporter.value_of(&cpu("node-0"));
+    // Another node's certificate is refused, at whatever address.
+    let url = cluster.kubelet_url("node-0");
+    let address = url.strip_prefix("https://").expect("TLS");
+    let address: SocketAddr = address.parse().expect("an address");
+    cluster.join(node("node-1").address(address.ip()));
+    let exporter = Exporter::start(&cluster, "node-1", &flags);
+    let line = exporter.process.line_with("resource fails (tls)");
+    assert!(line.contains("or node-1; it is for"), "{line}");
+    assert_eq!(exporter.value(&cpu("node-1")), None);
+}
+
+#[test]
+fn kubelets_are_reached_at_wanted_addresses() {
+    let local = node("localhost").address(IpAddr::from([127, 0, 0, 1]));
+    let cluster = Cluster::new()
+        .housekeeping(Duration::from_millis(300))
+        .node(local.address_type("ExternalIP"))
+        .kubelets();
+    let cluster = cluster.start().expect("a cluster");
+    let start = |types: &str| {
+        let flags = direct(&cluster);
+        let flags = [&flags[0], &flags[1], RESOURCE_ONLY, types];
+        Exporter::start(&cluster, "localhost", &flags)
+    };
+    let exporter = start("--kubelet-address-types=InternalIP,InternalDNS");
+    let line = exporter.process.line_with("resource fails (no_address)");
+    assert!(line.contains("=InternalIP,InternalDNS"), "{line}");
+    start("--kubelet-address-types=InternalIP,ExternalIP").value_of(&cpu("localhost"));
+    // A name that is resolved, and that the certificate is for.
+    cluster.show_kubelet_certificate(Certificate::NodeName);
+    let exporter = start("--kubelet-address-types=Hostname,ExternalIP");
+    exporter.process.line_with("GET https://localhost:");
+    exporter.value_of(&cpu("localhost"));
 }
 
 #[test]
