@@ -310,14 +310,14 @@ values! {
         /// exporter.mode standalone the exporter.
         #[schemars(regex(pattern = bounds::backend_url_or_empty()))]
         prometheus_url: String = empty(),
-        /// Lookback, in minutes.
-        #[schemars(range(min = 1, max = SPAN_MINUTES))]
+        /// Lookback, in minutes: at least five points.
+        #[schemars(range(min = 4, max = SPAN_MINUTES))]
         lookback_minutes: i64 = 360,
         /// Forecast horizon, in minutes.
         #[schemars(range(min = 1, max = SPAN_MINUTES))]
         forecast_minutes: i64 = 30,
         /// Time between two points, in whole seconds; auto: the sampling interval.
-        #[schemars(transform = bounds::whole_seconds_or_auto(&limit::SPAN))]
+        #[schemars(transform = bounds::whole_seconds_or_auto(&limit::STEP))]
         step: String = "60s".to_owned(),
         /// PromQL query for the CPU used, in cores by the label node.
         #[schemars(length(min = 1))]

@@ -26,7 +26,7 @@ settings! {
 
             /// time between two points; auto is a multiple of the time between samples, at least 60s
             /// and coarse enough for 11000 points; with --input, auto is that of the samples
-            step: Step = "auto", within: SPANS;
+            step: Step = "auto", within: Within::Durations(limit::STEP);
 
             /// report as of this time: 2026-11-22T07:13:08Z, or Unix seconds
             at: Option<UnixTime>, variables: &[], conflicts: Some("--serve"),

@@ -178,7 +178,7 @@ fn usage_errors_name_the_flag() {
         (
             &["--step", "banana"][..],
             &[][..],
-            "invalid --step \"banana\": expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+            "invalid --step \"banana\": expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 913d",
         ),
         (
             &["--model", "arima"],
@@ -193,12 +193,12 @@ fn usage_errors_name_the_flag() {
         (
             &["--step", "0s"],
             &[],
-            "invalid --step \"0s\": expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+            "invalid --step \"0s\": expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 913d",
         ),
         (
             &["--step", "1500ms"],
             &[],
-            "invalid --step \"1500ms\": expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+            "invalid --step \"1500ms\": expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 913d",
         ),
         (
             &[],
@@ -437,7 +437,7 @@ fn usage_errors_name_the_flag() {
         (
             &["--step"],
             &[],
-            "missing value of --step: expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 3653d",
+            "missing value of --step: expected auto, or a duration such as 60s or 5m, in whole seconds from 1s to 913d",
         ),
     ] {
         assert_eq!(config(args, environment), Err(message.to_owned()));

@@ -19,8 +19,11 @@ pub const HISTORY: RangeInclusive<Duration> = Duration::ZERO..=seconds(7 * DAY);
 /// Memory of the exporter's history, in bytes.
 pub const HISTORY_MEMORY: RangeInclusive<u64> = 1 << 20..=64 << 30;
 
-/// The agent's lookback, step and forecast, in whole seconds: up to ten years.
+/// The agent's lookback and forecast, in whole seconds: up to ten years.
 pub const SPAN: RangeInclusive<Duration> = seconds(1)..=seconds(3_653 * DAY);
+
+/// The agent's step, in whole seconds: the longest lookback has five points at the longest step.
+pub const STEP: RangeInclusive<Duration> = seconds(1)..=seconds(3_653 / 4 * DAY);
 
 /// Time for which a level must be held to be a finding, in whole seconds; zero for any spike.
 pub const HOLD: RangeInclusive<Duration> = Duration::ZERO..=*SPAN.end();

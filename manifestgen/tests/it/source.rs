@@ -595,13 +595,15 @@ fn programs_accept_what_the_schema_accepts() {
                     ("agent.lowPercent", _) => set("/agent/highPercent", &json!(100)),
                     ("agent.lookbackMinutes" | "agent.forecastMinutes", _) => {
                         set("/agent/step", &json!("auto"));
-                        set("/agent/lookbackMinutes", &value);
+                        let minutes = value.as_i64().expect("minutes").max(4);
+                        set("/agent/lookbackMinutes", &json!(minutes));
                     }
                     ("agent.step", Some(step)) if step != "auto" => {
                         let step = quantity::parse_duration(step).expect("a duration");
-                        let minutes = json!(step.as_secs().div_ceil(60));
-                        set("/agent/lookbackMinutes", &minutes);
-                        set("/agent/forecastMinutes", &minutes);
+                        let minutes = step.as_secs().div_ceil(60);
+                        // Five points at this step.
+                        set("/agent/lookbackMinutes", &json!(4 * minutes));
+                        set("/agent/forecastMinutes", &json!(minutes));
                     }
                     _ => {}
                 }
@@ -643,7 +645,7 @@ fn schema_has_the_programs_limits() {
         ),
         (
             "agent/step",
-            vec!["auto", "1s", "5m", "3653d"],
+            vec!["auto", "1s", "5m", "913d"],
             vec!["0s", "1500ms", "3654d", "Auto"],
         ),
         (
