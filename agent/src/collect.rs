@@ -93,9 +93,13 @@ pub fn collect(source: &dyn Source, queries: &UsageQueries, window: &Window) -> 
             }
             Err(error) => {
                 measurements.usage_query_failed |= quantity == Quantity::Usage;
-                measurements
-                    .errors
-                    .push(format!("{subject}: {}", explain(&error)));
+                let problem = explain(&error);
+                let is_repeated = (measurements.errors.last())
+                    .is_some_and(|last| last.ends_with(&format!(": {problem}")));
+                measurements.errors.push(match is_repeated {
+                    true => format!("{subject}: the same error"),
+                    false => format!("{subject}: {problem}"),
+                });
                 if error.is_unreachable() {
                     // Further queries would fail in the same way.
                     break;

@@ -1,5 +1,7 @@
 //! The next step after a query without an answer: of reports and of doctor.
 
+use std::io::ErrorKind;
+
 use promql::QueryError;
 use webclient::Failure;
 
@@ -51,6 +53,9 @@ pub fn after(error: &QueryError) -> Option<String> {
 fn after_failure(failure: &Failure) -> Option<String> {
     let step = match failure {
         Failure::NameNotFound { host } => return Some(after_unknown_name(host)),
+        Failure::Connect { source, .. } if source.kind() == ErrorKind::ConnectionReset => {
+            "check the port; if the server uses TLS, the URL in --prometheus-url starts with https://"
+        }
         Failure::Connect { .. } => {
             "check the port (Prometheus 9090, Thanos Query 9090 or 10902, Mimir 8080, VictoriaMetrics 8428 or 8481), that the backend or `kubectl port-forward` is running, and NetworkPolicies between the agent and the backend"
         }

@@ -603,6 +603,14 @@ fn future_time_is_a_usage_error() {
 }
 
 #[test]
+fn unknown_host_is_named() {
+    let ended = run(&["--prometheus-url", "http://prom.mon.invalid.:9090"]);
+    assert_eq!(ended.code, 3);
+    let error = "k8s-ai-agent: cpu usage: no address found for host \"prom.mon.invalid.\" (check the host in";
+    assert!(ended.err.starts_with(error), "{}", ended.err);
+}
+
+#[test]
 fn peer_with_tls_is_named() {
     let backend = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = backend.local_addr().expect("bound");

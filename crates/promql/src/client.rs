@@ -170,6 +170,7 @@ impl QueryError {
                 Failure::Connect { .. }
                     | Failure::NameNotFound { .. }
                     | Failure::Tls { .. }
+                    | Failure::NoTls { .. }
                     | Failure::Credentials(_)
             ) | Self::OutOfTime(_)
         )

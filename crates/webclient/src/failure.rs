@@ -167,6 +167,10 @@ impl Failure {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::Truncated,
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Timeout { to, after },
+            // std has no kind for the errors of getaddrinfo, only this text.
+            _ if error.to_string().starts_with("failed to lookup address") => Self::NameNotFound {
+                host: base.host().to_owned(),
+            },
             _ => Self::Connect { to, source: error },
         }
     }
