@@ -5,14 +5,14 @@
 
 mod backend;
 mod command;
-mod fleet;
+mod findings;
 mod forecast;
 mod input;
-mod judgement;
 mod percent;
 mod repeated;
 pub mod reports;
 mod service;
+mod shards;
 mod sinks;
 mod time;
 
@@ -39,9 +39,9 @@ flag_sets! {
         input: input::Flags,
         backend: backend::Flags,
         time: time::Flags,
-        shards: fleet::Flags,
+        shards: shards::Flags,
         forecasts: forecast::Flags,
-        judgement: judgement::Flags,
+        findings: findings::Flags,
         reports: reports::Flags,
         sinks: sinks::Flags,
         service: service::Flags,
@@ -59,7 +59,7 @@ pub const COMMAND_LINE: Program = Program {
         "Forecasts CPU and memory of each node from its series in Prometheus, or in the history \
          of k8s-ai-exporter, and recommends to scale up, to consolidate, or nothing. Reports once to standard output; changes nothing in the cluster.",
         "Missing data is also reported on standard error. Once the report is \
-         printed, it goes to all sinks (Slack, webhook, Grafana, Pushgateway) at once; one that \
+         printed, it goes to all notification targets (Slack, webhook, Grafana, Pushgateway) at the same time; one that \
          fails is named on standard error and does not affect the others. Without a report, exit \
          codes 2 and 3, nothing is sent.",
     ],
@@ -68,10 +68,10 @@ pub const COMMAND_LINE: Program = Program {
         help: "check the backend instead of reporting: that it answers, which series it has, and how to \
                fix problems; the format is text or json",
         exit_codes: &[
-            (0, "if there is no problem (notes do not count)"),
-            (3, "if the backend does not answer, or not as a Prometheus"),
-            (4, "if it has no usage data"),
-            (5, "if there is another problem"),
+            (0, "no problem (notes do not count)"),
+            (3, "the backend does not answer, or is not a Prometheus API"),
+            (4, "the backend has no usage data"),
+            (5, "another problem"),
         ],
     }],
     groups: Flags::GROUPS,
@@ -110,16 +110,16 @@ pub const COMMAND_LINE: Program = Program {
         (
             5,
             "partial: a node, a resource or a query is missing, the report was not written, or a \
-             sink did not receive it; of several codes the first of this list is used",
+             notification target did not receive it; of several codes the first of this list is used",
         ),
         (
             10,
-            "with --fail-on: a node has at least that severity, or with unknown no verdict",
+            "with --fail-on: a node has at least that severity, or with unknown no verdict; 5 comes first",
         ),
         (0, "the report is complete"),
         (
             143,
-            "stopped by SIGTERM, or 130 by SIGINT: no report, or no sink received it; with \
+            "stopped by SIGTERM, or 130 by SIGINT: no report, or no notification target received it; with \
              --serve both are a success: 0",
         ),
     ],
@@ -208,12 +208,12 @@ fn resolve(
             memory: flags.backend.memory_query.clone(),
         },
         time: time::resolve(&mut flags.time, given, !flags.input.input.is_empty())?,
-        shard: fleet::resolve(&mut flags.shards, given, environment)?,
+        shard: shards::resolve(&mut flags.shards, given, environment)?,
         forecasts: Settings {
             model: flags.forecasts.model,
             coverage: flags.forecasts.interval,
         },
-        thresholds: judgement::thresholds(&flags.judgement, given)?,
+        thresholds: findings::thresholds(&flags.findings, given)?,
         sinks: sinks::resolve(&flags.sinks, given)?,
         flags,
     })

@@ -1,4 +1,4 @@
-//! Saved answers to range queries, used instead of a backend.
+//! Saved responses to range queries, used instead of a backend.
 //!
 //! In scope: the series of a file, the window that they span, and the answer to a query over them.
 //! Series are identified by their name, so only plain selectors are answered. Out of scope: the
@@ -302,7 +302,7 @@ impl Source for Recording {
         Ok(selection)
     }
 
-    /// Returns `None`: saved answers to range queries hold points only.
+    /// Returns `None`: saved responses to range queries hold points only.
     fn sampled_at(&self, _: &str, _: Timestamp, _: u64) -> Option<BTreeMap<String, f64>> {
         None
     }

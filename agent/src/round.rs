@@ -48,7 +48,7 @@ pub(crate) fn report(
         at,
         interval,
     } = open(config, Timestamp::from(SystemTime::now()))?;
-    let (queries, flags) = (&config.queries, &config.flags.judgement);
+    let (queries, flags) = (&config.queries, &config.flags.findings);
     let mut measurements = collect(source.as_ref(), queries, &window);
     age::measure(
         source.as_ref(),
@@ -141,12 +141,12 @@ fn open(config: &Config, now: Timestamp) -> Result<Opened, InvalidFile> {
 
 /// Returns the data that the report on removable nodes is based on.
 fn scope<'a>(config: &Config, source: &'a dyn Source) -> Scope<'a> {
-    if config.flags.judgement.fleet == FleetView::Off {
+    if config.flags.findings.fleet == FleetView::Off {
         Scope::Off("--fleet is off")
     } else if !config.shard.is_whole() {
         Scope::Off("a shard has only some of the nodes")
     } else if !config.flags.input.input.is_empty() {
-        Scope::Usage("saved answers have no pod requests")
+        Scope::Usage("saved responses have no pod requests")
     } else {
         Scope::Query(source)
     }

@@ -79,8 +79,8 @@ settings! {
         }
 
         "API server and kubelets" => {
-            /// path to the kubelets: through the API server's proxy, or directly at their port, for
-            /// clusters that refuse the proxy
+            /// path to the kubelets: through the API server's proxy, or directly at their port,
+            /// which is recommended where their certificates allow it
             via: ViaWord = "proxy";
 
             /// PEM file with the CAs of the kubelets' serving certificates; reloaded when it changes

@@ -105,7 +105,7 @@ pub fn leaves(entries: &[Entry]) -> Vec<&Entry> {
 pub fn values_yaml(entries: &[Entry]) -> String {
     let mut out = format!(
         "# {MARK}\n# Change the types in manifestgen/src/values.rs and run `just generate`.\n\
-         # An installation's own values belong into a file of their own: `-f my-values.yaml`.\n"
+         # Put your values into a separate file: `-f my-values.yaml`.\n"
     );
     write_entries(entries, 0, &mut out);
     out

@@ -140,7 +140,9 @@ pub fn deploy(values: &Values) -> Result<Files, Vec<String>> {
         let file = files
             .entry(format!("deploy/{}", manifest.file))
             .or_insert_with(|| {
-                format!("# {MARK}\n# Change manifestgen/src/objects/ or values.rs beside it.\n")
+                format!(
+                    "# {MARK}\n# Change manifestgen/src/objects/ or manifestgen/src/values.rs.\n"
+                )
             });
         file.push_str("---\n");
         file.push_str(&yaml::document(

@@ -227,11 +227,9 @@ values! {
     Placement {
         /// Requests and limits of the container. The defaults are far above normal usage.
         resources: Object = Object::new(),
-        /// Tolerations of the pods. By default the exporter's DaemonSet tolerates every taint, so
-        /// that no node is missing.
+        /// Tolerations of the pods.
         tolerations: Vec<Object> = Vec::new(),
-        /// Affinity of the pods. By default the exporter's DaemonSet avoids nodes without a kubelet
-        /// of their own, such as Fargate and virtual kubelets.
+        /// Affinity of the pods.
         affinity: Object = Object::new(),
     }
 
@@ -242,8 +240,8 @@ values! {
         /// Additional environment variables: name and value.
         #[schemars(extend("propertyNames" = json!({"pattern": VARIABLE})))]
         env: Strings = Strings::new(),
-        /// Volumes of the pods, such as a Secret with a web configuration, a certificate or the URL
-        /// of a webhook.
+        /// Volumes of the pods, such as a Secret with a web configuration, a certificate or, for
+        /// the agent, the URL of a webhook.
         volumes: Vec<Object> = Vec::new(),
         /// Mounts of these volumes: arguments and variables name files, never secrets. With
         /// `--web-config-file=/etc/web/web.yml` in extraArgs the port serves TLS; the probes and
@@ -274,10 +272,10 @@ values! {
             "capabilities": {"drop": ["ALL"]},
         })),
         /// Liveness probe. /livez depends neither on the API server nor on the backend, so that an
-        /// outage there restarts nothing. Not used by a CronJob.
+        /// outage there restarts nothing. Not used with agent.mode cronjob.
         liveness_probe: Object = probe(path::LIVEZ, 20),
         /// Readiness probe. /readyz succeeds while the exporter publishes a core series, or while
-        /// the agent has a current report. Not used by a CronJob.
+        /// the agent has a current report. Not used with agent.mode cronjob.
         readiness_probe: Object = probe(path::READYZ, 10),
     }
 
@@ -306,7 +304,7 @@ values! {
         /// Suspend the schedule.
         suspend: bool = false,
         /// URL of the backend; if empty, `http://prometheus-operated.NAMESPACE.svc:9090`, the
-        /// Service that the Prometheus Operator creates whatever its release is called, or with
+        /// Service that the Prometheus Operator creates independent of its release name, or with
         /// exporter.mode standalone the exporter.
         #[schemars(regex(pattern = bounds::backend_url_or_empty()))]
         prometheus_url: String = empty(),
@@ -504,7 +502,8 @@ values! {
         /// Evaluation interval.
         #[schemars(regex(pattern = DURATION), length(min = 2))]
         interval: String = "30s".to_owned(),
-        /// Time that no exporter, or not every shard, answers before BinbotsExporterDown fires.
+        /// Time without any running exporter, or with a shard missing, before
+        /// BinbotsExporterDown fires.
         #[schemars(regex(pattern = DURATION), length(min = 2))]
         exporter_down_for: String = "5m".to_owned(),
         /// Seconds without a successful run before BinbotsAgentNotRun fires.
@@ -535,6 +534,9 @@ values! {
         /// BinbotsExporterDown: no exporter answers, not every shard does, or Prometheus has no
         /// target.
         exporter_down: bool = true,
+        /// BinbotsExporterMissing: a node's exporter is not scraped, with exporter.mode
+        /// daemonset. Requires kube-state-metrics.
+        exporter_missing: bool = true,
         /// BinbotsAgentNotRun: no successful run in time, or none ever. Requires
         /// kube-state-metrics.
         agent_not_run: bool = true,

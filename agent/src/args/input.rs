@@ -1,4 +1,4 @@
-//! The flags of saved answers.
+//! The flags of saved responses.
 
 use settings::{Given, Syntax, UsageError, Within, settings};
 
@@ -6,10 +6,10 @@ use super::repeated::repeated;
 use crate::input::InputFile;
 
 settings! {
-    /// The flags of saved answers.
+    /// The flags of saved responses.
     pub struct Flags {
-        "Saved answers" => {
-            /// file with saved answers to range queries, read instead of asking a backend; - is
+        "Saved responses" => {
+            /// file with saved responses to range queries, read instead of a backend; - is
             /// standard input
             input: Vec<InputFile>, variables: &[], conflicts: Some("--serve");
         }

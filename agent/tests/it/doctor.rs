@@ -438,9 +438,9 @@ fn exporter_series_explain_an_outage() {
             "problem  exporter            endpoint cadvisor of 1 of 2 nodes cannot be read (forbidden): b since the exporter started",
             "                             -> RBAC refuses the request (403): check that the ClusterRole is the one of this version and bound to the exporter's service account",
             "problem  exporter            endpoint resource of 2 of 2 nodes cannot be read (connect): a since 2026-11-22T07:01:08Z (12m ago), b since 2026-11-22T07:01:08Z (12m ago)",
-            "                             -> no connection to the API server or kubelet (refused, unreachable, reset, name not found): check that it runs, --api-server, and NetworkPolicies between it and the exporter",
+            "                             -> no connection to the API server or kubelet (refused, unreachable, reset, name not found): check that the API server or kubelet runs, --api-server, and NetworkPolicies on the way to it",
             "note     exporter            endpoint pods of 1 of 2 nodes is read, but often fails (rate_limited): b 7 times in 15m",
-            "                             -> the API server limits requests (429): check its load and its priority and fairness settings",
+            "                             -> the API server limits requests (429): check the API server's load and its priority and fairness settings",
             "ok       cpu usage           \"k8s_node_cpu_usage_cores\" has samples of 1 node",
         ]
     );

@@ -1,4 +1,4 @@
-//! The real program with saved answers in place of a backend.
+//! The real program with saved responses in place of a backend.
 
 use std::fs;
 use std::io::Write;

@@ -122,7 +122,8 @@ macro_rules! reasons {
     };
 }
 
-const CHECK_PATH: &str = "check proxies on the path; the exporter's log says more";
+const CHECK_PATH: &str =
+    "check proxies on the path; the exporter's log on that node has the details";
 
 reasons! {
     Credentials = "credentials"
@@ -130,13 +131,13 @@ reasons! {
         => "check the mount, --token-file and --ca-file of the exporter";
     Connect = "connect"
         "no connection to the API server or kubelet (refused, unreachable, reset, name not found)"
-        => "check that it runs, --api-server, and NetworkPolicies between it and the exporter";
+        => "check that the API server or kubelet runs, --api-server, and NetworkPolicies on the way to it";
     Tls = "tls"
         "the TLS handshake failed (wrong CA, wrong name, or expired)"
         => "the exporter's log names the CA or host name that did not match; check --ca-file and --kubelet-ca-file";
     Timeout = "timeout"
         "the API server or kubelet answers too slowly or not at all"
-        => "check its load and the network, then --request-timeout";
+        => "check the load of the API server or kubelet and the network, then --request-timeout";
     Unauthorized = "unauthorized"
         "the token is not accepted, even after reading it again (401)"
         => "check that the exporter's service account exists and that its token is mounted";
@@ -151,13 +152,13 @@ reasons! {
         => "check that the policy is the one of this version, and that the token is bound to the pod";
     RateLimited = "rate_limited"
         "the API server limits requests (429)"
-        => "check its load and its priority and fairness settings";
+        => "check the API server's load and its priority and fairness settings";
     Unavailable = "unavailable"
         "the API server is not ready, or cannot reach the kubelet (503)"
         => "run `kubectl get nodes` and `kubectl get --raw /readyz`";
     HttpStatus = "http_status"
         "the answer has another status than 200"
-        => "the exporter's log names the status: `kubectl logs -l app=k8s-ai-exporter`";
+        => "the exporter's log on that node names the status";
     Protocol = "protocol"
         "the answer violates HTTP"
         => CHECK_PATH;

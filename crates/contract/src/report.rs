@@ -52,7 +52,7 @@ table! {
     REMOVABLE: Gauge "k8s_node_removable" [label::NODE]
         "Whether the node could be removed because its pods fit on the others (1) or not (0); absent if not examined";
     THRESHOLD: Gauge "k8s_ai_agent_threshold_ratio" [label::THRESHOLD]
-        "Share of allocatable, 0 to 1, above which a held level is high or below which a forecast mean is low";
+        "Share of allocatable, 0 to 1, above which a held level is high, or below which the upper end of the mean is low";
     PLAN: Info "k8s_ai_agent_fleet_view_info" [label::BASIS]
         "Data that the report on removable nodes is based on: requests, usage, or none";
     LOOKBACK: Gauge "k8s_ai_agent_lookback_seconds" []

@@ -18,7 +18,7 @@ pub fn page(program: &Program, source: &str) -> String {
         out,
         "{}.\n\n\
          Each flag is written `--flag value` or `--flag=value`; one that takes `true` or `false` \
-         means `true` when alone. A flag wins over its variable, the variable over the default; \
+         without a value means `true`. A flag takes precedence over its variable, the variable over the default; \
          an empty variable counts as unset. Durations are written `500ms`, `30s`, `1m30s`, `6h`, \
          `1d`. `{name} --print-config` prints the resolved flags, in a form that is accepted \
          again.\n",
@@ -82,7 +82,7 @@ fn row(setting: &Setting) -> String {
     };
     let mut about = text(&setting.about());
     if setting.secret {
-        about.push_str("; holds a secret");
+        about.push_str("; secret");
     }
     let words = (setting.form.words)();
     if setting.value_name.is_empty() {

@@ -29,8 +29,7 @@ fn pages(root: &Path) -> Result<Vec<(String, String)>, String> {
         root,
         REPORT_SCHEMA,
         "Fields of the JSON report",
-        "`k8s-ai-agent --format json` writes an object of these fields. A part `[]` of a name \
-         stands for each entry of a list. The machine-readable form is \
+        "`k8s-ai-agent --format json` writes an object of these fields. `[]` means each entry of a list. The machine-readable form is \
          `crates/report/report.schema.json`.",
     )?;
     let values = schema::page(

@@ -60,7 +60,7 @@ pub(super) fn cluster_role(b: &Builder<'_>) -> Result<ClusterRole, Problem> {
     let rules = [
         b.comment(
             "Reads kubelets' metrics through the API server. RBAC has no narrower permission\n\
-             for that, and this one also runs commands in containers. The\n\
+             for that, and it also allows running commands. The\n\
              ValidatingAdmissionPolicy of the same name limits requests through the API server\n\
              to the metrics paths, in mode daemonset to those of the pod's own node. It does\n\
              not cover requests to port 10250 of a node: use exporter.via=kubelet, or block\n\
@@ -84,7 +84,7 @@ pub(super) fn cluster_role(b: &Builder<'_>) -> Result<ClusterRole, Problem> {
             b.when(&reads_all(values), rule("nodes", &["get", "list"])),
         ),
         b.comment(
-            "Counts the active pods; the answer holds no pod specs.",
+            "Counts the active pods; the response contains no pod specs.",
             Some(rule("pods", &["list"])),
         ),
     ];

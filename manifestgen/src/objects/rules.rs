@@ -1,7 +1,7 @@
 //! Recording rules and alerts. Thresholds come from the values, names from
 //! `contract`; each alert's runbook is the page of its name.
 
-use contract::{Endpoint, Reason, label, report, series};
+use contract::{Endpoint, ExporterMode, Reason, label, report, series};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kcr_monitoring_coreos_com::v1::prometheusrules::{
@@ -9,7 +9,7 @@ use kcr_monitoring_coreos_com::v1::prometheusrules::{
     PrometheusRuleSpec,
 };
 
-use super::exporter::is_scraped;
+use super::exporter::{in_mode, is_scraped};
 use super::metadata::{Component, labelled, labels, namespace};
 use super::names;
 use crate::builder::{Builder, Problem};
@@ -22,8 +22,9 @@ pub const USAGE: &str = "node_resource:binbots_usage:ratio";
 pub const PREDICTED: &str = "node_resource:binbots_usage:predicted_ratio";
 
 /// Series of Prometheus itself and of kube-state-metrics that the rules query.
-pub const FOREIGN: [&str; 4] = [
+pub const FOREIGN: [&str; 5] = [
     "up",
+    "kube_pod_info",
     "kube_cronjob_created",
     "kube_cronjob_spec_suspend",
     "kube_cronjob_status_last_successful_time",
@@ -76,6 +77,38 @@ fn exporter_down(b: &Builder<'_>) -> Rule {
         summary: "Node usage is not collected: Prometheus cannot scrape the exporter.",
         description: "Every target of k8s-ai-exporter is down, a shard of it is down, or \
                       Prometheus has no such target. Forecasts and dashboards become stale.",
+    }
+    .entry(b)
+}
+
+fn exporter_missing(b: &Builder<'_>) -> Rule {
+    let values = b.values;
+    Alert {
+        name: "BinbotsExporterMissing",
+        // The DaemonSet's pods say where an exporter belongs: nodes without one (Fargate,
+        // virtual nodes, a node selector) cause no alert. Where an exporter is scraped,
+        // failures are those of BinbotsScrapeErrors; where none is, of BinbotsExporterDown.
+        expr: b.text(text(
+            &format!(
+                "count by (node) (\n  \
+                 kube_pod_info{{namespace=\"{{}}\",created_by_kind=\"DaemonSet\",created_by_name=\"{{}}\"}}\n\
+                 )\n\
+                 unless on (node)\n\
+                 {up}{{{node}!=\"\"}}\n\
+                 and on ()\n\
+                 {up}",
+                up = series::UP.name,
+                node = label::NODE,
+            ),
+            [value!(values.namespace), names::exporter(values)],
+        )),
+        hold: "15m".to_owned(),
+        severity: "warning",
+        summary: "No exporter is scraped on {{ with $labels.node }}node {{ . }}{{ else }}a node \
+                  where its pod is not scheduled{{ end }}.",
+        description: "The DaemonSet has a pod for the node, but the pod is not scheduled, does \
+                      not run, or Prometheus cannot scrape it, while other exporters are \
+                      scraped. The node is missing in dashboards and reports.",
     }
     .entry(b)
 }
@@ -227,6 +260,10 @@ fn forecast(b: &Builder<'_>) -> Vec<Rule> {
 pub(super) fn prometheus_rule(b: &Builder<'_>) -> Result<PrometheusRule, Problem> {
     let values = b.values;
     let exporter_is_down = value!(values.prometheus_rule.alerts.exporter_down).is_set();
+    let exporter_is_missing = Condition::all([
+        in_mode(values, ExporterMode::Daemonset),
+        value!(values.prometheus_rule.alerts.exporter_missing).is_set(),
+    ]);
     let agent_has_not_run = Condition::all([
         value!(values.agent.enabled).is_set(),
         value!(values.prometheus_rule.alerts.agent_not_run).is_set(),
@@ -236,6 +273,7 @@ pub(super) fn prometheus_rule(b: &Builder<'_>) -> Result<PrometheusRule, Problem
     // A group without rules, or an object without groups, would be `null`.
     let has_health = Condition::any([
         exporter_is_down.clone(),
+        exporter_is_missing.clone(),
         agent_has_not_run.clone(),
         scrapes_fail.clone(),
     ]);
@@ -252,6 +290,7 @@ pub(super) fn prometheus_rule(b: &Builder<'_>) -> Result<PrometheusRule, Problem
     };
     let health = [
         b.when(&exporter_is_down, exporter_down(b)),
+        b.when(&exporter_is_missing, exporter_missing(b)),
         b.when(&agent_has_not_run, agent_not_run(b)),
         b.when(&scrapes_fail, scrape_errors(b)),
     ];

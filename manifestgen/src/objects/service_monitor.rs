@@ -52,7 +52,7 @@ fn of_exporter(
         relabelings: b.block(value!(values.service_monitor.relabelings))?,
         metric_relabelings: b.block(value!(values.service_monitor.metric_relabelings))?,
         honor_labels: b.comment(
-            "Keeps the labels endpoint and namespace of the samples, which the target has too.",
+            "Keep the samples' labels endpoint and namespace over the target's.",
             true,
         ),
         ..endpoint(b, "service_monitor", &values.service_monitor.access)?

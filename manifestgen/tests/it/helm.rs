@@ -782,6 +782,7 @@ fn any_values() -> impl Strategy<Value = Values> {
             &mut values.admission_policy.own_node_only,
             &mut values.network_policy.enabled,
             &mut values.prometheus_rule.alerts.exporter_down,
+            &mut values.prometheus_rule.alerts.exporter_missing,
             &mut values.prometheus_rule.alerts.agent_not_run,
             &mut values.prometheus_rule.alerts.scrape_errors,
             &mut values.prometheus_rule.alerts.node_runs_out,

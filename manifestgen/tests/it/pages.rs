@@ -69,7 +69,7 @@ apply) exec "$REAL/kubectl" label --local -f "$3" read=yes -o name ;;
 label) exec "$REAL/kubectl" label --local -f "$(file "$@")" "$5" --overwrite -o name ;;
 set) exec "$REAL/kubectl" set env --local -f "$(file "$@")" "$6" -o name ;;
 patch) exec "$REAL/kubectl" patch --local -f "$(file "$@")" -p "$6" -o name ;;
-diff | rollout | get | port-forward | create | logs | describe | proxy | config | top | run) ;;
+diff | rollout | get | port-forward | create | delete | wait | logs | describe | proxy | config | top | run) ;;
 *) echo "what is kubectl $1?" >&2; exit 1 ;;
 esac
 "#;

@@ -203,6 +203,125 @@ fn down_alert_fires_for_one_missing_shard() {
 }
 
 #[test]
+fn missing_alert_fires_for_unscraped_pods() {
+    const POD_1: &str = r#"kube_pod_info{namespace="monitoring",pod="a",node="n1",created_by_kind="DaemonSet",created_by_name="k8s-ai-exporter"}"#;
+    const POD_2: &str = r#"kube_pod_info{namespace="monitoring",pod="b",node="n2",created_by_kind="DaemonSet",created_by_name="k8s-ai-exporter"}"#;
+    const PENDING: &str = r#"kube_pod_info{namespace="monitoring",pod="c",created_by_kind="DaemonSet",created_by_name="k8s-ai-exporter"}"#;
+    const OTHER: &str = r#"kube_pod_info{namespace="monitoring",pod="x",node="fargate",created_by_kind="DaemonSet",created_by_name="node-exporter"}"#;
+    const SHARD: &str = r#"kube_pod_info{namespace="monitoring",pod="s",node="n1",created_by_kind="StatefulSet",created_by_name="k8s-ai-exporter"}"#;
+    const UP_1: &str = r#"k8s_ai_exporter_up{node="n1",endpoint="resource"}"#;
+    const UP_2: &str = r#"k8s_ai_exporter_up{node="n2",endpoint="resource"}"#;
+    const LISTS: &str = r#"k8s_ai_exporter_up{endpoint="nodes"}"#;
+    // The text of the template's `else` stays in the expected annotations.
+    let on = |node: &'static str| {
+        let (labels, place) = match node {
+            "" => (
+                json!({"severity": "warning"}),
+                "a node where its pod is not scheduled",
+            ),
+            _ => (json!({"severity": "warning", "node": node}), "node n2"),
+        };
+        Some((
+            labels,
+            vec![(
+                "with $labels.node }}node {{ . }}{{ else }}a node where its pod is not scheduled{{ end",
+                place,
+            )],
+        ))
+    };
+    let case = |name, series, at, fires| Case {
+        name,
+        series,
+        at,
+        fires,
+    };
+    check(
+        "BinbotsExporterMissing",
+        vec![
+            case(
+                "one node's exporter is gone for long enough",
+                vec![
+                    (POD_1, "1x60"),
+                    (POD_2, "1x60"),
+                    (UP_1, "1x60"),
+                    (UP_2, "1x9 _x50"),
+                ],
+                "40m",
+                on("n2"),
+            ),
+            case(
+                "one node's exporter restarts",
+                vec![
+                    (POD_1, "1x60"),
+                    (POD_2, "1x60"),
+                    (UP_1, "1x60"),
+                    (UP_2, "1x9 stale _x8 1x40"),
+                ],
+                "20m",
+                None,
+            ),
+            case(
+                "a pod never started",
+                vec![(POD_1, "1x60"), (POD_2, "1x60"), (UP_1, "1x60")],
+                "16m",
+                on("n2"),
+            ),
+            case(
+                "a pod cannot be scheduled",
+                vec![
+                    (POD_1, "1x60"),
+                    (PENDING, "1x60"),
+                    (UP_1, "1x60"),
+                    (LISTS, "1x60"),
+                ],
+                "16m",
+                on(""),
+            ),
+            case(
+                "a node is scraped, and its kubelet fails",
+                vec![
+                    (POD_1, "1x60"),
+                    (POD_2, "1x60"),
+                    (UP_1, "1x60"),
+                    (UP_2, "0x60"),
+                ],
+                "40m",
+                None,
+            ),
+            case(
+                "a node gets no pod of the DaemonSet",
+                vec![(POD_1, "1x60"), (OTHER, "1x60"), (UP_1, "1x60")],
+                "40m",
+                None,
+            ),
+            case(
+                "a node leaves with its pod",
+                vec![
+                    (POD_1, "1x60"),
+                    (POD_2, "1x20 stale"),
+                    (UP_1, "1x60"),
+                    (UP_2, "1x15 stale"),
+                ],
+                "40m",
+                None,
+            ),
+            case(
+                "no exporter is scraped at all",
+                vec![(POD_1, "1x60"), (POD_2, "1x60")],
+                "40m",
+                None,
+            ),
+            case(
+                "shards read the nodes",
+                vec![(SHARD, "1x60"), (UP_2, "1x60")],
+                "40m",
+                None,
+            ),
+        ],
+    );
+}
+
+#[test]
 fn agent_alert_fires_for_late_never_and_missing() {
     const SUCCESS: &str = r#"kube_cronjob_status_last_successful_time{namespace="monitoring",cronjob="k8s-ai-agent"}"#;
     const CREATED: &str = r#"kube_cronjob_created{namespace="monitoring",cronjob="k8s-ai-agent"}"#;

@@ -1,6 +1,6 @@
 //! Promises name what holds them: the tests, lints, types, recipes and files exist.
 //!
-//! A promise is a row of a table whose last column is "held by", a clause "held by …" in a
+//! A promise is a row of a table whose last column is "tested by", a clause "held by …" in a
 //! document, or a paragraph "Invariant: … (held by …)" in the documentation of a module.
 //! A name in backticks is a test, unless `lint`, `type` or `just` before it or a path says
 //! otherwise.
@@ -141,7 +141,7 @@ fn clauses(text: &str) -> Vec<String> {
     lower.split("held by ").skip(1).map(of).collect()
 }
 
-/// The last cells of the rows of tables whose last column is "held by".
+/// The last cells of the rows of tables whose last column is "tested by".
 fn cells(document: &str) -> Vec<String> {
     let mut cells = Vec::new();
     let mut is_in_table = false;
@@ -151,7 +151,7 @@ fn cells(document: &str) -> Vec<String> {
             .strip_suffix(" |")
             .and_then(|row| row.rsplit(" | ").next());
         match cell {
-            Some("held by") => is_in_table = true,
+            Some("tested by") => is_in_table = true,
             Some(cell) if is_in_table => cells.push(cell.to_owned()),
             None if !line.starts_with('|') => is_in_table = false,
             _ => {}
@@ -241,7 +241,7 @@ fn broken_promises_are_found() {
         ["`a` (e2e), `b.c`", "`d`"]
     );
     assert_eq!(
-        cells("| x | held by |\n|---|---|\n| a | `b` |\n\n| c | d |"),
+        cells("| x | tested by |\n|---|---|\n| a | `b` |\n\n| c | d |"),
         ["`b`"]
     );
     assert_eq!(invariants(source).len(), 1);

@@ -12,8 +12,8 @@ use settings::reference::{cell, heading, text};
 pub(super) fn metrics() -> String {
     let mut out = heading("Metrics", "crates/contract/src/");
     out.push_str(
-        "Names and labels are stable. A value that is unknown is absent: neither 0 nor NaN \
-         stands for it.\n",
+        "Names and labels are stable. An unknown value is absent: it is never published \
+         as 0 or NaN.\n",
     );
     let process = |series: &&&Series| series.name.starts_with("process_");
     let exporter = series::ALL.iter().filter(|series| !process(series));

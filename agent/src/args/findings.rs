@@ -38,7 +38,7 @@ settings! {
             keep_nodes: u64 = "1", within: Within::numbers(&limit::KEEP_NODES);
 
             /// least severity of a node that makes the exit code 10; unknown adds nodes without a
-            /// verdict, unless they have gone
+            /// verdict, unless they have gone; a partial report is still 5
             fail_on: Option<FailOnWord>, without: "never";
         }
     }
