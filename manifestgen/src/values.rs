@@ -314,7 +314,9 @@ values! {
         /// Forecast horizon, in minutes.
         #[schemars(range(min = 1, max = SPAN_MINUTES))]
         forecast_minutes: i64 = 30,
-        /// Time between two points, in whole seconds; auto: the sampling interval.
+        /// Time between two points, in whole seconds; auto: a multiple of the time
+        /// between samples, at least 60s. The default is fixed, so that a changed scrape interval
+        /// changes no report.
         #[schemars(transform = bounds::whole_seconds_or_auto(&limit::STEP))]
         step: String = "60s".to_owned(),
         /// PromQL query for the CPU used, in cores by the label node.
