@@ -8,8 +8,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use contract::PodPhase;
 use contract::kubelet::{CADVISOR_PATH, RESOURCE_PATH};
+use contract::{AddressType, PodPhase};
 use exposition::read::{Consumer, Problem, Sample};
 use k8s_ai_exporter::apiserver::{self, Way};
 use k8s_ai_exporter::credentials::Credentials;
@@ -126,7 +126,7 @@ fn measure() -> Bodies {
         resource: page(&kubelet, &name, RESOURCE_PATH),
         cadvisor: page(&kubelet, &name, CADVISOR_PATH),
         node: received(&object, |api, bytes| {
-            apiserver::node(api, &name, bytes).map(drop)
+            apiserver::node(api, &name, &[AddressType::InternalIp], bytes).map(drop)
         }),
         pods_of_node: received(&kubelet, |api, bytes| {
             let count = apiserver::active_pods(api, &name, &phases, bytes)?;
