@@ -19,7 +19,7 @@ settings! {
         "Time", commands: DOCTOR => {
             /// length of the window to forecast from: a duration, or minutes
             lookback: Option<Span>, within: SPANS, variables: &["LOOKBACK", "LOOKBACK_MINUTES"],
-                without: "120; with --input all samples";
+                without: "360; with --input all samples";
 
             /// forecast horizon: a duration, or minutes
             forecast: Span = "30", within: SPANS, variables: &["FORECAST", "FORECAST_MINUTES"];

@@ -122,6 +122,7 @@ impl Examined<'_> {
             checks.push(self.gaps());
             checks.extend(self.samples());
             checks.push(self.history());
+            checks.extend(self.lookback());
         }
         let kube_state = instant.into_iter().flat_map(|instant| &instant.kube_state);
         checks.extend(kube_state.map(|subject| self.kube_state(subject)));
@@ -505,6 +506,12 @@ impl Examined<'_> {
             }),
             ..Check::ok("history", format!("{message}, enough for a trend{seen}"))
         }
+    }
+
+    /// Checks that the lookback bears the horizon.
+    fn lookback(&self) -> Option<Check> {
+        let short = self.answers.window.short_lookback()?;
+        Some(Check::note("lookback", short.problem(), short.fix()))
     }
 
     fn kube_state(&self, Subject { name, query, found }: &Subject) -> Check {

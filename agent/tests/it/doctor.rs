@@ -187,6 +187,19 @@ fn oldest_sample_is_found() {
 }
 
 #[test]
+fn short_lookback_is_noted() {
+    let backend = Backend::start_whole(healthy);
+    let flags = ["--lookback=10m", "--forecast=1d"];
+    let (code, result, message, fix) = examine(&backend, "lookback", &flags);
+    assert_eq!((code, result.as_str()), (0, "note"));
+    assert!(
+        message.contains("10m is shorter than 3 horizons of 1d"),
+        "{message}"
+    );
+    assert_eq!(fix, "set --lookback to at least 3d, or --forecast to less");
+}
+
+#[test]
 fn doctor_exits_3_without_a_prometheus() {
     let page = "<html><title>Sign in</title></html>";
     for (answer, message, fix) in [

@@ -50,6 +50,23 @@ const BEGINNINGS: [(&str, &str); 6] = [
 ];
 
 #[test]
+fn short_lookback_is_a_warning() {
+    let backend = Backend::start(cluster);
+    let url = format!("--prometheus-url={}", backend.url);
+    let warning = "the lookback of 10m is shorter than 3 horizons of 1d: beyond 3m20s the forecast and its intervals are extrapolated, not tested; set --lookback to at least 3d, or --forecast to less";
+    for format in ["text", "json", "markdown", "html"] {
+        let warns = |lookback: &str, forecast: &str| {
+            let ended = run(&[&url, "--format", format, lookback, forecast]);
+            // Text is wrapped, and Markdown escapes.
+            let words = Vec::from_iter(ended.out.split_whitespace()).join(" ");
+            words.replace('\\', "").contains(warning)
+        };
+        assert!(warns("--lookback=10m", "--forecast=1d"), "{format}");
+        assert!(!warns("--lookback=6h", "--forecast=2h"), "{format}");
+    }
+}
+
+#[test]
 fn every_format_is_written() {
     let backend = Backend::start(cluster);
     let folder = Folder::new("forms");

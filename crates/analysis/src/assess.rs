@@ -75,6 +75,10 @@ pub fn assess(
         })
         .collect();
     let mut errors = measurements.errors;
+    let mut warnings = measurements.warnings;
+    if let Some(short) = basis.window.short_lookback() {
+        warnings.push(format!("{}; {}", short.problem(), short.fix()));
+    }
     let mut reports = Vec::with_capacity(nodes.len());
     for (report, missing) in side_by_side(nodes, workers, |node| node.assess(unknown, basis)) {
         reports.push(report);
@@ -94,7 +98,7 @@ pub fn assess(
         fleet: FleetReport::none(reports.len(), "not assessed"),
         nodes: reports,
         errors,
-        warnings: measurements.warnings,
+        warnings,
     }
 }
 

@@ -3,7 +3,8 @@
 //! Everything is in whole seconds. No clock is read here.
 
 use contract::limit;
-use quantity::{TimeGrid, Timestamp};
+use forecast::HORIZONS_IN_WINDOW;
+use quantity::{TimeGrid, Timestamp, interval};
 
 /// The lengths of a window in whole seconds, checked to fit each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +157,41 @@ pub struct Hold {
 const MIN_HOLD_SECONDS: u64 = 300;
 const MIN_HOLD_POINTS: u64 = 3;
 
+/// The lookback is too short for the backtest to cover the horizon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShortLookback {
+    window: Window,
+}
+
+impl ShortLookback {
+    /// Returns what is short, and what follows for the forecast.
+    pub fn problem(&self) -> String {
+        let Window { past, horizon } = self.window;
+        format!(
+            "the lookback of {} is shorter than {HORIZONS_IN_WINDOW} horizons of {}: beyond {} the forecast and its intervals are extrapolated, not tested",
+            interval(past.seconds()),
+            interval(horizon),
+            interval(past.seconds() / HORIZONS_IN_WINDOW),
+        )
+    }
+
+    /// Returns what to change.
+    pub fn fix(&self) -> String {
+        format!(
+            "set --lookback to at least {}, or --forecast to less",
+            interval(HORIZONS_IN_WINDOW * self.window.horizon)
+        )
+    }
+}
+
 impl Window {
+    /// Returns the problem of a lookback that is too short for the horizon.
+    pub fn short_lookback(&self) -> Option<ShortLookback> {
+        // The window has whole steps only: less than one may be missing from the lookback.
+        let most = self.past.seconds() + self.past.step;
+        (most <= HORIZONS_IN_WINDOW * self.horizon).then_some(ShortLookback { window: *self })
+    }
+
     /// Returns the time for which a level must be held: `asked`, in seconds, or by default
     /// 3 points, at least 5 minutes.
     pub fn hold(&self, asked: Option<u64>) -> Hold {
@@ -197,6 +232,28 @@ mod tests {
         assert_eq!(hold(300, None), (900, 3));
         assert_eq!(hold(60, Some(0)), (0, 1));
         assert_eq!(hold(300, Some(301)), (301, 2));
+    }
+
+    #[test]
+    fn lookback_bears_a_third_of_it() {
+        let short = |lookback, step, horizon| {
+            let spans = Spans::new(lookback, step, horizon).expect("fits");
+            let window = spans.ending_at(Timestamp::from_unix(1_795_331_588));
+            window.short_lookback()
+        };
+        for (lookback, step, horizon) in [(21_600, 60, 1800), (5400, 60, 1800), (5400, 420, 1800)] {
+            assert_eq!(short(lookback, step, horizon), None, "{lookback} {step}");
+        }
+        assert!(short(5399, 60, 1800).is_some());
+        let day = short(600, 60, 86_400).expect("too short");
+        assert_eq!(
+            day.problem(),
+            "the lookback of 10m is shorter than 3 horizons of 1d: beyond 3m20s the forecast and its intervals are extrapolated, not tested"
+        );
+        assert_eq!(
+            day.fix(),
+            "set --lookback to at least 3d, or --forecast to less"
+        );
     }
 
     #[test]

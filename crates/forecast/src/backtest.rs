@@ -26,9 +26,11 @@ const FOLDS: usize = 8;
 /// Fewest points before the first of them.
 const MIN_POINTS_BEFORE: usize = 10;
 
-/// The first third of the window is only looked back on, and no trial looks
-/// further ahead than a third.
-const THIRD: f64 = 1.0 / 3.0;
+/// Horizons that a window holds for the backtest to cover all of one: the first third is
+/// only looked back on, and no trial looks further ahead than a third.
+pub const HORIZONS_IN_WINDOW: u64 = 3;
+
+const THIRD: f64 = 1.0 / HORIZONS_IN_WINDOW as f64;
 
 /// The smallest step that counts as a move, as a share of the greatest value.
 const LEAST_MOVE: f64 = 1e-6;

@@ -27,6 +27,7 @@ mod settings;
 mod shift;
 mod volatility;
 
+pub use backtest::HORIZONS_IN_WINDOW;
 pub use choose::{Candidate, MIN_POINTS_FOR_TREND, Outcome};
 pub use models::{Choice, Model, Role};
 pub use paths::{Distribution, Paths};
