@@ -1,13 +1,13 @@
-"""Writes numbers.json: what Python Prophet makes of series of different nature.
+"""Writes numbers.json: results of Python Prophet for series of various kinds.
 
-Run by `just prophet-reference`. Each series is fitted twice, with Stan's L-BFGS and with
-its Newton; `default` says which of them Python Prophet itself takes (Newton under 100
-points). Prophet falls back on Newton where L-BFGS fails; that is switched off here, so
-each stored number was made by the algorithm that it stands under.
+Run by `just prophet-reference`. Each series is fitted twice, with Stan's L-BFGS and its
+Newton algorithm; `default` is the one that Python Prophet uses by default (Newton below 100
+points). Prophet's fallback to Newton if L-BFGS fails is disabled, so that each result is
+from the algorithm it is stored under.
 
-`probes` are two points away from any optimum at which Stan gave its log density and
-gradient (the last element by log sigma), to hold our density against; `jacobian` says
-whether it is the density over log sigma instead of sigma.
+`probes` are two points away from any optimum with Stan's log density and gradient (last
+element: with respect to log sigma), for comparison with ours; `jacobian` is true for the
+density over log sigma instead of sigma.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 logging.getLogger("prophet.plot").disabled = True
-from prophet import Prophet  # noqa: E402  (after its plotting has been told to be quiet)
+from prophet import Prophet  # noqa: E402  (after its plotting log is disabled)
 
 for name in ("cmdstanpy", "prophet"):
     logging.getLogger(name).disabled = True
@@ -30,7 +30,7 @@ START = 1_700_000_000
 
 
 def series():
-    """Name, step in seconds, values (NaN: no point) and options of each series."""
+    """Yields name, step in seconds, values (NaN: missing) and options of each series."""
     random = np.random.default_rng(20240229)
     t = np.arange(POINTS)
 
@@ -69,14 +69,14 @@ def series():
     yield "random walk", MINUTE, 5 + np.cumsum(noise(0.1)), {}
     yield "bytes, leaking", MINUTE, np.round(1.2e10 + 2e6 * t + noise(1e7)), {}
     yield "almost constant", MINUTE, 2 + noise(1e-4), {}
-    # Here Stan's L-BFGS stops far below the maximum.
+    # On this series Stan's L-BFGS stops far below the maximum.
     yield "slow wave", MINUTE, 2 + wave(157) + noise(0.02), {}
     bursts = np.where(random.random(POINTS) < 0.08, random.gamma(2, 1, POINTS), 0)
     yield "bursts", MINUTE, np.abs(0.2 + bursts + noise(0.02)), {}
 
 
 def fit(frame, options, algorithm):
-    """A model fitted by one of Stan's algorithms."""
+    """Returns a model fitted by one of Stan's algorithms."""
     model = Prophet(
         growth=options.get("growth", "linear"),
         seasonality_mode=options.get("mode", "additive"),
@@ -86,7 +86,7 @@ def fit(frame, options, algorithm):
 
 
 def parameters(model):
-    """Where Stan stopped."""
+    """Returns the parameters at which Stan stopped."""
     return {
         "k": float(model.params["k"][0, 0]),
         "m": float(model.params["m"][0, 0]),
@@ -97,7 +97,7 @@ def parameters(model):
 
 
 def probes(model, frame, around):
-    """Stan's log density and gradient at two points near `around`, but off any kink."""
+    """Yields Stan's log density and gradient at two points near `around`, with nonzero delta."""
     prepared = model.preprocess(frame)
     start = dataclasses.asdict(model.calculate_initial_params(prepared.K))
     _, data = model.stan_backend.prepare_data(start, dataclasses.asdict(prepared))
@@ -125,12 +125,12 @@ def probes(model, frame, around):
 
 
 def short(values):
-    """Ten significant digits: far more than the comparisons need."""
+    """Rounds to ten significant digits, more than the comparisons need."""
     return [float(f"{value:.10g}") for value in values]
 
 
 def numbers(step, values, options):
-    """All that is stored of one series."""
+    """Returns the stored entry of one series."""
     cap = options.get("cap")
     values = np.array([float(f"{value:.6g}") if value < 1e6 else value for value in values])
     seconds = START + step * np.arange(len(values))
@@ -159,7 +159,7 @@ def numbers(step, values, options):
         if key == answer["default"]:
             answer["lower"] = short(predicted["yhat_lower"])
             answer["upper"] = short(predicted["yhat_upper"])
-    # Prepared anew: `preprocess` may be called only on a model that has not been fitted.
+    # A new model: `preprocess` may be called only before fitting.
     fresh = Prophet(growth=answer["growth"], seasonality_mode=answer["mode"])
     answer["probes"] = list(probes(fresh, present, answer["newton"]))
     answer["periods"] = {

@@ -1,28 +1,29 @@
-//! Why a series could not be fitted or continued.
+//! Errors of fitting and forecasting.
 
 use std::fmt;
 
-/// Why a series could not be fitted or continued.
+/// An error of fitting or forecasting.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// So many points; a fit takes two.
+    /// The number of points, which is below 2.
     TooFewPoints(usize),
-    /// The value at this moment is NaN or infinite.
+    /// The value at this timestamp is NaN or infinite.
     NotFinite(i64),
-    /// This moment is not after the one before it.
+    /// This timestamp is not after the previous one.
     OutOfOrder(i64),
     /// The cap of logistic growth is not a finite number above 0.
     Cap(f64),
     /// The coverage of the interval is not between 0 and 1.
     Coverage(f64),
-    /// No sample to take an interval from.
+    /// The number of uncertainty samples is 0.
     NoSamples,
-    /// This moment is farther from the window than [`crate::REACH`] times its length.
-    OutOfReach(i64),
-    /// The model gives no finite number at this moment.
+    /// This timestamp is farther from the window's start than [`crate::MAX_DISTANCE`] window
+    /// lengths.
+    TooFar(i64),
+    /// The forecast at this timestamp is not a finite number.
     Overflow(i64),
-    /// augurs refused the points.
+    /// augurs could not fit the points.
     Augurs(augurs_prophet::Error),
 }
 
@@ -36,7 +37,7 @@ impl fmt::Display for Error {
             Self::OutOfOrder(at) => {
                 write!(
                     f,
-                    "moment {at}: expected each moment to be after the one before it"
+                    "timestamp {at}: expected each timestamp to be after the previous one"
                 )
             }
             Self::Cap(cap) => write!(f, "cap {cap}: expected a finite number above 0"),
@@ -47,13 +48,13 @@ impl fmt::Display for Error {
                 )
             }
             Self::NoSamples => write!(f, "0 uncertainty samples: expected at least 1"),
-            Self::OutOfReach(at) => write!(
+            Self::TooFar(at) => write!(
                 f,
-                "moment {at}: expected at most {} times the window's length from its start",
-                crate::REACH
+                "timestamp {at}: expected at most {} window lengths from the start of the window",
+                crate::MAX_DISTANCE
             ),
             Self::Overflow(at) => write!(f, "forecast at {at} is not a finite number"),
-            Self::Augurs(_) => write!(f, "the series could not be fitted"),
+            Self::Augurs(_) => write!(f, "cannot fit the series"),
         }
     }
 }

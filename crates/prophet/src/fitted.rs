@@ -1,4 +1,4 @@
-//! A series with its model: from points to parameters, and on to predictions.
+//! A fitted series: parameters from points, and predictions from parameters.
 
 use std::collections::BTreeMap;
 
@@ -8,43 +8,44 @@ use augurs_prophet::{
 };
 
 use crate::ascent::Optimum;
-use crate::interval::{Moment, Uncertainty, bounds};
+use crate::interval::{PredictionPoint, Uncertainty, bounds};
 use crate::optimizer::{FixedOrder, MaximumPosterior};
 use crate::trend::{Trend, level};
-use crate::{Error, Growth, Options, Prediction, REACH, Seasonality};
+use crate::{Error, Growth, MAX_DISTANCE, Options, Prediction, Seasonality};
 
-/// Added to the mean change of rate, so that a trend that never changed may do so.
-const LEAST_CHANGE: f64 = 1e-8;
+/// Added to the mean absolute rate change, so that its scale is above 0 for a trend
+/// without changes.
+const MIN_CHANGE: f64 = 1e-8;
 
-/// A series with its model.
+/// A series with its fitted model.
 #[derive(Debug)]
 pub struct Fitted {
     model: Prophet<FixedOrder<MaximumPosterior>>,
-    found: MaximumPosterior,
+    optimizer: MaximumPosterior,
     options: Options,
-    /// Moment of the first point, in unix seconds.
+    /// Timestamp of the first point, in Unix seconds.
     start: i64,
     /// Seconds from the first point to the last.
     length: i64,
-    /// Largest absolute value; 1 where all are 0.
+    /// Largest absolute value; 1 if all values are 0.
     scale: f64,
 }
 
 /// The components of a forecast.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Components {
-    /// The trend at each moment, in the unit of the series.
+    /// The trend at each timestamp, in the unit of the series.
     pub trend: Vec<f64>,
-    /// Each seasonality by its name (`daily`, `weekly`, `yearly`): what it adds to the
-    /// trend in the unit of the series, or the share of the trend that it adds.
+    /// Each seasonality by its name (`daily`, `weekly`, `yearly`): in the unit of the series
+    /// if additive, as a fraction of the trend if multiplicative.
     pub seasonal: BTreeMap<String, Vec<f64>>,
 }
 
-/// Fits the model to points: moments in unix seconds, and values of any one unit.
+/// Fits the model to points: timestamps in Unix seconds and values in one unit.
 ///
 /// # Errors
-/// When there are fewer than 2 points, they do not rise in time, a value is not finite,
-/// or an option is out of its range.
+/// There are fewer than 2 points, their timestamps are not ascending, a value is not
+/// finite, or an option is out of its range.
 pub fn fit(points: &[(i64, f64)], options: &Options) -> Result<Fitted, Error> {
     options.check()?;
     let [(start, _), .., (end, _)] = *points else {
@@ -53,8 +54,8 @@ pub fn fit(points: &[(i64, f64)], options: &Options) -> Result<Fitted, Error> {
     if let Some(&(at, _)) = points.iter().find(|(_, value)| !value.is_finite()) {
         return Err(Error::NotFinite(at));
     }
-    rising(points.iter().map(|&(at, _)| at))?;
-    let length = end.checked_sub(start).ok_or(Error::OutOfReach(end))?;
+    check_ascending(points.iter().map(|&(at, _)| at))?;
+    let length = end.checked_sub(start).ok_or(Error::TooFar(end))?;
 
     let (times, values) = points.iter().copied().unzip();
     let mut training = TrainingData::new(times, values).map_err(Error::Augurs)?;
@@ -63,7 +64,7 @@ pub fn fit(points: &[(i64, f64)], options: &Options) -> Result<Fitted, Error> {
             Seasonality::Additive => FeatureMode::Additive,
             Seasonality::Multiplicative => FeatureMode::Multiplicative,
         },
-        // augurs's own sampling cannot be seeded.
+        // The sampling in augurs cannot be seeded.
         uncertainty_samples: 0,
         ..ProphetOptions::default()
     };
@@ -77,8 +78,8 @@ pub fn fit(points: &[(i64, f64)], options: &Options) -> Result<Fitted, Error> {
                 .map_err(Error::Augurs)?;
         }
     }
-    let found = MaximumPosterior::default();
-    let mut model = Prophet::new(prepared, FixedOrder(found.clone()));
+    let optimizer = MaximumPosterior::default();
+    let mut model = Prophet::new(prepared, FixedOrder(optimizer.clone()));
     model
         .fit(training, OptimizeOpts::default())
         .map_err(Error::Augurs)?;
@@ -90,7 +91,7 @@ pub fn fit(points: &[(i64, f64)], options: &Options) -> Result<Fitted, Error> {
     let scale = if largest > 0.0 { largest } else { 1.0 };
     Ok(Fitted {
         model,
-        found,
+        optimizer,
         options: options.clone(),
         start,
         length,
@@ -99,33 +100,35 @@ pub fn fit(points: &[(i64, f64)], options: &Options) -> Result<Fitted, Error> {
 }
 
 impl Fitted {
-    /// The parameters and the log posterior reached.
+    /// Returns the parameters with the log posterior they have.
     #[must_use]
     pub fn optimum(&self) -> &Optimum {
         self.result().1
     }
 
-    /// The data as augurs prepared them, features in the order of the optimum's `beta`.
+    /// Returns the data as prepared by augurs, with features in the order of the optimum's
+    /// `beta`.
     #[must_use]
     pub fn data(&self) -> &Data {
         self.result().0
     }
 
     fn result(&self) -> (&Data, &Optimum) {
-        self.found
-            .found()
-            .expect("a fit that succeeded went through the optimizer")
+        self.optimizer
+            .result()
+            .expect("a successful fit has called the optimizer")
     }
 
-    /// Value and bounds at each of the moments, in unix seconds, which rise.
+    /// Returns value and bounds at each of the timestamps `ahead`, in Unix seconds, ascending.
     ///
     /// # Errors
-    /// When the moments do not rise, or lie too far from the window.
+    /// The timestamps are not ascending or too far from the window, or a prediction is not
+    /// finite.
     pub fn predict(&self, ahead: &[i64]) -> Result<Vec<Prediction>, Error> {
         let (data, Optimum { parameters, .. }) = self.result();
         let Components { seasonal, .. } = self.components(ahead)?;
         let times = self.scaled(ahead);
-        let moments: Vec<Moment> = (0..ahead.len())
+        let points: Vec<PredictionPoint> = (0..ahead.len())
             .zip(times.iter().zip(self.trend().curve(&times)))
             .map(|(i, (&t, curve))| {
                 let sum: f64 = seasonal.values().map(|values| values[i]).sum();
@@ -133,7 +136,7 @@ impl Fitted {
                     Seasonality::Additive => (0.0, sum),
                     Seasonality::Multiplicative => (sum, 0.0),
                 };
-                Moment {
+                PredictionPoint {
                     t,
                     curve,
                     factor: self.scale * (1.0 + share),
@@ -147,7 +150,7 @@ impl Fitted {
             growth: data.trend_indicator,
             cap: self.scaled_cap(),
             frequency: count,
-            change: changes / count + LEAST_CHANGE,
+            change: changes / count + MIN_CHANGE,
             noise: parameters.sigma * self.scale,
         };
         let Options {
@@ -157,7 +160,7 @@ impl Fitted {
             ..
         } = self.options;
         let bounds = bounds(
-            &moments,
+            &points,
             &uncertainty,
             interval_coverage,
             uncertainty_samples,
@@ -165,10 +168,10 @@ impl Fitted {
         );
         ahead
             .iter()
-            .zip(moments.iter().zip(bounds))
-            .map(|(&at, (moment, (lower, upper)))| {
-                let trend = level(uncertainty.growth, moment.curve, uncertainty.cap);
-                let value = trend * moment.factor + moment.added;
+            .zip(points.iter().zip(bounds))
+            .map(|(&at, (point, (lower, upper)))| {
+                let trend = level(uncertainty.growth, point.curve, uncertainty.cap);
+                let value = trend * point.factor + point.added;
                 let (lower, upper) = (lower.min(value), upper.max(value));
                 let finite = [value, lower, upper].iter().all(|v| v.is_finite());
                 finite
@@ -182,14 +185,14 @@ impl Fitted {
             .collect()
     }
 
-    /// Trend and seasonalities at each of the moments, in unix seconds, which rise.
+    /// Returns trend and seasonalities at each of the timestamps, in Unix seconds, ascending.
     ///
     /// # Errors
-    /// When the moments do not rise, or lie too far from the window.
+    /// The timestamps are not ascending or too far from the window.
     pub fn components(&self, at: &[i64]) -> Result<Components, Error> {
-        rising(at.iter().copied())?;
-        if let Some(&far) = at.iter().find(|&&at| !self.reaches(at)) {
-            return Err(Error::OutOfReach(far));
+        check_ascending(at.iter().copied())?;
+        if let Some(&far) = at.iter().find(|&&at| !self.is_within_range(at)) {
+            return Err(Error::TooFar(far));
         }
         if at.is_empty() {
             return Ok(Components {
@@ -197,12 +200,14 @@ impl Fitted {
                 seasonal: BTreeMap::new(),
             });
         }
-        let mut asked = PredictionData::new(at.to_vec());
+        let mut request = PredictionData::new(at.to_vec());
         if let Growth::Logistic { cap } = self.options.growth {
-            asked = asked.with_cap(vec![cap; at.len()]).map_err(Error::Augurs)?;
+            request = request
+                .with_cap(vec![cap; at.len()])
+                .map_err(Error::Augurs)?;
         }
-        // The sum is left to us: augurs's own adds up in the order of a HashMap.
-        let predicted = self.model.predict(asked).map_err(Error::Augurs)?;
+        // The total of augurs is not used: it is summed in the order of a HashMap.
+        let predicted = self.model.predict(request).map_err(Error::Augurs)?;
         let seasonal = predicted
             .seasonalities
             .into_iter()
@@ -228,7 +233,7 @@ impl Fitted {
         }
     }
 
-    /// The cap as a share of the largest value; only logistic growth looks at it.
+    /// Returns the cap as a fraction of the largest value; 0 for growth without a cap.
     fn scaled_cap(&self) -> f64 {
         match self.options.growth {
             Growth::Logistic { cap } => cap / self.scale,
@@ -242,15 +247,15 @@ impl Fitted {
             .collect()
     }
 
-    fn reaches(&self, at: i64) -> bool {
+    fn is_within_range(&self, at: i64) -> bool {
         at.checked_sub(self.start)
-            .is_some_and(|since| since.unsigned_abs() / REACH <= self.length.unsigned_abs())
+            .is_some_and(|since| since.unsigned_abs() / MAX_DISTANCE <= self.length.unsigned_abs())
     }
 }
 
-fn rising(moments: impl Iterator<Item = i64>) -> Result<(), Error> {
+fn check_ascending(timestamps: impl Iterator<Item = i64>) -> Result<(), Error> {
     let mut before = None;
-    for at in moments {
+    for at in timestamps {
         if before.is_some_and(|before| before >= at) {
             return Err(Error::OutOfOrder(at));
         }
@@ -269,7 +274,7 @@ mod tests {
     const START: i64 = 1_700_000_000;
     const HOUR: i64 = 3600;
 
-    /// Points this many seconds apart.
+    /// Returns points `step` seconds apart.
     fn spaced(step: i64, values: impl IntoIterator<Item = f64>) -> Vec<(i64, f64)> {
         (0..).map(|i| START + i * step).zip(values).collect()
     }
@@ -279,8 +284,8 @@ mod tests {
         (1..=30).map(|i| last + i * step).collect()
     }
 
-    /// Two weeks and more, hourly: a daily and a weekly wave.
-    fn busy() -> Vec<(i64, f64)> {
+    /// Returns 400 hourly points with a daily and a weekly seasonality.
+    fn two_seasonalities() -> Vec<(i64, f64)> {
         let wave = |i: i32, period: f64| (f64::from(i) / period * std::f64::consts::TAU).sin();
         spaced(
             HOUR,
@@ -289,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_input_is_named() {
+    fn invalid_input_is_named() {
         let good = spaced(60, [1.0, 2.0, 1.5, 2.5, 2.0]);
         let with = |index: usize, point: (i64, f64)| {
             let mut points = good.clone();
@@ -298,7 +303,7 @@ mod tests {
         };
         let defaults = Options::default();
         let of = |points: &[(i64, f64)], ahead: &[i64], options: &Options| {
-            let error = predict(points, ahead, options).expect_err("bad input");
+            let error = predict(points, ahead, options).expect_err("invalid input");
             error.to_string()
         };
         let next = [START + 300];
@@ -317,19 +322,19 @@ mod tests {
             ),
             (
                 of(&with(2, (START + 60, 1.0)), &next, &defaults),
-                "moment 1700000060: expected each moment to be after the one before it",
+                "timestamp 1700000060: expected each timestamp to be after the previous one",
             ),
             (
                 of(&good, &[START + 400, START + 300], &defaults),
-                "moment 1700000300: expected each moment to be after the one before it",
+                "timestamp 1700000300: expected each timestamp to be after the previous one",
             ),
             (
                 of(&good, &[START + 1_000_000], &defaults),
-                "moment 1701000000: expected at most 100 times the window's length from its start",
+                "timestamp 1701000000: expected at most 100 window lengths from the start of the window",
             ),
             (
                 of(&with(0, (i64::MIN, 1.0)), &next, &defaults),
-                "moment 1700000240: expected at most 100 times the window's length from its start",
+                "timestamp 1700000240: expected at most 100 window lengths from the start of the window",
             ),
             (
                 of(
@@ -370,9 +375,9 @@ mod tests {
     }
 
     #[test]
-    fn what_augurs_says_is_kept_as_the_source() {
+    fn augurs_error_is_kept_as_source() {
         let error = Error::Augurs(augurs_prophet::Error::NotEnoughData);
-        assert_eq!(error.to_string(), "the series could not be fitted");
+        assert_eq!(error.to_string(), "cannot fit the series");
         assert!(
             error
                 .source()
@@ -381,11 +386,11 @@ mod tests {
     }
 
     #[test]
-    fn every_run_gives_the_same_digits() {
-        let points = busy();
+    fn repeated_forecasts_are_identical() {
+        let points = two_seasonalities();
         let ahead = ahead(&points, HOUR);
         let first = predict(&points, &ahead, &Options::default()).expect("a forecast");
-        // Each fit has HashMaps of its own, with an order of their own.
+        // Each fit has its own HashMaps, with a different order.
         for _ in 0..20 {
             assert_eq!(
                 predict(&points, &ahead, &Options::default()).expect("the same"),
@@ -395,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn seasonalities_are_there_where_the_window_holds_two_periods() {
+    fn seasonality_needs_two_periods_in_window() {
         const DAY: i64 = 24 * HOUR;
         let names = |step: i64, length: i64| {
             let points = spaced(step, (0..=length / step).map(|i| (i % 7) as f64));
@@ -413,8 +418,8 @@ mod tests {
     }
 
     #[test]
-    fn trend_and_seasonalities_add_up_to_the_forecast() {
-        let points = busy();
+    fn components_add_up_to_the_forecast() {
+        let points = two_seasonalities();
         let ahead = ahead(&points, HOUR);
         for seasonality in [Seasonality::Additive, Seasonality::Multiplicative] {
             let options = Options {
@@ -439,8 +444,8 @@ mod tests {
     }
 
     #[test]
-    fn waves_go_on() {
-        let points = busy();
+    fn seasonality_continues_in_forecast() {
+        let points = two_seasonalities();
         let ahead = ahead(&points, HOUR);
         for prediction in predict(&points, &ahead, &Options::default()).expect("a forecast") {
             assert!(prediction.upper - prediction.lower < 0.3, "{prediction:?}");
@@ -452,33 +457,33 @@ mod tests {
             &Options::default(),
         );
         let [dawn, dusk] = two.expect("a forecast")[..] else {
-            panic!("two moments")
+            panic!("expected two predictions")
         };
         assert!((dawn.value - dusk.value).abs() > 1.0, "{dawn:?} {dusk:?}");
     }
 
     #[test]
-    fn a_gap_is_not_a_zero() {
+    fn gap_is_not_read_as_zero() {
         let line = |i: i64| 100.0 + i as f64 + (i as f64).sin();
         let whole = spaced(60, (0..240).map(line));
-        let holed: Vec<_> = whole
+        let with_gap: Vec<_> = whole
             .iter()
             .copied()
             .filter(|(at, _)| !(60..120).contains(&((at - START) / 60)))
             .collect();
         let ahead = ahead(&whole, 60);
-        let [whole, holed] = [whole, holed]
+        let [whole, with_gap] = [whole, with_gap]
             .map(|points| predict(&points, &ahead, &Options::default()).expect("a forecast"));
-        for (whole, holed) in whole.iter().zip(&holed) {
+        for (whole, with_gap) in whole.iter().zip(&with_gap) {
             assert!(
-                (whole.value - holed.value).abs() < 2.0,
-                "{whole:?} {holed:?}"
+                (whole.value - with_gap.value).abs() < 2.0,
+                "{whole:?} {with_gap:?}"
             );
         }
     }
 
     #[test]
-    fn the_same_work_done_in_other_threads_is_allowed() {
+    fn fitted_model_is_send_and_sync() {
         fn shared<T: Send + Sync>() {}
         shared::<Fitted>();
         shared::<Error>();
@@ -490,7 +495,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_constant_stays_what_it_is(
+        fn constant_series_has_constant_forecast(
             value in prop_oneof![Just(0.0), -1e12..1e12f64],
             count in 2..300usize,
         ) {
@@ -505,7 +510,7 @@ mod tests {
         }
 
         #[test]
-        fn any_series_has_finite_bounds_or_a_reason(
+        fn any_series_has_finite_bounds_or_error(
             values in proptest::collection::vec(-1.0..1.0f64, 2..60),
             offset in prop_oneof![Just(0.0), Just(1.0), Just(1e6)],
             exponent in -300..300i32,
@@ -527,15 +532,15 @@ mod tests {
                         prop_assert!(lower.is_finite() && upper.is_finite());
                         prop_assert!(lower <= value && value <= upper);
                     },
-                    // Few points, and far ahead of them.
-                    Err(error) => prop_assert!(matches!(error, Error::OutOfReach(_)), "{error:?}"),
+                    // The prediction times are far ahead of a short window.
+                    Err(error) => prop_assert!(matches!(error, Error::TooFar(_)), "{error:?}"),
                 }
             }
         }
 
         #[test]
-        fn the_unit_does_not_matter(values in proptest::collection::vec(0.0..10.0f64, 50)) {
-            // A power of two, so that not one digit changes.
+        fn forecast_scales_with_the_unit(values in proptest::collection::vec(0.0..10.0f64, 50)) {
+            // A power of two: scaling by it is exact.
             let unit = 1_073_741_824.0;
             let points = spaced(60, values);
             let bytes: Vec<_> = points.iter().map(|&(at, value)| (at, value * unit)).collect();

@@ -1,48 +1,48 @@
-//! The uncertainty of a forecast.
+//! Prediction intervals by simulation.
 //!
-//! In scope: bounds at each moment from the noise and from changes of the trend that
-//! may still come, as Prophet defines them. Out of scope: the forecast itself.
+//! In scope: bounds at each prediction time from noise and future trend changes, as
+//! Prophet defines them. Out of scope: the point forecast.
 //!
-//! Prophet assumes that the trend goes on changing as it did: as often, at moments
-//! of a Poisson process, and as much, by steps of a Laplace distribution whose scale is
-//! the mean step so far. augurs simulates that too, but with random numbers of the
-//! operating system. Here they come from a seed, so a report can be made again.
+//! Prophet assumes that future rate changes are as frequent and as large as past ones:
+//! their times are a Poisson process, their sizes have a Laplace distribution whose scale
+//! is the mean absolute change so far. augurs simulates this with random numbers of the
+//! operating system. Here they come from a seed, so that a report can be reproduced.
 //!
-//! The bounds are those of each moment by itself. So one draw of noise serves a whole
-//! path, and evenly spaced quantiles of the noise serve better than random draws: where
-//! noise is all there is, the bounds are exact.
+//! The bounds are pointwise: each holds for one prediction time. One noise value per path
+//! is therefore enough, and evenly spaced quantiles of the noise are more precise than
+//! random draws. Without trend changes the bounds are exact.
 
 use augurs_prophet::TrendIndicator;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::trend::level;
 
-/// The model at a moment of the future.
-pub(crate) struct Moment {
+/// The fitted model at one prediction time.
+pub(crate) struct PredictionPoint {
     /// Scaled time.
     pub(crate) t: f64,
-    /// The curve below the trend.
+    /// Value of the trend's piecewise linear curve.
     pub(crate) curve: f64,
-    /// The factor of the trend to the unit of the series.
+    /// Factor that converts the trend to the unit of the series.
     pub(crate) factor: f64,
-    /// The offset, in the unit of the series.
+    /// Additive part, in the unit of the series.
     pub(crate) added: f64,
 }
 
-/// The uncertain parts.
+/// The distributions of noise and future trend changes.
 pub(crate) struct Uncertainty {
     pub(crate) growth: TrendIndicator,
     /// Scaled cap of logistic growth.
     pub(crate) cap: f64,
-    /// Changes of the trend in one unit of scaled time.
+    /// Expected number of rate changes in one unit of scaled time.
     pub(crate) frequency: f64,
-    /// Mean size of a change of rate.
+    /// Mean absolute rate change.
     pub(crate) change: f64,
-    /// Standard deviation of the noise in the unit of the series.
+    /// Standard deviation of the noise, in the unit of the series.
     pub(crate) noise: f64,
 }
 
-/// The deviation of a path from the curve.
+/// The deviation of a simulated path from the curve.
 struct Path {
     next_change: f64,
     slope: f64,
@@ -50,10 +50,10 @@ struct Path {
     noise: f64,
 }
 
-/// Lower and upper bound at each of the moments, which rise: between them a share of
-/// `coverage` of the paths, and as many above as below.
+/// Returns the bounds of the central interval with this coverage at each of the points,
+/// which are in ascending order of time.
 pub(crate) fn bounds(
-    moments: &[Moment],
+    points: &[PredictionPoint],
     uncertainty: &Uncertainty,
     coverage: f64,
     samples: usize,
@@ -63,7 +63,7 @@ pub(crate) fn bounds(
     let normal = Normal::standard();
     let mut paths: Vec<Path> = (0..samples)
         .map(|i| Path {
-            // The history ends at 1.
+            // The window ends at scaled time 1.
             next_change: 1.0 + random.exponential() / uncertainty.frequency,
             slope: 0.0,
             offset: 0.0,
@@ -71,11 +71,11 @@ pub(crate) fn bounds(
         })
         .collect();
     let mut values = vec![0.0; samples];
-    moments
+    points
         .iter()
-        .map(|moment| {
+        .map(|point| {
             for (path, value) in paths.iter_mut().zip(&mut values) {
-                while path.next_change <= moment.t {
+                while path.next_change <= point.t {
                     let change = uncertainty.change * random.exponential() * random.sign();
                     path.slope += change;
                     path.offset -= change * path.next_change;
@@ -83,10 +83,10 @@ pub(crate) fn bounds(
                 }
                 let shift = match uncertainty.growth {
                     TrendIndicator::Flat => 0.0,
-                    _ => path.slope * moment.t + path.offset,
+                    _ => path.slope * point.t + path.offset,
                 };
-                let trend = level(uncertainty.growth, moment.curve + shift, uncertainty.cap);
-                *value = trend * moment.factor + moment.added + path.noise;
+                let trend = level(uncertainty.growth, point.curve + shift, uncertainty.cap);
+                *value = trend * point.factor + point.added + path.noise;
             }
             let outside = (1.0 - coverage) / 2.0;
             (
@@ -97,7 +97,8 @@ pub(crate) fn bounds(
         .collect()
 }
 
-/// The quantile by linear interpolation between neighbours. The values are reordered.
+/// Returns the quantile by linear interpolation between order statistics. Reorders the
+/// values.
 fn quantile(values: &mut [f64], share: f64) -> f64 {
     let rank = share * (values.len() - 1) as f64;
     let below = rank.floor() as usize;
@@ -106,7 +107,7 @@ fn quantile(values: &mut [f64], share: f64) -> f64 {
     low + (rank - below as f64) * (high - low)
 }
 
-/// Random numbers from a seed: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+/// A seeded random number generator: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -118,13 +119,13 @@ impl SplitMix {
         mixed ^ (mixed >> 31)
     }
 
-    /// Exponentially distributed with mean 1; above 0 and finite.
+    /// Returns an exponentially distributed number with mean 1; positive and finite.
     fn exponential(&mut self) -> f64 {
         let uniform = ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
         -uniform.ln()
     }
 
-    /// 1 or -1.
+    /// Returns 1 or -1 with equal probability.
     fn sign(&mut self) -> f64 {
         if self.next() >> 63 == 0 { 1.0 } else { -1.0 }
     }
@@ -137,14 +138,14 @@ mod tests {
 
     const Z90: f64 = 1.281_551_565_544_6;
 
-    fn moments(times: &[f64]) -> Vec<Moment> {
-        let moment = |&t: &f64| Moment {
+    fn points(times: &[f64]) -> Vec<PredictionPoint> {
+        let point = |&t: &f64| PredictionPoint {
             t,
             curve: 0.0,
             factor: 1.0,
             added: 5.0,
         };
-        times.iter().map(moment).collect()
+        times.iter().map(point).collect()
     }
 
     fn uncertainty(change: f64, noise: f64) -> Uncertainty {
@@ -158,8 +159,8 @@ mod tests {
         }
     }
 
-    /// The probability that a path is below `x` so long after the history, exactly: from
-    /// the characteristic function of a compound Poisson process of bends, plus noise.
+    /// Returns the exact probability that a path is below `x` at a time `after` the window:
+    /// from the characteristic function of a compound Poisson process plus noise.
     fn below(x: f64, after: f64, uncertainty: &Uncertainty) -> f64 {
         let characteristic = |u: f64| {
             let reach = uncertainty.change * u;
@@ -173,8 +174,8 @@ mod tests {
     }
 
     #[test]
-    fn noise_alone_gives_its_own_quantiles() {
-        for (lower, upper) in bounds(&moments(&[0.5, 1.5]), &uncertainty(0.0, 2.0), 0.8, 1000, 1) {
+    fn without_changes_bounds_are_noise_quantiles() {
+        for (lower, upper) in bounds(&points(&[0.5, 1.5]), &uncertainty(0.0, 2.0), 0.8, 1000, 1) {
             assert!((lower - (5.0 - 2.0 * Z90)).abs() < 0.01, "{lower}");
             assert!((upper - (5.0 + 2.0 * Z90)).abs() < 0.01, "{upper}");
         }
@@ -185,8 +186,8 @@ mod tests {
         for (change, noise) in [(0.3, 0.02), (0.05, 0.02), (1.0, 0.5)] {
             let uncertainty = uncertainty(change, noise);
             for after in [0.05, 0.1, 0.4] {
-                let moments = moments(&[1.0 + after]);
-                let (lower, upper) = bounds(&moments, &uncertainty, 0.8, 20_000, 7)[0];
+                let points = points(&[1.0 + after]);
+                let (lower, upper) = bounds(&points, &uncertainty, 0.8, 20_000, 7)[0];
                 let (low, high) = (
                     below(lower - 5.0, after, &uncertainty),
                     below(upper - 5.0, after, &uncertainty),
@@ -201,24 +202,24 @@ mod tests {
     }
 
     #[test]
-    fn flat_growth_knows_no_changes() {
+    fn flat_growth_has_no_trend_changes() {
         let flat = Uncertainty {
             growth: TrendIndicator::Flat,
             ..uncertainty(1.0, 0.1)
         };
-        let (lower, upper) = bounds(&moments(&[3.0]), &flat, 0.8, 1000, 1)[0];
+        let (lower, upper) = bounds(&points(&[3.0]), &flat, 0.8, 1000, 1)[0];
         assert!((upper - lower - 0.2 * Z90).abs() < 1e-3, "{lower} {upper}");
     }
 
     #[test]
-    fn logistic_growth_stays_between_nothing_and_its_cap() {
+    fn logistic_bounds_lie_between_zero_and_cap() {
         let growth = TrendIndicator::Logistic;
         let logistic = Uncertainty {
             growth,
             cap: 2.0,
             ..uncertainty(50.0, 0.0)
         };
-        let (lower, upper) = bounds(&moments(&[3.0]), &logistic, 0.8, 1000, 1)[0];
+        let (lower, upper) = bounds(&points(&[3.0]), &logistic, 0.8, 1000, 1)[0];
         assert!(
             (5.0..5.01).contains(&lower) && (6.99..=7.0).contains(&upper),
             "{lower} {upper}"
@@ -226,23 +227,15 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides_and_nothing_else() {
-        let of = |seed| {
-            bounds(
-                &moments(&[1.1, 1.2]),
-                &uncertainty(0.5, 0.1),
-                0.8,
-                200,
-                seed,
-            )
-        };
+    fn bounds_depend_only_on_the_seed() {
+        let of = |seed| bounds(&points(&[1.1, 1.2]), &uncertainty(0.5, 0.1), 0.8, 200, seed);
         assert_eq!(of(3), of(3));
         assert_ne!(of(3), of(4));
     }
 
     #[test]
-    fn quantiles_lie_between_neighbours() {
-        // As numpy.percentile gives them.
+    fn quantiles_interpolate_linearly() {
+        // The values of numpy.percentile.
         let values = [3.0, 1.0, 4.0, 2.0];
         for (share, expected) in [(0.0, 1.0), (0.1, 1.3), (0.5, 2.5), (0.9, 3.7), (1.0, 4.0)] {
             let quantile = quantile(&mut values.clone(), share);

@@ -1,48 +1,49 @@
-//! Least squares with a ridge on every coefficient and an L1 penalty on some,
-//! solved exactly by an active set.
+//! Exact active-set solver for least squares with a ridge penalty on every coefficient and
+//! an L1 penalty on some.
 //!
 //! In scope: the minimum of ½·xᵀGx − cᵀx + ½·Σ ridge·x² + penalty·Σ|x|, the last sum
-//! over the penalised coefficients only. Out of scope: where `G` and `c` come from.
+//! over the penalised coefficients only. Out of scope: computing `G` and `c`.
 //!
-//! An L1 penalty puts most penalised coefficients at exactly zero, where the objective
-//! has a kink and a method that follows gradients crawls. Here the coefficients away
-//! from zero are found from a linear system, and which they are is changed one at a
-//! time: one leaves when it would change its sign, one enters when the gradient at
-//! zero exceeds the penalty. Every step lowers the objective, so it ends at the minimum.
+//! With an L1 penalty most penalised coefficients are exactly zero at the minimum. The
+//! objective is not differentiable there, and gradient methods converge slowly. This
+//! solver computes the nonzero coefficients (the active set) from a linear system and
+//! changes the set one coefficient at a time: it removes one that would change its sign,
+//! and adds one whose gradient at zero exceeds the penalty. Every step lowers the
+//! objective, so the solver ends at the minimum.
 
 use std::ops::Range;
 
-/// Smallest pivot, as a share of the diagonal element, that is told from rounding.
-/// Columns that depend on each other are held apart by at least this.
-const SMALLEST_PIVOT: f64 = 1e-14;
+/// Minimum pivot, as a fraction of the diagonal element; anything below is rounding error.
+/// It keeps the system solvable when columns are linearly dependent.
+const MIN_PIVOT: f64 = 1e-14;
 
-/// By how much a gradient must exceed the penalty to count, as a share of the penalty.
-const SLACK: f64 = 1e-9;
+/// Minimum excess of a gradient over the penalty, as a fraction of the penalty.
+const GRADIENT_TOLERANCE: f64 = 1e-9;
 
-/// The problem's unchanging part.
+/// The quadratic part of the objective, the same for every ridge and penalty.
 pub(crate) struct Quadratic<'a> {
-    /// `G`, symmetric, row by row.
+    /// `G`, symmetric, row-major.
     pub(crate) gram: &'a [f64],
-    /// `c`.
+    /// The linear term `c`.
     pub(crate) slope: &'a [f64],
-    /// The coefficients that are penalised.
+    /// Indices of the coefficients with an L1 penalty.
     pub(crate) penalised: Range<usize>,
 }
 
-/// A solver that starts each time from the solution before.
+/// The solver; each solve starts from the previous solution (warm start).
 pub(crate) struct ActiveSet {
     /// The solution.
     pub(crate) x: Vec<f64>,
     /// Coefficients that may differ from zero, in the order of the factor's rows.
     free: Vec<usize>,
-    /// Signs of the penalised ones among them; 0 for all others.
+    /// Sign of each penalised free coefficient; 0 for all others.
     sign: Vec<f64>,
-    /// Cholesky factor of the system of the free ones, lower triangle, row by row.
+    /// Cholesky factor for the free coefficients: lower triangle, row-major.
     factor: Vec<f64>,
 }
 
 impl ActiveSet {
-    /// Starts from `x`, for a problem whose penalised coefficients are given.
+    /// Returns a solver that starts from `x`; `penalised` is that of the problem.
     pub(crate) fn new(x: Vec<f64>, penalised: &Range<usize>) -> Self {
         let n = x.len();
         let mut sign = vec![0.0; n];
@@ -69,10 +70,10 @@ impl ActiveSet {
         let n = self.x.len();
         self.refactor(problem, ridge, 0);
         let mut entered = None;
-        // Each subset is visited at most once but for rounding, and few are.
+        // Without rounding no set is visited twice, and few are visited at all.
         for _ in 0..20 * n {
             let target = self.stationary(problem, penalty);
-            if let Some((position, share)) = self.first_to_vanish(&target) {
+            if let Some((position, share)) = self.first_sign_change(&target) {
                 let leaving = self.free[position];
                 for (&j, &t) in self.free.iter().zip(&target) {
                     self.x[j] += share * (t - self.x[j]);
@@ -82,7 +83,7 @@ impl ActiveSet {
                 self.sign[leaving] = 0.0;
                 self.refactor(problem, ridge, position);
                 if entered == Some(leaving) {
-                    // Only rounding made it enter.
+                    // It was added because of rounding error.
                     return;
                 }
                 continue;
@@ -90,14 +91,14 @@ impl ActiveSet {
             for (&j, &t) in self.free.iter().zip(&target) {
                 self.x[j] = t;
             }
-            entered = self.steepest(problem, penalty);
+            entered = self.activate_steepest(problem, penalty);
             let Some(j) = entered else { return };
             self.free.push(j);
             self.refactor(problem, ridge, self.free.len() - 1);
         }
     }
 
-    /// The minimum over the free coefficients if none changed its sign.
+    /// Returns the minimum over the free coefficients with their signs held fixed.
     fn stationary(&self, problem: &Quadratic, penalty: f64) -> Vec<f64> {
         let n = self.x.len();
         let mut solution: Vec<f64> = self
@@ -119,9 +120,9 @@ impl ActiveSet {
         solution
     }
 
-    /// The free coefficient that reaches zero first on the way to `target`, and at
-    /// which share of the way.
-    fn first_to_vanish(&self, target: &[f64]) -> Option<(usize, f64)> {
+    /// Returns the position of the free coefficient that reaches zero first on the line to
+    /// `target`, and the fraction of the line at which it does.
+    fn first_sign_change(&self, target: &[f64]) -> Option<(usize, f64)> {
         let mut first: Option<(usize, f64)> = None;
         for (position, (&j, &t)) in self.free.iter().zip(target).enumerate() {
             if self.sign[j] * t < 0.0 {
@@ -134,10 +135,11 @@ impl ActiveSet {
         first
     }
 
-    /// Gives a sign to the coefficient at zero whose gradient exceeds the penalty most.
-    fn steepest(&mut self, problem: &Quadratic, penalty: f64) -> Option<usize> {
+    /// Sets the sign of the zero coefficient whose gradient exceeds the penalty most, and
+    /// returns its index.
+    fn activate_steepest(&mut self, problem: &Quadratic, penalty: f64) -> Option<usize> {
         let n = self.x.len();
-        let mut most = penalty * (1.0 + SLACK);
+        let mut most = penalty * (1.0 + GRADIENT_TOLERANCE);
         let mut steepest = None;
         for j in problem.penalised.clone().filter(|&j| self.sign[j] == 0.0) {
             let row = &problem.gram[j * n..];
@@ -153,7 +155,7 @@ impl ActiveSet {
         Some(j)
     }
 
-    /// Computes the factor's rows from `first` on.
+    /// Recomputes the factor's rows from `first` on.
     fn refactor(&mut self, problem: &Quadratic, ridge: &[f64], first: usize) {
         let n = self.x.len();
         for i in first..self.free.len() {
@@ -172,7 +174,7 @@ impl ActiveSet {
                 } else {
                     let diagonal = problem.gram[j * n + j] + ridge[j];
                     (element + ridge[j])
-                        .max(diagonal * SMALLEST_PIVOT)
+                        .max(diagonal * MIN_PIVOT)
                         .max(f64::MIN_POSITIVE)
                         .sqrt()
                 };
@@ -188,8 +190,8 @@ mod tests {
 
     const N: usize = 12;
 
-    /// Scalar products of random columns, each the sum of its neighbours too, so that
-    /// they depend on each other as hinges of a trend do.
+    /// Returns the Gram matrix of cumulative sums of random columns, which are as strongly
+    /// correlated as the changepoint columns of a trend.
     fn gram(random: &[f64]) -> Vec<f64> {
         let mut columns: Vec<Vec<f64>> = Vec::new();
         for random in random.chunks(20) {
@@ -208,7 +210,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_direction_leads_lower(
+        fn solution_satisfies_optimality_conditions(
             random in proptest::collection::vec(-1.0..1.0f64, 20 * N),
             slope in proptest::collection::vec(-10.0..10.0f64, N),
             penalty in 0.0..8.0f64,
@@ -225,7 +227,7 @@ mod tests {
                 let pulled: f64 = (0..N).map(|i| gram[j * N + i] * set.x[i]).sum();
                 let gradient = slope[j] - pulled - ridge[j] * set.x[j];
                 let size = 1e-7 * gram[j * N + j].max(10.0);
-                // Zero where the objective is smooth; at a kink no steeper than the kink.
+                // Zero where the objective is differentiable; a subgradient at zero.
                 if !problem.penalised.contains(&j) {
                     prop_assert!(gradient.abs() < size, "{}: {}", j, gradient);
                 } else if set.x[j] == 0.0 {
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_great_penalty_leaves_nothing_of_the_penalised() {
+    fn large_penalty_zeroes_penalised_coefficients() {
         let gram = [4.0, 2.0, 2.0, 4.0];
         let problem = Quadratic {
             gram: &gram,
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_that_are_the_same_give_numbers_all_the_same() {
+    fn identical_columns_share_the_solution() {
         let problem = Quadratic {
             gram: &[1.0; 4],
             slope: &[1.0; 2],

@@ -1,13 +1,13 @@
 //! Prophet (Taylor and Letham, "Forecasting at Scale", 2018) without Stan: a series is
-//! a trend whose rate changes at some moments, seasonalities, and noise.
+//! modelled as a trend with changepoints, seasonalities and noise.
 //!
-//! In scope: fitting one series, continuing it, and how far it may stray; pure, and the
-//! same to the last digit for the same input. Out of scope: choosing between models,
-//! holidays, further regressors, full sampling of the posterior.
+//! In scope: fitting one series, its forecast and the prediction interval. The crate is
+//! pure and deterministic: the same input gives the same bits. Out of scope: model
+//! selection, holidays, extra regressors, full sampling of the posterior.
 //!
-//! Crate `augurs-prophet` prepares the points: scaling, changepoints, seasonalities and
-//! their features. What Python Prophet asks of Stan, and augurs of Stan in WebAssembly, is
-//! done by [`MaximumPosterior`]: the parameters of highest posterior density.
+//! Crate `augurs-prophet` prepares the data: scaling, changepoints, seasonalities and
+//! their features. [`MaximumPosterior`] computes the maximum a posteriori estimate, for
+//! which Python Prophet calls Stan, and augurs Stan in WebAssembly.
 
 mod ascent;
 mod error;
@@ -26,20 +26,20 @@ pub use optimizer::{FixedOrder, MaximumPosterior};
 pub use parameters::Parameters;
 pub use posterior::Posterior;
 
-/// The farthest time from the start of the window, in multiples of its length.
-pub const REACH: u64 = 100;
+/// Maximum distance of a prediction from the start of the window, in window lengths.
+pub const MAX_DISTANCE: u64 = 100;
 
 /// The options of a model and of its interval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// The long-run form of the trend.
     pub growth: Growth,
-    /// The mode of seasonalities. Which are there follows from the window: daily, weekly
-    /// and yearly ones where it holds two periods and points closer than one.
+    /// The mode of the seasonalities. A daily, weekly or yearly seasonality is fitted if
+    /// the window spans two of its periods and the points are less than a period apart.
     pub seasonality: Seasonality,
-    /// Share of values that the interval is to hold, between 0 and 1.
+    /// Nominal coverage of the prediction interval, between 0 and 1.
     pub interval_coverage: f64,
-    /// Simulated futures that the interval is taken from; at least 1.
+    /// Number of simulated paths for the interval; at least 1.
     pub uncertainty_samples: usize,
     /// The seed of the simulation.
     pub seed: u64,
@@ -48,28 +48,29 @@ pub struct Options {
 /// The long-run form of the trend.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Growth {
-    /// Goes on at its last rate.
+    /// Continues at its last rate.
     Linear,
     /// Approaches 0 or a cap.
     Logistic {
-        /// In the unit of the series; above 0.
+        /// The cap, in the unit of the series; above 0.
         cap: f64,
     },
-    /// Stays where it is.
+    /// Constant.
     Flat,
 }
 
-/// The mode of seasonalities on the trend.
+/// The way in which seasonalities apply to the trend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seasonality {
-    /// They are added to it.
+    /// Added to the trend.
     Additive,
-    /// They are shares of it.
+    /// Fractions of the trend.
     Multiplicative,
 }
 
 impl Default for Options {
-    /// As in Python Prophet: linear growth, additive seasonalities, 80% from 1,000 samples.
+    /// Returns the defaults of Python Prophet: linear growth, additive seasonalities, 80%
+    /// coverage, 1,000 samples.
     fn default() -> Self {
         Self {
             growth: Growth::Linear,
@@ -103,16 +104,16 @@ impl Options {
 pub struct Prediction {
     /// The expected value.
     pub value: f64,
-    /// Not above the value; as much of the interval's rest lies below as above.
+    /// Lower bound of the central interval, at most the value.
     pub lower: f64,
-    /// Not below the value.
+    /// Upper bound, at least the value.
     pub upper: f64,
 }
 
-/// Fits points and predicts the moments ahead: [`fit`] and [`Fitted::predict`].
+/// Fits the points and predicts the times `ahead`: [`fit`], then [`Fitted::predict`].
 ///
 /// # Errors
-/// As these two.
+/// Those of the two.
 pub fn predict(
     points: &[(i64, f64)],
     ahead: &[i64],

@@ -1,7 +1,7 @@
-//! Stands in for Stan behind augurs's `Optimizer` trait.
+//! Implementations of augurs's `Optimizer` trait, in place of Stan.
 //!
-//! In scope: taking over what augurs prepared, and keeping what was found. Out of scope:
-//! the search itself.
+//! In scope: conversion of augurs's data and parameters, storage of the result. Out of
+//! scope: the optimization itself ([`crate::ascent`]).
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,26 +9,26 @@ use augurs_prophet::optimizer::{
     Data, Error, InitialParams, OptimizeOpts, OptimizedParams, Optimizer,
 };
 
-use crate::ascent::{Optimum, highest};
+use crate::ascent::{Optimum, maximize};
 use crate::parameters::Parameters;
 use crate::posterior::{Posterior, check};
 
-/// Finds the parameters of highest posterior density. Clones share what was found.
+/// Computes the maximum a posteriori estimate. Clones share the result.
 #[derive(Debug, Clone, Default)]
 pub struct MaximumPosterior {
-    found: Arc<OnceLock<(Data, Optimum)>>,
+    result: Arc<OnceLock<(Data, Optimum)>>,
 }
 
 impl MaximumPosterior {
-    /// The prepared data of the first fit, and their optimum.
+    /// Returns the prepared data of the first fit and its optimum.
     #[must_use]
-    pub fn found(&self) -> Option<(&Data, &Optimum)> {
-        self.found.get().map(|(data, optimum)| (data, optimum))
+    pub fn result(&self) -> Option<(&Data, &Optimum)> {
+        self.result.get().map(|(data, optimum)| (data, optimum))
     }
 }
 
 impl Optimizer for MaximumPosterior {
-    /// Of the options only `jacobian` means anything here.
+    /// Returns the estimate. All options but `jacobian` are ignored.
     fn optimize(
         &self,
         init: &InitialParams,
@@ -39,11 +39,11 @@ impl Optimizer for MaximumPosterior {
         let posterior = posterior.map_err(Error::static_str)?;
         if init.delta.len() != data.t_change.len() || init.beta.len() != data.sigmas.len() {
             return Err(Error::static_str(
-                "the initial parameters do not fit the data",
+                "the initial parameters and the data differ in dimension",
             ));
         }
         let start = Parameters::new(init.k, init.m, &init.delta, &init.beta, *init.sigma_obs);
-        let optimum = highest(&posterior, start);
+        let optimum = maximize(&posterior, start);
         let Optimum { parameters, .. } = &optimum;
         let answer = OptimizedParams {
             k: parameters.k(),
@@ -53,18 +53,18 @@ impl Optimizer for MaximumPosterior {
             beta: parameters.beta().to_vec(),
             trend: posterior.trend(parameters),
         };
-        // Set already where an optimizer is used twice: the first stays.
-        let _ = self.found.set((data.clone(), optimum));
+        // Fails if the optimizer is used again: the first result is kept.
+        let _ = self.result.set((data.clone(), optimum));
         Ok(answer)
     }
 }
 
-/// Hands the data to an optimizer with the features in an order that depends on nothing
-/// but themselves. augurs keeps seasonalities in a `HashMap`, so its order differs from
-/// run to run, and with the order of a sum its last digits.
+/// Passes the data to an optimizer with the features in an order that depends only on
+/// their values. augurs keeps seasonalities in a `HashMap`, so its order differs from run
+/// to run, and the order of a sum changes its last digits.
 #[derive(Debug, Clone)]
 pub struct FixedOrder<O>(
-    /// The optimizer.
+    /// The wrapped optimizer.
     pub O,
 );
 
@@ -77,7 +77,7 @@ impl<O: Optimizer> Optimizer for FixedOrder<O> {
     ) -> Result<OptimizedParams, Error> {
         check(data).map_err(Error::static_str)?;
         let order = order(data);
-        // A wrong number of initial weights is for the optimizer to refuse.
+        // The optimizer rejects a wrong number of initial coefficients.
         let beta = order
             .iter()
             .filter_map(|&j| init.beta.get(j).copied())
@@ -95,7 +95,7 @@ impl<O: Optimizer> Optimizer for FixedOrder<O> {
     }
 }
 
-/// By the features' values, point after point.
+/// Returns the order of the features: lexicographic by their values.
 fn order(data: &Data) -> Vec<usize> {
     let features = data.sigmas.len();
     let feature = |j: usize| data.X.iter().skip(j).step_by(features);

@@ -1,18 +1,18 @@
-//! The parameters of Prophet's model, by their names in `prophet.stan` and as one vector.
+//! The parameters of Prophet's model, named as in `prophet.stan` and as one vector.
 
-/// A point of the posterior.
+/// The parameters of one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameters {
-    /// `k`, `m`, each `delta`, each `beta`.
+    /// `k`, `m`, `delta`, `beta`, in this order.
     pub(crate) coefficients: Vec<f64>,
     changepoints: usize,
-    /// Standard deviation of the noise, as a share of the largest value; positive.
+    /// Standard deviation of the noise, as a fraction of the largest value; positive.
     pub sigma: f64,
 }
 
 impl Parameters {
-    /// The growth rate `k`, the offset `m`, the changes of rate, the weights of the
-    /// features and the noise.
+    /// Returns the parameters of growth rate `k`, offset `m`, rate changes `delta`,
+    /// feature coefficients `beta` and noise `sigma`.
     #[must_use]
     pub fn new(k: f64, m: f64, delta: &[f64], beta: &[f64], sigma: f64) -> Self {
         let coefficients = [&[k, m], delta, beta].concat();
@@ -23,7 +23,7 @@ impl Parameters {
         }
     }
 
-    /// The same with other coefficients.
+    /// Returns these parameters with other coefficients.
     pub(crate) fn with(&self, coefficients: Vec<f64>) -> Self {
         Self {
             coefficients,
@@ -31,25 +31,25 @@ impl Parameters {
         }
     }
 
-    /// Growth rate up to the first changepoint, for the whole of the history.
+    /// Growth rate before the first changepoint, per window length.
     #[must_use]
     pub fn k(&self) -> f64 {
         self.coefficients[0]
     }
 
-    /// Offset: the trend's value at the start, or the middle of logistic growth.
+    /// Offset: the trend's value at the start, or the midpoint of logistic growth.
     #[must_use]
     pub fn m(&self) -> f64 {
         self.coefficients[1]
     }
 
-    /// Change of the growth rate at each changepoint.
+    /// Rate change at each changepoint.
     #[must_use]
     pub fn delta(&self) -> &[f64] {
         &self.coefficients[2..2 + self.changepoints]
     }
 
-    /// Weight of each feature.
+    /// Coefficient of each feature.
     #[must_use]
     pub fn beta(&self) -> &[f64] {
         &self.coefficients[2 + self.changepoints..]

@@ -2,7 +2,7 @@
 //!
 //! In scope: the density of parameters given prepared data, as `prophet.stan` of
 //! Prophet 1.x defines it, its analytic gradient, and the model's linearisation. Out
-//! of scope: finding its maximum, and preparing the data.
+//! of scope: maximizing the density, preparing the data.
 //!
 //! With y scaled to at most 1 and t to [0, 1], over T points, S changepoints and K
 //! features X, the model is
@@ -15,14 +15,14 @@
 //! sigma ~ normal(0, 0.5), positive
 //! ```
 //!
-//! where X_a and X_m are the features marked additive and multiplicative. Terms that
-//! do not depend on a parameter are dropped, as Stan does.
+//! where X_a and X_m are the additive and the multiplicative features. Terms that do not
+//! depend on a parameter are dropped, as in Stan.
 
 use augurs_prophet::TrendIndicator;
 use augurs_prophet::optimizer::Data;
 
 use crate::parameters::Parameters;
-use crate::trend::{Trend, level, steepness};
+use crate::trend::{Trend, level, level_derivative};
 
 /// Precision of the priors of `k` and `m`: 1 / 5².
 const LINE_PRECISION: f64 = 1.0 / 25.0;
@@ -30,41 +30,42 @@ const LINE_PRECISION: f64 = 1.0 / 25.0;
 /// Precision of the prior of sigma: 1 / 0.5².
 const NOISE_PRECISION: f64 = 4.0;
 
-/// Least sigma. Where a series follows the model exactly, the density has no bound as
-/// sigma goes to zero; below this share of the largest value there is only rounding.
-/// Python Prophet gives the same sigma to a constant series.
-const LEAST_SIGMA: f64 = 1e-9;
+/// Minimum sigma. If the model fits a series exactly, the density is unbounded as sigma
+/// approaches zero; below this fraction of the largest value there is only rounding error.
+/// Python Prophet sets the same sigma for a constant series.
+const MIN_SIGMA: f64 = 1e-9;
 
 /// The posterior of one series.
 #[derive(Debug)]
 pub struct Posterior<'a> {
     data: &'a Data,
-    /// The features one after another.
+    /// The features, column-major.
     features: Vec<f64>,
-    /// The power of sigma in the density, negative: one for each point, and one less
-    /// where the density is that of log sigma.
+    /// The negative exponent of sigma in the density: the number of points, less 1 for the
+    /// density over log sigma.
     pub(crate) noise_power: f64,
 }
 
-/// The model's mean at some parameters, and how it moves with them.
+/// The model's mean linearised around some parameters.
 pub(crate) struct Linearised {
-    /// The residuals of the mean.
+    /// Residual of the mean at each point.
     pub(crate) residual: Vec<f64>,
-    /// Derivative of the mean by each coefficient, one after another.
+    /// Derivative of the mean with respect to each coefficient, column-major.
     columns: Vec<f64>,
-    /// First row of each column that may differ from zero.
+    /// First row of each column that may be nonzero.
     starts: Vec<usize>,
 }
 
 impl Linearised {
-    /// The derivative by a coefficient, from the first row on that may differ from zero.
+    /// Returns the derivative with respect to a coefficient, from the first row that may be
+    /// nonzero.
     pub(crate) fn column(&self, j: usize) -> &[f64] {
         let points = self.residual.len();
         &self.columns[j * points + self.starts[j]..(j + 1) * points]
     }
 }
 
-/// The model at some parameters.
+/// The model's components at each point.
 struct Shape {
     curve: Vec<f64>,
     /// 1 + X_m·beta.
@@ -74,11 +75,11 @@ struct Shape {
 }
 
 impl<'a> Posterior<'a> {
-    /// The posterior over prepared data. With `jacobian` it is the density over
-    /// log sigma instead of sigma.
+    /// Returns the posterior for prepared data. With `jacobian` it is the density over log
+    /// sigma instead of sigma.
     ///
     /// # Errors
-    /// When the columns of the data differ in length.
+    /// The columns of the data differ in length.
     pub fn new(data: &'a Data, jacobian: bool) -> Result<Self, &'static str> {
         check(data)?;
         let (points, features) = (data.y.len(), data.sigmas.len());
@@ -93,22 +94,22 @@ impl<'a> Posterior<'a> {
         })
     }
 
-    /// Number of coefficients: all parameters but sigma.
+    /// Returns the number of coefficients: all parameters but sigma.
     pub(crate) fn size(&self) -> usize {
         2 + self.data.t_change.len() + self.data.sigmas.len()
     }
 
-    /// The position of the changes of rate among the coefficients.
+    /// Returns the indices of the rate changes among the coefficients.
     pub(crate) fn deltas(&self) -> std::ops::Range<usize> {
         2..2 + self.data.t_change.len()
     }
 
-    /// Rate of the changes' prior: their log density falls by this with each unit.
+    /// Returns the L1 penalty of the rate changes: the rate of their Laplace prior.
     pub(crate) fn delta_penalty(&self) -> f64 {
         1.0 / *self.data.tau
     }
 
-    /// Precision of each coefficient's normal prior; 0 for the changes of rate.
+    /// Returns the precision of each coefficient's normal prior; 0 for rate changes.
     pub(crate) fn precisions(&self) -> Vec<f64> {
         let mut precisions = vec![0.0; self.size()];
         precisions[..2].fill(LINE_PRECISION);
@@ -125,23 +126,22 @@ impl<'a> Posterior<'a> {
             && self.data.s_m.iter().all(|&marked| marked == 0)
     }
 
-    /// The offset of logistic growth whose trend stays at the mean of y;
-    /// `None` for other growths.
-    pub(crate) fn logistic_rest(&self) -> Option<f64> {
+    /// Returns the curve at which logistic growth has the mean of y; `None` for other growth.
+    pub(crate) fn logistic_mean_curve(&self) -> Option<f64> {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let share = (mean(&self.data.y) / mean(&self.data.cap)).clamp(0.01, 0.99);
         let logistic = self.data.trend_indicator == TrendIndicator::Logistic;
         logistic.then(|| (share / (1.0 - share)).ln())
     }
 
-    /// The log density, up to a constant.
+    /// Returns the log density, up to a constant.
     #[must_use]
     pub fn log_density(&self, at: &Parameters) -> f64 {
-        self.log_prior(at) + self.log_noise(at.sigma, self.squares(at))
+        self.log_prior(at) + self.log_noise(at.sigma, self.rss(at))
     }
 
-    /// Sum of the squares of what the mean leaves of y.
-    pub(crate) fn squares(&self, at: &Parameters) -> f64 {
+    /// Returns the residual sum of squares.
+    pub(crate) fn rss(&self, at: &Parameters) -> f64 {
         let mean = self.shape(at).mean;
         self.data
             .y
@@ -151,13 +151,13 @@ impl<'a> Posterior<'a> {
             .sum()
     }
 
-    /// The trend at each point, as a share of the largest value.
+    /// Returns the trend at each point, as a fraction of the largest value.
     #[must_use]
     pub fn trend(&self, at: &Parameters) -> Vec<f64> {
         self.shape(at).trend
     }
 
-    /// Log density of all but sigma and the points.
+    /// Returns the log prior of the coefficients.
     pub(crate) fn log_prior(&self, at: &Parameters) -> f64 {
         let normal: f64 = at
             .coefficients
@@ -169,25 +169,26 @@ impl<'a> Posterior<'a> {
         -normal - self.delta_penalty() * laplace
     }
 
-    /// Log density of sigma and the points, of which the mean leaves these squares.
-    pub(crate) fn log_noise(&self, sigma: f64, squares: f64) -> f64 {
+    /// Returns the log prior of sigma plus the log likelihood for a residual sum of squares.
+    pub(crate) fn log_noise(&self, sigma: f64, rss: f64) -> f64 {
         -self.noise_power * sigma.ln()
-            - squares / (2.0 * sigma * sigma)
+            - rss / (2.0 * sigma * sigma)
             - NOISE_PRECISION * sigma * sigma / 2.0
     }
 
-    /// The sigma of highest density where the mean leaves these squares, but not less
-    /// than [`LEAST_SIGMA`].
-    pub(crate) fn best_sigma(&self, squares: f64) -> f64 {
-        // With v = sigma², the derivative vanishes where 4·v² + n·v = squares; solved for
-        // v in the form that loses no digits where the squares are few.
+    /// Returns the sigma of highest density for a residual sum of squares; at least
+    /// [`MIN_SIGMA`].
+    pub(crate) fn best_sigma(&self, rss: f64) -> f64 {
+        // With v = sigma², the derivative is zero at 4·v² + n·v = rss. This form of the
+        // solution avoids cancellation if rss is small.
         let n = self.noise_power;
-        let root = (n * n + 4.0 * NOISE_PRECISION * squares).sqrt();
-        (2.0 * squares / (n + root)).sqrt().max(LEAST_SIGMA)
+        let root = (n * n + 4.0 * NOISE_PRECISION * rss).sqrt();
+        (2.0 * rss / (n + root)).sqrt().max(MIN_SIGMA)
     }
 
-    /// The gradient of the log density: by each coefficient, then by log sigma.
-    /// By a change of rate that is zero, where there is none, it is that of the rest.
+    /// Returns the gradient of the log density with respect to each coefficient, then log
+    /// sigma. The prior of a rate change is not differentiable at zero; its term is left out
+    /// there.
     #[must_use]
     pub fn gradient(&self, at: &Parameters) -> Vec<f64> {
         let around = self.linearised(at);
@@ -199,8 +200,8 @@ impl<'a> Posterior<'a> {
             .enumerate()
             .map(|(j, (x, precision))| {
                 let column = around.column(j);
-                let left = &around.residual[around.residual.len() - column.len()..];
-                dot(column, left) / variance - precision * x
+                let residual = &around.residual[around.residual.len() - column.len()..];
+                dot(column, residual) / variance - precision * x
             })
             .collect();
         for j in self.deltas() {
@@ -209,17 +210,17 @@ impl<'a> Posterior<'a> {
                 gradient[j] -= self.delta_penalty() * delta.signum();
             }
         }
-        let squares = dot(&around.residual, &around.residual);
-        gradient.push(squares / variance - self.noise_power - NOISE_PRECISION * variance);
+        let rss = dot(&around.residual, &around.residual);
+        gradient.push(rss / variance - self.noise_power - NOISE_PRECISION * variance);
         gradient
     }
 
-    /// A share of the way from some parameters to coefficients that a linearisation
-    /// there has led to.
-    pub(crate) fn part_of_the_way(&self, from: &Parameters, to: &[f64], share: f64) -> Parameters {
+    /// Returns the parameters at a fraction of the step from `from` to the coefficients `to`,
+    /// which come from a linearisation around `from`.
+    pub(crate) fn interpolate(&self, from: &Parameters, to: &[f64], share: f64) -> Parameters {
         let mut there = from.clone();
         for (x, &to) in there.coefficients.iter_mut().zip(to) {
-            // At 1 exactly there: zeros must be zeros.
+            // The full step is exact: zeros must stay zeros.
             *x = if share < 1.0 {
                 *x + share * (to - *x)
             } else {
@@ -227,8 +228,8 @@ impl<'a> Posterior<'a> {
             };
         }
         if self.data.trend_indicator == TrendIndicator::Logistic {
-            // The curve's height at time 0 is -k*m. A straight way for it and for k is
-            // what the linearisation meant; one for k and m would bend it.
+            // The curve's value at time 0 is -k·m. The linearisation is linear in this value
+            // and k; interpolating m would not be.
             let (k, m) = (from.k(), from.m());
             let rise = -k * (to[1] - m) - m * (to[0] - k);
             there.coefficients[1] = -(share * rise - k * m) / there.k();
@@ -236,7 +237,7 @@ impl<'a> Posterior<'a> {
         there
     }
 
-    /// The mean's residual and derivatives.
+    /// Returns the residuals and derivatives of the mean at some parameters.
     pub(crate) fn linearised(&self, at: &Parameters) -> Linearised {
         let Data {
             t,
@@ -251,7 +252,7 @@ impl<'a> Posterior<'a> {
         let points = y.len();
         let shape = self.shape(at);
         let steep: Vec<f64> = (0..points)
-            .map(|i| steepness(*growth, shape.curve[i], cap[i]) * shape.factor[i])
+            .map(|i| level_derivative(*growth, shape.curve[i], cap[i]) * shape.factor[i])
             .collect();
         let mut columns = vec![0.0; self.size() * points];
         let mut starts = vec![0; self.size()];
@@ -345,7 +346,7 @@ impl<'a> Posterior<'a> {
     }
 }
 
-/// Returns `true` if the columns of prepared data fit each other.
+/// Checks that the columns of prepared data agree in length.
 pub(crate) fn check(data: &Data) -> Result<(), &'static str> {
     let (points, features) = (data.y.len(), data.sigmas.len());
     let fit = points > 0
@@ -362,7 +363,8 @@ pub(crate) fn check(data: &Data) -> Result<(), &'static str> {
     }
 }
 
-/// The scalar product, in four lanes: a compiler may not reorder a sum of its own accord.
+/// Returns the dot product. Four separate sums allow vectorization: a compiler must not
+/// reorder a floating-point sum.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (a_fours, a_rest) = a.as_chunks::<4>();
     let (b_fours, b_rest) = b.as_chunks::<4>();
@@ -381,8 +383,8 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Prepared data: the points given, changepoints, and features of which the first half
-    /// is additive and the second multiplicative.
+    /// Returns prepared data with the given points, changepoints and features, of which the
+    /// first half is additive and the second multiplicative.
     pub(crate) fn data(growth: TrendIndicator, y: &[f64], changepoints: usize, x: &[f64]) -> Data {
         let points = y.len();
         let features = x.len() / points;
@@ -418,11 +420,11 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn the_gradient_is_that_of_finite_differences(
+        fn gradient_equals_finite_differences(
             y in proptest::collection::vec(-1.0..1.0f64, 30),
             features in proptest::collection::vec(-1.0..1.0f64, 30 * 4),
             line in (-2.0..2.0f64, -1.0..1.0f64),
-            // Away from the kinks.
+            // Not at zero, where the prior is not differentiable.
             delta in proptest::collection::vec((0.05..1.0f64, any::<bool>()), 5),
             beta in proptest::collection::vec(-1.0..1.0f64, 4),
             sigma in 0.2..2.0f64,
@@ -454,19 +456,19 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn no_other_sigma_is_better_than_the_best(squares in 1e-9..1e3f64, factor in 0.5..2.0f64) {
+        fn best_sigma_maximizes_density(rss in 1e-9..1e3f64, factor in 0.5..2.0f64) {
             let data = data(TrendIndicator::Linear, &[0.5; 40], 3, &[0.0; 40]);
             for jacobian in [false, true] {
                 let posterior = Posterior::new(&data, jacobian).expect("columns of one length");
-                let best = posterior.best_sigma(squares);
-                let highest = posterior.log_noise(best, squares);
-                prop_assert!(posterior.log_noise(best * factor, squares) <= highest + 1e-9);
+                let best = posterior.best_sigma(rss);
+                let highest = posterior.log_noise(best, rss);
+                prop_assert!(posterior.log_noise(best * factor, rss) <= highest + 1e-9);
             }
         }
     }
 
     #[test]
-    fn a_change_of_rate_costs_its_size_over_tau() {
+    fn rate_changes_have_a_laplace_prior() {
         let data = data(TrendIndicator::Flat, &[0.0; 10], 2, &[0.0; 10]);
         let posterior = Posterior::new(&data, false).expect("columns of one length");
         let density = |delta: [f64; 2]| {
@@ -477,7 +479,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn columns_of_different_length_are_refused() {
+    fn unequal_column_lengths_are_rejected() {
         let mut data = data(TrendIndicator::Linear, &[0.5; 40], 3, &[0.0; 40]);
         data.cap.pop();
         assert!(Posterior::new(&data, false).is_err());

@@ -1,14 +1,14 @@
 //! The three trends of Prophet: linear, logistic and flat.
 //!
-//! In scope: the trend at scaled times, for fitting and for continuing alike. Out of
-//! scope: seasonalities, noise, and what the parameters should be.
+//! In scope: the trend at scaled times, for fitting and for prediction. Out of scope:
+//! seasonalities, noise, estimation of the parameters.
 //!
-//! Under each trend lies a curve made of straight pieces, `c(t)`, whose slope changes
-//! by `delta[j]` at changepoint `j`. Linear growth is that curve, with slope `k` and
-//! value `m` at 0. Logistic growth is `cap / (1 + exp(-c(t)))` with `c(t) = k·(t - m)` up
-//! to the first changepoint: the offsets `gamma` of Stan's model are those that make
-//! the pieces meet, so the curve needs none of them, nor their division by a rate that
-//! may be zero. Flat growth is the constant `m`.
+//! Each trend is a function of a continuous, piecewise linear curve `c(t)`, whose slope
+//! changes by `delta[j]` at changepoint `j`. Linear growth is the curve itself, with slope
+//! `k` and value `m` at 0. Logistic growth is `cap / (1 + exp(-c(t)))` with
+//! `c(t) = k·(t - m)` before the first changepoint. Stan's model has offsets `gamma` that
+//! make the pieces continuous; computing them divides by a rate that may be zero. The
+//! curve is continuous without them. Flat growth is the constant `m`.
 
 use augurs_prophet::TrendIndicator;
 
@@ -17,14 +17,14 @@ pub(crate) struct Trend<'a> {
     pub(crate) growth: TrendIndicator,
     pub(crate) k: f64,
     pub(crate) m: f64,
-    /// Times of the changepoints, rising.
+    /// Times of the changepoints, ascending.
     pub(crate) changepoints: &'a [f64],
-    /// Change of slope at each.
+    /// Change of slope at each changepoint.
     pub(crate) delta: &'a [f64],
 }
 
 impl Trend<'_> {
-    /// The curve of straight pieces at rising times.
+    /// Returns the piecewise linear curve at ascending times.
     pub(crate) fn curve(&self, times: &[f64]) -> Vec<f64> {
         let (mut slope, mut offset) = match self.growth {
             TrendIndicator::Linear => (self.k, self.m),
@@ -45,7 +45,7 @@ impl Trend<'_> {
     }
 }
 
-/// The trend where the curve has the value `curve`.
+/// Returns the trend for a value of the curve.
 pub(crate) fn level(growth: TrendIndicator, curve: f64, cap: f64) -> f64 {
     match growth {
         TrendIndicator::Linear | TrendIndicator::Flat => curve,
@@ -53,12 +53,12 @@ pub(crate) fn level(growth: TrendIndicator, curve: f64, cap: f64) -> f64 {
     }
 }
 
-/// Returns the slope of the trend there: the derivative of [`level`].
-pub(crate) fn steepness(growth: TrendIndicator, curve: f64, cap: f64) -> f64 {
+/// Returns the derivative of [`level`] with respect to the curve.
+pub(crate) fn level_derivative(growth: TrendIndicator, curve: f64, cap: f64) -> f64 {
     match growth {
         TrendIndicator::Linear | TrendIndicator::Flat => 1.0,
         TrendIndicator::Logistic => {
-            // Symmetric in the curve; written so that nothing overflows.
+            // The derivative is symmetric; a negative exponent cannot overflow.
             let fade = (-curve.abs()).exp();
             cap * fade / ((1.0 + fade) * (1.0 + fade))
         }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// As prophet.stan writes it, with an offset for each piece.
+    /// Returns the trend as `prophet.stan` computes it, with an offset for each piece.
     fn logistic_of_stan(trend: &Trend, times: &[f64], cap: f64) -> Vec<f64> {
         let (mut rate, mut offset) = (trend.k, trend.m);
         let mut pieces = vec![(f64::NEG_INFINITY, rate, offset)];
@@ -83,14 +83,14 @@ mod tests {
             let piece = pieces
                 .iter()
                 .rfind(|(from, ..)| *from <= t)
-                .expect("the first");
+                .expect("the first piece starts at minus infinity");
             cap / (1.0 + (-piece.1 * (t - piece.2)).exp())
         };
         times.iter().map(value).collect()
     }
 
     #[test]
-    fn a_linear_trend_bends_at_its_changepoints() {
+    fn linear_trend_changes_at_changepoints() {
         let trend = Trend {
             growth: TrendIndicator::Linear,
             k: 1.0,
@@ -104,7 +104,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_logistic_trend_is_that_of_stan(
+        fn logistic_trend_equals_stan(
             k in 0.5..3.0f64,
             m in -1.0..2.0f64,
             delta in proptest::collection::vec(0.1..1.0f64, 3),
@@ -125,11 +125,11 @@ mod tests {
         }
 
         #[test]
-        fn steepness_is_the_derivative_of_the_level(curve in -30.0..30.0f64, cap in 0.1..10.0f64) {
+        fn trend_derivative_equals_finite_difference(curve in -30.0..30.0f64, cap in 0.1..10.0f64) {
             for growth in [TrendIndicator::Linear, TrendIndicator::Logistic, TrendIndicator::Flat] {
                 let step = 1e-5;
                 let rise = level(growth, curve + step, cap) - level(growth, curve - step, cap);
-                let steep = steepness(growth, curve, cap);
+                let steep = level_derivative(growth, curve, cap);
                 prop_assert!((rise / (2.0 * step) - steep).abs() < 1e-8, "{:?}", growth);
             }
         }

@@ -1,4 +1,4 @@
-//! Held against Python Prophet, that is against Stan, by numbers that it produced
+//! Comparison with stored results of Python Prophet, which uses Stan
 //! (`reference/produce.py`).
 
 mod reference;
@@ -8,7 +8,7 @@ use std::f64::consts::TAU;
 use augurs_prophet::TrendIndicator;
 use augurs_prophet::optimizer::Data;
 use prophet::{Fitted, Growth, Parameters, Posterior, Seasonality};
-use reference::{Series, furthest_apart, number, numbers};
+use reference::{Series, max_difference, number, numbers};
 use serde_json::Value;
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
@@ -18,7 +18,7 @@ impl Series {
         prophet::fit(&self.points, &self.options).expect(&self.name)
     }
 
-    /// The data as Python Prophet prepares them, made by hand after its documentation.
+    /// Returns the data as Python Prophet prepares them, according to its documentation.
     fn prepared(&self) -> Data {
         let (first, last) = (self.points[0].0, self.points[self.points.len() - 1].0);
         let scale = self
@@ -33,7 +33,7 @@ impl Series {
             .map(|i| scaled(self.points[i].0))
             .collect();
         let mut waves: Vec<(f64, f64)> = Vec::new();
-        // The order in which Python Prophet adds them, which that of its betas follows.
+        // The order of Python Prophet's seasonalities, and so of its betas.
         for name in ["yearly", "weekly", "daily"] {
             if let Some(period) = self.stored["periods"].get(name) {
                 for harmonic in 1..=period["order"].as_i64().expect("a number") {
@@ -94,7 +94,7 @@ fn parameters(stored: &Value) -> Parameters {
 }
 
 #[test]
-fn density_and_gradient_are_those_of_stan() {
+fn density_and_gradient_equal_stan() {
     for series in reference::all() {
         let data = series.prepared();
         let probes = series.stored["probes"].as_array().expect("an array").iter();
@@ -103,7 +103,7 @@ fn density_and_gradient_are_those_of_stan() {
             let jacobian = probe["jacobian"].as_bool().unwrap_or(false);
             let posterior = Posterior::new(&data, jacobian).expect("prepared data");
             let (stan, ours) = (number(&probe["log_density"]), posterior.log_density(&at));
-            // Ten digits are stored.
+            // Ten significant digits are stored.
             let close = |a: f64, b: f64, size: f64| (a - b).abs() <= 1e-8 * size.max(1.0);
             assert!(
                 close(ours, stan, stan.abs()),
@@ -128,11 +128,11 @@ fn density_and_gradient_are_those_of_stan() {
 }
 
 #[test]
-fn no_point_where_stan_stopped_is_higher_than_our_optimum() {
+fn optimum_is_at_least_that_of_stan() {
     for series in reference::all() {
         let fitted = series.fit();
         let optimum = fitted.optimum();
-        // Stan's features stand in another order, and the density must not mind.
+        // The order of Stan's features differs; the density does not depend on it.
         let data = series.prepared();
         let posterior = Posterior::new(&data, false).expect("prepared data");
         for algorithm in ["lbfgs", "newton"] {
@@ -157,7 +157,7 @@ fn no_point_where_stan_stopped_is_higher_than_our_optimum() {
 
 #[test]
 fn forecasts_equal_python_prophet() {
-    let mut of_one_mind = 0;
+    let mut agreeing = 0;
     for series in reference::all() {
         let ours: Vec<f64> = series
             .fit()
@@ -168,32 +168,32 @@ fn forecasts_equal_python_prophet() {
             .collect();
         let [lbfgs, newton] = ["lbfgs", "newton"].map(|by| numbers(&series.stored[by]["forecast"]));
         let slack = 1e-3 * series.range();
-        let apart = furthest_apart(&lbfgs, &newton);
+        let apart = max_difference(&lbfgs, &newton);
         println!(
-            "{}: Stan's algorithms {:.1e} of the range apart, ours from L-BFGS {:.1e}, from Newton {:.1e}",
+            "{}: difference of Stan's algorithms {:.1e} of the range, of ours from L-BFGS {:.1e}, from Newton {:.1e}",
             series.name,
             apart / series.range(),
-            furthest_apart(&ours, &lbfgs) / series.range(),
-            furthest_apart(&ours, &newton) / series.range(),
+            max_difference(&ours, &lbfgs) / series.range(),
+            max_difference(&ours, &newton) / series.range(),
         );
-        of_one_mind += u32::from(apart <= slack);
+        agreeing += u32::from(apart <= slack);
         for ((ours, lbfgs), newton) in ours.iter().zip(&lbfgs).zip(&newton) {
             let (from_lbfgs, from_newton) = ((ours - lbfgs).abs(), (ours - newton).abs());
             let within = if apart <= slack {
                 from_lbfgs.max(from_newton) <= slack
             } else {
-                // Both may have stopped short on one side of the optimum, so their spread
-                // is measured from the nearer one.
+                // Both may have stopped on the same side of the optimum, so their difference
+                // is the tolerance around the nearer one.
                 from_lbfgs.min(from_newton) <= (lbfgs - newton).abs() + slack
             };
             assert!(within, "{}: {ours}, Stan {lbfgs} and {newton}", series.name);
         }
     }
-    assert!(of_one_mind > 0, "no series tests this");
+    assert!(agreeing > 0, "Stan's algorithms agree on no series");
 }
 
 #[test]
-fn intervals_are_as_wide_as_python_prophet() {
+fn interval_widths_match_python_prophet() {
     let mut compared = 0;
     for series in reference::all() {
         let fitted = series.fit();
@@ -212,8 +212,8 @@ fn intervals_are_as_wide_as_python_prophet() {
             .sum();
         let own: f64 = ours.iter().map(|p| p.upper - p.lower).sum();
         let ratio = own / width;
-        println!("{}: {ratio:.3} times as wide", series.name);
-        // Both simulate, each in its own way.
+        println!("{}: width ratio {ratio:.3}", series.name);
+        // Both are simulated, by different methods.
         assert!((0.9..1.1).contains(&ratio), "{}: {ratio}", series.name);
     }
     assert!(compared >= 12, "{compared} series");

@@ -1,11 +1,11 @@
-//! Holds crate prophet against Stan itself: the model compiled to WebAssembly that augurs
-//! brings along, on the series of `crates/prophet/reference`.
+//! Comparison of crate prophet with Stan itself: the model compiled to WebAssembly that is
+//! part of augurs, on the series of `crates/prophet/reference`.
 //!
-//! In scope: log densities reached and forecasts, with Stan running here and now. Out of
-//! scope: stored numbers, which the tests of crate prophet compare.
+//! In scope: log densities and forecasts, with Stan run by the test. Out of scope: stored
+//! results, which the tests of crate prophet compare.
 //!
-//! Stan's algorithms here are L-BFGS and BFGS. Its Newton needs C++ exceptions to find the
-//! length of a step, and this WebAssembly has none: it aborts on every series.
+//! The algorithms are L-BFGS and BFGS. Stan's Newton algorithm needs C++ exceptions for its
+//! line search; this WebAssembly has none, and it aborts on every series.
 
 #[path = "../../../crates/prophet/tests/reference/mod.rs"]
 mod reference;
@@ -20,25 +20,25 @@ use augurs_prophet::{
     Algorithm, FeatureMode, GrowthType, PredictionData, Prophet, ProphetOptions, TrainingData,
 };
 use prophet::{FixedOrder, Growth, Parameters, Posterior, Seasonality};
-use reference::{Series, furthest_apart};
+use reference::{Series, max_difference};
 
-/// Result of one of Stan's algorithms.
+/// The result of an optimization.
 #[derive(Debug)]
-struct Stopped {
-    /// The log density where it stopped.
+struct Outcome {
+    /// The log density reached.
     log_density: f64,
-    /// The forecast of augurs from there.
+    /// The forecast from the parameters reached.
     forecast: Vec<f64>,
 }
 
-/// Remembers where an optimizer stopped, and on which data.
+/// Records the data and result of an optimizer.
 #[derive(Debug, Clone)]
-struct Watched<'a> {
+struct Recording<'a> {
     stan: &'a WasmstanOptimizer,
-    seen: Arc<Mutex<Option<(Data, OptimizedParams)>>>,
+    recorded: Arc<Mutex<Option<(Data, OptimizedParams)>>>,
 }
 
-impl Optimizer for Watched<'_> {
+impl Optimizer for Recording<'_> {
     fn optimize(
         &self,
         init: &InitialParams,
@@ -46,48 +46,46 @@ impl Optimizer for Watched<'_> {
         opts: &OptimizeOpts,
     ) -> Result<OptimizedParams, Error> {
         let answer = self.stan.optimize(init, data, opts)?;
-        let mut seen = self
-            .seen
+        let mut recorded = self
+            .recorded
             .lock()
             .map_err(|_| Error::static_str("a fit panicked"))?;
-        *seen = Some((data.clone(), answer.clone()));
+        *recorded = Some((data.clone(), answer.clone()));
         Ok(answer)
     }
 }
 
 impl Series {
-    /// The log density that crate prophet reaches, and its forecast.
+    /// Returns the result of crate prophet.
     ///
     /// # Errors
     /// Those of crate prophet.
-    fn ours(&self) -> Result<Stopped, prophet::Error> {
+    fn ours(&self) -> Result<Outcome, prophet::Error> {
         let fitted = prophet::fit(&self.points, &self.options)?;
         let forecast = fitted
             .predict(&self.ahead)?
             .iter()
             .map(|p| p.value)
             .collect();
-        Ok(Stopped {
+        Ok(Outcome {
             log_density: fitted.optimum().log_density,
             forecast,
         })
     }
 
-    /// The log density that Stan reaches, by our function, and augurs's forecast.
+    /// Returns the result of Stan: its log density, computed by crate prophet, and the forecast
+    /// of augurs.
     ///
     /// # Errors
-    /// When Stan or augurs gives up.
-    ///
-    /// # Panics
-    /// Never: a fit that succeeds has been watched.
+    /// Those of Stan and augurs.
     fn stans(
         &self,
         stan: &WasmstanOptimizer,
         algorithm: Algorithm,
-    ) -> Result<Stopped, augurs_prophet::Error> {
+    ) -> Result<Outcome, augurs_prophet::Error> {
         let (times, values) = self.points.iter().copied().unzip();
         let mut training = TrainingData::new(times, values)?;
-        let mut asked = PredictionData::new(self.ahead.clone());
+        let mut request = PredictionData::new(self.ahead.clone());
         let mut options = ProphetOptions {
             uncertainty_samples: 0,
             ..ProphetOptions::default()
@@ -98,31 +96,31 @@ impl Series {
             Growth::Logistic { cap } => {
                 options.growth = GrowthType::Logistic;
                 training = training.with_cap(vec![cap; self.points.len()])?;
-                asked = asked.with_cap(vec![cap; self.ahead.len()])?;
+                request = request.with_cap(vec![cap; self.ahead.len()])?;
             }
         }
         if self.options.seasonality == Seasonality::Multiplicative {
             options.seasonality_mode = FeatureMode::Multiplicative;
         }
-        let seen = Arc::default();
-        let watched = Watched {
+        let recorded = Arc::default();
+        let recording = Recording {
             stan,
-            seen: Arc::clone(&seen),
+            recorded: Arc::clone(&recorded),
         };
-        let mut model = Prophet::new(options, FixedOrder(watched));
-        // As Python Prophet calls Stan.
-        let how = OptimizeOpts {
+        let mut model = Prophet::new(options, FixedOrder(recording));
+        // The options of Python Prophet.
+        let optimize_options = OptimizeOpts {
             algorithm: Some(algorithm),
             iter: Some(10_000),
             ..OptimizeOpts::default()
         };
-        model.fit(training, how)?;
-        let forecast = model.predict(asked)?.yhat.point;
-        let seen = seen.lock().expect("no fit panicked");
-        let (data, at) = seen.as_ref().expect("a fit that succeeded was watched");
+        model.fit(training, optimize_options)?;
+        let forecast = model.predict(request)?.yhat.point;
+        let recorded = recorded.lock().expect("no fit panicked");
+        let (data, at) = recorded.as_ref().expect("a successful fit was recorded");
         let posterior = Posterior::new(data, false).expect("prepared data");
         let at = Parameters::new(at.k, at.m, &at.delta, &at.beta, *at.sigma_obs);
-        Ok(Stopped {
+        Ok(Outcome {
             log_density: posterior.log_density(&at),
             forecast,
         })
@@ -130,9 +128,9 @@ impl Series {
 }
 
 #[test]
-fn stan_agrees_with_our_optimum() {
+fn optimum_agrees_with_stan() {
     let stan = WasmstanOptimizer::new();
-    let mut of_one_mind = 0;
+    let mut agreeing = 0;
     for series in reference::all() {
         let name = &series.name;
         let ours = series.ours().expect(name);
@@ -140,14 +138,14 @@ fn stan_agrees_with_our_optimum() {
             .map(|algorithm| series.stans(&stan, algorithm).expect(name));
         let [lbfgs, bfgs] = &stans;
         let range = series.range();
-        let apart = furthest_apart(&lbfgs.forecast, &bfgs.forecast);
+        let apart = max_difference(&lbfgs.forecast, &bfgs.forecast);
         println!(
-            "{name}: {:.2e} above L-BFGS, {:.2e} above BFGS; forecasts {:.1e} of the range \
-             from L-BFGS, {:.1e} from BFGS, which are {:.1e} apart",
+            "{name}: log density {:.2e} above L-BFGS, {:.2e} above BFGS; forecasts differ by \
+             {:.1e} of the range from L-BFGS, {:.1e} from BFGS, and those by {:.1e}",
             ours.log_density - lbfgs.log_density,
             ours.log_density - bfgs.log_density,
-            furthest_apart(&ours.forecast, &lbfgs.forecast) / range,
-            furthest_apart(&ours.forecast, &bfgs.forecast) / range,
+            max_difference(&ours.forecast, &lbfgs.forecast) / range,
+            max_difference(&ours.forecast, &bfgs.forecast) / range,
             apart / range,
         );
         for stan in &stans {
@@ -155,12 +153,12 @@ fn stan_agrees_with_our_optimum() {
             assert!(margin >= -1e-6, "{name}: {margin:e}");
         }
         if apart <= 1e-3 * range {
-            of_one_mind += 1;
+            agreeing += 1;
             for stan in &stans {
-                let off = furthest_apart(&ours.forecast, &stan.forecast);
+                let off = max_difference(&ours.forecast, &stan.forecast);
                 assert!(off <= 1e-3 * range, "{name}: {off:e}");
             }
         }
     }
-    assert!(of_one_mind >= 3, "{of_one_mind} forecasts were compared");
+    assert!(agreeing >= 3, "{agreeing} forecasts were compared");
 }

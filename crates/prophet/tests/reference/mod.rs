@@ -1,27 +1,30 @@
-//! The series of `reference/numbers.json` with what Python Prophet made of them.
+//! The series of `reference/numbers.json` with the results of Python Prophet.
 //!
 //! Also included by `dev/verify-prophet` and by `dev/bench`.
 
-#![allow(dead_code, reason = "who includes this takes what it needs of it")]
+#![allow(
+    dead_code,
+    reason = "each including program uses a part of this module"
+)]
 
 use std::collections::BTreeMap;
 
 use prophet::{Growth, Options, Seasonality};
 use serde_json::Value;
 
-/// A series with the options it is forecast by.
+/// A series with its forecast options.
 pub(crate) struct Series {
     pub(crate) name: String,
-    /// Everything that is stored about it.
+    /// The stored entry.
     pub(crate) stored: Value,
-    /// Unix seconds and values, without those that are missing.
+    /// Timestamps in Unix seconds with values, without missing ones.
     pub(crate) points: Vec<(i64, f64)>,
-    /// Unix seconds after the last point that are forecast.
+    /// Prediction times in Unix seconds, after the last point.
     pub(crate) ahead: Vec<i64>,
     pub(crate) options: Options,
 }
 
-/// All of them, by name.
+/// Returns all series, ordered by name.
 pub(crate) fn all() -> Vec<Series> {
     let text = include_str!("../../reference/numbers.json");
     let stored: BTreeMap<String, Value> = serde_json::from_str(text).expect("JSON");
@@ -73,26 +76,26 @@ impl Series {
         }
     }
 
-    /// Largest value less smallest.
+    /// Returns the largest value minus the smallest.
     pub(crate) fn range(&self) -> f64 {
         let values = || self.points.iter().map(|(_, value)| *value);
         values().fold(f64::MIN, f64::max) - values().fold(f64::MAX, f64::min)
     }
 }
 
-/// The number in a stored field.
+/// Returns the number in a stored field.
 pub(crate) fn number(value: &Value) -> f64 {
     value.as_f64().expect("a number")
 }
 
-/// The numbers in a stored field.
+/// Returns the numbers in a stored field.
 pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     let array = value.as_array().expect("an array");
     array.iter().map(number).collect()
 }
 
-/// The largest difference between two forecasts at the same time.
-pub(crate) fn furthest_apart(a: &[f64], b: &[f64]) -> f64 {
+/// Returns the largest absolute difference between two forecasts.
+pub(crate) fn max_difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter()
         .zip(b)
