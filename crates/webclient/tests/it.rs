@@ -1,4 +1,4 @@
-//! The client against a real TLS server: who it says it is, and what it sends.
+//! The client against a real TLS server: trust, client certificates, credentials, requests.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -24,7 +24,7 @@ const CAPS: Caps = Caps {
     decompressed: 1 << 20,
 };
 
-/// Files of one test, gone with it.
+/// A directory for the files of one test, deleted on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -47,24 +47,25 @@ impl Drop for Scratch {
     }
 }
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+type Ca = CertifiedIssuer<'static, KeyPair>;
 
-fn authority(name: &str) -> Authority {
+fn ca(name: &str) -> Ca {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority")
+    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a CA")
 }
 
-/// A certificate for `name` and its key, both in PEM form.
-fn issue(authority: &Authority, name: &str) -> (String, String) {
+/// Returns a certificate for `name` and its key, both in PEM form.
+fn issue(ca: &Ca, name: &str) -> (String, String) {
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new([name.to_owned()]).expect("a name");
-    let certificate = params.signed_by(&key, authority).expect("a certificate");
+    let certificate = params.signed_by(&key, ca).expect("a certificate");
     (certificate.pem(), key.serialize_pem())
 }
 
-/// A certificate for `name` that issued itself, in PEM form, and a server that presents it.
+/// Returns a self-signed certificate for `name` in PEM form, and a server configuration that
+/// presents it.
 fn self_signed(name: &str, is_ca: IsCa, last_year: i32) -> (String, ServerConfig) {
     let key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
@@ -76,7 +77,7 @@ fn self_signed(name: &str, is_ca: IsCa, last_year: i32) -> (String, ServerConfig
     (pem, config)
 }
 
-/// A server that presents a certificate, given with its key in PEM form.
+/// Returns a server configuration with a certificate and its key, both in PEM form.
 fn presenting(certificate: &str, key: &str) -> ServerConfig {
     let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM");
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("PEM");
@@ -89,18 +90,18 @@ fn presenting(certificate: &str, key: &str) -> ServerConfig {
         .expect("a configuration")
 }
 
-fn server_config(authority: &Authority, asks_for_certificate: bool) -> ServerConfig {
+fn server_config(ca: &Ca, asks_for_certificate: bool) -> ServerConfig {
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
-    let certificate = params.signed_by(&key, authority).expect("a certificate");
+    let certificate = params.signed_by(&key, ca).expect("a certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .expect("versions");
     let builder = if asks_for_certificate {
         let mut roots = RootCertStore::empty();
-        let own = CertificateDer::from(authority.der().to_vec());
-        roots.add(own).expect("an authority");
+        let own = CertificateDer::from(ca.der().to_vec());
+        roots.add(own).expect("a CA");
         let verifier =
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
         builder.with_client_cert_verifier(verifier.expect("a verifier"))
@@ -113,7 +114,7 @@ fn server_config(authority: &Authority, asks_for_certificate: bool) -> ServerCon
         .expect("a configuration")
 }
 
-/// One request as it arrived.
+/// A received request.
 #[derive(Debug)]
 struct Request {
     line: String,
@@ -132,7 +133,7 @@ impl Request {
     }
 }
 
-/// A server that answers each request with what `answer` says, status and body.
+/// A server whose status for each request is that of a closure.
 struct Server {
     url: String,
     requests: Receiver<Request>,
@@ -157,7 +158,7 @@ impl Server {
                         serve(StreamOwned::new(connection, socket), &answer, &sender)
                     }),
                 };
-                // The client may have been turned away, or have gone.
+                // The handshake may have failed, or the client disconnected.
                 served.unwrap_or_default();
             }
         });
@@ -169,8 +170,8 @@ impl Server {
     }
 }
 
-/// A handshake that fails is explained to the client, which is then heard to its
-/// end: closing at once would reset the connection and lose the explanation.
+/// Performs the handshake. If it fails, sends the TLS alert and reads until the client
+/// closes: closing at once would reset the connection and lose the alert.
 fn handshake(config: &Arc<ServerConfig>, mut socket: &TcpStream) -> Option<ServerConnection> {
     let mut connection = ServerConnection::new(Arc::clone(config)).expect("a configuration");
     while connection.is_handshaking() {
@@ -184,7 +185,7 @@ fn handshake(config: &Arc<ServerConfig>, mut socket: &TcpStream) -> Option<Serve
     Some(connection)
 }
 
-/// Answers one request, after it has been noted.
+/// Reads one request, records it and answers it.
 fn serve(
     mut stream: impl Read + Write,
     answer: impl Fn(&Request) -> &'static str,
@@ -239,8 +240,8 @@ fn get(settings: &Settings) -> Result<Response, Failure> {
     Client::new(settings.clone()).get("/", "*/*", &[], CAPS)
 }
 
-fn trust(authority: &Authority, scratch: &Scratch) -> CaBundle {
-    let file = scratch.write("ca.crt", &authority.pem());
+fn trust(ca: &Ca, scratch: &Scratch) -> CaBundle {
+    let file = scratch.write("ca.crt", &ca.pem());
     CaBundle::from_file(&file).expect("a CA file")
 }
 
@@ -266,7 +267,7 @@ fn certificate_in_the_ca_file_is_trusted() {
             }
             (result, _) => panic!("{name} {last_year}: {result:?}"),
         }
-        // Of the same name, but with another key.
+        // The same name, with another key.
         let (other, _) = self_signed(name, is_ca, last_year);
         let file = scratch.write("other.crt", &other);
         let bundle = CaBundle::from_file(&file).expect("a CA file");
@@ -277,7 +278,7 @@ fn certificate_in_the_ca_file_is_trusted() {
 #[test]
 fn leaf_in_the_ca_file_is_trusted() {
     let scratch = Scratch::new("leaf");
-    let unknown = authority("unknown");
+    let unknown = ca("unknown");
     let (served, key) = issue(&unknown, "127.0.0.1");
     let server = Server::start(Some(presenting(&served, &key)), |_| "200 OK");
     let trusting = |pem: &str| {
@@ -295,11 +296,11 @@ fn leaf_in_the_ca_file_is_trusted() {
 #[test]
 fn client_certificate_is_presented() {
     let scratch = Scratch::new("mutual");
-    let (own, other) = (authority("own"), authority("other"));
+    let (own, other) = (ca("own"), ca("other"));
     let server = Server::start(Some(server_config(&own, true)), |_| "200 OK");
     let without = settings(&server.url, trust(&own, &scratch));
-    let identity = |authority, name: &str| {
-        let (certificate, key) = issue(authority, "agent");
+    let identity = |ca, name: &str| {
+        let (certificate, key) = issue(ca, "agent");
         let certificate = scratch.write(&format!("{name}.crt"), &certificate);
         let key = scratch.write(&format!("{name}.key"), &key);
         Identity::from_files(&certificate, &key).expect("an identity")
@@ -330,12 +331,12 @@ fn client_certificate_is_presented() {
     }
 }
 
-/// With TLS 1.3 a server judges the client's certificate when the client is writing
-/// already: its explanation must not be lost to the reset of the connection.
+/// With TLS 1.3 the server verifies the client's certificate while the client already writes:
+/// the alert must not be lost to a connection reset.
 #[test]
 fn refusal_during_a_write_is_reported() {
     let scratch = Scratch::new("alert");
-    let own = authority("own");
+    let own = ca("own");
     let config = Arc::new(server_config(&own, true));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("https://{}", listener.local_addr().expect("bound"));
@@ -344,12 +345,12 @@ fn refusal_during_a_write_is_reported() {
         let mut connection = ServerConnection::new(config).expect("a configuration");
         while connection.complete_io(&mut socket).is_ok() {}
         let _ = connection.write_tls(&mut socket);
-        // Closed with bytes unread, the connection is reset.
+        // Closing with unread bytes resets the connection.
     });
     let client = Client::new(settings(&url, trust(&own, &scratch)));
     let content = Content {
         media_type: "text/plain",
-        // More than both systems take off our hands.
+        // More than the socket buffers of both sides hold.
         bytes: &vec![b'x'; 32 << 20],
     };
     match client
@@ -367,9 +368,9 @@ fn refusal_during_a_write_is_reported() {
 #[test]
 fn unusable_identity_files_are_named() {
     let scratch = Scratch::new("identity");
-    let authority = authority("own");
-    let (certificate, key) = issue(&authority, "agent");
-    let (_, other_key) = issue(&authority, "other");
+    let ca = ca("own");
+    let (certificate, key) = issue(&ca, "agent");
+    let (_, other_key) = issue(&ca, "other");
     let certificate = scratch.write("tls.crt", &certificate);
     let key_text = key.clone();
     let key = scratch.write("tls.key", &key);
@@ -414,8 +415,8 @@ fn unusable_identity_files_are_named() {
 #[test]
 fn requests_carry_credentials_and_headers() {
     let scratch = Scratch::new("authorization");
-    let authority = authority("own");
-    let server = Server::start(Some(server_config(&authority, false)), |_| "200 OK");
+    let ca = ca("own");
+    let server = Server::start(Some(server_config(&ca, false)), |_| "200 OK");
     let password = scratch.write("password", "open sesame: now\n");
     let client = Client::new(Settings {
         credentials: Credentials::Basic {
@@ -423,7 +424,7 @@ fn requests_carry_credentials_and_headers() {
             password: SecretFile::password(password.clone()),
         },
         headers: vec![Header::parse("X-Scope-OrgID: team-a").expect("a header")],
-        ..settings(&server.url, trust(&authority, &scratch))
+        ..settings(&server.url, trust(&ca, &scratch))
     });
     let hmac = [Header::new("X-Signature", "sha256=0f").expect("a header")];
     let content = Content {
@@ -487,7 +488,7 @@ fn rotated_token_is_retried_once() {
         match request.header("authorization")[..] {
             ["Bearer new"] => "200 OK",
             _ => {
-                // As if the kubelet had written it while the request was under way.
+                // As if the kubelet had rotated it during the request.
                 let name = if request.line.contains("rotate") {
                     "new"
                 } else {
@@ -531,7 +532,7 @@ fn nothing_is_sent_without_the_secret() {
 
 #[test]
 fn debug_output_shows_no_secret() {
-    // Bound and dropped: no server listens there.
+    // Bound and dropped: no server listens on this port.
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     let url = format!("http://{}/services/hunter2", free.expect("a free port"));
     let (base, path) = BaseUrl::parse_webhook(&url).expect("a URL");
