@@ -69,8 +69,8 @@ advisories:
 # Build the static programs and check their size budgets.
 [group('check')]
 size: release
-    dev/scripts/size target/{{ musl }}/release/k8s-ai-exporter 2400000
-    dev/scripts/size target/{{ musl }}/release/k8s-ai-agent 3500000
+    dev/scripts/size target/{{ musl }}/release/k8s-ai-exporter 2200000
+    dev/scripts/size target/{{ musl }}/release/k8s-ai-agent 3100000
 
 # Run everything that CI runs.
 [group('check')]
