@@ -1,7 +1,7 @@
 //! The check that crates, chart, manifests, changelog and tag name one version.
 //!
-//! In scope: reading the project's files. Out of scope: whether the generated
-//! ones are up to date; `just check` says that.
+//! In scope: reading the project's files. Out of scope: outdated generated files, which
+//! `just check` reports.
 //!
 //! Invariant: each of these places is checked (held by `release_check_finds_any_version`).
 
@@ -21,8 +21,8 @@ const PLACES: [(&str, &str, &str); 6] = [
     ("deploy/cronjob-ai-agent.yaml", "image: ", ":v"),
 ];
 
-/// The version of the project in `root`, if everything agrees; with `tag`, that
-/// it is the version to be released under it.
+/// Returns the version of the project in `root` if all places agree, and with `tag`, if the tag
+/// does too.
 ///
 /// # Errors
 /// Each disagreement, as a line that names the file, what it says and what was expected.
@@ -74,7 +74,7 @@ fn workspace_version(manifest: &str) -> Option<String> {
     Some(version.trim_matches('"').to_owned())
 }
 
-/// Names and versions of the crates without a source: our own.
+/// Returns names and versions of the crates without a source: our own.
 fn own_crates(lock: &str) -> Vec<(String, String)> {
     let entries = lock.split("[[package]]").skip(1);
     let own = entries.filter(|entry| !entry.contains("\nsource = "));

@@ -1,10 +1,10 @@
-//! Files in one file, byte for byte the same for the same files. Pure.
+//! Reproducible tar and gzip archives: the same files give the same bytes. Pure.
 
 use std::io::Write as _;
 
 use flate2::{Compression, GzBuilder};
 
-/// A file in an archive: root's, and of the archive's date.
+/// A file in an archive, owned by root and dated as the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
     /// Path in the archive.
@@ -16,7 +16,7 @@ pub struct File {
 }
 
 impl File {
-    /// A file that all may read.
+    /// Returns a file that everyone may read.
     pub fn new(path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             path: path.into(),
@@ -25,7 +25,7 @@ impl File {
         }
     }
 
-    /// A program that all may run.
+    /// Returns a program that everyone may execute.
     pub fn executable(path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             mode: 0o755,
@@ -34,7 +34,8 @@ impl File {
     }
 }
 
-/// A tar archive (POSIX ustar) with `files` in their order, all of `date`, in Unix seconds.
+/// Returns a tar archive (POSIX ustar) of `files` in their order, all with modification time
+/// `date`, in Unix seconds.
 pub fn tar(files: &[File], date: u64) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for file in files {
@@ -51,7 +52,7 @@ pub fn tar(files: &[File], date: u64) -> Vec<u8> {
     archive.into_inner().expect("writing to memory cannot fail")
 }
 
-/// Compressed as well as it goes; without a name or a date.
+/// Compresses at the highest level, without file name or date in the header.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = GzBuilder::new().write(Vec::new(), Compression::best());
     gzip.write_all(bytes)

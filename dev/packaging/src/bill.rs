@@ -2,7 +2,7 @@
 //!
 //! Format: CycloneDX 1.6, <https://cyclonedx.org/docs/1.6/json/>. Package URLs:
 //! <https://github.com/package-url/purl-spec>. Out of scope: vulnerabilities,
-//! which `cargo deny` and readers of the bill look up.
+//! which `cargo deny` and users of the bill look up.
 //!
 //! Invariant: bills follow the published schema and name all packages of their program (held
 //! by `sboms_follow_their_schema`).
@@ -15,11 +15,11 @@ use crate::dependencies::Origins;
 use crate::image::sha256;
 use crate::platform::Platform;
 
-/// The bill of `program`, whose name is `name` and which was built from `packages`
-/// for `platform` at the commit of `date`.
+/// Returns the bill of `program`, which is named `name` and was built from `packages` for
+/// `platform` at the commit of `date`.
 ///
 /// # Errors
-/// A package that cargo knows nothing of: the program is of another commit.
+/// A package is unknown to cargo: the program was built from another commit.
 pub fn of(
     name: &str,
     program: &[u8],
@@ -96,9 +96,9 @@ fn component(package: &Package, origins: &Origins) -> Result<Value, String> {
     Ok(component)
 }
 
-/// The reference of a package within the bill: its package URL.
+/// Returns the reference of a package within the bill: its package URL.
 fn reference(package: &Package) -> String {
-    // A + would be read as a blank.
+    // Some readers decode + as a space.
     let version = package.version.to_string().replace('+', "%2B");
     match package.source {
         Source::CratesIo => format!("pkg:cargo/{}@{version}", package.name),
@@ -106,7 +106,8 @@ fn reference(package: &Package) -> String {
     }
 }
 
-/// A UUID of the free form (RFC 9562, version 8): the same program, the same bill.
+/// Returns a UUID of version 8 (RFC 9562), derived from the program: the same program gives
+/// the same bill.
 fn serial_number(name: &str, program: &[u8]) -> String {
     let hex = sha256(&[name.as_bytes(), program].concat());
     format!(

@@ -1,7 +1,7 @@
-//! CHANGELOG.md in the form of Keep a Changelog: which releases it knows, and
-//! what it says of one. Pure.
+//! Parser of CHANGELOG.md in the format of Keep a Changelog: its releases and their notes.
+//! Pure.
 
-/// A part of the changelog.
+/// A section of the changelog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Section<'a> {
     /// `Unreleased`, or a version.
@@ -12,7 +12,7 @@ pub struct Section<'a> {
     pub text: &'a str,
 }
 
-/// Its parts, the newest first.
+/// Returns the sections, newest first.
 pub fn sections(changelog: &str) -> Vec<Section<'_>> {
     let mut sections = Vec::new();
     // The headings are lines such as `## [0.3.0] - 2026-11-22`.
@@ -28,7 +28,7 @@ pub fn sections(changelog: &str) -> Vec<Section<'_>> {
     sections
 }
 
-/// The notes of release `version`; before there is one, those of what is not yet released.
+/// Returns the notes of release `version`, or the unreleased ones if it has no section.
 pub fn notes<'a>(changelog: &'a str, version: &str) -> Option<&'a str> {
     let sections = sections(changelog);
     let named = |name: &str| sections.iter().find(|section| section.name == name);

@@ -1,7 +1,7 @@
-//! The packages of a program: the list that `cargo auditable` has left in it, and
-//! what the packages' own manifests say of licences.
+//! The packages of a program, from the list that `cargo auditable` embeds in it, and their
+//! licences, from their manifests.
 //!
-//! In scope: reading both. Out of scope: what documents are made of them.
+//! In scope: reading both. Out of scope: the documents generated from them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,13 +12,13 @@ use std::process::Command;
 use auditable_serde::Package;
 use serde_json::Value;
 
-/// Largest list that is read out of a program, compressed or not.
+/// Maximum size of the embedded list, compressed and decompressed.
 const MAX_LIST: usize = 8 << 20;
 
-/// The packages that the program was built from.
+/// Returns the packages that the program was built from.
 ///
 /// # Errors
-/// When there is no list in the program, or not one that can be read.
+/// The program has no readable list.
 pub fn of(program: &[u8]) -> Result<Vec<Package>, String> {
     let list = auditable_info::audit_info_from_slice(program, MAX_LIST).map_err(|error| {
         format!("no list of its dependencies ({error}); build it by dev/scripts/build")
@@ -38,10 +38,10 @@ pub struct Origin {
 /// Every package of the workspace, by name and version.
 pub type Origins = BTreeMap<(String, String), Origin>;
 
-/// Asks cargo about every package that the workspace in `root` builds from.
+/// Returns every package that the workspace in `root` builds from, by `cargo metadata`.
 ///
 /// # Errors
-/// When cargo cannot tell.
+/// `cargo metadata` fails.
 pub fn origins(root: &Path) -> Result<Origins, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -69,7 +69,7 @@ pub fn origins(root: &Path) -> Result<Origins, String> {
     Ok(origins.collect())
 }
 
-/// The texts of licences and notices among a package's sources, by their paths.
+/// Returns the licence and notice texts in a package's sources, ordered by path.
 ///
 /// # Errors
 /// Errors of the file system.
@@ -79,7 +79,7 @@ pub fn notices(folder: &Path) -> io::Result<Vec<String>> {
     texts.collect()
 }
 
-/// Every file below a folder, in the order of their paths.
+/// Returns every file below a folder, ordered by path.
 ///
 /// # Errors
 /// Errors of the file system.

@@ -1,7 +1,7 @@
-//! Gathers the files of a release from what was built.
+//! Collects the files of a release from the built programs and images.
 //!
-//! In scope: reading the ingredients, the files' names. Out of scope: building
-//! the programs and making their images, which came before.
+//! In scope: reading the inputs, naming the files. Out of scope: building the programs and
+//! their images.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -54,7 +54,7 @@ pub struct Ingredients {
     pub created: i64,
 }
 
-/// A program as it was built.
+/// A built program.
 struct Built {
     program: Program,
     platform: Platform,
@@ -62,10 +62,10 @@ struct Built {
     packages: Vec<Package>,
 }
 
-/// Names and contents of the release's files, `SHA256SUMS` over all before it.
+/// Returns names and contents of the release's files; the last is `SHA256SUMS` over the rest.
 ///
 /// # Errors
-/// When an ingredient is missing, or they are not of one version.
+/// An input is missing, or the inputs differ in version.
 pub fn files(ingredients: &Ingredients) -> Result<Vec<(String, Vec<u8>)>, String> {
     let root = Path::new(".");
     let version = agreement::check(root, None).map_err(|problems| problems.join("; "))?;
@@ -105,7 +105,7 @@ pub fn files(ingredients: &Ingredients) -> Result<Vec<(String, Vec<u8>)>, String
         (REGISTRY, &ingredients.registry),
         (SOURCE, &ingredients.source),
     ];
-    // The templates compare with the placeholders to warn of them.
+    // The templates test for the placeholders, to warn about them.
     for file in chart
         .iter_mut()
         .filter(|file| !file.path.starts_with("templates/"))
@@ -150,7 +150,7 @@ fn built(ingredients: &Ingredients) -> Result<Vec<Built>, String> {
     Ok(built)
 }
 
-/// The notices of every package that is not ours and has code in a program.
+/// Returns the notices of every third-party package linked into a program.
 fn notices(built: &[Built], origins: &Origins) -> Result<Vec<Notice>, String> {
     let packages = built.iter().flat_map(|one| &one.packages);
     let linked: BTreeSet<(String, String)> = packages
@@ -160,7 +160,7 @@ fn notices(built: &[Built], origins: &Origins) -> Result<Vec<Notice>, String> {
         .collect();
     let mut notices = Vec::new();
     for key in linked {
-        // The bill of materials says what it means when a package is unknown.
+        // The bill of materials reports unknown packages.
         let Some(origin) = origins.get(&key) else {
             continue;
         };
@@ -175,7 +175,7 @@ fn notices(built: &[Built], origins: &Origins) -> Result<Vec<Notice>, String> {
     Ok(notices)
 }
 
-/// The chart's files without those that `.helmignore` excludes: `ci/`.
+/// Returns the chart's files except those that `.helmignore` excludes: `ci/`.
 fn chart_files(folder: &Path) -> Result<Vec<File>, String> {
     let mut files = Vec::new();
     for path in dependencies::walk(folder).map_err(|error| failed(folder, error))? {

@@ -1,8 +1,8 @@
-//! One program becomes an image: a layer with one file, and the documents that
-//! describe it. Pure: the same program and facts give the same bytes.
+//! OCI images of one program: a layer with one file, configuration and manifest. Pure: the
+//! same program, platform and origin give the same bytes.
 //!
 //! Formats: OCI image specification 1.1, <https://github.com/opencontainers/image-spec>.
-//! Out of scope: where images are kept, and how they get there.
+//! Out of scope: storing and pushing images.
 //!
 //! Invariant: images run without privileges and without a writable file, in 32 MiB (held by
 //! `images_run_unprivileged_in_32_mib`).
@@ -15,7 +15,7 @@ use crate::archive::{File, gzip, tar};
 use crate::platform::Platform;
 use crate::program::Program;
 
-/// User and group of the programs: numbers, since a scratch image has no names.
+/// User and group of the programs; numeric, because a scratch image has no names.
 const USER: &str = "65532:65532";
 
 /// Media type of an index.
@@ -31,13 +31,13 @@ pub struct Origin {
     pub version: String,
     /// Commit.
     pub revision: String,
-    /// Time of the commit: the image of a commit is the same whenever it is made.
+    /// Time of the commit, so that every build of a commit gives the same image.
     pub created: Timestamp,
     /// URL of the sources, if known.
     pub source: Option<String>,
 }
 
-/// Some bytes under the name of their digest.
+/// Content addressed by its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
     /// Its media type.
@@ -61,7 +61,7 @@ impl Blob {
         Self::new(media_type, document.to_string().into_bytes())
     }
 
-    /// The descriptor by which other documents refer to it.
+    /// Returns the descriptor that other documents refer to it by.
     pub fn descriptor(&self) -> Value {
         json!({
             "mediaType": self.media_type,
@@ -71,7 +71,7 @@ impl Blob {
     }
 }
 
-/// The digest in hexadecimal.
+/// Returns the SHA-256 digest in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     let digest = digest(&SHA256, bytes);
     let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
@@ -81,7 +81,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// The image of one program for one platform.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// For what machines it is.
+    /// The platform it runs on.
     pub platform: Platform,
     /// The file system: one file, compressed.
     pub layer: Blob,
@@ -92,9 +92,9 @@ pub struct Image {
 }
 
 impl Image {
-    /// Puts `executable` into an image.
+    /// Returns the image of `executable`.
     pub fn new(program: Program, platform: Platform, executable: &[u8], origin: &Origin) -> Self {
-        // Of no date: the layer changes when the program does.
+        // Without a date, so that the layer changes only if the program does.
         let files = tar(&[File::executable(program.name, executable)], 0);
         let layer = Blob::new(LAYER, gzip(&files));
         let files_digest = format!("sha256:{}", sha256(&files));
@@ -118,7 +118,7 @@ impl Image {
     }
 }
 
-/// The index that leads each machine to the image for its platform.
+/// Returns the index of the images of all platforms.
 pub fn index(program: Program, images: &[Image], origin: &Origin) -> Blob {
     let entry = |image: &Image| {
         let mut entry = image.manifest.descriptor();

@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 use crate::archive::{File, tar};
 use crate::image::{Blob, INDEX, Image};
 
-/// The key under which an index notes the tag of an image.
+/// Annotation key of an image's tag in an index.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
-/// Writes an OCI layout to `folder`, in place of what is there.
+/// Writes an OCI layout to `folder`, replacing its content.
 ///
 /// # Errors
 /// Errors of the file system.
@@ -38,7 +38,7 @@ pub fn write(folder: &Path, index: &Blob, images: &[Image], tag: &str) -> io::Re
     Ok(())
 }
 
-/// One image as an archive: `docker load`, `ctr images import`, `kind load image-archive`.
+/// Returns one image as an archive: `docker load`, `ctr images import`, `kind load image-archive`.
 ///
 /// # Errors
 /// Errors of the file system.
@@ -60,7 +60,7 @@ pub fn write_archive(path: &Path, image: &Image, name: &str, tag: &str) -> io::R
     fs::write(path, tar(&files.collect::<Vec<_>>(), 0))
 }
 
-/// The files of a layout whose only entry is `root`.
+/// Returns the files of a layout whose only entry is `root`.
 fn files<'a>(
     root: &Blob,
     images: impl Iterator<Item = &'a Image>,

@@ -1,17 +1,16 @@
 //! Images, and the other files of a release.
 //!
 //! 1. [`image`] puts a static [`program`] into an image, byte for byte the same for
-//!    the same program and commit (pure); [`platform`] knows for which machines.
-//! 2. [`layout`] keeps images on disk: an OCI layout with every platform, and an
+//!    the same program and commit (pure); [`platform`] lists the platforms.
+//! 2. [`layout`] writes images to disk: an OCI layout with every platform, and an
 //!    archive for each.
-//! 3. [`dist`] gathers a release: [`dependencies`] reads what a program is made of,
-//!    [`bill`] and [`licences`] write it down, manual pages and completions come from
-//!    the tables of flags, [`release`] packs all of it (pure).
-//! 4. [`agreement`] and [`changelog`]: whether everything names the same version.
+//! 3. [`dist`] collects a release: [`dependencies`] reads a program's packages, [`bill`]
+//!    and [`licences`] document them, manual pages and completions are generated from the
+//!    tables of flags, [`release`] packs all of it (pure).
+//! 4. [`agreement`] and [`changelog`] check that all files name the same version.
 //!
-//! In scope: no container engine, no daemon, no root. Out of scope: building the
-//! programs, which is cargo's, carrying images to a registry, which is skopeo's, and
-//! signing, which is cosign's.
+//! It needs no container engine, daemon or root. Out of scope: building the programs
+//! (cargo), pushing images (skopeo), signing (cosign).
 //!
 //! Invariant: the same programs give the same images and release, byte for byte (held by
 //! `images_and_release_are_reproducible`); the same commit gives the same programs (held by

@@ -1,15 +1,15 @@
-//! The licences of what is linked into the programs, in one text. Pure.
+//! The licence texts of the code linked into the programs, in one document. Pure.
 //!
-//! In scope: each text once, with the packages that it is for. Out of scope:
-//! whether a licence may be used, which is `cargo deny`'s.
+//! In scope: each text once, with its packages. Out of scope: permitted licences, which
+//! `cargo deny` checks.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Licences of the parts that are no packages: Rust's standard library, and musl.
+/// Licences of code outside cargo packages: Rust's standard library and musl.
 const OUTSIDE_CARGO: &str = include_str!("../notices/toolchain.txt");
 
-/// One package's part.
+/// The notice of one package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Notice {
     /// Name and version.
@@ -20,7 +20,7 @@ pub struct Notice {
     pub texts: Vec<String>,
 }
 
-/// All of them as one text.
+/// Returns all notices as one text.
 pub fn document(notices: &[Notice]) -> String {
     let mut notices: Vec<&Notice> = notices.iter().collect();
     notices.sort();

@@ -1,4 +1,4 @@
-//! Command line of packaging.
+//! The command line of packaging.
 
 use std::fs;
 use std::io::Write as _;
@@ -15,13 +15,13 @@ use packaging::program;
 use packaging::reference;
 use quantity::Timestamp;
 
-/// Makes what is downloaded: images of the programs from their static binaries, with no
-/// container engine, and the files of a release.
+/// Builds images from the static programs, without a container engine, and the files of a
+/// release.
 #[derive(FromArgs)]
 #[argh(
     error_code(0, "Done."),
-    error_code(1, "Not done; standard error says why."),
-    error_code(2, "An argument is not usable.")
+    error_code(1, "Failed; standard error names the cause."),
+    error_code(2, "An argument is invalid.")
 )]
 struct Args {
     #[argh(subcommand)]
@@ -37,7 +37,7 @@ enum Command {
     Reference(Reference),
 }
 
-/// put both programs into images: one OCI layout each, and an archive for each platform
+/// build the images of both programs: one OCI layout each, and an archive for each platform
 #[derive(FromArgs)]
 #[argh(subcommand, name = "image")]
 struct MakeImages {
@@ -53,13 +53,13 @@ struct MakeImages {
     /// tag of the images
     #[argh(option)]
     tag: String,
-    /// commit that the programs are of
+    /// commit of the programs
     #[argh(option)]
     revision: String,
     /// time of that commit, in Unix seconds
     #[argh(option)]
     created: i64,
-    /// where the sources are, a URL
+    /// URL of the sources
     #[argh(option)]
     source: Option<String>,
 }
@@ -179,7 +179,7 @@ fn make_release(command: &Ingredients) -> Result<(), String> {
 fn check_release(command: &ReleaseCheck) -> Result<(), String> {
     let version = agreement::check(&command.root, command.tag.as_deref())
         .map_err(|problems| problems.join("\npackaging: "))?;
-    say(&format!("everything says {version}"));
+    say(&format!("all places name version {version}"));
     Ok(())
 }
 

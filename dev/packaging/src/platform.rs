@@ -1,4 +1,4 @@
-//! The platforms of images, and the recognition of their programs.
+//! The platforms of images, and the check that a program is built for one.
 
 use std::fmt;
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::Path;
 pub struct Platform {
     /// Architecture as Go and the OCI image specification name it.
     pub architecture: &'static str,
-    /// Variant of the architecture, where that needs one.
+    /// Variant of the architecture, if it has any.
     pub variant: Option<&'static str>,
     /// Target as Rust names it.
     pub target: &'static str,
@@ -43,7 +43,7 @@ impl Platform {
     /// Reads `linux/arm/v7`.
     ///
     /// # Errors
-    /// The platforms there are, for any other text.
+    /// Any other text; the error lists the platforms.
     pub fn parse(text: &str) -> Result<Self, String> {
         let known = || ALL.map(|platform| platform.to_string()).join(", ");
         ALL.into_iter()
@@ -51,15 +51,15 @@ impl Platform {
             .ok_or_else(|| format!("one of {}", known()))
     }
 
-    /// As a part of a file name: `linux-arm-v7`.
+    /// Returns the platform as part of a file name: `linux-arm-v7`.
     pub fn file_part(self) -> String {
         self.to_string().replace('/', "-")
     }
 
-    /// The program `name` for this platform, from `folder/TARGET/release`.
+    /// Returns the program `name` for this platform, from `folder/TARGET/release`.
     ///
     /// # Errors
-    /// When it cannot be read, or is for another platform.
+    /// The file cannot be read, or is for another platform.
     pub fn read(self, folder: &Path, name: &str) -> Result<Vec<u8>, String> {
         let path = folder.join(self.target).join("release").join(name);
         let failed = |problem: String| format!("{}: {problem}", path.display());
@@ -71,7 +71,7 @@ impl Platform {
     /// Checks that `program` is an ELF file for this platform.
     ///
     /// # Errors
-    /// What it is instead.
+    /// The file is something else; the error names it.
     pub fn accepts(self, program: &[u8]) -> Result<(), String> {
         match machine(program) {
             Some(machine) if machine == self.machine => Ok(()),

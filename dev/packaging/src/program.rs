@@ -1,11 +1,11 @@
-//! The programs that are shipped, and what images and manuals say of each.
+//! The shipped programs, with their properties for images and manuals.
 
-/// A program that is shipped.
+/// A shipped program.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
-    /// Its name, which is the image's as well.
+    /// Name of the program and its image.
     pub name: &'static str,
-    /// The port that it listens on by default, if it does.
+    /// Default port, if it listens on one.
     pub port: Option<u16>,
     /// Its command line.
     pub command_line: &'static settings::Program,
@@ -13,7 +13,7 @@ pub struct Program {
     pub source: &'static str,
 }
 
-/// All of them.
+/// All shipped programs.
 pub const ALL: [Program; 2] = [
     Program {
         name: k8s_ai_exporter::args::COMMAND_LINE.name,

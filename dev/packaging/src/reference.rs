@@ -1,7 +1,7 @@
-//! The reference pages, in `docs/reference`: everything in them comes from the programs,
-//! from `contract`, from `forecast` and from the two JSON schemas.
+//! The reference pages in `docs/reference`, generated from the programs, `contract`,
+//! `forecast` and the two JSON schemas.
 //!
-//! The page of the alerts is manifestgen's, which knows them.
+//! Manifestgen generates the page of the alerts.
 
 mod names;
 mod schema;

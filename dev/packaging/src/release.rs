@@ -1,7 +1,7 @@
 //! The files of a release beside the images. Pure.
 //!
-//! In scope: names and contents. Out of scope: images ([`crate::image`]), and where
-//! the ingredients come from.
+//! In scope: names and contents. Out of scope: images ([`crate::image`]), reading the
+//! inputs.
 
 use quantity::Timestamp;
 use settings::{completion, manual};
@@ -20,12 +20,12 @@ pub struct Release {
     pub date: Timestamp,
     /// The project's own licence.
     pub license: Vec<u8>,
-    /// Those of what is linked into the programs.
+    /// The licences of the code linked into the programs.
     pub third_party: Vec<u8>,
 }
 
 impl Release {
-    /// Start of the file names of one program and platform:
+    /// Returns the file name stem of one program and platform:
     /// `k8s-ai-agent-v0.3.0-linux-arm64`.
     pub fn stem(&self, program: Program, platform: Platform) -> String {
         format!(
@@ -36,7 +36,8 @@ impl Release {
         )
     }
 
-    /// The program with its manual page, completions and licences, in one folder.
+    /// Returns an archive of the program, its manual page, completions and licences, in one
+    /// folder.
     pub fn archive(&self, program: Program, platform: Platform, executable: &[u8]) -> Vec<u8> {
         let (name, command_line) = (program.name, program.command_line);
         let date = self.date.to_string();
@@ -61,10 +62,10 @@ impl Release {
         gzip(&tar(&files, self.unix_date()))
     }
 
-    /// The chart as `helm package` puts it, but of one date. `files` are those of
-    /// `helm/`, by their paths in it.
+    /// Returns the chart in the format of `helm package`, with one date for all files.
+    /// `files` are those of `helm/`, with paths relative to it.
     pub fn chart(&self, name: &str, mut files: Vec<File>) -> Vec<u8> {
-        // Helm reads the first file first.
+        // Chart.yaml first, as `helm package` writes it.
         files.sort_by_key(|file| (file.path != "Chart.yaml", file.path.clone()));
         for file in &mut files {
             file.path = format!("{name}/{}", file.path);
@@ -73,12 +74,12 @@ impl Release {
     }
 
     fn unix_date(&self) -> u64 {
-        // A tar archive has no time before 1970.
+        // A tar archive has no times before 1970.
         u64::try_from(self.date.unix()).unwrap_or(0)
     }
 }
 
-/// The checksums of `files`, as `sha256sum --check` reads them.
+/// Returns the checksums of `files` in the format of `sha256sum --check`.
 pub fn checksums(files: &[(String, Vec<u8>)]) -> String {
     let line = |(name, bytes): &(String, Vec<u8>)| format!("{}  {name}\n", sha256(bytes));
     files.iter().map(line).collect()

@@ -8,7 +8,7 @@ use contract::{
 use forecast::{Model, Role};
 use settings::reference::{cell, heading, text};
 
-/// The page of every series.
+/// Returns the page of all series.
 pub(super) fn metrics() -> String {
     let mut out = heading("Metrics", "crates/contract/src/");
     out.push_str(
@@ -77,7 +77,7 @@ pub(super) fn metrics() -> String {
     out
 }
 
-/// The page of every forecast model.
+/// Returns the page of all forecast models.
 pub(super) fn models() -> String {
     let mut out = heading("Models", "crates/forecast/src/models.rs");
     out.push_str(
@@ -97,7 +97,7 @@ pub(super) fn models() -> String {
     out
 }
 
-/// The page of every error reason.
+/// Returns the page of all error reasons.
 pub(super) fn error_reasons() -> String {
     let mut out = heading("Error reasons", "crates/contract/src/lib.rs");
     let _ = writeln!(
@@ -151,12 +151,12 @@ fn listed<T: Copy>(values: &[T], word: fn(T) -> &'static str) -> String {
     format!(": {}", values.join(", "))
 }
 
-/// Text as code, within a cell.
+/// Formats text as code in a table cell.
 pub(super) fn code(text: &str) -> String {
     format!("`{}`", cell(text))
 }
 
-/// Text, or a dash where there is none.
+/// Returns the text, or a dash if it is empty.
 pub(super) fn or_dash(text: String) -> String {
     match text.as_str() {
         "" => "–".to_owned(),

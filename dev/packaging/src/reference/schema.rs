@@ -8,8 +8,8 @@ use settings::reference::{heading, text};
 
 use super::names::{code, or_dash};
 
-/// The page of the schema in the file `source`, after an `introduction`: fields of the root
-/// first, then a section for each of its objects.
+/// Returns the page of the schema in the file `source`: `introduction`, fields of the root, then
+/// a section for each object.
 ///
 /// # Errors
 /// Names the file if it cannot be read.
@@ -62,7 +62,7 @@ pub(super) fn page(
 /// Path, type, default, bounds, description.
 type Row = [String; 5];
 
-/// A whole schema, which its parts refer to.
+/// A schema document, the target of its `$ref`s.
 struct Schema<'a>(&'a Value);
 
 impl<'a> Schema<'a> {
@@ -91,10 +91,10 @@ impl<'a> Schema<'a> {
         }
     }
 
-    /// The fields of an object, in the order of `required`, then by name.
+    /// Returns the fields of an object, in the order of `required`, then by name.
     fn fields(&self, object: &'a Value) -> Vec<(String, &'a Value)> {
         let properties = object["properties"].as_object().into_iter().flatten();
-        // Keys that a map may not have are not fields.
+        // Forbidden keys of a map are not fields.
         let properties = properties.filter(|(_, field)| field.is_object());
         let required = object["required"].as_array().into_iter().flatten();
         let required: Vec<&Value> = required.collect();
@@ -108,7 +108,7 @@ impl<'a> Schema<'a> {
         fields
     }
 
-    /// The schema that a field refers to; of a field that may be null, the other one.
+    /// Returns the schema that a field refers to; for a nullable field, the non-null one.
     fn target(&self, field: &'a Value) -> &'a Value {
         let named = field["$ref"].as_str();
         let named = named.and_then(|path| self.0.pointer(path.trim_start_matches('#')));
@@ -134,7 +134,7 @@ impl<'a> Schema<'a> {
     }
 }
 
-/// Returns the other of two alternatives of which one is null.
+/// Returns the non-null one of two alternatives.
 fn other_than_null(field: &Value) -> Option<&Value> {
     let alternatives = field.get("anyOf").or(field.get("oneOf"))?.as_array()?;
     match alternatives.as_slice() {
@@ -143,7 +143,7 @@ fn other_than_null(field: &Value) -> Option<&Value> {
     }
 }
 
-/// Words, limits or pattern of a value.
+/// Returns the allowed values, bounds or pattern of a value.
 fn bounds(schema: &Value) -> String {
     if let Some(words) = schema["enum"].as_array() {
         let words = words.iter().filter_map(Value::as_str).map(code);

@@ -1,5 +1,4 @@
-//! The programs as they are shipped, for this machine, and their images: made once
-//! a test run.
+//! The shipped programs for this machine and their images, built once per test run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +7,7 @@ use std::sync::OnceLock;
 
 use e2e::{cargo, run};
 
-/// The programs that are shipped.
+/// The shipped programs.
 pub(crate) const PROGRAMS: [&str; 2] = ["k8s-ai-exporter", "k8s-ai-agent"];
 /// Tag of the images.
 pub(crate) const TAG: &str = "v0.0.0-test";
@@ -34,13 +33,13 @@ pub(crate) fn platform() -> (&'static str, &'static str, &'static str) {
 
 /// The folder that cargo builds into.
 fn target() -> PathBuf {
-    // This test's own program lies in DEBUG/deps.
+    // This test's program is in DEBUG/deps.
     let own = std::env::current_exe().expect("the path of this test");
     let target = own.ancestors().nth(3).expect("target/debug/deps/test");
     target.to_owned()
 }
 
-/// The folder with the programs, built as they are shipped.
+/// Returns the folder with the programs, built as for a release.
 pub(crate) fn programs() -> &'static Path {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
@@ -59,7 +58,7 @@ pub(crate) fn packaging() -> Command {
     command
 }
 
-/// Makes the images of both programs in `folder`.
+/// Builds the images of both programs in `folder`.
 pub(crate) fn make_images(folder: &Path) {
     let (code, _, err) = run(
         packaging()
@@ -74,7 +73,7 @@ pub(crate) fn make_images(folder: &Path) {
     assert_eq!(code, Some(0), "{err}");
 }
 
-/// An empty folder of this test run; it stays until the next.
+/// Returns an empty folder for this test run, kept until the next one.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);

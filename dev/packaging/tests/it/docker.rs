@@ -1,4 +1,4 @@
-//! Images in a real Docker engine: one that runs already, or one of the test's own.
+//! Images in a real Docker engine: a running one, or one that the test starts.
 
 use std::fs;
 use std::process::Command;
@@ -11,7 +11,7 @@ use testbed::{Cluster, Node, Shape};
 use crate::built::{PROGRAMS, TAG, archive, platform, programs, root};
 use crate::registry::Registry;
 
-/// A program that only root may run.
+/// A program that only root may execute.
 fn as_root(program: &str) -> Command {
     let (_, user, _) = run(Command::new("id").arg("-u"), "");
     if user.trim() == "0" {
@@ -36,14 +36,14 @@ const LIMITS: [&str; 8] = [
 
 /// A Docker engine.
 struct Engine {
-    /// Its address, if it is the test's own.
+    /// Its address, if the test started it.
     host: Option<String>,
     daemon: Option<Process>,
     folder: TempDir,
 }
 
 impl Engine {
-    /// The engine that `docker` reaches by itself, or else a new one.
+    /// Returns the engine that `docker` reaches by default, or starts one.
     fn find() -> Self {
         let folder = scratch();
         let mut engine = Self {
@@ -58,7 +58,7 @@ impl Engine {
         let host = format!("unix://{}/docker.sock", folder.display());
         // Networks and firewall stay as they are: the containers use the host's.
         let daemon = Process::start(
-            // What it mounts goes with it.
+            // Its mounts are removed with it.
             as_root("unshare")
                 .args(["--mount", "dockerd"])
                 .arg(format!("--host={host}"))
@@ -88,7 +88,7 @@ impl Engine {
         self.client("docker")
     }
 
-    /// The same engine through another client.
+    /// Returns the same engine with another client.
     fn client(&self, program: &str) -> Command {
         let mut docker = Command::new(program);
         if let Some(host) = &self.host {
@@ -125,13 +125,13 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         if let Some(daemon) = &mut self.daemon {
-            // It takes its containerd with it.
+            // This stops its containerd too.
             daemon.end_with("TERM");
         }
     }
 }
 
-/// A container that goes with this handle.
+/// A container, removed on drop.
 struct Container<'a> {
     engine: &'a Engine,
     name: String,
@@ -181,7 +181,7 @@ fn images_hold_one_file_and_no_root() {
         assert_eq!(layers.len(), 1);
         let size = image["Size"].as_f64().expect("bytes") / 1e6;
         assert!(size <= megabytes, "{program}: {size} MB of {megabytes}");
-        // A container that never runs shows what is in the image.
+        // A container that is created but not started has the files of the image.
         let container = engine.say(&["create", image["Id"].as_str().expect("an id")]);
         let (code, tar, err) = run(
             Command::new("sh").args([
@@ -243,7 +243,7 @@ fn images_run_unprivileged_in_32_mib() {
     let host = &described["HostConfig"];
     assert_eq!(host["Memory"], 32 << 20, "{host}");
     assert_eq!(host["ReadonlyRootfs"], true);
-    // What the kernel makes of the limits is what counts.
+    // The limits as the kernel applies them.
     let pid = described["State"]["Pid"].as_u64().expect("it runs");
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process here");
     let field = |name: &str| {
@@ -267,13 +267,13 @@ fn images_run_unprivileged_in_32_mib() {
                 .args(args),
             "",
         );
-        // 4: the exporter has no two rounds yet.
+        // Exit code 4: the exporter has not completed two rounds.
         assert!(matches!(code, Some(0 | 4 | 5)), "{code:?}: {err}");
         (code == Some(0)).then_some(out)
     });
     assert!(report.contains("node-a"), "{report}");
 
-    // What the kernel kills in another container is counted, each time it restarts.
+    // OOM kills in another container are counted at each restart.
     let oom_kills = || {
         let metrics = request(&address, "GET", "/metrics", &[], "").text();
         value_in(&metrics, "k8s_node_oom_kills_total{node=\"node-a\"}").expect("a count")
@@ -284,7 +284,7 @@ fn images_run_unprivileged_in_32_mib() {
     for _ in 0..5 {
         let mut docker = engine.docker();
         docker.arg("run").args(LIMITS);
-        // The image has no program that takes memory without end; this machine has.
+        // The image has no program that allocates without limit; this machine has.
         docker.args(
             folders
                 .iter()

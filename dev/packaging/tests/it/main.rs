@@ -1,6 +1,6 @@
-//! The downloads, tested as users use them: images in a real Docker
-//! engine, pushed to a real registry, a release's files read by the programs that
-//! they are for. The programs are those that `just size` builds.
+//! Tests of the downloads in use: images in a real Docker engine and pushed to a real
+//! registry, a release's files read by the programs that use them. The programs are those
+//! that `just size` builds.
 
 mod built;
 mod docker;

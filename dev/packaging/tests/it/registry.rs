@@ -1,4 +1,4 @@
-//! `just push` to Debian's docker-registry, open and behind a password.
+//! `just push` to Debian's docker-registry, without and with authentication.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn push() -> Command {
     Command::new(root().join("dev/scripts/push"))
 }
 
-/// A registry with nothing in it.
+/// An empty registry.
 pub(crate) struct Registry {
     /// Host and port.
     pub(crate) address: String,
@@ -30,7 +30,7 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Starts one, with `settings` of its own.
+    /// Starts a registry with these settings.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let folder = scratch();
         let address = format!("127.0.0.1:{}", free_port());
@@ -64,7 +64,7 @@ impl Registry {
         }
     }
 
-    /// One that asks for a name and a password.
+    /// Starts a registry with Basic authentication.
     fn closed() -> Self {
         Self::start(&[
             ("REGISTRY_AUTH", "htpasswd"),
@@ -73,7 +73,7 @@ impl Registry {
         ])
     }
 
-    /// Pushes both images to it with further flags: the lines printed, or the complaint.
+    /// Pushes both images with these flags; returns standard output, or standard error on failure.
     pub(crate) fn push(&self, flags: &[&str]) -> Result<Vec<String>, String> {
         self.push_from(images(), flags)
     }
@@ -85,7 +85,7 @@ impl Registry {
                 .args([&to, "--tag", TAG, "--plain-http", "--images"])
                 .arg(images)
                 .args(flags)
-                // No stored `docker login` but that of a test.
+                // Only the credentials that a test stored.
                 .env("DOCKER_CONFIG", self.folder.path()),
             "",
         );

@@ -1,4 +1,4 @@
-//! A release's files, read by the programs that they are for.
+//! A release's files, read by the programs that use them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::built::{
 };
 use crate::registry::Registry;
 
-/// Writes a release for this machine to `folder`.
+/// Writes a release for this machine's platform to `folder`.
 fn make_release(folder: &Path) {
     let (code, _, err) = run(
         packaging()
@@ -145,7 +145,7 @@ fn programs_are_static_with_version() {
         );
         let headers = shown(Command::new("readelf").arg("--program-headers").arg(&path));
         assert!(!headers.contains("INTERP"), "{headers}");
-        // No path of the machine that built it: a stranger gets the same bytes.
+        // No path of the build machine: another machine builds the same bytes.
         let bytes = fs::read(&path).expect("a program");
         let home = std::env::var("HOME").expect("a home");
         for place in [&home[..], &root().display().to_string()] {
@@ -159,7 +159,7 @@ fn programs_are_static_with_version() {
     }
 }
 
-/// Text without what a terminal prints twice for bold, and under for italics.
+/// Returns the text without overstrikes for bold and underline.
 fn without_overstrikes(text: &str) -> String {
     let mut plain = String::new();
     for character in text.chars() {
@@ -247,7 +247,7 @@ fn fish_completes_flags_and_words() {
         )
     };
     assert!(complete("k8s-ai-exporter --scrape-").contains("interval of scrapes"));
-    // A word, a tab, what the flag is for.
+    // A word, a tab, the description of the flag.
     let shown = complete("k8s-ai-exporter --enable-kubelet ");
     let words: Vec<&str> = shown
         .lines()
@@ -264,7 +264,7 @@ fn zsh_completes_every_flag() {
         let script = unpacked(program, &format!("completions/_{program}"));
         let text = fs::read_to_string(&script).expect("a script");
         assert!(text.starts_with(&format!("#compdef {program}\n")));
-        // What zsh's own function would be given.
+        // The arguments that zsh's own function would receive.
         let stage = "_arguments() { print -rl -- \"$@\" }; source \"$0\"";
         let specifications = shown(Command::new("zsh").args(["-f", "-c", stage]).arg(&script));
         let help = shown(Command::new(unpacked(program, program)).arg("--help"));
@@ -389,7 +389,7 @@ fn helm_pushes_and_pulls_the_chart() {
     }
 }
 
-/// The files that name a version, with a wrong one in their place.
+/// Replacements that put a wrong version into each file that names it.
 const DISAGREEMENTS: [(&str, &str, &str); 9] = [
     (
         "Cargo.toml",
@@ -418,7 +418,7 @@ const DISAGREEMENTS: [(&str, &str, &str); 9] = [
     ("CHANGELOG.md", "## [Unreleased]", "## [0.2.9]"),
 ];
 
-/// `release-check` on a copy of the project's files, one of which may be changed.
+/// Runs `release-check` on a copy of the project's files, one of them changed if given.
 fn check(change: Option<(&str, &str, &str)>, tag: &[&str]) -> (Option<i32>, String, String) {
     let copy = scratch();
     let mut files: Vec<&str> = DISAGREEMENTS.iter().map(|(file, _, _)| *file).collect();
@@ -448,13 +448,13 @@ fn release_check_finds_any_version() {
     assert_eq!((code, &err[..]), (Some(0), ""));
     assert_eq!(
         out,
-        format!("everything says {}\n", env!("CARGO_PKG_VERSION"))
+        format!("all places name version {}\n", env!("CARGO_PKG_VERSION"))
     );
     for change in DISAGREEMENTS {
         let (code, _, err) = check(Some(change), &[]);
         assert_eq!(code, Some(1), "{change:?}");
         let named = err.lines().any(|line| line.contains(change.0));
-        // Where the first of all is wrong, all others are.
+        // If the first place is wrong, all others disagree with it.
         assert!(named || change.0 == "Cargo.toml", "{change:?}: {err}");
     }
 }
