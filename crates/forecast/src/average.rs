@@ -2,21 +2,21 @@
 
 use crate::point::Point;
 
-/// The arithmetic mean; 0 of nothing. Moved towards each value in turn rather
-/// than divided from a sum, so that the mean of equal values is that very value.
+/// Returns the arithmetic mean; 0 without values. The mean is updated value by value, not
+/// divided from a sum, so that the mean of equal values is exactly that value.
 pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     values
         .zip(1u32..)
         .fold(0.0, |mean, (value, n)| mean + (value - mean) / f64::from(n))
 }
 
-/// The mean absolute step from one point to the next; 0 of a single point.
+/// Returns the mean absolute difference of consecutive points; 0 for a single point.
 pub(crate) fn mean_step(points: &[Point]) -> f64 {
     let steps = points.windows(2);
     mean(steps.map(|pair| (pair[1].value - pair[0].value).abs()))
 }
 
-/// The middle value, or the mean of the two middle ones; 0 of nothing.
+/// Returns the middle value, or the mean of the two middle values; 0 without values.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     let middle = values.len() / 2;
     if values.is_empty() {

@@ -1,16 +1,16 @@
-//! The errors of a model on the series itself: a rolling origin.
+//! Rolling-origin backtest: the errors of a model on the series itself.
 //!
-//! At several moments of the past a model is given what came before, and what it
-//! says of the time after is held against what came (Tashman 2000, "Out-of-sample
-//! tests of forecasting accuracy", International Journal of Forecasting 16).
-//! Origins are times, not numbers of points: a gap stays one.
+//! At several past times (origins) a model gets the points before the origin, and its forecast
+//! is compared with the points after (Tashman 2000, "Out-of-sample tests of forecasting
+//! accuracy", International Journal of Forecasting 16). Origins are spaced by time, not by
+//! number of points, so gaps keep their length.
 //!
-//! Blocked cross-validation (Bergmeir and Benítez 2012): what repeats is learnt from all
-//! points but the fold's own horizon, since the forecast will know as many repetitions
-//! as the whole window holds. Level and slope are learnt from the points before. On
-//! 3,008 windows of real machine metrics this takes 0.8% off the error of the mix and
-//! 1.7% off its interval score; on a job of each quarter of an hour, seen for two hours,
-//! it brings the upper end from 1.9 times the real maximum to 1.04.
+//! Seasons are estimated by blocked cross-validation (Bergmeir and Benítez 2012): from all
+//! points except those within the fold's horizon, since the forecast too uses every period of
+//! the window. Level and slope are estimated from the points before the origin. On 3,008
+//! windows of real machine metrics this reduces the error of the mix by 0.8% and its interval
+//! score by 1.7%. For a job that runs every 15 minutes, in a window of two hours, it lowers the
+//! upper end from 1.9 to 1.04 times the actual maximum.
 
 use quantity::Timestamp;
 
@@ -20,36 +20,38 @@ use crate::origin::Origin;
 use crate::point::{Point, bounded};
 use crate::volatility::Volatility;
 
-/// Moments at which models are tried, where the points allow.
+/// The maximum number of origins.
 const FOLDS: usize = 8;
 
-/// Fewest points before the first of them.
+/// The minimum number of points before the first origin.
 const MIN_POINTS_BEFORE: usize = 10;
 
-/// Horizons that a window holds for the backtest to cover all of one: the first third is
-/// only looked back on, and no trial looks further ahead than a third.
+/// The window length, in horizons, that a backtest over the whole horizon needs: origins begin
+/// after the first third of the window, and the horizon of the backtest is at most a third.
 pub const HORIZONS_IN_WINDOW: u64 = 3;
 
+/// The share of the window before the first origin, and the maximum horizon of the backtest as
+/// a share of the window.
 const THIRD: f64 = 1.0 / HORIZONS_IN_WINDOW as f64;
 
-/// The smallest step that counts as a move, as a share of the greatest value.
-const LEAST_MOVE: f64 = 1e-6;
+/// The minimum mean step that errors are divided by, as a share of the maximum.
+const MIN_STEP: f64 = 1e-6;
 
-/// The smallest error that is one, as a share of the greatest value: less is
-/// rounding.
-const LEAST_ERROR: f64 = 1e-12;
+/// The error below which a forecast counts as exact, as a share of the maximum: smaller errors
+/// are rounding.
+const MIN_ERROR: f64 = 1e-12;
 
-/// One moment of the past: what was known then, and what came.
+/// One origin: the points known there, and the points within the horizon after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fold {
-    /// Points before this one were known.
+    /// The index of the first point after the origin.
     pub(crate) split: usize,
-    /// Points from there to before this one came within the horizon.
+    /// The index of the first point beyond the horizon.
     pub(crate) until: usize,
 }
 
 impl Fold {
-    /// The origin of the fold in its series.
+    /// Returns the origin of the fold in its series.
     pub(crate) fn origin<'a>(&self, points: &'a [Point], periods: &'a [i64]) -> Origin<'a> {
         Origin {
             before: &points[..self.split],
@@ -63,18 +65,18 @@ impl Fold {
     }
 }
 
-/// The horizon that can be tried: the whole of it in seconds, or a third of the
-/// time that the points span where that is shorter.
-pub(crate) fn tried_horizon(points: &[Point], horizon: f64) -> f64 {
+/// Returns the horizon of the backtest in seconds: `horizon`, but at most a third of the time
+/// span of the points.
+pub(crate) fn backtest_horizon(points: &[Point], horizon: f64) -> f64 {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return 0.0;
     };
     horizon.min(last.at.since(first.at) * THIRD)
 }
 
-/// Moments spread evenly from the end of the first third to a horizon before the
-/// last point; oldest first. Fewer than [`FOLDS`] where the points are few, and
-/// perhaps none where they lie unevenly.
+/// Returns the folds, oldest first. Their origins are evenly spaced from the end of the first
+/// third of the window to one horizon before the last point. Few points give fewer than
+/// [`FOLDS`]; unevenly spaced points may give none.
 pub(crate) fn folds(points: &[Point], horizon: f64) -> Vec<Fold> {
     let (Some(first), Some(last), Some(enough)) = (
         points.first(),
@@ -84,19 +86,19 @@ pub(crate) fn folds(points: &[Point], horizon: f64) -> Vec<Fold> {
         return Vec::new();
     };
     let span = last.at.since(first.at);
-    let horizon = tried_horizon(points, horizon);
+    let horizon = backtest_horizon(points, horizon);
     let oldest = (span * THIRD).max(enough.at.since(first.at));
     let newest = span - horizon;
     if newest < oldest {
         return Vec::new();
     }
-    let apart = (newest - oldest) / (FOLDS - 1) as f64;
-    let passed = |seconds: f64| points.partition_point(|p| p.at.since(first.at) <= seconds);
+    let spacing = (newest - oldest) / (FOLDS - 1) as f64;
+    let index_after = |seconds: f64| points.partition_point(|p| p.at.since(first.at) <= seconds);
     let mut folds: Vec<Fold> = (0..FOLDS)
-        .map(|k| oldest + apart * k as f64)
+        .map(|k| oldest + spacing * k as f64)
         .map(|origin| Fold {
-            split: passed(origin),
-            until: passed(origin + horizon),
+            split: index_after(origin),
+            until: index_after(origin + horizon),
         })
         .filter(|fold| fold.split < fold.until)
         .collect();
@@ -104,13 +106,13 @@ pub(crate) fn folds(points: &[Point], horizon: f64) -> Vec<Fold> {
     folds
 }
 
-/// For a series too short for more: every moment from the third point on.
+/// Returns the folds of a series too short for [`folds`]: one at each point from the second on.
 pub(crate) fn folds_of_few(points: &[Point], horizon: f64) -> Vec<Fold> {
     (2..points.len())
         .map(|split| {
             let origin = points[split - 1].at;
             let until = points.partition_point(|p| p.at.since(origin) <= horizon);
-            // The next point counts however late it comes.
+            // The next point counts even if it lies beyond the horizon.
             Fold {
                 split,
                 until: until.max(split + 1),
@@ -121,12 +123,12 @@ pub(crate) fn folds_of_few(points: &[Point], horizon: f64) -> Vec<Fold> {
 
 /// The result of one fold.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Tried {
-    /// The newest moment that was known.
+pub(crate) struct FoldResult {
+    /// The time of the newest point before the origin.
     origin: Timestamp,
-    /// The error of each point that came.
+    /// The error at each point within the horizon.
     residuals: Vec<Residual>,
-    /// The mean absolute step before the origin: what errors are a multiple of.
+    /// The mean absolute step before the origin, which scales the errors.
     step: f64,
     /// The volatility of the series at the origin.
     volatility: Volatility,
@@ -135,12 +137,12 @@ pub(crate) struct Tried {
 /// The results of a model at every fold.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Trial {
-    folds: Vec<Tried>,
+    folds: Vec<FoldResult>,
 }
 
 impl Trial {
-    /// Holds what a model predicted at each fold against the points that came; no value
-    /// is taken to be below 0 or above `ceiling`.
+    /// Compares the predictions of a model at each fold with the actual points. Predictions are
+    /// clamped to the range from 0 to `ceiling`.
     pub(crate) fn of(
         predicted: &[Vec<f64>],
         points: &[Point],
@@ -150,12 +152,12 @@ impl Trial {
         let folds = folds.iter().zip(predicted);
         Self {
             folds: folds
-                .map(|(fold, values)| tried(values, points, *fold, ceiling))
+                .map(|(fold, values)| compare(values, points, *fold, ceiling))
                 .collect(),
         }
     }
 
-    /// The sum of several trials at the same folds, each with its weight.
+    /// Returns the weighted sum of several trials at the same folds; `None` without trials.
     pub(crate) fn blend<'a>(parts: impl Iterator<Item = (f64, &'a Self)>) -> Option<Self> {
         let mut blend: Option<Self> = None;
         for (weight, trial) in parts {
@@ -170,12 +172,12 @@ impl Trial {
         blend
     }
 
-    /// The same with the errors that a series so unsettled is to expect.
-    pub(crate) fn as_at(&self, volatility: Volatility) -> Self {
-        self.scaled(|fold| volatility.against(fold.volatility))
+    /// Returns the trial with its errors rescaled to the given volatility.
+    pub(crate) fn rescaled_to(&self, volatility: Volatility) -> Self {
+        self.scaled(|fold| volatility.error_factor(fold.volatility))
     }
 
-    fn scaled(&self, factor: impl Fn(&Tried) -> f64) -> Self {
+    fn scaled(&self, factor: impl Fn(&FoldResult) -> f64) -> Self {
         let mut folds = self.folds.clone();
         for fold in &mut folds {
             let factor = factor(fold);
@@ -184,22 +186,22 @@ impl Trial {
         Self { folds }
     }
 
-    /// All errors.
+    /// Returns all errors.
     pub(crate) fn residuals(&self) -> impl Iterator<Item = &Residual> {
         self.folds.iter().flat_map(|fold| &fold.residuals)
     }
 
-    /// The errors of each fold at so many seconds ahead, which rise. Where a gap left
-    /// none the one before stands in; beyond the horizon that could be tried the newest
-    /// grows as all of them do.
+    /// Returns the errors of each fold at the given lead times, in seconds, in increasing order.
+    /// A lead time within a gap gets the error before it. Beyond the horizon of the backtest the
+    /// last error is extrapolated with the growth of all errors.
     pub(crate) fn error_paths(&self, ahead: &[f64]) -> Vec<Vec<f64>> {
         let growth = growth(&Vec::from_iter(self.residuals()));
-        let path = |fold: &Tried| {
+        let path = |fold: &FoldResult| {
             let residuals = &fold.residuals;
             let at = |seconds: &f64| {
-                let passed = residuals.partition_point(|r| r.ahead <= *seconds);
-                let residual = residuals.get(passed.saturating_sub(1))?;
-                let beyond = if passed == residuals.len() {
+                let count = residuals.partition_point(|r| r.ahead <= *seconds);
+                let residual = residuals.get(count.saturating_sub(1))?;
+                let beyond = if count == residuals.len() {
                     (seconds / residual.ahead).powf(growth)
                 } else {
                     1.0
@@ -216,49 +218,48 @@ impl Trial {
         self.folds.len()
     }
 
-    /// The mean absolute error at each fold, in the unit of the points.
+    /// Returns the mean absolute error of each fold, in the unit of the points.
     pub(crate) fn errors(&self) -> impl Iterator<Item = f64> {
-        let of_fold = |fold: &Tried| mean(fold.residuals.iter().map(|r| r.error.abs()));
+        let of_fold = |fold: &FoldResult| mean(fold.residuals.iter().map(|r| r.error.abs()));
         self.folds.iter().map(of_fold)
     }
 
-    /// The mean absolute error over all folds, in the unit of the points.
+    /// Returns the mean absolute error over all folds, in the unit of the points.
     pub(crate) fn error(&self) -> f64 {
         mean(self.errors())
     }
 
-    /// The same as a multiple of the mean absolute step from one point to the next
-    /// before each fold; 0 where nothing is wrong.
+    /// Returns the mean absolute scaled error: [`Self::error`] divided by the mean absolute step
+    /// before the origins; 0 without any error.
     pub(crate) fn scaled_error(&self) -> f64 {
         let error = self.error();
         if error == 0.0 {
             return 0.0;
         }
         let step = mean(self.folds.iter().map(|fold| fold.step));
-        // All known points were 0, and something else came: the error itself.
+        // All points are 0: the error has no scale and stays as it is.
         if step == 0.0 { error } else { error / step }
     }
 
-    /// Returns the interval that the errors make.
+    /// Returns the prediction interval that follows from the errors.
     pub(crate) fn interval(&self, coverage: f64) -> Option<Interval> {
         Interval::of(self.residuals(), coverage)
     }
 
-    /// The share of points that lay within the intervals as they would have been
-    /// made: from the errors that were known at each fold. `None` where no fold came
-    /// after another.
+    /// Returns the empirical coverage: the share of points within prediction intervals made only
+    /// from errors known at each origin. `None` if no fold has earlier errors.
     pub(crate) fn coverage(&self, coverage: f64) -> Option<f64> {
         let (mut inside, mut all) = (0u32, 0u32);
         for (index, fold) in self.folds.iter().enumerate() {
             let known = Self {
                 folds: self.folds[..index].to_vec(),
             };
-            let known = known.as_at(fold.volatility);
+            let known = known.rescaled_to(fold.volatility);
             let known = known.residuals().filter(|r| r.at <= fold.origin);
             let Some(interval) = Interval::of(known, coverage) else {
                 continue;
             };
-            let within = |residual: &&Residual| interval.holds(residual);
+            let within = |residual: &&Residual| interval.contains(residual);
             inside += fold.residuals.iter().filter(within).count() as u32;
             all += fold.residuals.len() as u32;
         }
@@ -266,19 +267,19 @@ impl Trial {
     }
 }
 
-/// Holds predictions of one fold against the points that came.
-fn tried(values: &[f64], points: &[Point], fold: Fold, ceiling: Option<f64>) -> Tried {
+/// Compares the predictions of one fold with the actual points.
+fn compare(values: &[f64], points: &[Point], fold: Fold, ceiling: Option<f64>) -> FoldResult {
     let Fold { split, until } = fold;
-    let (known, came) = (&points[..split], &points[split..until]);
+    let (known, actual) = (&points[..split], &points[split..until]);
     let origin = known[known.len() - 1].at;
     let until = points[..until].iter();
     let greatest = until.fold(0.0, |most, p| f64::max(most, p.value));
-    let residuals = came
+    let residuals = actual
         .iter()
         .zip(values)
         .map(|(point, value)| {
             let error = point.value - bounded(*value, ceiling);
-            let rounding = error.abs() <= LEAST_ERROR * greatest;
+            let rounding = error.abs() <= MIN_ERROR * greatest;
             Residual {
                 at: point.at,
                 ahead: point.at.since(origin),
@@ -287,11 +288,11 @@ fn tried(values: &[f64], points: &[Point], fold: Fold, ceiling: Option<f64>) -> 
         })
         .collect();
     let step = mean_step(known);
-    Tried {
+    FoldResult {
         origin,
         residuals,
-        volatility: Volatility::of(known, came.len()),
-        step: step.max(LEAST_MOVE * greatest),
+        volatility: Volatility::of(known, actual.len()),
+        step: step.max(MIN_STEP * greatest),
     }
 }
 
@@ -325,10 +326,10 @@ mod tests {
     }
 
     #[test]
-    fn long_horizon_is_tried_over_a_third() {
+    fn backtest_horizon_is_at_most_a_third() {
         let points = rising(121);
-        assert_eq!(tried_horizon(&points, 1800.0), 1800.0);
-        assert_eq!(tried_horizon(&points, 86_400.0), 2400.0);
+        assert_eq!(backtest_horizon(&points, 1800.0), 1800.0);
+        assert_eq!(backtest_horizon(&points, 86_400.0), 2400.0);
         let folds = folds(&points, 86_400.0);
         assert_eq!(folds.len(), FOLDS);
         assert!(folds.iter().all(|fold| fold.until - fold.split == 40));
@@ -346,8 +347,8 @@ mod tests {
     }
 
     #[test]
-    fn gaps_hold_no_folds() {
-        // Forty minutes, two hours of nothing, an hour and twenty minutes.
+    fn gaps_contain_no_folds() {
+        // 40 minutes of points, a gap of 2 hours, 80 minutes of points.
         let times = (0..40).chain(160..240).map(|minute| (minute * 60, 1.0));
         let points = series(&times.collect::<Vec<_>>());
         let folds = folds(&points, 1800.0);
@@ -356,15 +357,15 @@ mod tests {
             let origin = points[fold.split - 1].at;
             let (first, last) = (points[fold.split].at, points[fold.until - 1].at);
             assert!(last.since(first) <= 1800.0, "{fold:?}");
-            // After the gap nothing is held against what was known before it, but
-            // for a fold whose horizon reaches over its end.
+            // A fold starts right after its origin, except for the one whose horizon
+            // contains the end of the gap.
             assert!(first.since(origin) <= 60.0 || fold.split == 40, "{fold:?}");
         }
     }
 
     #[test]
     fn errors_are_multiples_of_the_mean_step() {
-        // A line with slope 1 that the newest value misses by 1, 2 … 30 steps.
+        // On a line of slope 1 the errors of the naive forecast are 1, 2 … 30.
         let points = rising(121);
         let folds = folds(&points, 1800.0);
         let trial = trial(Model::LastValue, &points, &folds);
@@ -387,16 +388,16 @@ mod tests {
 
     #[test]
     fn coverage_is_of_intervals_from_earlier_folds() {
-        // The same error at every moment: each interval holds the next one.
+        // Equal errors at every origin: each interval contains the next one.
         let points = rising(121);
         let folds = folds(&points, 60.0);
         let even = trial(Model::LastValue, &points, &folds);
         assert_eq!(even.coverage(0.8), Some(1.0));
-        // Each error is greater than any before it: no interval holds the next one.
+        // Each error is greater than all before it: no interval contains it.
         let squares: Vec<f64> = (0..121).map(|k| f64::from(k * k)).collect();
         let growing = trial(Model::LastValue, &spaced(&squares), &folds);
         assert_eq!(growing.coverage(0.8), Some(0.0));
-        // One fold has none before it.
+        // A single fold has no earlier errors.
         let first = trial(Model::LastValue, &points, &folds[..1]);
         assert_eq!(first.coverage(0.8), None);
     }
@@ -417,8 +418,8 @@ mod tests {
     }
 
     #[test]
-    fn error_path_goes_on_beyond_what_was_tried() {
-        // A line that the newest value misses by 1, 2 … 40 steps.
+    fn error_path_extrapolates_beyond_the_backtest() {
+        // On a line of slope 1 the errors of the naive forecast are 1, 2 … 40.
         let points = rising(121);
         let folds = folds(&points, 86_400.0);
         let trial = trial(Model::LastValue, &points, &folds);
@@ -431,7 +432,7 @@ mod tests {
     }
 
     proptest! {
-        /// Without seasons, which are learnt from both sides.
+        /// Without seasons, which are estimated from later points too.
         #[test]
         fn later_points_do_not_change_a_fold(
             values in proptest::collection::vec(0.0..1e6f64, 24..110),
@@ -450,7 +451,7 @@ mod tests {
                     let of = |points| trial(model, points, &folds);
                     let (before, after) = (of(&points), of(&changed));
                     prop_assert_eq!(&before.folds[index], &after.folds[index]);
-                    // Its interval neither: it was made from what was known then.
+                    // Nor do they change its interval, made from earlier errors.
                     let up_to = |trial: &Trial| {
                         Trial { folds: trial.folds[..=index].to_vec() }.coverage(0.8)
                     };

@@ -1,4 +1,4 @@
-//! The cadence of a series: the distance of its points, and the periods it holds twice.
+//! The cadence of a series: the time between its points, and the periods that it covers twice.
 
 use crate::point::Point;
 
@@ -6,13 +6,14 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 const WEEK: i64 = 7 * DAY;
 
-/// Periods that clocks and people give to a load, in seconds.
+/// The candidate periods of a load, in seconds: hour, day and week.
 const PERIODS: [i64; 3] = [HOUR, DAY, WEEK];
 
-/// Fewest points in a period for it to have a shape.
+/// The minimum number of points per period.
 const MIN_POINTS_PER_PERIOD: i64 = 6;
 
-/// The median distance of neighbours in seconds, at least 1; 1 for a single point.
+/// Returns the median time between consecutive points in seconds, at least 1; 1 for a single
+/// point.
 pub(crate) fn step(points: &[Point]) -> i64 {
     let mut gaps: Vec<i64> = points
         .windows(2)
@@ -26,16 +27,16 @@ pub(crate) fn step(points: &[Point]) -> i64 {
     (*median).max(1)
 }
 
-/// The periods that the points span at least twice and show in enough points,
-/// shortest first; in seconds.
+/// Returns the periods that the points cover at least twice with enough points each, shortest
+/// first, in seconds.
 ///
-/// A series with more gaps than points shows no period: half of the points of two
-/// periods must be there.
+/// A period needs as many points as one whole period has, so two periods may lack at most half
+/// of their points.
 pub(crate) fn periods(points: &[Point], step: i64) -> Vec<i64> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return Vec::new();
     };
-    // The last point stands for the step that begins with it.
+    // The last point covers the step that begins with it.
     let span = last.at.unix() - first.at.unix() + step;
     PERIODS
         .into_iter()
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn step_is_the_median_distance() {
+    fn step_is_the_median_time_between_points() {
         for (times, expected) in [
             (vec![5], 1),
             (vec![0, 60], 60),
@@ -71,16 +72,16 @@ mod tests {
     }
 
     #[test]
-    fn a_period_counts_from_its_second_time_on() {
+    fn a_period_needs_two_repetitions() {
         for (step, count, expected) in [
             (60, 119, vec![]),
             (60, 120, vec![HOUR]),
             (300, 575, vec![HOUR]),
             (300, 576, vec![HOUR, DAY]),
-            // Two points an hour are no shape of an hour.
+            // Two points an hour are too few for an hourly season.
             (1800, 96, vec![DAY]),
             (3600, 336, vec![DAY, WEEK]),
-            // One point a day shows no day, and seven of them a week.
+            // One point a day is too few for a day, and enough for a week.
             (DAY, 14, vec![WEEK]),
         ] {
             assert_eq!(periods(&ticking(step, count), step), expected, "{count}");

@@ -14,13 +14,13 @@ pub(crate) fn series(points: &[(i64, f64)]) -> Vec<Point> {
     points.iter().map(point).collect()
 }
 
-/// One point a minute.
+/// Returns one point a minute.
 pub(crate) fn spaced(values: &[f64]) -> Vec<Point> {
     let times = (0..).map(|k| k * STEP);
     series(&times.zip(values.iter().copied()).collect::<Vec<_>>())
 }
 
-/// The minutes after the newest point.
+/// Returns the first `steps` minutes after the newest point.
 pub(crate) fn ahead(points: &[Point], steps: i64) -> Vec<Timestamp> {
     let end = points[points.len() - 1].at.unix();
     (1..=steps)

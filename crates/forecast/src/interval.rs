@@ -1,15 +1,13 @@
-//! The width of an interval that holds its share of the values to come.
+//! Prediction intervals from backtest errors.
 //!
-//! Split conformal prediction (Vovk, Gammerman and Shafer 2005; Lei and others
-//! 2018): as wide as would have held that share of the errors which the model made
-//! in its backtest. No distribution is assumed, and no model is asked how sure it is.
-//! Errors are first made comparable by a power of the time ahead that they themselves
-//! show: none for noise about a level, near a half for a random walk, up to one for a
-//! slope gone wrong.
+//! Split conformal prediction (Vovk, Gammerman and Shafer 2005; Lei and others 2018): the width
+//! is the quantile of absolute backtest errors at the nominal coverage. No distribution is
+//! assumed, and the models' own intervals are not used. Errors are first divided by a power of
+//! their lead time, estimated from the errors: 0 for noise around a level, about 0.5 for a
+//! random walk, up to 1 for a wrong slope.
 //!
-//! Below and above are as wide as each other: on a series that moves one way, the
-//! errors of its few independent stretches all point there, and say little about
-//! where the next one will point.
+//! Intervals are symmetric. Folds overlap, so few errors are independent; on a series with a
+//! trend most have the same sign, which says little about the sign of the next error.
 
 use quantity::Timestamp;
 
@@ -22,30 +20,31 @@ pub(crate) struct Residual {
     pub(crate) at: Timestamp,
     /// The lead time of the prediction, in seconds; above 0.
     pub(crate) ahead: f64,
-    /// The value less its prediction.
+    /// The actual value minus its prediction.
     pub(crate) error: f64,
 }
 
-/// Fewest errors from which their growth with time is judged.
+/// The minimum number of errors from which their growth is estimated.
 const MIN_FOR_GROWTH: usize = 8;
 
-/// Into how many groups by time ahead they are put for that.
+/// The number of groups by lead time for that estimate.
 const GROUPS: usize = 5;
 
-/// A group without errors counts as one with this share of the mean error.
-const LEAST_SHARE: f64 = 0.05;
+/// The minimum mean error of a group, as a share of the overall mean error.
+const MIN_GROUP_ERROR: f64 = 0.05;
 
-/// The width of an interval, learnt from errors.
+/// The width of prediction intervals by lead time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Interval {
-    /// Power of the time ahead with which errors grow.
+    /// The power of the lead time with which errors grow.
     growth: f64,
-    /// Half the width a second ahead, in the unit of the points.
+    /// Half the width at a lead time of one second, in the unit of the points.
     factor: f64,
 }
 
 impl Interval {
-    /// The interval that holds a `coverage` of `residuals`; `None` of nothing.
+    /// Returns the interval that contains the share `coverage` of `residuals`; `None` without
+    /// residuals.
     pub(crate) fn of<'a>(
         residuals: impl Iterator<Item = &'a Residual>,
         coverage: f64,
@@ -63,29 +62,28 @@ impl Interval {
         })
     }
 
-    /// Returns half the width so many seconds ahead, in the unit of
-    /// the points.
+    /// Returns half the width at a lead time of `ahead` seconds, in the unit of the points.
     pub(crate) fn width(&self, ahead: f64) -> f64 {
         self.factor * ahead.max(0.0).powf(self.growth)
     }
 
-    /// Returns `true` if a value with this error lies within.
-    pub(crate) fn holds(&self, residual: &Residual) -> bool {
+    /// Returns `true` if a value with this error lies within the interval.
+    pub(crate) fn contains(&self, residual: &Residual) -> bool {
         size(residual, self.growth) <= self.factor
     }
 }
 
-/// An error as it would have been a second ahead.
+/// Returns the absolute error, scaled to a lead time of one second.
 fn size(residual: &Residual, growth: f64) -> f64 {
     residual.error.abs() / residual.ahead.powf(growth)
 }
 
-/// The power of the time ahead that fits the errors best, 0 to 1: least squares
-/// through the logarithms of mean time and mean error of a few groups.
+/// Returns the power of the lead time with which errors grow, 0 to 1: the slope of a
+/// least-squares line through the logarithms of mean lead time and mean error of each group.
 pub(crate) fn growth(residuals: &[&Residual]) -> f64 {
     let mut sizes: Vec<(f64, f64)> = residuals.iter().map(|r| (r.ahead, r.error.abs())).collect();
     if sizes.len() < MIN_FOR_GROWTH {
-        // As a random walk's.
+        // That of a random walk.
         return 0.5;
     }
     sizes.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -98,7 +96,7 @@ pub(crate) fn growth(residuals: &[&Residual]) -> f64 {
         .map(|group| {
             let seconds = mean(group.iter().map(|(seconds, _)| *seconds));
             let error = mean(group.iter().map(|(_, error)| *error));
-            (seconds.ln(), (error / overall).max(LEAST_SHARE).ln())
+            (seconds.ln(), (error / overall).max(MIN_GROUP_ERROR).ln())
         })
         .collect();
     let middle = mean(groups.iter().map(|(time, _)| *time));
@@ -114,9 +112,9 @@ pub(crate) fn growth(residuals: &[&Residual]) -> f64 {
     }
 }
 
-/// The value below which a `share` of the sorted values lies, between the two
-/// nearest (definition 5 of Hyndman and Fan 1996, "Sample quantiles in statistical
-/// packages", The American Statistician 50). `values` is not empty.
+/// Returns the quantile of sorted values at the level `share`, interpolated linearly
+/// (definition 5 of Hyndman and Fan 1996, "Sample quantiles in statistical packages", The
+/// American Statistician 50). `values` is not empty.
 pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let place = (share * values.len() as f64 - 0.5).clamp(0.0, (values.len() - 1) as f64);
     let (below, above) = (
@@ -140,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_learnt_from_nothing() {
+    fn no_errors_give_no_interval() {
         assert_eq!(Interval::of([].iter(), 0.8), None);
     }
 
@@ -166,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn units_are_treated_alike() {
+    fn width_scales_with_the_unit() {
         for unit in [1e-3, 1.0, 1e12] {
             let residuals: Vec<Residual> = (1..=50)
                 .map(|k| ahead(60.0 * f64::from(k), unit * f64::from(k % 7)))
@@ -179,7 +177,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn interval_holds_its_share_of_errors(
+        fn interval_contains_its_share_of_errors(
             errors in proptest::collection::vec(-1e9..1e9f64, 20..200),
             coverage in 0.5..0.95f64,
         ) {
@@ -189,14 +187,14 @@ mod tests {
                 .map(|(k, error)| ahead(60.0 * (k + 1) as f64, *error))
                 .collect();
             let interval = Interval::of(residuals.iter(), coverage).expect("errors");
-            let held = residuals.iter().filter(|r| interval.holds(r)).count() as f64;
-            // Equal errors are held together.
+            let inside = residuals.iter().filter(|r| interval.contains(r)).count() as f64;
+            // Equal errors are all inside or all outside.
             let count = residuals.len() as f64;
-            prop_assert!(held / count >= coverage - 1.0 / count, "{} of {}", held, count);
+            prop_assert!(inside / count >= coverage - 1.0 / count, "{} of {}", inside, count);
         }
 
         #[test]
-        fn wider_share_is_no_narrower(
+        fn higher_coverage_is_no_narrower(
             errors in proptest::collection::vec(-1e3..1e3f64, 1..50),
         ) {
             let residuals: Vec<Residual> =

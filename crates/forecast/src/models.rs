@@ -1,8 +1,8 @@
 //! The table of models.
 //!
-//! A model is a function in a file of its own under `models/`, and one row here. Its
-//! name, the word of `--model`, its part in the automatic choice and its line of
-//! documentation are written in that row and derived from it everywhere else.
+//! A model is a function in its own file under `models/`, and one row here. The row has its
+//! name, its value of `--model`, its role in automatic selection and its line of documentation;
+//! everything else derives them from it.
 
 mod ar;
 mod daily_wave;
@@ -24,45 +24,45 @@ use crate::point::Point;
 use Predict::{Each, Together};
 use Role::{Level, OnRequest, Part};
 
-/// The part of a model in the automatic choice.
+/// The role of a model in automatic selection.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Role {
-    /// The fallback for series too short for more.
+    /// A constant level, for series too short for other models.
     Level,
-    /// Part of the mix, with a weight by its error in the backtest divided by
-    /// `credit`: below 1 for a model that has to show more.
+    /// A part of the mix. Its weight depends on its backtest error divided by `credit`, which is
+    /// below 1 for models whose backtest errors are too optimistic.
     Part {
         /// Above 0, at most 1.
         credit: f64,
     },
-    /// Left out of the automatic choice: only for who asks for it.
+    /// Used only if `--model` names it.
     OnRequest,
 }
 
 /// One row of the table.
 struct Row {
-    /// The name in reports, in series and in JSON.
+    /// The name in reports, series and JSON.
     name: &'static str,
-    /// The word of `--model`; `None` for a model that cannot be asked for.
+    /// The value of `--model`; `None` for a model that cannot be selected by it.
     word: Option<&'static str>,
     role: Role,
     predict: Predict,
-    /// The line of documentation: what the model forecasts.
+    /// The line of documentation: the model's forecast.
     about: &'static str,
 }
 
-/// Values, or the reason in words for a report why the model does not fit the points.
+/// Values, or the reason for the report why the model does not fit the points.
 type Predicted<T> = Result<T, String>;
 
-/// Continues a series: the values at each of the times; finite, in the unit of the
-/// points. The points are in strictly rising order of time; gaps are open.
+/// A function that forecasts the value at each of the times; finite, in the unit of the points.
+/// The points are in strictly increasing order of time and may have gaps.
 ///
-/// A model knows neither the clock nor the machine, and does not say how sure it is:
-/// that follows from its errors in the backtest.
+/// A model reads no clock and knows no ceiling. It gives no interval: intervals follow from its
+/// backtest errors.
 enum Predict {
-    /// From one origin.
+    /// Forecasts from one origin.
     Each(fn(&Origin<'_>) -> Predicted<Vec<f64>>),
-    /// From several origins in one series at less cost than one by one.
+    /// Forecasts from several origins in one series, faster than one by one.
     Together(fn(&[Origin<'_>]) -> Predicted<Vec<Vec<f64>>>),
 }
 
@@ -91,9 +91,9 @@ macro_rules! models {
     };
 }
 
-/// The credit of models that tend to look better in the backtest than they turn out. On
-/// 3,008 windows of real machine metrics full credit errs 0.7% more, and none, which
-/// leaves these models out, 1.4% (autoregression) and 0.7% (daily wave).
+/// The credit of models whose backtest errors are smaller than their actual errors. On 3,008
+/// windows of real machine metrics a credit of 1 gives a 0.7% larger error, and leaving the
+/// model out 1.4% (autoregression) and 0.7% (daily wave).
 const CREDIT: f64 = 0.85;
 
 models! {
@@ -114,34 +114,34 @@ models! {
 }
 
 impl Model {
-    /// The model that carries the newest value forward: the reference of every error.
+    /// The naive forecast: the reference of all errors.
     pub const NAIVE: Self = Self::LastValue;
 
-    /// The name in reports, in series and in JSON.
+    /// Returns the name in reports, series and JSON.
     pub const fn name(self) -> &'static str {
         self.row().name
     }
 
-    /// The word of `--model`; `None` for a model that cannot be asked for.
+    /// Returns the value of `--model`; `None` for a model that cannot be selected by it.
     pub const fn word(self) -> Option<&'static str> {
         self.row().word
     }
 
-    /// The line of documentation: what the model forecasts.
+    /// Returns the line of documentation.
     pub const fn about(self) -> &'static str {
         self.row().about
     }
 
-    /// The part in the automatic choice.
+    /// Returns the role in automatic selection.
     pub const fn role(self) -> Role {
         self.row().role
     }
 
-    /// Continues a series of at least one point at each of `times`, which lie after its
-    /// newest point.
+    /// Forecasts a series of at least one point at each of `times`, which lie after its newest
+    /// point.
     ///
     /// # Errors
-    /// The reason, in words for a report, why the model does not fit these points.
+    /// The reason, for the report, why the model does not fit these points.
     pub fn predict(self, points: &[Point], times: &[Timestamp]) -> Result<Vec<f64>, String> {
         let origin = Origin {
             before: points,
@@ -152,10 +152,10 @@ impl Model {
         self.predict_from(&[origin]).map(|values| values.concat())
     }
 
-    /// Predicts from each of several origins in one series.
+    /// Forecasts from each of several origins in one series.
     ///
     /// # Errors
-    /// The reason, in words for a report, why the model does not fit one of them.
+    /// The reason, for the report, why the model does not fit one of them.
     pub(crate) fn predict_from(self, origins: &[Origin<'_>]) -> Result<Vec<Vec<f64>>, String> {
         match self.row().predict {
             Each(predict) => origins.iter().map(predict).collect(),
@@ -170,18 +170,18 @@ impl fmt::Display for Model {
     }
 }
 
-/// The answer to which model forecasts.
+/// The selection of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// The model selected for each series by backtest.
+    /// The mix weighted by backtest for each series.
     #[default]
     Auto,
-    /// This one.
+    /// One model alone.
     Only(Model),
 }
 
 impl Choice {
-    /// Every choice that `--model` takes, in the order of help texts.
+    /// Every value of `--model`, in the order of help texts.
     pub const ALL: [Self; count_words() + 1] = {
         let mut all = [Self::Auto; count_words() + 1];
         let (mut model, mut next) = (Model::ALL.len(), 1);
@@ -195,7 +195,7 @@ impl Choice {
         all
     };
 
-    /// The word of `--model`.
+    /// Returns the value of `--model`.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Auto => "auto",

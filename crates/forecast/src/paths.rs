@@ -1,11 +1,11 @@
-//! Ways that a series may take over the horizon, and what they say of its maximum, of
-//! its mean and of the level that it holds.
+//! Sample paths of a series over the horizon, and the distributions of its maximum, its mean and
+//! the level that it holds.
 //!
-//! A path is the forecast plus the whole error path of one backtest fold. Pointwise
-//! intervals cannot answer how high a series will go: the highest of thirty upper ends
-//! is passed far more often than each of them. On 3,008 windows of real machine metrics
-//! the real maximum stayed under the highest pointwise upper end in 48%, and stays
-//! under the 90% quantile of the paths' maxima in 89%.
+//! A path is the forecast plus the errors of one backtest fold. Pointwise intervals do not bound
+//! the maximum: the chance that any of 30 values exceeds its upper end is far higher than that
+//! of each. On 3,008 windows of real machine metrics the actual maximum is below the highest
+//! pointwise upper end in 48% of the windows, and below the 90% quantile of the paths' maxima in
+//! 89%.
 
 use quantity::Timestamp;
 
@@ -14,31 +14,31 @@ use crate::backtest::Trial;
 use crate::interval::quantile;
 use crate::point::bounded;
 
-/// Ways that a series may take over the horizon, equally likely.
+/// Equally likely sample paths of a series over the horizon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Paths {
     times: Vec<Timestamp>,
-    /// Not empty; each with a value for each of the times.
+    /// Not empty; each path has one value for each time.
     paths: Vec<Vec<f64>>,
 }
 
 impl Paths {
-    /// Builds a path from each; every one has a value for each of `times`.
+    /// Builds sample paths from one value for each of `times`.
     ///
-    /// Returns `None` when there is no path or no time, or a length differs.
+    /// Returns `None` if there is no path or no time, or if lengths differ.
     pub fn new(times: Vec<Timestamp>, paths: Vec<Vec<f64>>) -> Option<Self> {
         let fit = paths.iter().all(|path| path.len() == times.len());
         (fit && !times.is_empty() && !paths.is_empty()).then_some(Self { times, paths })
     }
 
-    /// The forecast `values` plus each error path of its backtest, and again with all
-    /// of it moved by the gap of a level that has just changed.
+    /// Builds a path from the forecast `values` and the errors of each backtest fold, multiplied
+    /// by `error_factor`. After a level shift, each path is added once more, shifted by `gap`.
     pub(crate) fn of(
         times: &[Timestamp],
         values: &[f64],
         trial: &Trial,
         origin: Timestamp,
-        stretch: f64,
+        error_factor: f64,
         gap: Option<f64>,
         ceiling: Option<f64>,
     ) -> Self {
@@ -52,7 +52,7 @@ impl Paths {
             errors.iter().map(move |errors| {
                 let values = values.iter().zip(errors);
                 values
-                    .map(|(value, error)| bounded(value + level + stretch * error, ceiling))
+                    .map(|(value, error)| bounded(value + level + error_factor * error, ceiling))
                     .collect()
             })
         });
@@ -62,7 +62,7 @@ impl Paths {
         }
     }
 
-    /// The highest level that is held for `points` points in a row; for one point the
+    /// Returns the highest level held for `points` consecutive points; for one point, the
     /// maximum.
     pub fn held(&self, points: usize) -> Distribution {
         Distribution::of(self.paths.iter().map(|path| {
@@ -72,13 +72,14 @@ impl Paths {
         }))
     }
 
-    /// The mean over the horizon.
+    /// Returns the mean over the horizon.
     pub fn mean(&self) -> Distribution {
         Distribution::of(self.paths.iter().map(|path| mean(path.iter().copied())))
     }
 
-    /// The time by which a `share` of the paths, above 0 and at most 1, has reached
-    /// `limit` and holds it for `points` points in a row; `None` where fewer do.
+    /// Returns the time by which the given share of the paths, above 0 and at most 1, has reached
+    /// `limit` and held it for `points` consecutive points; `None` if fewer paths do. The time is
+    /// that of the first of these points.
     pub fn reached(&self, limit: f64, points: usize, share: f64) -> Option<Timestamp> {
         let reached = |path: &Vec<f64>| {
             let mut runs = runs(path, points);
@@ -92,7 +93,7 @@ impl Paths {
     }
 }
 
-/// Every so many points in a row; all of them where there are no more.
+/// Returns each run of `points` consecutive values; the whole path if it is not longer.
 fn runs(path: &[f64], points: usize) -> std::slice::Windows<'_, f64> {
     path.windows(points.clamp(1, path.len()))
 }
@@ -111,17 +112,17 @@ impl Distribution {
         Self { values }
     }
 
-    /// The value that it stays under with a probability of `share`, 0 to 1.
+    /// Returns the quantile at the level `share`, 0 to 1.
     pub fn quantile(&self, share: f64) -> f64 {
         quantile(&self.values, share)
     }
 
-    /// The value that it stays under as often as not.
+    /// Returns the median.
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
 
-    /// The probability, 0 to 1, that it is above `value`.
+    /// Returns the probability, 0 to 1, of a number above `value`.
     pub fn share_above(&self, value: f64) -> f64 {
         let above = self.values.iter().filter(|v| **v > value).count();
         above as f64 / self.values.len() as f64
@@ -174,7 +175,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn longer_holds_and_lower_shares_are_no_higher(
+        fn longer_holds_and_lower_quantiles_are_no_higher(
             values in proptest::collection::vec(proptest::collection::vec(0.0..10.0f64, 12), 1..9),
             points in 1..14usize,
             share in 0.0..1.0f64,

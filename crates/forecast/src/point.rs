@@ -1,8 +1,8 @@
-//! One value at one time.
+//! A point of a series.
 
 use quantity::Timestamp;
 
-/// One value at one time.
+/// A value at a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     /// The time.
@@ -11,7 +11,7 @@ pub struct Point {
     pub value: f64,
 }
 
-/// Returns a value as it can be: not below 0, not above `ceiling`.
+/// Returns `value` clamped to the range from 0 to `ceiling`.
 pub(crate) fn bounded(value: f64, ceiling: Option<f64>) -> f64 {
     value.clamp(0.0, ceiling.unwrap_or(f64::MAX))
 }

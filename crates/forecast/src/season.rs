@@ -1,56 +1,56 @@
-//! The shape that a series repeats each hour, day or week: what to take off it
-//! before it is smoothed, and to add to what is predicted.
+//! The seasonal component of a series, with a period of an hour, a day or a week. It is removed
+//! before smoothing, and added to the forecast.
 //!
-//! The classical decomposition: each point is held against the mean of the period
-//! around it, and what is left is averaged over the points at the same time of the
-//! period. The shape is then shrunk by how much of it may be noise (as James and
-//! Stein 1961 shrink means), so that a series without seasons keeps none.
+//! Classical decomposition: each point is compared with the mean of the period around it, and
+//! these deviations are averaged by their time within the period. The result is then shrunk by
+//! the share of its variance that noise explains (as James and Stein 1961 shrink means), so that
+//! a series without a season has none.
 
 use quantity::Timestamp;
 
 use crate::average::mean;
 use crate::point::Point;
 
-/// The deviation from the level by the time within a period.
+/// The seasonal component: the deviation from the level by the time within a period.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Season {
     period: i64,
-    /// One value a slot; their mean is 0.
+    /// One value for each slot of the period; their mean is 0.
     shape: Vec<f64>,
 }
 
 impl Season {
-    /// The shape that `points`, `step` seconds apart, repeat each `period` seconds;
-    /// `None` where nothing repeats.
+    /// Estimates the season of `points`, `step` seconds apart, with a period of `period` seconds;
+    /// `None` if there is none.
     pub(crate) fn of(points: &[Point], period: i64, step: i64) -> Option<Self> {
         let slots = (period as f64 / step as f64).round() as usize;
         let mut season = Self {
             period,
             shape: vec![0.0; slots],
         };
-        let away = away_from_level(points, period);
+        let deviations = deviations_from_level(points, period);
         let mut counts = vec![0u32; slots];
-        for (point, away) in points.iter().zip(&away) {
+        for (point, deviation) in points.iter().zip(&deviations) {
             let slot = season.slot(point.at);
             counts[slot] += 1;
-            season.shape[slot] += (away - season.shape[slot]) / f64::from(counts[slot]);
+            season.shape[slot] += (deviation - season.shape[slot]) / f64::from(counts[slot]);
         }
         let within: f64 = points
             .iter()
-            .zip(&away)
-            .map(|(point, away)| (away - season.at(point.at)).powi(2))
+            .zip(&deviations)
+            .map(|(point, deviation)| (deviation - season.at(point.at)).powi(2))
             .sum();
         let freedom = points.len().saturating_sub(slots).max(1);
         let visits = points.len() as f64 / slots as f64;
-        // What the shape would vary by if nothing repeated.
+        // The expected variance of the shape of a series without a season.
         let noise = within / freedom as f64 / visits;
         let centre = mean(season.shape.iter().copied());
         season.shape.iter_mut().for_each(|value| *value -= centre);
-        let varies = mean(season.shape.iter().map(|value| value * value));
-        if varies <= noise {
+        let variance = mean(season.shape.iter().map(|value| value * value));
+        if variance <= noise {
             return None;
         }
-        let kept = 1.0 - noise / varies;
+        let kept = 1.0 - noise / variance;
         season.shape.iter_mut().for_each(|value| *value *= kept);
         Some(season)
     }
@@ -66,18 +66,18 @@ impl Season {
 
     fn slot(&self, time: Timestamp) -> usize {
         let share = time.unix().rem_euclid(self.period) as f64 / self.period as f64;
-        // Rounding may reach the end; the share never does.
+        // The share is below 1, but rounding may give the length.
         ((share * self.shape.len() as f64) as usize).min(self.shape.len() - 1)
     }
 }
 
-/// Each value less the mean of the values within half a period of it. Near an end
-/// that is the first or last period.
-fn away_from_level(points: &[Point], period: i64) -> Vec<f64> {
+/// Returns each value minus the mean of the values within half a period of it; near an end, minus
+/// the mean of the first or last period.
+fn deviations_from_level(points: &[Point], period: i64) -> Vec<f64> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return Vec::new();
     };
-    // Counted from the first value, so that equal values are exactly on their level.
+    // Relative to the first value, so that equal values deviate by exactly 0.
     let sums: Vec<f64> = std::iter::once(0.0)
         .chain(points.iter().scan(0.0, |sum, point| {
             *sum += point.value - first.value;
@@ -121,9 +121,9 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_repeat_is_no_season() {
+    fn series_without_repetition_has_no_season() {
         assert_eq!(Season::of(&hourly(|_| 5.0, 36), HOUR, 300), None);
-        // The second hour is the first one upside down.
+        // The second hour mirrors the first.
         let turned = |k: i64| if k < 12 { k as f64 } else { 23.0 - k as f64 };
         assert_eq!(Season::of(&hourly(turned, 24), HOUR, 300), None);
     }

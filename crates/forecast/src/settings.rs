@@ -1,17 +1,17 @@
-//! The settings of forecasts.
+//! Forecast settings.
 
 use crate::models::Choice;
 
-/// The settings of forecasts.
+/// Forecast settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// The model.
+    /// The model, or automatic selection.
     pub model: Choice,
-    /// Share of what comes that an interval is meant to hold: above 0, below 1.
+    /// The nominal coverage of prediction intervals: above 0, below 1.
     pub coverage: f64,
 }
 
-/// Share of what comes that an interval is meant to hold, unless told otherwise.
+/// The default nominal coverage of prediction intervals.
 pub const DEFAULT_COVERAGE: f64 = 0.8;
 
 impl Default for Settings {

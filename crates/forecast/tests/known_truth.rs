@@ -1,6 +1,6 @@
-//! Forecasts of made-up series whose future is known: a level that has just changed, a
-//! wild point, a job on a schedule, noise about a level. Two hours at a minute, half an
-//! hour ahead; forty of each.
+//! Forecasts of synthetic series whose future is known: a level shift, an outlier, a scheduled
+//! job, noise around a level. 40 series of each, two hours at one point a minute, with a horizon
+//! of 30 minutes.
 
 use forecast::{Forecast, Point, Settings, forecast};
 use quantity::Timestamp;
@@ -23,7 +23,7 @@ impl Noise {
     }
 }
 
-/// Returns each series, 40 of them, by time from the start and its noise.
+/// Returns 40 series; `value` gets the seed, the index of the point and its noise.
 fn series(value: impl Fn(u64, usize, f64) -> f64) -> Vec<Vec<f64>> {
     let one = |seed| {
         let mut noise = Noise(seed);
@@ -50,7 +50,7 @@ fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Returns the mean over all series.
+/// Returns the mean of `number`, of the forecast and the actual values, over all series.
 fn over(series: &[Vec<f64>], number: impl Fn(&Forecast, &[f64]) -> f64) -> f64 {
     mean(
         series
@@ -59,8 +59,8 @@ fn over(series: &[Vec<f64>], number: impl Fn(&Forecast, &[f64]) -> f64) -> f64 {
     )
 }
 
-fn covered(forecast: &Forecast, came: &[f64]) -> f64 {
-    let pairs = forecast.path.iter().zip(came);
+fn covered(forecast: &Forecast, actual: &[f64]) -> f64 {
+    let pairs = forecast.path.iter().zip(actual);
     mean(pairs.map(|(p, value)| f64::from(u8::from(p.lower <= *value && *value <= p.upper))))
 }
 
@@ -77,20 +77,21 @@ fn new_level_is_within_the_interval_after_two_points() {
         });
         let covered = over(&steps, covered);
         assert!(covered >= 0.6, "{points} points: {covered}");
-        let taken = over(&steps, |forecast, _| (forecast.mean() - 2.0) / 4.0);
-        assert!((0.4..=0.6).contains(&taken), "{points} points: {taken}");
+        let moved = over(&steps, |forecast, _| (forecast.mean() - 2.0) / 4.0);
+        assert!((0.4..=0.6).contains(&moved), "{points} points: {moved}");
     }
 }
 
 #[test]
-fn one_wild_point_does_not_move_the_forecast() {
+fn one_outlier_does_not_move_the_forecast() {
     let calm = series(|_, _, noise| 1.0 + 0.05 * noise);
     let level = over(&calm, |forecast, _| forecast.mean());
     for factor in [20.0, 1000.0] {
-        let mut wild = calm.clone();
-        wild.iter_mut()
+        let mut with_outlier = calm.clone();
+        with_outlier
+            .iter_mut()
             .for_each(|values| values[POINTS - 1] *= factor);
-        let moved = over(&wild, |forecast, _| forecast.mean()) / level - 1.0;
+        let moved = over(&with_outlier, |forecast, _| forecast.mean()) / level - 1.0;
         assert!(moved.abs() <= 0.02, "× {factor}: {moved}");
     }
 }
@@ -101,18 +102,20 @@ fn upper_end_of_a_scheduled_job_is_its_height() {
         let busy = (k + seed as usize) % 15 < 3;
         1.0 + 2.0 * f64::from(u8::from(busy)) + 0.05 * noise
     });
-    let ratio = over(&jobs, |forecast, came| forecast.upper() / maximum(came));
+    let ratio = over(&jobs, |forecast, actual| forecast.upper() / maximum(actual));
     assert!((0.95..=1.15).contains(&ratio), "{ratio}");
 }
 
 #[test]
 fn maximum_of_noise_stays_below_its_upper_end() {
     let calm = series(|_, _, noise| 5.0 + noise.abs());
-    let below = over(&calm, |forecast, came| {
-        f64::from(u8::from(maximum(came) <= forecast.upper()))
+    let below = over(&calm, |forecast, actual| {
+        f64::from(u8::from(maximum(actual) <= forecast.upper()))
     });
     assert!((0.75..=1.0).contains(&below), "{below}");
-    let error = over(&calm, |forecast, came| forecast.max() / maximum(came) - 1.0);
+    let error = over(&calm, |forecast, actual| {
+        forecast.max() / maximum(actual) - 1.0
+    });
     assert!(error.abs() < 0.1, "{error}");
 }
 

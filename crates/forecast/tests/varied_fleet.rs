@@ -1,5 +1,5 @@
-//! Forecasts of a varied fleet held against what came. A few hundred series of seeds
-//! that nothing was tuned on; `just bench-agent` takes thousands.
+//! Forecasts of a varied fleet compared with the actual values: a few hundred series, of seeds
+//! that no constant was tuned on. `just bench-agent` uses thousands.
 
 use forecast::{Choice, Forecast, Model, Point, Settings, forecast};
 use quantity::Timestamp;
@@ -49,27 +49,27 @@ fn auto_is_no_worse_than_any_model() {
     let alone = |model: Model| {
         mean(fleet.iter().map(|specimen| {
             let (history, times) = (history(specimen), times(specimen));
-            // A model that does not fit leaves the newest value.
+            // The naive forecast replaces a model that does not fit.
             let values = model
                 .predict(&history, &times)
                 .or_else(|_| Model::NAIVE.predict(&history, &times))
-                .expect("the newest value always fits");
-            let held = values
+                .expect("the naive forecast always fits");
+            let bounded = values
                 .iter()
                 .map(|value| value.clamp(0.0, specimen.ceiling));
-            specimen.scaled_error(&Vec::from_iter(held))
+            specimen.scaled_error(&Vec::from_iter(bounded))
         }))
     };
     for model in Model::ALL {
         let alone = alone(*model);
         assert!(auto <= alone, "{}: {alone}, auto {auto}", model.name());
     }
-    let newest = alone(Model::NAIVE);
-    assert!(auto <= 0.85 * newest, "auto {auto}, newest value {newest}");
+    let naive = alone(Model::NAIVE);
+    assert!(auto <= 0.85 * naive, "auto {auto}, naive forecast {naive}");
 }
 
 #[test]
-fn intervals_hold_four_in_five_values() {
+fn intervals_cover_about_80_percent() {
     let fleet = fleet();
     let models = [Model::Ets, Model::Prophet, Model::LastValue].map(Choice::Only);
     for choice in [Choice::Auto].into_iter().chain(models) {
@@ -84,7 +84,7 @@ fn intervals_hold_four_in_five_values() {
 }
 
 #[test]
-fn reported_coverage_is_about_the_real_one() {
+fn reported_coverage_is_about_the_actual_one() {
     let reported = mean(
         fleet()
             .iter()
@@ -95,7 +95,7 @@ fn reported_coverage_is_about_the_real_one() {
 }
 
 #[test]
-fn models_lead_where_they_are_good() {
+fn models_lead_on_series_that_suit_them() {
     let fleet = fleet();
     let chosen = |family: &str, view: &str| -> Vec<Model> {
         let of_kind = |s: &&Specimen| s.family == family && s.view.name == view;

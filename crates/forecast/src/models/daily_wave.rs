@@ -1,12 +1,11 @@
-//! A smooth wave of one day about a level: for a day that has been seen in part.
+//! A smooth daily wave around a level, for windows that cover only part of a day.
 //!
-//! A window of a day holds no day twice, so nothing in it shows that days repeat.
-//! But loads that people cause do rise and fall with the day, and a wave of that
-//! period continues a curve where a straight line goes astray. Whether this series
-//! is one of them, the backtest says.
+//! A window of less than two days does not show that days repeat. User traffic does follow the
+//! time of day, and a wave continues its curve better than a straight line. The backtest decides
+//! if it fits this series.
 //!
-//! Least squares on a constant, the day's sine and cosine and those of half a day;
-//! then moved as a whole by the median of what the newest points are off by.
+//! A least-squares fit of a constant and of sines and cosines with periods of a day and half a
+//! day, shifted by the median error at the newest points.
 
 use std::f64::consts::TAU;
 
@@ -18,29 +17,31 @@ use crate::point::Point;
 
 const DAY: i64 = 86_400;
 
-/// Least that must have been seen of a day, in seconds: of a quarter every curve
-/// looks like a wave.
+/// The minimum time span of the points, in seconds: over a shorter span every curve fits a
+/// wave.
 const MIN_SPAN: i64 = DAY / 4;
 
-/// Constant, and sine and cosine of each wave.
+/// The number of regressors: a constant, and a sine and a cosine for each period.
 const TERMS: usize = 5;
 
-/// Added to the diagonal, as a share of it: terms that the points cannot tell apart
-/// share what there is between them.
+/// The ridge on the diagonal of the normal equations, for each point: it makes collinear
+/// regressors solvable.
 const RIDGE: f64 = 1e-6;
 
-/// Share of the points that say where the series is now; at least [`MIN_NEWEST`].
-const NEWEST: usize = 12;
+/// The number of equal parts of the window; the wave is shifted to the newest part.
+const PARTS: usize = 12;
+
+/// The minimum number of points in the newest part.
 const MIN_NEWEST: usize = 3;
 
-/// Predicts along the wave.
+/// Forecasts the wave.
 pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
     let points = origin.before;
     let (Some(first), Some(newest)) = (points.first(), points.last()) else {
         return Err("no points".to_owned());
     };
     if newest.at.unix() - first.at.unix() < MIN_SPAN {
-        return Err("needs to have seen a quarter of a day".to_owned());
+        return Err("needs a window of at least a quarter of a day".to_owned());
     }
     let weights = fit(&origin.around());
     let wave = |time: Timestamp| -> f64 {
@@ -52,14 +53,18 @@ pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
     };
     let newest = points
         .len()
-        .saturating_sub((points.len() / NEWEST).max(MIN_NEWEST));
-    let off = median(
+        .saturating_sub((points.len() / PARTS).max(MIN_NEWEST));
+    let shift = median(
         points[newest..]
             .iter()
             .map(|p| p.value - wave(p.at))
             .collect(),
     );
-    Ok(origin.times.iter().map(|time| wave(*time) + off).collect())
+    Ok(origin
+        .times
+        .iter()
+        .map(|time| wave(*time) + shift)
+        .collect())
 }
 
 /// Returns the regressors at one time.
@@ -74,8 +79,8 @@ fn terms(time: Timestamp) -> [f64; TERMS] {
     ]
 }
 
-/// The weights that fit the points best: the normal equations, solved by Cholesky's
-/// decomposition. The ridge makes them definite whatever the points.
+/// Returns the least-squares weights: the normal equations, solved by Cholesky decomposition.
+/// The ridge makes them positive definite for any points.
 fn fit(points: &[Point]) -> [f64; TERMS] {
     let mut normal = [[0.0; TERMS]; TERMS];
     let mut right = [0.0; TERMS];
@@ -132,7 +137,7 @@ mod tests {
     #[test]
     fn part_of_a_wave_is_enough_to_continue_it() {
         let wave = |k: i64| 5.0 + 2.0 * (TAU * (k * STEP) as f64 / 86_400.0 + 1.0).sin();
-        // Sixteen hours, and six ahead.
+        // A window of 16 hours and a horizon of 6.
         let points: Vec<(i64, f64)> = (0..192).map(|k| (k * STEP, wave(k))).collect();
         let times: Vec<Timestamp> = (192..264).map(at).collect();
         let values = Model::DailyWave
@@ -156,12 +161,12 @@ mod tests {
             gaps in proptest::collection::vec(1..20_000i64, 4..60),
             values in proptest::collection::vec(0.0..2f64.powi(53), 60),
         ) {
-            let moments: Vec<i64> =
+            let times: Vec<i64> =
                 gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();
-            let points: Vec<(i64, f64)> = moments.into_iter().zip(values).collect();
+            let points: Vec<(i64, f64)> = times.into_iter().zip(values).collect();
             let end = points[points.len() - 1].0;
-            let times = [Timestamp::from_unix(end + 60), Timestamp::from_unix(end + 90_000)];
-            if let Ok(values) = Model::DailyWave.predict(&series(&points), &times) {
+            let ahead = [60, 90_000].map(|seconds| Timestamp::from_unix(end + seconds));
+            if let Ok(values) = Model::DailyWave.predict(&series(&points), &ahead) {
                 prop_assert!(values.iter().all(|value| value.is_finite()));
             }
         }

@@ -1,20 +1,20 @@
-//! Exponential smoothing: a level, a slope and seasons that follow the series, each
-//! as fast as would have served it best so far.
+//! Exponential smoothing: level, slope and seasons, with smoothing parameters chosen by their
+//! past forecast errors.
 //!
-//! The additive forms of Holt (1957) and Gardner and McKenzie (1985) — level alone,
-//! level and slope, level and slope that fades — after the seasons are taken off
-//! (see `season`). Points at uneven distances weigh as Wright (1986, "Forecasting
-//! data published at irregular time intervals using an extension of Holt's method",
-//! Management Science 32) has it: a gap is a gap.
+//! The additive forms of Holt (1957) and Gardner and McKenzie (1985) on the seasonally adjusted
+//! series (see `season`): level alone, level and slope, level and damped slope. Irregularly
+//! spaced points are weighted by their time intervals (Wright 1986, "Forecasting data published
+//! at irregular time intervals using an extension of Holt's method", Management Science 32).
 //!
-//! Three departures from the textbook. There are no starting values to guess: a
-//! series begins as a mean or a least-squares line, whose weights fall as points
-//! come in, and is smoothed from where the weights reach those of the smoothing.
-//! What is minimised is the mean absolute error not one step ahead but over the
-//! horizon that is asked for. And a smoothing may hold any error beyond the usual
-//! one for the usual one, so that bursts do not drag the level (after Gelper, Fried
-//! and Croux 2010, "Robust forecasting with exponential and Holt-Winters
-//! smoothing", Journal of Forecasting 29).
+//! Three differences from the textbook:
+//!
+//! - No starting values: a series begins as a running mean or least-squares line, whose weights
+//!   fall with each point, until they reach the smoothing parameters.
+//! - The smoothing parameters minimise the mean absolute error over the requested horizon, not
+//!   one step ahead.
+//! - A robust form clips errors to the typical error, so that bursts do not move the level
+//!   (after Gelper, Fried and Croux 2010, "Robust forecasting with exponential and Holt-Winters
+//!   smoothing", Journal of Forecasting 29).
 
 use quantity::Timestamp;
 
@@ -23,15 +23,15 @@ use crate::origin::Origin;
 use crate::point::Point;
 use crate::season::Season;
 
-/// The periods of the seasons that a series shows, in seconds.
+/// Returns the periods of the seasons found in a series, in seconds.
 pub(crate) fn seasonal_periods(points: &[Point]) -> Vec<i64> {
     let periods = periods(points, step(points));
     let seasons = seasons(points, &periods);
     seasons.iter().map(Season::period).collect()
 }
 
-/// Predicts by exponential smoothing from origins in the same series. How fast to smooth
-/// is chosen for all in one pass over the points before the latest of them.
+/// Forecasts by exponential smoothing from origins in the same series. The smoothing parameters
+/// of all origins are chosen in one pass over the points before the latest origin.
 pub(super) fn predict(origins: &[Origin<'_>]) -> Result<Vec<Vec<f64>>, String> {
     let whole = origins.iter().max_by_key(|origin| origin.before.len());
     let whole = whole.ok_or("no points")?;
@@ -53,7 +53,7 @@ pub(super) fn predict(origins: &[Origin<'_>]) -> Result<Vec<Vec<f64>>, String> {
         let newest = origin.before[origin.before.len() - 1].at;
         let at = |time: &Timestamp| {
             let steps = time.since(newest) / step as f64;
-            state.ahead(smoothing.kept(steps)).level + added(&seasons, *time)
+            state.ahead(smoothing.damped(steps)).level + seasonal_sum(&seasons, *time)
         };
         origin.times.iter().map(at).collect()
     };
@@ -61,11 +61,11 @@ pub(super) fn predict(origins: &[Origin<'_>]) -> Result<Vec<Vec<f64>>, String> {
 }
 
 /// Returns the sum of all seasons at a time.
-fn added(seasons: &[Season], at: Timestamp) -> f64 {
+fn seasonal_sum(seasons: &[Season], at: Timestamp) -> f64 {
     seasons.iter().map(|season| season.at(at)).sum()
 }
 
-/// Returns the seasons, shortest period first, each of the remainder of the ones before.
+/// Returns the seasons, shortest period first, each estimated after removing those before.
 fn seasons(points: &[Point], periods: &[i64]) -> Vec<Season> {
     let step = step(points);
     let mut seasons = Vec::new();
@@ -85,50 +85,49 @@ fn seasons(points: &[Point], periods: &[i64]) -> Vec<Season> {
 /// The smoothing parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Smoothing {
-    /// Share of an error that moves the level, after one step: 0 to 1.
+    /// The share of an error that the level moves by in one step: 0 to 1.
     level: f64,
-    /// Share of that which moves the slope: 0 to 1.
+    /// The share of the level's move that the slope moves by: 0 to 1.
     slope: f64,
-    /// The damping of the slope from step to step: 0 for no slope at all, 1 for
-    /// one that stays.
-    keeps: f64,
-    /// Set if an error beyond the usual one counts as the usual one.
+    /// The damping factor of the slope in each step: 0 for no slope, 1 for an undamped one.
+    damping: f64,
+    /// Set if errors are clipped to the typical error.
     robust: bool,
 }
 
-/// The remainder of a slope after some steps, and its sum until then.
+/// A slope of 1 after some damped steps: the slope left, and its sum over the steps.
 #[derive(Debug, Clone, Copy)]
-struct Kept {
+struct Damped {
     share: f64,
     sum: f64,
 }
 
 impl Smoothing {
-    /// The mean, for ever.
+    /// The mean of all values.
     const PLAIN: Self = Self {
         level: 0.0,
         slope: 0.0,
-        keeps: 0.0,
+        damping: 0.0,
         robust: false,
     };
 
-    /// Returns the remainder and the sum of a slope of 1 after `steps`.
-    fn kept(&self, steps: f64) -> Kept {
-        if self.keeps == 0.0 || self.keeps == 1.0 {
-            return Kept {
-                share: self.keeps,
-                sum: self.keeps * steps,
+    /// Returns a slope of 1 after `steps`.
+    fn damped(&self, steps: f64) -> Damped {
+        if self.damping == 0.0 || self.damping == 1.0 {
+            return Damped {
+                share: self.damping,
+                sum: self.damping * steps,
             };
         }
-        let share = power(self.keeps, steps);
-        Kept {
+        let share = power(self.damping, steps);
+        Damped {
             share,
-            sum: self.keeps * (1.0 - share) / (1.0 - self.keeps),
+            sum: self.damping * (1.0 - share) / (1.0 - self.damping),
         }
     }
 }
 
-/// `base` to a power that is 1 nearly always.
+/// Returns `base` to the power of `exponent`, which is nearly always 1 and then fast.
 fn power(base: f64, exponent: f64) -> f64 {
     if exponent == 1.0 {
         base
@@ -137,8 +136,8 @@ fn power(base: f64, exponent: f64) -> f64 {
     }
 }
 
-/// The smoothings that are tried, simplest first: few, and far enough apart to
-/// differ. A finer grid, or a search, did no better on a varied fleet.
+/// Returns the grid of smoothing parameters, simplest first. Neither a finer grid nor a search
+/// gave smaller errors on a varied fleet.
 fn smoothings() -> impl Iterator<Item = Smoothing> {
     let levels = [0.0, 0.05, 0.15, 0.4, 1.0].map(|level| Smoothing {
         level,
@@ -149,14 +148,14 @@ fn smoothings() -> impl Iterator<Item = Smoothing> {
         robust: true,
         ..Smoothing::PLAIN
     });
-    let slopes = [1.0, 0.97, 0.9].into_iter().flat_map(|keeps| {
+    let slopes = [1.0, 0.97, 0.9].into_iter().flat_map(|damping| {
         [0.0, 0.1, 0.3, 0.7, 1.0]
             .into_iter()
             .flat_map(move |level| {
                 [0.0, 0.03, 0.1, 0.3].map(|slope| Smoothing {
                     level,
                     slope,
-                    keeps,
+                    damping,
                     ..Smoothing::PLAIN
                 })
             })
@@ -164,26 +163,28 @@ fn smoothings() -> impl Iterator<Item = Smoothing> {
     levels.into_iter().chain(robust).chain(slopes)
 }
 
-/// A form with a slope must do better than one without by this factor: over a
-/// horizon slopes go astray.
-const SLOPE_MUST_GAIN: f64 = 1.03;
+/// The factor on errors of forms with a slope, since wrong slopes cost more as the horizon grows.
+const SLOPE_PENALTY: f64 = 1.03;
 
-/// The share of the error so far under which a smoothing is better, not just luckier.
-const MUST_BE_LESS: f64 = 0.999;
+/// The share of the smallest error so far that a smoothing must stay below to replace a simpler
+/// one.
+const IMPROVEMENT: f64 = 0.999;
 
-/// Errors that are held for the usual one begin beyond it by this factor.
-const USUAL_ERRORS: f64 = 1.0;
+/// The limit that robust smoothing clips errors to, as a multiple of the typical error.
+const CLIP: f64 = 1.0;
 
-/// Points from which errors are called usual, and the share of the newest in what
-/// is usual from there on.
+/// The number of points before errors are clipped. The typical error is a mean until then, and
+/// afterwards an exponential moving average.
 const WARM_UP: f64 = 8.0;
+
+/// The weight of the newest error in that moving average.
 const NEWEST_ERROR: f64 = 0.1;
 
-/// The largest error, as a multiple of the usual one, that enters the usual one.
-const WORST_ERROR: f64 = 4.0;
+/// The maximum error that enters the typical error, as a multiple of it.
+const MAX_ERROR: f64 = 4.0;
 
-/// The sums of all values up to each.
-fn running(mut values: Vec<f64>) -> Vec<f64> {
+/// Returns the cumulative sums.
+fn cumulative(mut values: Vec<f64>) -> Vec<f64> {
     let mut sum = 0.0;
     for value in &mut values {
         sum += *value;
@@ -200,19 +201,19 @@ struct State {
 }
 
 impl State {
-    /// The same after the steps that this is left of.
-    fn ahead(self, kept: Kept) -> Self {
+    /// Returns the state after these damped steps.
+    fn ahead(self, damped: Damped) -> Self {
         Self {
-            level: self.level + self.slope * kept.sum,
-            slope: self.slope * kept.share,
+            level: self.level + self.slope * damped.sum,
+            slope: self.slope * damped.share,
         }
     }
 }
 
-/// A series without its seasons, in steps.
+/// A seasonally adjusted series, with times in steps.
 struct Track {
     values: Vec<f64>,
-    /// Steps since the first point.
+    /// Steps after the first point.
     times: Vec<f64>,
 }
 
@@ -222,7 +223,7 @@ impl Track {
         Self {
             values: points
                 .iter()
-                .map(|p| p.value - added(seasons, p.at))
+                .map(|p| p.value - seasonal_sum(seasons, p.at))
                 .collect(),
             times: points
                 .iter()
@@ -231,8 +232,8 @@ impl Track {
         }
     }
 
-    /// For each number of points the smoothing whose predictions within them would
-    /// have been best over the horizon, which is in steps; the simplest of equals.
+    /// Returns for each of `splits`, a number of points, the smoothing with the smallest error
+    /// within these points over the horizon, which is in steps; the simplest on a tie.
     fn best_smoothings(&self, splits: &[usize], horizon: f64) -> Vec<Smoothing> {
         let most = (self.values.len() / 3).max(1);
         let far = (horizon.round() as usize).clamp(1, most);
@@ -247,7 +248,7 @@ impl Track {
         ends.sort_unstable();
         let mut best = vec![(Smoothing::PLAIN, f64::INFINITY); ends.len()];
         for smoothing in smoothings() {
-            let limits = Vec::from_iter(best.iter().map(|(_, error)| MUST_BE_LESS * error));
+            let limits = Vec::from_iter(best.iter().map(|(_, error)| IMPROVEMENT * error));
             let errors = self.errors(smoothing, distances, &ends, &limits);
             for ((best, error), limit) in best.iter_mut().zip(errors).zip(limits) {
                 if error < limit {
@@ -261,9 +262,9 @@ impl Track {
             .collect()
     }
 
-    /// The sum of absolute errors so many points ahead within the points before each of
-    /// `ends`, which rise; from all points but the first, which only set the level. Given
-    /// up, which leaves infinity, where no sum can stay under its limit.
+    /// Returns the sum of absolute errors at these distances, in points, within the points
+    /// before each of `ends`, which are in increasing order. The first points only set the
+    /// level. Stops with infinity once no later sum can stay below its limit.
     fn errors(
         &self,
         smoothing: Smoothing,
@@ -271,25 +272,25 @@ impl Track {
         ends: &[usize],
         limits: &[f64],
     ) -> Vec<f64> {
-        let whole = distances.map(|distance| smoothing.kept(distance as f64));
-        let factor = if smoothing.keeps > 0.0 {
-            SLOPE_MUST_GAIN
+        let whole = distances.map(|distance| smoothing.damped(distance as f64));
+        let factor = if smoothing.damping > 0.0 {
+            SLOPE_PENALTY
         } else {
             1.0
         };
         let longest = ends[ends.len() - 1];
         let settled = (longest / 6).min(ends[0] / 2).max(3);
         let mut sums = vec![0.0; ends.len()];
-        // The first end that each distance has not reached, and the origin has not.
+        // The first end not yet reached by each distance, and by the origin.
         let mut reached = [0; 5];
         let mut open = 0;
         for (index, state) in self.states(smoothing).enumerate().skip(settled) {
             while open < ends.len() && ends[open] <= index {
                 open += 1;
-                let so_far = running(sums.clone());
+                let so_far = cumulative(sums.clone());
                 if (open..ends.len()).all(|end| so_far[end] >= limits[end]) {
                     sums[open..].fill(f64::INFINITY);
-                    return running(sums);
+                    return cumulative(sums);
                 }
             }
             for (k, (distance, whole)) in distances.iter().zip(&whole).enumerate() {
@@ -304,38 +305,38 @@ impl Track {
                     break;
                 };
                 let steps = self.times[target] - self.times[index];
-                let kept = if steps == *distance as f64 {
+                let damped = if steps == *distance as f64 {
                     *whole
                 } else {
-                    smoothing.kept(steps)
+                    smoothing.damped(steps)
                 };
-                *sum += factor * (actual - state.ahead(kept).level).abs();
+                *sum += factor * (actual - state.ahead(damped).level).abs();
             }
         }
-        running(sums)
+        cumulative(sums)
     }
 
-    /// Level and slope after each point.
+    /// Returns level and slope after each point.
     fn states(&self, by: Smoothing) -> impl Iterator<Item = State> {
         let mut state = State {
             level: self.values[0],
             slope: 0.0,
         };
-        let mut usual = 0.0;
+        let mut typical = 0.0;
         (0..self.values.len()).map(move |index| {
             if index == 0 {
                 return state;
             }
             let steps = self.times[index] - self.times[index - 1];
             let count = (index + 1) as f64;
-            let before = state.ahead(by.kept(steps));
+            let before = state.ahead(by.damped(steps));
             let mut error = self.values[index] - before.level;
             if by.robust {
-                error = held(error, &mut usual, count);
+                error = clipped(error, &mut typical, count);
             }
             let smoothed = 1.0 - power(1.0 - by.level, steps);
-            // The weights of a running mean, and of a running least-squares line.
-            let (level, slope) = if by.keeps == 0.0 {
+            // At least the weights of a running mean or a running least-squares line.
+            let (level, slope) = if by.damping == 0.0 {
                 (smoothed.max(1.0 / count), 0.0)
             } else {
                 let pairs = count * (count + 1.0);
@@ -353,16 +354,16 @@ impl Track {
     }
 }
 
-/// An error as a robust smoothing takes it, the `count`-th; `usual` is the mean
-/// absolute error so far, and learns from it.
-fn held(error: f64, usual: &mut f64, count: f64) -> f64 {
+/// Returns the error clipped to `typical`, the typical error, and updates the latter. `count` is
+/// the number of points up to this one; before [`WARM_UP`] nothing is clipped.
+fn clipped(error: f64, typical: &mut f64, count: f64) -> f64 {
     let size = error.abs();
     if count < WARM_UP {
-        *usual += (size - *usual) / count;
+        *typical += (size - *typical) / count;
         return error;
     }
-    let limit = USUAL_ERRORS * *usual;
-    *usual += NEWEST_ERROR * (size.min(WORST_ERROR * *usual) - *usual);
+    let limit = CLIP * *typical;
+    *typical += NEWEST_ERROR * (size.min(MAX_ERROR * *typical) - *typical);
     error.clamp(-limit, limit)
 }
 
@@ -400,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_goes_on_also_across_a_gap() {
+    fn a_line_is_continued_across_a_gap() {
         let minutes = (0..40).chain(55..100);
         let line: Vec<(i64, f64)> = minutes.map(|k| (k * 60, 3.0 + 0.5 * k as f64)).collect();
         for (k, value) in (100..).zip(continued(&series(&line), 30)) {
@@ -410,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_of_each_hour_is_continued_at_its_minutes() {
+    fn hourly_job_is_forecast_at_its_minutes() {
         let busy = |minute: i64| if minute % 60 < 5 { 8.0 } else { 1.0 };
         let points: Vec<(i64, f64)> = (0..150).map(|k| (k * 60, busy(k))).collect();
         for (k, value) in (150..).zip(continued(&series(&points), 60)) {
@@ -419,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn bursts_do_not_drag_the_level() {
+    fn bursts_do_not_move_the_level() {
         let quiet_but = |k: u32| {
             if k % 17 < 3 {
                 9.0
@@ -433,17 +434,17 @@ mod tests {
     }
 
     #[test]
-    fn point_after_a_gap_weighs_for_missing_ones() {
+    fn point_after_a_gap_has_the_weight_of_the_gap() {
         let by = Smoothing {
             level: 0.5,
             ..Smoothing::PLAIN
         };
-        // Long enough for the running mean to weigh less.
+        // Enough points for the weight of the running mean to be below 0.5.
         let mut times: Vec<(i64, f64)> = (0..10).map(|k| (k * 60, 0.0)).collect();
         times.push((12 * 60, 8.0));
         let points = series(&times);
         let state = Track::of(&points, &[], 60).states(by).last();
-        // 1 - 0.5 to the third.
+        // The weight is 1 - 0.5³.
         assert_eq!(state.expect("points").level, 7.0);
     }
 
@@ -457,7 +458,7 @@ mod tests {
             let level = last_state(&values, Smoothing::PLAIN).level;
             prop_assert!((level - mean).abs() < 1e-9, "{} {}", level, mean);
 
-            let line = last_state(&values, Smoothing { keeps: 1.0, ..Smoothing::PLAIN });
+            let line = last_state(&values, Smoothing { damping: 1.0, ..Smoothing::PLAIN });
             let middle = (count - 1.0) / 2.0;
             let away = (0..).map(|k| f64::from(k) - middle);
             let rise: f64 = away.clone().zip(&values).map(|(x, y)| x * y).sum();

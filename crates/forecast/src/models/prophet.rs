@@ -1,14 +1,14 @@
-//! Prophet: a trend that bends at some moments, days and weeks that repeat, smooth
-//! shapes throughout. The model itself is crate `prophet`.
+//! Prophet: a piecewise linear trend with changepoints, and smooth daily and weekly seasons. The
+//! model itself is crate `prophet`.
 //!
-//! Its own interval is not used: on a varied fleet it held too little, and stretched
-//! until it held its share it was wider than that of the backtest's errors alone.
+//! Its own interval is not used: on a varied fleet its coverage was below the nominal one.
+//! Widened to the nominal coverage, it was wider than the interval from backtest errors.
 
 use prophet::Options;
 
 use crate::origin::Origin;
 
-/// Predicts as Prophet does, with its usual settings.
+/// Forecasts by Prophet with its default settings.
 pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
     let points: Vec<(i64, f64)> = origin
         .before
@@ -16,7 +16,7 @@ pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
         .map(|p| (p.at.unix(), p.value))
         .collect();
     let times: Vec<i64> = origin.times.iter().map(|time| time.unix()).collect();
-    // How sure it is of itself is not asked: the fewest samples do.
+    // Its interval is not used, so one sample is enough.
     let options = Options {
         uncertainty_samples: 1,
         ..Options::default()

@@ -1,34 +1,34 @@
-//! A straight line that outliers do not bend: for series long enough to have a trend.
+//! The Theil–Sen line: a straight line that is robust against outliers.
 //!
-//! Slope: the median of the slopes between all pairs of points (Theil 1950;
-//! Sen 1968, "Estimates of the regression coefficient based on Kendall's tau",
-//! JASA 63). Level: the median of what is left of each value once the slope is
-//! taken off. Up to 29% of the points may be arbitrarily wrong.
+//! Slope: the median of the slopes between all pairs of points (Theil 1950; Sen 1968, "Estimates
+//! of the regression coefficient based on Kendall's tau", JASA 63). Level: the median residual
+//! after removing the slope. The breakdown point is 29%: up to that share of the points may be
+//! arbitrarily wrong.
 
 use quantity::Timestamp;
 
 use crate::average::median;
 use crate::origin::Origin;
 
-/// Most points whose pairs are all looked at: 256 give 32,640 slopes, which
-/// takes about a millisecond. A longer series is first cut into as many runs of
-/// consecutive points, and the slope is found between their middles.
+/// The maximum number of points for slopes between all pairs: 256 give 32,640 slopes, which
+/// takes about a millisecond. A longer series is first reduced to as many medians of consecutive
+/// points.
 const MAX_PAIRED: usize = 256;
 
-/// Predicts along the Theil-Sen line.
+/// Forecasts along the Theil–Sen line.
 pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
     let points = origin.before;
     let Some(newest) = points.last() else {
         return Ok(vec![0.0; origin.times.len()]);
     };
-    // Times count from the newest point: small numbers, so no precision is
-    // lost, and the same ones whenever the series was recorded.
+    // Times relative to the newest point are small, so no precision is lost, and do not depend
+    // on the date.
     let xy: Vec<(f64, f64)> = points
         .iter()
         .map(|p| (p.at.since(newest.at), p.value))
         .collect();
     let slope = if xy.len() > MAX_PAIRED {
-        slope(&middles(&xy))
+        slope(&thinned(&xy))
     } else {
         slope(&xy)
     };
@@ -37,9 +37,9 @@ pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
     Ok(origin.times.iter().map(at).collect())
 }
 
-/// At most [`MAX_PAIRED`] points that stand for all: the median time and the
-/// median value of each run of consecutive points. On a line they lie on it.
-fn middles(xy: &[(f64, f64)]) -> Vec<(f64, f64)> {
+/// Returns at most [`MAX_PAIRED`] points: the median time and the median value of each run of
+/// consecutive points. Points on a line give points on that line.
+fn thinned(xy: &[(f64, f64)]) -> Vec<(f64, f64)> {
     xy.chunks(xy.len().div_ceil(MAX_PAIRED))
         .map(|run| {
             (
@@ -50,11 +50,11 @@ fn middles(xy: &[(f64, f64)]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Median slope between all pairs, per second; 0 for a single point.
+/// Returns the median slope between all pairs, per second; 0 for a single point.
 fn slope(xy: &[(f64, f64)]) -> f64 {
     let mut slopes = Vec::with_capacity(xy.len() * xy.len().saturating_sub(1) / 2);
     for (i, a) in xy.iter().enumerate() {
-        // Times rise strictly: the difference is never 0.
+        // Times strictly increase, so the difference is never 0.
         slopes.extend(xy[i + 1..].iter().map(|b| (b.1 - a.1) / (b.0 - a.0)));
     }
     median(slopes)
@@ -73,7 +73,7 @@ mod tests {
             let xy: Vec<(f64, f64)> = (0..count)
                 .map(|k| (f64::from(k) * 60.0, 3.0 + 0.5 * f64::from(k)))
                 .collect();
-            let thinned = middles(&xy);
+            let thinned = thinned(&xy);
             assert!(thinned.len() <= MAX_PAIRED, "{}", thinned.len());
             assert!((slope(&thinned) * 60.0 - 0.5).abs() < 1e-12, "{count}");
         }
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn slope_is_the_median_of_all_pairs() {
-        // Worked by hand: the pairs of (0,0) (1,1) (2,8) (3,3) have the slopes
-        // 1, 4, 1, 7, 1, -5; in order -5 1 1 1 4 7, the middle two are 1 and 1.
+        // Computed by hand: the pairs of (0,0) (1,1) (2,8) (3,3) have the slopes
+        // 1, 4, 1, 7, 1, -5; sorted: -5 1 1 1 4 7; the middle two are 1 and 1.
         assert_eq!(
             slope(&[(0.0, 0.0), (1.0, 1.0), (2.0, 8.0), (3.0, 3.0)]),
             1.0
@@ -99,7 +99,7 @@ mod tests {
             let end = |values: &[f64]| {
                 let points = spaced(values);
                 let line = Model::TheilSen.predict(&points, &ahead(&points, 30));
-                line.expect("a line through anything")[29]
+                line.expect("a line fits any points")[29]
             };
             let mut values: Vec<f64> = (0..20).map(|k| 10.0 + slope * f64::from(k)).collect();
             let clean = end(&values);
