@@ -1,4 +1,5 @@
-//! Collects the measurements of a report: six range queries, whatever the cluster's size.
+//! Collects the measurements of a report: six range queries, independent of the number of
+//! nodes.
 //!
 //! In scope: the queries, the parts of their answers to keep, and messages about missing data. Out
 //! of scope: HTTP, JSON, files, and the meaning of the numbers.

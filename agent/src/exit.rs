@@ -1,6 +1,6 @@
 //! The exit codes: a contract with scripts and CronJobs. Out of scope: messages.
 //!
-//! What is printed beside a code is not decided here.
+//! The messages printed with a code are decided elsewhere.
 
 use analysis::report::{NodeReport, Report};
 use contract::{Severity, State};
@@ -28,14 +28,14 @@ pub enum Exit {
 /// The nodes that make the exit code 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailOn {
-    /// Those of unknown state, unless they have gone, and those of any severity.
+    /// Nodes of any severity, and nodes of unknown state that have not gone.
     Unknown,
-    /// Those of at least a severity.
+    /// Nodes of at least a severity.
     Severity(Severity),
 }
 
 impl FailOn {
-    /// Every value, the least first.
+    /// Every value, in increasing order of severity.
     pub const ALL: [Self; 4] = [
         Self::Unknown,
         Self::Severity(Severity::Info),
@@ -43,7 +43,7 @@ impl FailOn {
         Self::Severity(Severity::Critical),
     ];
 
-    /// Returns the word of the flag.
+    /// Returns the value of the flag.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Unknown => State::Unknown.name(),

@@ -1,5 +1,5 @@
 //! The data for the report on removable nodes: four queries of kube-state-metrics's series,
-//! whatever the number of nodes ([`queries`]).
+//! independent of the number of nodes ([`queries`]).
 
 pub mod cluster;
 pub mod queries;

@@ -3,8 +3,8 @@
 //! One run, in the order of the data:
 //!
 //! 1. [`args`]: flags over environment become a checked [`args::Config`].
-//! 2. [`collect`] runs six range queries, whatever the number of nodes, on a [`source`],
-//!    and keeps one series for each node and resource.
+//! 2. [`collect`] runs six range queries, independent of the number of nodes, on a
+//!    [`source`], and keeps one series for each node and resource.
 //! 3. Crate `analysis` forecasts each series, compares it with the node's allocatable
 //!    and makes the report; [`fleet`] adds the nodes that could be removed.
 //! 4. Crate `report` renders it for standard output, in one piece;

@@ -1,11 +1,11 @@
-//! The next step after a query without an answer: of reports and of doctor.
+//! The next step after a failed query, for error messages of reports and of doctor.
 
 use std::io::ErrorKind;
 
 use promql::QueryError;
 use webclient::Failure;
 
-/// Returns the next step, for errors of a kind that usually has one cause.
+/// Returns the next step for errors that usually have one cause.
 pub fn after(error: &QueryError) -> Option<String> {
     let step = match error {
         QueryError::Failure(failure) => return after_failure(failure),
@@ -22,7 +22,7 @@ pub fn after(error: &QueryError) -> Option<String> {
         QueryError::Status {
             status, message, ..
         } => match status {
-            // The texts of Go's servers and of nginx.
+            // Go's HTTP servers and nginx mention HTTPS in this error.
             400 if message.contains("HTTPS") => {
                 "the server uses TLS: change http:// to https:// in --prometheus-url"
             }
@@ -76,7 +76,7 @@ fn after_failure(failure: &Failure) -> Option<String> {
     Some(step.to_owned())
 }
 
-/// Names of Services resolve inside their cluster only.
+/// Returns the next step for an unknown host. Names of Services resolve only in their cluster.
 fn after_unknown_name(host: &str) -> String {
     let mut parts = host.split('.');
     match (parts.next(), parts.next(), parts.next()) {

@@ -84,7 +84,7 @@ pub fn run(
     print_failures(&sinks.deliver(&report), exit, err)
 }
 
-/// Returns the error of a `--at` that is in the future, where a backend has no samples.
+/// Returns an error if `--at` is in the future, for which a backend has no samples.
 fn future_time(config: &Config) -> Option<String> {
     let now = Timestamp::from(SystemTime::now());
     let at = config.time.at.filter(|at| *at > now)?;

@@ -166,7 +166,7 @@ impl Collector {
     }
 }
 
-/// Describes an error, with the next step where errors of its kind usually have one cause.
+/// Describes an error, with the next step if errors of its kind usually have one cause.
 pub fn explain(error: &QueryError) -> String {
     match next_step::after(error) {
         Some(step) => format!("{error} ({step})"),

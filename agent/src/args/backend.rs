@@ -111,7 +111,7 @@ pub(super) fn resolve(flags: &Flags, given: &Given<'_>) -> Result<Backend, Usage
 #[derive(Debug)]
 pub struct BackendUrl;
 
-/// The ends of URLs that are copied from a browser or from documentation.
+/// The paths that often remain at the end of a URL copied from a browser or documentation.
 const PASTED: &[&str] = &[
     "/api/v1/query_range",
     "/api/v1/query",
@@ -138,7 +138,7 @@ impl Syntax for BackendUrl {
     fn parse(text: &str, _: &Within) -> Result<BaseUrl, String> {
         let page = &text[..text.find(['?', '#']).unwrap_or(text.len())];
         let page = page.trim_end_matches('/');
-        // A query page of Prometheus 3; a path alone may be a prefix.
+        // The query page of Prometheus 3. Without a query string, /query may be a path prefix.
         let queried = text[page.len()..].contains('?').then_some("/query");
         let ends = PASTED.iter().copied().chain(queried);
         let found = ends

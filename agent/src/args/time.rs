@@ -136,7 +136,7 @@ impl Syntax for Span {
     }
 }
 
-/// The word for a length that follows from others.
+/// The value for a length that is derived from other flags.
 pub(super) const AUTO: &str = "auto";
 
 /// The syntax of a time between two points, in seconds; `None` for [`AUTO`].

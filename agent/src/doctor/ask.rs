@@ -1,4 +1,4 @@
-//! The facts about a backend: some thirty small queries, whatever the number of nodes.
+//! The facts about a backend: about 30 small queries, independent of the number of nodes.
 //!
 //! In scope: the queries and their answers. Out of scope: their meaning.
 

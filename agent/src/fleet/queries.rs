@@ -1,4 +1,5 @@
-//! The queries for the report on removable nodes: four, whatever the number of nodes.
+//! The queries for the report on removable nodes: four, independent of the number
+//! of nodes.
 //!
 //! All select kube-state-metrics's series at one time. Where two replicas of it are scraped, or one
 //! twice, `max by` counts each object once. Rows of different kinds come in one answer, joined by

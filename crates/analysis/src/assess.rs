@@ -66,7 +66,7 @@ pub fn assess(
         .collect();
     // Queries without any samples have been reported.
     let unknown = Resource::ALL.map(|resource| measurements.of(resource).usage.is_empty());
-    // Taken, not copied: the report holds the points of a large fleet once.
+    // Moved, not copied, so that the points of a large fleet are in memory once.
     let nodes: Vec<Node> = names
         .into_iter()
         .map(|name| Node {
@@ -189,8 +189,8 @@ impl Node {
             }
             resources.push(report);
         }
-        // A node of which nothing is recent has gone, which is no error; one of
-        // which something is recent lacks the rest.
+        // A node without any recent data has gone, which is no error. If some of its data is
+        // recent, the rest is missing.
         if any_recent {
             errors.append(&mut stale);
         }
@@ -232,7 +232,7 @@ fn assess_resource(
         allocatable,
         capacity,
     } = known;
-    // Capacity is never below allocatable; if it is reported so, allocatable counts.
+    // Capacity below allocatable is invalid; allocatable then replaces it.
     let ceiling = capacity.map(|c| c.max(allocatable.unwrap_or(c)));
     let points = history.as_slice();
     let oldest_useful = window.past.end.unix() - stale_after(window.past.step) as i64;

@@ -71,7 +71,7 @@ fn decisive(
     )
 }
 
-/// Names the number that is held against `high`.
+/// Names the number that is compared with `high`.
 fn held(forecast: &ResourceForecast) -> String {
     match forecast.for_seconds {
         0 => "the maximum".to_owned(),
@@ -79,7 +79,7 @@ fn held(forecast: &ResourceForecast) -> String {
     }
 }
 
-/// Formats the probability that `high` is passed.
+/// Formats the probability of a held level above `high`.
 fn exceeds(forecast: &ResourceForecast) -> Option<String> {
     let likely = percent(forecast.exceeds_high?);
     Some(match forecast.for_seconds {

@@ -63,7 +63,7 @@ pub struct Verdict {
 impl Verdict {
     /// The held level reaches allocatable.
     pub const CRITICAL: Self = Self::new(Action::ScaleUp, Severity::Critical);
-    /// The held level passes `high`.
+    /// The held level exceeds `high`.
     pub const HIGH: Self = Self::new(Action::ScaleUp, Severity::Warning);
     /// The mean is below `low`.
     pub const LOW: Self = Self::new(Action::Consolidate, Severity::Info);
@@ -116,12 +116,12 @@ pub struct Decision {
 
 /// Judges a forecast, given the previous verdict.
 ///
-/// - Critical: the *held* level reaches allocatable, more likely than not.
-/// - Warning: the *held* level passes `high`, more likely than not. A spike that does not
-///   stay needs no node more.
-/// - Info: the *mean* is below `low` with the probability of an upper end, and nothing
-///   above applies: the average load decides whether a node is needed, and a node that
-///   is removed too early costs more than one that stays.
+/// - Critical: the median of the *held* level reaches allocatable.
+/// - Warning: the median of the *held* level exceeds `high`. A short spike does not count: it
+///   needs no additional node.
+/// - Info: the upper end of the *mean* is below `low`, and nothing above applies. The average
+///   load decides if a node is needed. The upper end is used since removing a node too early
+///   costs more than keeping it.
 pub fn judge(shares: Shares, thresholds: Thresholds, before: Option<Verdict>) -> Decision {
     let Thresholds { low, high } = thresholds;
     let band_if = |was: bool| if was { thresholds.band() } else { 0.0 };

@@ -225,7 +225,7 @@ struct Numbers {
     mean: String,
     mean_upper: String,
     held: String,
-    /// Set if the maximum is expected to pass `high`.
+    /// Set if the median of the maximum exceeds `high`.
     spikes: bool,
     reached: Option<u64>,
 }
@@ -298,9 +298,8 @@ impl Numbers {
     }
 }
 
-/// The numbers of a forecast over its whole horizon, from its paths, in the unit of the
-/// resource. Lower and upper ends lie at the ends of the prediction interval: at 10% and
-/// 90% for a coverage of 80%.
+/// The numbers of a forecast over its whole horizon, from its sample paths, in the unit of the
+/// resource. Lower and upper ends are quantiles: 10% and 90% for a nominal coverage of 80%.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ahead {
     /// The lower end of the maximum.
@@ -329,7 +328,7 @@ impl Ahead {
         let level = forecast.upper_level();
         let (max, mean) = (forecast.paths.held(1), forecast.paths.mean());
         let held = forecast.paths.held(hold.points);
-        // The mean of a forecast may lie outside of its paths' where few of them are odd.
+        // The mean forecast may lie outside the quantiles of the paths if they are skewed.
         let expected = forecast.mean();
         Self {
             max_lower: max.quantile(1.0 - level),
@@ -345,15 +344,15 @@ impl Ahead {
     }
 }
 
-/// Seconds from the end of the window until allocatable is reached and held; `None` for
-/// a time beyond the horizon.
+/// The time until allocatable is reached and held, in seconds from the end of the window; `None`
+/// for a time beyond the horizon.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct TimeToLimit {
-    /// The time by which it is reached with the probability of a lower end.
+    /// The earliest time: by then the share of paths above the upper end has reached it.
     pub earliest: Option<u64>,
-    /// The time by which it is reached more likely than not.
+    /// The expected time: by then half of the paths have reached it.
     pub expected: Option<u64>,
-    /// The time by which it is reached with the probability of an upper end.
+    /// The latest time: by then the share of paths above the lower end has reached it.
     pub latest: Option<u64>,
 }
 
@@ -369,7 +368,7 @@ impl TimeToLimit {
         let level = forecast.upper_level();
         let by = |share: f64, held: f64| {
             let reached = forecast.paths.reached(limit, hold.points, share)?;
-            // Between two paths: the level decides, so that both say the same.
+            // A quantile may lie between two paths; the level decides, so that both agree.
             (held >= limit).then(|| reached.since(window.past.end) as u64)
         };
         Self {
@@ -430,7 +429,7 @@ mod tests {
         }
     }
 
-    /// Returns a forecast whose only path has these values.
+    /// Returns a forecast whose only sample path has these values.
     fn along(values: &[f64]) -> Forecast {
         let times = window().ahead();
         let prediction = |(&at, &value): (&Timestamp, &f64)| Prediction {
@@ -449,8 +448,8 @@ mod tests {
         }
     }
 
-    /// Returns a forecast that runs evenly from one value to another, and holds it for the
-    /// last five minutes of the horizon.
+    /// Returns a forecast that is linear from one value to another, which it holds for the last
+    /// five minutes of the horizon.
     fn between(from: f64, to: f64) -> Forecast {
         let values = (0..30).map(|k| from + (to - from) * f64::from(k.min(25)) / 25.0);
         along(&Vec::from_iter(values))

@@ -99,9 +99,9 @@ pub struct ShardReport {
 /// Shares of allocatable, 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ThresholdsReport {
-    /// Above it, the upper end of a forecast is a finding.
+    /// A held level above it is a finding.
     pub high: f64,
-    /// Below it, the mean of a forecast is a finding.
+    /// An upper end of the mean below it is a finding.
     pub low: f64,
 }
 
@@ -130,7 +130,7 @@ pub struct NodeReport {
 }
 
 impl NodeReport {
-    /// Returns `true` if the node had samples and has none that is recent.
+    /// Returns `true` if the node had samples and has no recent ones.
     pub fn has_gone(&self) -> bool {
         let reasons = || self.resources.iter().map(|r| r.recommendation.reason);
         reasons().any(|reason| reason == Some(MissingData::Stale))
@@ -163,7 +163,7 @@ pub struct ResourceReport {
     /// The age of the newest sample, where it is older than two sampling intervals; `None` where it
     /// is current, or where there is none.
     pub sample_age_seconds: Option<u64>,
-    /// Model behind the forecast.
+    /// The model with the largest weight in the forecast.
     #[serde(serialize_with = "name_or_null")]
     pub model: Option<Model>,
     /// The backtest of the model; `None` with too few points.
@@ -197,10 +197,9 @@ pub struct ResourceForecast {
     pub max_lower: f64,
     /// The median of the maximum over the horizon.
     pub max: f64,
-    /// The upper end of the maximum over the horizon, which it stays below with a
-    /// probability of `upper_level`.
+    /// The upper end of the maximum over the horizon: its quantile at `upper_level`.
     pub upper: f64,
-    /// The probability of an upper end, from 0 to 1: 0.9 for a coverage of 0.8.
+    /// The quantile level of upper ends, from 0 to 1: 0.9 for a nominal coverage of 0.8.
     pub upper_level: f64,
     /// The lower end of the mean over the horizon.
     pub mean_lower: f64,
@@ -210,25 +209,25 @@ pub struct ResourceForecast {
     pub mean_upper: f64,
     /// The lower end of the highest level that is held for `for_seconds`.
     pub held_lower: f64,
-    /// The median of the highest level that is held for `for_seconds`: what decides.
+    /// The median of the highest level that is held for `for_seconds`; it decides the verdict.
     pub held: f64,
     /// The upper end of the highest level that is held for `for_seconds`.
     pub held_upper: f64,
     /// The time for which a level must be held, in seconds.
     pub for_seconds: u64,
-    /// The probability, from 0 to 1, that a level above the threshold for high is held;
+    /// The probability, from 0 to 1, of a held level above the threshold for high;
     /// `None` if allocatable is unknown.
     pub exceeds_high: Option<f64>,
     /// The nominal coverage of the prediction interval, from 0 to 1.
     pub coverage: f64,
     /// The horizon, in seconds.
     pub horizon_seconds: u64,
-    /// Seconds until allocatable is reached and held, more likely than not; `None` if it is
-    /// not within the horizon, or if allocatable is unknown.
+    /// The expected time until allocatable is reached and held, in seconds; `None` if that is
+    /// beyond the horizon, or if allocatable is unknown.
     pub seconds_to_limit: Option<u64>,
-    /// The same with the probability of a lower end: the earliest time.
+    /// The earliest such time: the lower end of its distribution.
     pub seconds_to_limit_earliest: Option<u64>,
-    /// The same with the probability of an upper end: the latest time.
+    /// The latest such time: the upper end of its distribution.
     pub seconds_to_limit_latest: Option<u64>,
     /// One prediction for each timestamp of the horizon, in order of time.
     pub path: Vec<PredictionReport>,
@@ -307,7 +306,7 @@ pub struct CandidateReport {
     pub model: Model,
     /// Its mean absolute scaled error in the backtest.
     pub mase: Option<f64>,
-    /// Its share of the forecast, from 0 to 1.
+    /// Its weight in the forecast, from 0 to 1.
     pub weight: f64,
     /// The reason why it was left out.
     pub left_out: Option<String>,

@@ -143,17 +143,17 @@ pub struct Window {
     pub horizon: u64,
 }
 
-/// The time for which a level must be held to decide.
+/// The time for which a level must be held to count for the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hold {
-    /// That time, in seconds; 0 for the maximum itself.
+    /// The time, in seconds; 0 for the maximum itself.
     pub seconds: u64,
-    /// The number of points in a row that show it; at least 1.
+    /// The number of consecutive points that cover it; at least 1.
     pub points: usize,
 }
 
-/// The shortest default of [`Hold`]: as `for` of the alerts of kubernetes-mixin that wait
-/// least, and the fewest points that are no single spike.
+/// The minimum default of [`Hold`], in seconds and in points: the shortest `for` of the alerts of
+/// kubernetes-mixin, and more points than a single spike.
 const MIN_HOLD_SECONDS: u64 = 300;
 const MIN_HOLD_POINTS: u64 = 3;
 
