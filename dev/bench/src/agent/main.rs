@@ -1,9 +1,9 @@
-//! `just bench-agent`: the errors of the agent's forecasts, their cost, and the same work
-//! done by named peers in the same run. `bench-agent windows` measures the windows of
-//! real machine metrics alone, which `BINBOTS_WINDOWS` names.
+//! `just bench-agent`: the errors and the cost of the agent's forecasts, compared with named peers
+//! in the same run. `bench-agent windows` measures only the windows of real machine metrics, in
+//! the folder of `BINBOTS_WINDOWS`.
 //!
 //! Exits with 1 when a figure misses its bound. Times are medians and depend on the
-//! machine; ratios, errors and shares are what is promised.
+//! machine, so the bounds are on ratios, errors and shares.
 
 mod accuracy;
 mod fleet;
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
             figures.extend(prophet::figures());
         }
         let text = format!("{}\n{tables}", table(&figures));
-        // A closed pipe is the reader's choice.
+        // A closed pipe is no error.
         let _ = std::io::stdout().write_all(text.as_bytes());
         ExitCode::from(u8::from(!figures.iter().all(Figure::holds)))
     })

@@ -1,4 +1,4 @@
-//! Arrays that numpy stored: `.npz` archives of `.npy` files.
+//! Reads numpy arrays: `.npz` archives of `.npy` files.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use flate2::read::DeflateDecoder;
 
-/// The arrays of numbers in one archive, by name; arrays of words are skipped.
+/// The numeric arrays of one archive, by name; arrays of other types are skipped.
 pub(crate) struct Archive(BTreeMap<String, Array>);
 
-/// An array of numbers, row by row.
+/// A numeric array, row by row.
 struct Array {
     values: Vec<f64>,
     columns: usize,
@@ -19,7 +19,7 @@ impl Archive {
     /// Reads an archive.
     ///
     /// # Panics
-    /// When it cannot be read, or is none that numpy writes.
+    /// If it cannot be read or is no archive written by numpy.
     pub(crate) fn read(path: &Path) -> Self {
         let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let files = files(&bytes).into_iter();
@@ -49,7 +49,9 @@ impl Archive {
 
     fn get(&self, name: &str) -> &Array {
         let array = self.0.get(name);
-        array.unwrap_or_else(|| panic!("expected an array {name} of numbers"))
+        array.unwrap_or_else(|| {
+            panic!("missing array {name}: expected numbers of type f8, f4 or i8")
+        })
     }
 }
 
@@ -64,7 +66,7 @@ fn u32_at(bytes: &[u8], at: usize) -> usize {
 /// Returns the files of a ZIP archive by its central directory (APPNOTE.TXT, 4.3.12).
 fn files(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let end = bytes.windows(4).rposition(|mark| mark == b"PK\x05\x06");
-    let end = end.expect("a ZIP archive");
+    let end = end.expect("no end of central directory: expected a ZIP archive");
     let mut at = u32_at(bytes, end + 16);
     let mut files = Vec::new();
     for _ in 0..u16_at(bytes, end + 10) {
@@ -77,7 +79,7 @@ fn files(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
             0 => file.extend_from_slice(packed),
             8 => {
                 let inflated = DeflateDecoder::new(packed).read_to_end(&mut file);
-                inflated.expect("deflated data");
+                inflated.expect("invalid deflate data in the ZIP archive");
             }
             method => panic!("compression method {method}: expected stored or deflated"),
         }
@@ -87,8 +89,7 @@ fn files(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// Parses a `.npy` file (numpy.lib.format, version 1.0); `None` for other types than
-/// numbers.
+/// Parses a `.npy` file (numpy.lib.format, version 1.0); `None` for types other than numbers.
 fn array(file: &[u8]) -> Option<Array> {
     let header = 10..10 + u16_at(file, 8);
     let data = &file[header.end..];

@@ -1,9 +1,9 @@
-//! Forecasts of windows of real machine metrics held against what came after them,
-//! beside the stored errors of other programs on the same windows.
+//! Errors of forecasts on windows of real machine metrics, compared with stored errors of other
+//! programs on the same windows.
 //!
-//! `BINBOTS_WINDOWS` names a folder with `data/SHAPE.npz` (`train` and `test`, windows ×
-//! points, NaN for a gap; `step` in seconds) and `peers/SHAPE.npz` (`PEER_mase` and
-//! `PEER_is`, one number a window).
+//! `BINBOTS_WINDOWS` is a folder with `data/SHAPE.npz` (`train` and `test`, windows × points, NaN
+//! for a gap; `step` in seconds) and `peers/SHAPE.npz` (`PEER_mase` and `PEER_is`, one number for
+//! each window).
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -18,33 +18,36 @@ use crate::npz::Archive;
 /// The time of the first point of each window.
 const START: i64 = 1_700_006_400;
 
-/// Points in a row for which a level is held, in the forecast as in what came.
+/// The number of consecutive points of a held level, in forecasts and actual values.
 const HELD: usize = 3;
 
-/// The peers that ours is held against: exponential smoothing alone and the automatic
-/// choice of the version before forecasts were mixed.
+/// The peers with bounds: exponential smoothing alone, and automatic selection, of the version
+/// before forecasts were mixed.
 const ETS_BEFORE: &str = "now_ets";
 const AUTO_BEFORE: &str = "now_auto";
 
-/// Kinds of windows, by features of the window alone.
-const KINDS: [&str; 4] = ["bursts", "just shifted", "restless", "calm"];
+/// The kinds of windows, by features of the window without its future.
+const KINDS: [&str; 4] = ["bursts", "level shift", "more volatile", "less volatile"];
 
 /// The outcome of one window.
 struct Outcome {
-    /// Mean absolute scaled errors of ours and of the newest value.
+    /// The mean absolute scaled error.
     mase: f64,
+    /// The mean absolute scaled error of the naive forecast.
     naive_mase: f64,
-    /// Interval score (Gneiting and Raftery 2007), scaled as the errors.
+    /// The interval score (Gneiting and Raftery 2007), with the scale of the errors.
     score: f64,
-    /// Share of the values within the interval.
+    /// The empirical coverage of the interval, 0 to 1.
     covered: f64,
-    /// 1 if the maximum was not above the upper end.
+    /// 1 if the actual maximum is not above the upper end, otherwise 0.
     below: f64,
-    /// Symmetric error of the maximum, in percent.
+    /// The symmetric absolute percentage error of the maximum.
     maximum: f64,
-    /// The line is the window's 90% quantile: held above it in the forecast, and after.
+    /// Set if the forecast holds a level above the threshold, the 90% quantile of the window.
     warned: bool,
-    stays: bool,
+    /// Set if the actual values hold a level above the threshold.
+    exceeded: bool,
+    /// Set for each of [`KINDS`] that applies.
     kinds: [bool; KINDS.len()],
 }
 
@@ -52,7 +55,7 @@ struct Outcome {
 struct Shape {
     name: String,
     outcomes: Vec<Outcome>,
-    /// Mean absolute scaled error and interval score of each peer, as ratios of ours.
+    /// Mean absolute scaled error and interval score of each peer, divided by ours.
     peers: BTreeMap<String, (f64, f64)>,
 }
 
@@ -60,8 +63,7 @@ struct Shape {
 pub(crate) struct Windows(Vec<Shape>);
 
 impl Windows {
-    /// Forecasts every window under the folder that `BINBOTS_WINDOWS` names; `None`
-    /// without the variable.
+    /// Forecasts every window in the folder of `BINBOTS_WINDOWS`; `None` without the variable.
     pub(crate) fn measure() -> Option<Self> {
         let folder = PathBuf::from(std::env::var_os("BINBOTS_WINDOWS")?);
         let entries = std::fs::read_dir(folder.join("data"));
@@ -73,7 +75,7 @@ impl Windows {
         Some(Self(shapes.collect()))
     }
 
-    /// Returns what is promised of it.
+    /// Returns the figures with their bounds.
     pub(crate) fn figures(&self) -> Vec<Figure> {
         let by_shape = |number: fn(&Shape) -> f64| Vec::from_iter(self.0.iter().map(number));
         let outcomes = || self.0.iter().flat_map(|shape| &shape.outcomes);
@@ -95,22 +97,30 @@ impl Windows {
             Figure::at_least(0.84, least(&below), "the same, worst shape"),
             Figure::at_least(0.82, of_kind(0, |o| o.below), "the same, bursts"),
             Figure::at_most(25.0, most(&maximum), "error of `max`, worst shape: %"),
-            Figure::at_most(0.98, average(&errors), "MASE against ETS alone before"),
+            Figure::at_most(
+                0.98,
+                average(&errors),
+                "MASE as a multiple of ETS alone (previous version)",
+            ),
             Figure::at_most(1.0, most(&errors), "the same, worst shape"),
-            Figure::at_most(0.96, average(&scores), "interval score against before"),
-            Figure::at_least(0.6, average(&finding), "F1 of `stays above the line`"),
+            Figure::at_most(
+                0.96,
+                average(&scores),
+                "interval score as a multiple of the previous version",
+            ),
+            Figure::at_least(0.6, average(&finding), "F1 of warnings of a held level"),
             Figure::at_most(0.35, average(&warned), "share of windows warned"),
         ];
         for (index, kind) in KINDS.iter().enumerate().skip(1) {
             let covered = of_kind(index, |o| o.covered);
-            let work = format!("share within the 80% intervals, {kind}");
+            let work = format!("coverage of 80% intervals, {kind}");
             figures.push(Figure::at_least(0.75, covered, format!("{work}: at least")));
             figures.push(Figure::at_most(0.85, covered, format!("{work}: at most")));
         }
         figures
     }
 
-    /// Returns the errors by shape beside those of the peers, as a Markdown table.
+    /// Returns the errors by shape, with those of the peers, as a Markdown table.
     pub(crate) fn table(&self) -> String {
         let mut text = String::from(
             "| windows | | MASE | covered | maximum below `upper` | error of `max` | MASE of peers as a multiple of ours |\n|---|---|---|---|---|---|---|\n",
@@ -146,7 +156,7 @@ impl Shape {
         let name = file.file_name().unwrap_or_default();
         let stored = Archive::read(&folder.join("peers").join(name));
         let naive = outcomes.iter().map(|o| o.naive_mase);
-        // Single wild windows would decide otherwise.
+        // Capped, so that a few extreme windows do not decide the mean.
         let most = 3.0 * quantile(naive, 0.995);
         let error = |errors: &[f64]| mean(errors.iter().map(|error| error.min(most)));
         let score = |scores: &[f64]| {
@@ -178,11 +188,11 @@ impl Shape {
         mean(self.outcomes.iter().map(number))
     }
 
-    /// The harmonic mean of precision and recall of the warnings.
+    /// Returns the F1 score of the warnings.
     fn f1(&self) -> f64 {
         let count = |is: fn(&&Outcome) -> bool| self.outcomes.iter().filter(is).count() as f64;
-        let right = count(|o| o.warned && o.stays);
-        2.0 * right / (count(|o| o.warned) + count(|o| o.stays)).max(1.0)
+        let right = count(|o| o.warned && o.exceeded);
+        2.0 * right / (count(|o| o.warned) + count(|o| o.exceeded)).max(1.0)
     }
 }
 
@@ -213,9 +223,10 @@ impl Outcome {
         let pairs = || made.path.iter().zip(test).filter(|(_, v)| v.is_finite());
         let newest = points[points.len() - 1].value;
         let actual = after.iter().copied().fold(0.0, f64::max);
-        let line = quantile(before.iter().copied(), 0.9);
+        let threshold = quantile(before.iter().copied(), 0.9);
         let centre = mean(before.iter().copied());
-        let moment = |power: i32| mean(before.iter().map(|value| (value - centre).powi(power)));
+        let central_moment =
+            |power: i32| mean(before.iter().map(|value| (value - centre).powi(power)));
         let tail = |values: &[f64], count: usize| values[values.len() - count..].to_vec();
         let late = steps(&tail(train, 12.max(horizon / 2) + 1)) / scale;
         let level = mean(tail(train, 5.max(horizon / 4)));
@@ -233,13 +244,13 @@ impl Outcome {
             below: f64::from(u8::from(actual <= made.upper() * (1.0 + 1e-9))),
             maximum: 200.0 * (made.max() - actual).abs()
                 / (made.max() + actual).max(f64::MIN_POSITIVE),
-            warned: made.paths.held(HELD).median() > line,
-            stays: test
+            warned: made.paths.held(HELD).median() > threshold,
+            exceeded: test
                 .windows(HELD)
-                .any(|run| run.iter().all(|value| *value > line)),
+                .any(|run| run.iter().all(|value| *value > threshold)),
             kinds: [
-                moment(4) > 20.0 * moment(2).powi(2),
-                (level - middle).abs() > 2.0 * moment(2).sqrt(),
+                central_moment(4) > 20.0 * central_moment(2).powi(2),
+                (level - middle).abs() > 2.0 * central_moment(2).sqrt(),
                 late > 1.5,
                 late < 0.5,
             ],
@@ -247,7 +258,7 @@ impl Outcome {
     }
 }
 
-/// The mean of the finite values.
+/// Returns the mean of the finite values.
 fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
     for value in values.into_iter().filter(|value| value.is_finite()) {
@@ -257,7 +268,7 @@ fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     sum / f64::max(count, 1.0)
 }
 
-/// The quantile of the finite values, linear between the two nearest; 0 of nothing.
+/// Returns the quantile of the finite values, interpolated linearly; 0 without values.
 fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
     let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     values.sort_unstable_by(f64::total_cmp);
