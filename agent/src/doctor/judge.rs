@@ -508,7 +508,7 @@ impl Examined<'_> {
         }
     }
 
-    /// Checks that the lookback bears the horizon.
+    /// Checks that the lookback is long enough for the horizon.
     fn lookback(&self) -> Option<Check> {
         let short = self.answers.window.short_lookback()?;
         Some(Check::note("lookback", short.problem(), short.fix()))

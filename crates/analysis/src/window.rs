@@ -157,14 +157,14 @@ pub struct Hold {
 const MIN_HOLD_SECONDS: u64 = 300;
 const MIN_HOLD_POINTS: u64 = 3;
 
-/// The lookback is too short for the backtest to cover the horizon.
+/// A lookback that is too short for the backtest to cover the horizon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShortLookback {
     window: Window,
 }
 
 impl ShortLookback {
-    /// Returns what is short, and what follows for the forecast.
+    /// Describes the problem and its effect on the forecast.
     pub fn problem(&self) -> String {
         let Window { past, horizon } = self.window;
         format!(
@@ -175,7 +175,7 @@ impl ShortLookback {
         )
     }
 
-    /// Returns what to change.
+    /// Describes the fix.
     pub fn fix(&self) -> String {
         format!(
             "set --lookback to at least {}, or --forecast to less",
@@ -187,7 +187,7 @@ impl ShortLookback {
 impl Window {
     /// Returns the problem of a lookback that is too short for the horizon.
     pub fn short_lookback(&self) -> Option<ShortLookback> {
-        // The window has whole steps only: less than one may be missing from the lookback.
+        // The window is rounded down to whole steps, so the lookback may be up to a step longer.
         let most = self.past.seconds() + self.past.step;
         (most <= HORIZONS_IN_WINDOW * self.horizon).then_some(ShortLookback { window: *self })
     }

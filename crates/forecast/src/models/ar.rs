@@ -23,7 +23,7 @@ const LEVEL_PARTS: usize = 3;
 /// `ar`.
 const MAX_ORDER: f64 = 10.0;
 
-/// Predicts by autoregression.
+/// Forecasts by autoregression.
 pub(super) fn predict(origin: &Origin<'_>) -> Result<Vec<f64>, String> {
     let points = origin.before;
     let (Some(newest), Some(end)) = (points.last(), origin.times.last()) else {

@@ -2,7 +2,7 @@
 //!
 //! A window of less than two days does not show that days repeat. User traffic does follow the
 //! time of day, and a wave continues its curve better than a straight line. The backtest decides
-//! if it fits this series.
+//! the weight of the wave for each series.
 //!
 //! A least-squares fit of a constant and of sines and cosines with periods of a day and half a
 //! day, shifted by the median error at the newest points.
