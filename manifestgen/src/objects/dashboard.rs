@@ -61,12 +61,12 @@ fn drafts() -> Vec<Draft> {
         let line = format!("predict_linear({}[2h], 1800)", own(usage));
         format!("clamp_min(max by ({}) ({line}), 0)", label::NODE)
     };
-    let forecast = |upper: &Series, allocatable| {
+    let forecast = |series: &Series, bound: Bound, allocatable| {
         format!(
             "max by ({n}) ({}{{{n}=~\"$node\",{}=\"{}\"}}) / {}",
-            upper.name,
+            series.name,
             label::BOUND,
-            Bound::Upper.name(),
+            bound.name(),
             by_node(allocatable),
             n = label::NODE
         )
@@ -137,19 +137,58 @@ fn drafts() -> Vec<Draft> {
             ahead(&series::MEMORY_USAGE),
         ),
         one(
-            "CPU forecast, upper bound",
-            "Upper end of the agent's prediction interval, as a share of allocatable. Requires the \
-             agent's report in Prometheus: agent.mode deployment, or a Pushgateway.",
+            "CPU forecast, upper end of the maximum",
+            "The maximum over the horizon stays below it with a probability of 90%, unless the \
+             agent's --interval says otherwise. Share of allocatable. Requires the agent's report \
+             in Prometheus: agent.mode deployment, or a Pushgateway.",
             "percentunit",
-            forecast(&report::CPU_MAX, &series::CPU_ALLOCATABLE),
+            forecast(&report::CPU_MAX, Bound::Upper, &series::CPU_ALLOCATABLE),
         ),
         one(
-            "Memory forecast, upper bound",
-            "Upper end of the agent's prediction interval, as a share of allocatable. Requires the \
-             agent's report in Prometheus: agent.mode deployment, or a Pushgateway.",
+            "Memory forecast, upper end of the maximum",
+            "The maximum over the horizon stays below it with a probability of 90%, unless the \
+             agent's --interval says otherwise. Share of allocatable. Requires the agent's report \
+             in Prometheus: agent.mode deployment, or a Pushgateway.",
             "percentunit",
-            forecast(&report::MEMORY_MAX, &series::MEMORY_ALLOCATABLE),
+            forecast(
+                &report::MEMORY_MAX,
+                Bound::Upper,
+                &series::MEMORY_ALLOCATABLE,
+            ),
         ),
+        one(
+            "CPU forecast, held level",
+            "Median of the highest level that is held for --for within the horizon, as a share of \
+             allocatable; it decides on scaling up. Requires the agent's report in Prometheus.",
+            "percentunit",
+            forecast(&report::CPU_HELD, Bound::Expected, &series::CPU_ALLOCATABLE),
+        ),
+        one(
+            "Memory forecast, held level",
+            "Median of the highest level that is held for --for within the horizon, as a share of \
+             allocatable; it decides on scaling up. Requires the agent's report in Prometheus.",
+            "percentunit",
+            forecast(
+                &report::MEMORY_HELD,
+                Bound::Expected,
+                &series::MEMORY_ALLOCATABLE,
+            ),
+        ),
+        of_all(draft(
+            "Probability of a high level",
+            "Probability that a level above the threshold for high is held for --for within the \
+             horizon. Requires the agent's report in Prometheus.",
+            "percentunit",
+            vec![(
+                format!(
+                    "max by ({}, {}) ({})",
+                    label::NODE,
+                    label::RESOURCE,
+                    own(&report::EXCEEDS_HIGH)
+                ),
+                "{{node}} {{resource}}",
+            )],
+        )),
         one(
             "Severity of recommendations",
             "0 none, 1 info, 2 warning, 3 critical. Requires the agent's report in Prometheus.",
