@@ -60,7 +60,7 @@ fn examine(
 ) -> (i32, Vec<(String, String, String)>) {
     let mut doctor = agent(&prometheus.url);
     doctor
-        .args(["doctor", "--format=json"])
+        .args(["doctor", "--format=json", "--lookback=2h"])
         .arg(format!("--at={now}"))
         .args(flags);
     let (code, out, err) = run(&mut doctor, "");
