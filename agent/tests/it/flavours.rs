@@ -423,7 +423,7 @@ fn old_samples_show_their_age() {
             assert!(!current.contains(words), "{format}: {words}\n{current}");
         }
     }
-    // The interval counts, whatever the step.
+    // The interval counts, not the step.
     let old = report(30, 97, "json", &["--step=5m"]);
     assert_eq!(
         json(&old)["nodes"][0]["resources"][0]["sample_age_seconds"],

@@ -266,7 +266,7 @@ fn removable_nodes_and_obstacles_are_named() {
         ]
     );
     let asked: Vec<_> = backend.queries().into_iter().skip(7).collect();
-    assert_eq!(asked.len(), 4, "whatever the number of nodes");
+    assert_eq!(asked.len(), 4, "independent of the number of nodes");
     assert!(asked.iter().all(|query| query.start == query.end));
 }
 

@@ -17,7 +17,7 @@ use crate::requests::Endpoint;
 use crate::status::Status;
 
 /// An effect, the requests that it matches, and how often. Without conditions it matches every
-/// request for ever. All faults that match a request take effect together.
+/// request forever. All faults that match a request take effect together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     effect: Effect,
@@ -96,12 +96,12 @@ pub enum BadGzip {
     /// This many blank lines follow the correct text.
     Bomb {
         /// Bytes after inflation.
-        inflated: u64,
+        decompressed: u64,
     },
 }
 
 impl Fault {
-    /// A fault that matches every request, for ever.
+    /// A fault that matches every request, forever.
     pub fn new(effect: Effect) -> Self {
         Self {
             effect,
@@ -280,8 +280,8 @@ impl BadGzip {
                 body.truncate(body.len() / 2);
                 body
             }
-            Self::Bomb { inflated } => {
-                let blank_lines = io::repeat(b'\n').take(inflated);
+            Self::Bomb { decompressed } => {
+                let blank_lines = io::repeat(b'\n').take(decompressed);
                 compress(text.chain(blank_lines), Compression::best())
             }
         }
@@ -329,11 +329,11 @@ mod tests {
             assert!(inflate(&how.compress(&text)).is_err(), "{how:?}");
         }
         let bomb = BadGzip::Bomb {
-            inflated: 10_000_001,
+            decompressed: 10_000_001,
         }
         .compress(&text);
         assert!(bomb.len() < 100_000, "{}", bomb.len());
-        let inflated = inflate(&bomb).expect("a bomb is good gzip");
-        assert_eq!(inflated.len(), text.len() + 10_000_001);
+        let decompressed = inflate(&bomb).expect("a bomb is good gzip");
+        assert_eq!(decompressed.len(), text.len() + 10_000_001);
     }
 }

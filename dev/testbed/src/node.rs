@@ -63,7 +63,7 @@ impl Node {
         memory_bytes: u64;
         /// Shape of the load over time.
         shape: Shape;
-        /// Pods that run for ever.
+        /// Pods that run forever.
         pods: u32;
         /// More pods, which finished with success before the start.
         succeeded: u32;

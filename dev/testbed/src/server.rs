@@ -204,7 +204,7 @@ fn right_answer(request: &Request, route: &Route, state: &State) -> Response {
 fn encoded(mut response: Response, effects: &[Effect], info: RequestInfo<'_>) -> Response {
     let is_compressed = response.header("Content-Encoding").is_some();
     if is_compressed && (!info.takes_gzip || faults::needs_plain_text(effects)) {
-        response.body = inflate(&response.body).expect("captures were inflated once before");
+        response.body = inflate(&response.body).expect("captures were decompressed once before");
         response.remove_header("Content-Encoding");
     }
     faults::replace(effects, &mut response, info);

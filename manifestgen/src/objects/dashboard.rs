@@ -108,7 +108,7 @@ fn drafts() -> Vec<Draft> {
         )),
         one(
             "Active pods, share of allocatable",
-            "A node runs at most its allocatable number of pods, whatever they use.",
+            "A node runs at most its allocatable number of pods, independent of their usage.",
             "percentunit",
             share(&series::ACTIVE_PODS, &series::PODS_ALLOCATABLE),
         ),

@@ -382,7 +382,7 @@ fn agent_alert_fires_for_late_never_and_missing() {
                 fires: late(),
             },
             Case {
-                name: "what knows of it was away for a moment",
+                name: "kube-state-metrics was away for a short time",
                 series: vec![
                     (CREATED, "0x10 _x6 0x20"),
                     (SUCCESS, "0+60x10 _x6 960+60x20"),

@@ -12,7 +12,7 @@ use rustls::version;
 use webconfig::{Files, WebConfig};
 use webserver::Limits;
 
-use port::{Authority, Folder, PATIENCE, Port, TLS, authority, client_config, get, issue, status};
+use port::{Ca, Folder, PATIENCE, Port, TLS, ca, client_config, get, issue, status};
 
 /// `hunter2`.
 const HASH: &str = "$2y$04$......................kqsx/caaQ2ooGaGUPBIUMKYjFvRA7Wi";
@@ -92,10 +92,10 @@ fn bearer_of_the_token_is_admitted() {
 #[test]
 fn only_allowed_tls_versions_are_accepted() {
     let folder = Folder::new("versions");
-    let authority = authority("own");
-    folder.certificate("web", &authority);
+    let ca = ca("own");
+    folder.certificate("web", &ca);
     let ask = |port: &Port, version| {
-        let config = client_config(&authority, None, version);
+        let config = client_config(&ca, None, version);
         port.ask_tls(config, &get("/hello", ""))
     };
     let both = folder.serve(TLS);
@@ -113,7 +113,7 @@ fn only_allowed_tls_versions_are_accepted() {
 #[test]
 fn plain_http_to_a_tls_port_gets_a_message() {
     let folder = Folder::new("plain");
-    folder.certificate("web", &authority("own"));
+    folder.certificate("web", &ca("own"));
     let response = folder.serve(TLS).ask(&get("/hello", ""));
     assert_eq!(status(&response), "400");
     assert!(
@@ -125,14 +125,14 @@ fn plain_http_to_a_tls_port_gets_a_message() {
 #[test]
 fn health_needs_no_client_certificate() {
     let folder = Folder::new("mutual");
-    let (own, other) = (authority("own"), authority("other"));
+    let (own, other) = (ca("own"), ca("other"));
     folder.certificate("web", &own);
     folder.write("ca.crt", &own.pem());
     let port = folder.serve(&format!(
         "{TLS}  client_ca_file: ca.crt\n  client_auth_type: RequireAndVerifyClientCert\n"
     ));
-    let identity = |authority: &Authority| {
-        let (certificate, key) = issue(authority);
+    let identity = |ca: &Ca| {
+        let (certificate, key) = issue(ca);
         let chain = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM");
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("PEM");
         Some((chain, key))
@@ -152,8 +152,8 @@ fn health_needs_no_client_certificate() {
 #[test]
 fn stalled_handshake_hits_its_deadline() {
     let folder = Folder::new("handshakes");
-    let authority = authority("own");
-    folder.certificate("web", &authority);
+    let ca = ca("own");
+    folder.certificate("web", &ca);
     let limits = Limits {
         connections: 4,
         receive: Duration::from_millis(300),
@@ -168,7 +168,7 @@ fn stalled_handshake_hits_its_deadline() {
             client
         })
         .collect();
-    let config = client_config(&authority, None, &version::TLS13);
+    let config = client_config(&ca, None, &version::TLS13);
     port.ask_tls(config, &get("/hello", ""))
         .expect("a response beside the others");
     eventually("no connection is left", &|| {
@@ -188,12 +188,12 @@ fn eventually(what: &str, is: &dyn Fn() -> bool) {
 #[test]
 fn files_are_reloaded_unless_broken() {
     let folder = Folder::new("reload");
-    let (old, new) = (authority("old"), authority("new"));
+    let (old, new) = (ca("old"), ca("new"));
     folder.certificate("web", &old);
     folder.write("token", "one");
     let port = folder.serve(&format!("{TLS}{}", users()));
-    let ask = |authority: &Authority, login: &str| {
-        let config = client_config(authority, None, &version::TLS13);
+    let ask = |ca: &Ca, login: &str| {
+        let config = client_config(ca, None, &version::TLS13);
         let response = port.ask_tls(config, &get("/hello", login))?;
         Ok::<_, String>(status(&response).to_owned())
     };
@@ -236,9 +236,9 @@ fn files_are_reloaded_unless_broken() {
 #[test]
 fn unusable_files_are_named_not_shown() {
     let folder = Folder::new("bad");
-    let authority = authority("own");
-    folder.certificate("web", &authority);
-    folder.certificate("other", &authority);
+    let ca = ca("own");
+    folder.certificate("web", &ca);
+    folder.certificate("other", &ca);
     folder.write("empty", "");
     let tls = |certificate: &str, key: &str| {
         format!("tls_server_config:\n  cert_file: {certificate}\n  key_file: {key}\n")

@@ -60,18 +60,18 @@ impl Port {
 
     /// The response to one request in plain HTTP.
     pub(crate) fn ask(&self, request: &str) -> String {
-        exchange(self.connect(), request).expect("a response")
+        round_trip(self.connect(), request).expect("a response")
     }
 
     /// The response to one request over TLS, or what went wrong.
     pub(crate) fn ask_tls(&self, config: ClientConfig, request: &str) -> Result<String, String> {
         let name = ServerName::try_from("127.0.0.1").expect("a name");
         let session = ClientConnection::new(Arc::new(config), name).expect("a session");
-        exchange(StreamOwned::new(session, self.connect()), request)
+        round_trip(StreamOwned::new(session, self.connect()), request)
     }
 }
 
-fn exchange(mut stream: impl Read + Write, request: &str) -> Result<String, String> {
+fn round_trip(mut stream: impl Read + Write, request: &str) -> Result<String, String> {
     let mut response = String::new();
     stream
         .write_all(request.as_bytes())
@@ -102,8 +102,8 @@ impl Folder {
         fs::write(self.0.join(name), text).expect("written");
     }
 
-    pub(crate) fn certificate(&self, name: &str, authority: &Authority) {
-        let (certificate, key) = issue(authority);
+    pub(crate) fn certificate(&self, name: &str, ca: &Ca) {
+        let (certificate, key) = issue(ca);
         self.write(&format!("{name}.crt"), &certificate);
         self.write(&format!("{name}.key"), &key);
     }
@@ -132,9 +132,9 @@ impl Drop for Folder {
 }
 
 /// A certificate authority.
-pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Ca = CertifiedIssuer<'static, KeyPair>;
 
-pub(crate) fn authority(name: &str) -> Authority {
+pub(crate) fn ca(name: &str) -> Ca {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -142,10 +142,10 @@ pub(crate) fn authority(name: &str) -> Authority {
 }
 
 /// A certificate for 127.0.0.1 and its key, in PEM form.
-pub(crate) fn issue(authority: &Authority) -> (String, String) {
+pub(crate) fn issue(ca: &Ca) -> (String, String) {
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
-    let certificate = params.signed_by(&key, authority).expect("a certificate");
+    let certificate = params.signed_by(&key, ca).expect("a certificate");
     (certificate.pem(), key.serialize_pem())
 }
 
@@ -153,12 +153,12 @@ pub(crate) fn issue(authority: &Authority) -> (String, String) {
 pub(crate) type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 pub(crate) fn client_config(
-    authority: &Authority,
+    ca: &Ca,
     identity: Option<Identity>,
     version: &'static rustls::SupportedProtocolVersion,
 ) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    let own = CertificateDer::from(authority.der().to_vec());
+    let own = CertificateDer::from(ca.der().to_vec());
     roots.add(own).expect("a CA");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)

@@ -116,13 +116,13 @@ fn long_responses_are_compressed() {
     );
     assert_eq!(answer.header("content-encoding"), Some("gzip"));
     assert!(answer.body.len() < plain.body.len() / 10);
-    let mut inflated = Vec::new();
+    let mut decompressed = Vec::new();
     std::io::copy(
         &mut flate2::read::GzDecoder::new(&answer.body[..]),
-        &mut inflated,
+        &mut decompressed,
     )
     .expect("gzip");
-    assert_eq!(inflated, plain.body);
+    assert_eq!(decompressed, plain.body);
 }
 
 #[test]
@@ -159,13 +159,13 @@ fn streamed_response_arrives_whole() {
     client.send(&get("/pieces?2", "Accept-Encoding: gzip\r\n"));
     let answer = client.answer();
     assert_eq!(answer.header("Content-Encoding"), Some("gzip"));
-    let mut inflated = Vec::new();
+    let mut decompressed = Vec::new();
     std::io::Read::read_to_end(
         &mut flate2::read::GzDecoder::new(&answer.body[..]),
-        &mut inflated,
+        &mut decompressed,
     )
     .expect("gzip");
-    assert!(inflated == whole.as_bytes()[..200_000]);
+    assert!(decompressed == whole.as_bytes()[..200_000]);
     client.send(&get("/pieces?0", ""));
     assert_eq!(client.answer().header("Content-Length"), Some("0"));
 }

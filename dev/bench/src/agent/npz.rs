@@ -78,8 +78,8 @@ fn files(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
         match u16_at(bytes, at + 10) {
             0 => file.extend_from_slice(packed),
             8 => {
-                let inflated = DeflateDecoder::new(packed).read_to_end(&mut file);
-                inflated.expect("invalid deflate data in the ZIP archive");
+                let decompressed = DeflateDecoder::new(packed).read_to_end(&mut file);
+                decompressed.expect("invalid deflate data in the ZIP archive");
             }
             method => panic!("compression method {method}: expected stored or deflated"),
         }

@@ -176,7 +176,9 @@ fn effects() -> Vec<Effect> {
         Effect::Gzip(BadGzip::Checksum),
         Effect::Gzip(BadGzip::Garbage),
         Effect::Gzip(BadGzip::Truncated),
-        Effect::Gzip(BadGzip::Bomb { inflated: 8 << 20 }),
+        Effect::Gzip(BadGzip::Bomb {
+            decompressed: 8 << 20,
+        }),
         cut(Framing::Chunked),
         cut(Framing::Counted),
         Effect::Stall { at: 300 },

@@ -26,7 +26,7 @@ enum Comes {
     Nothing,
 }
 
-/// An effect, what comes of it, and the reason that is counted.
+/// An effect, its result, and the reason that is counted.
 type Case = (Effect, Comes, Option<&'static str>);
 
 const SOURCES: [(Endpoint, &str, &str); 2] = [
@@ -98,7 +98,7 @@ fn metrics(exporter: &Exporter, cluster: &Running, cases: &[Case]) -> String {
     text
 }
 
-/// Holds each case against what comes of it, from both endpoints; and once the faults
+/// Checks the result of each case, from both endpoints; and once the faults
 /// are over, every node is read again.
 fn holds(cases: &[Case], flags: &[&str]) {
     of_either_source(|endpoint, label, only| {
@@ -367,7 +367,7 @@ fn broken_encodings_are_errors() {
 #[test]
 fn decompression_bombs_are_errors() {
     let bomb = BadGzip::Bomb {
-        inflated: 300 << 20,
+        decompressed: 300 << 20,
     };
     holds(
         &[(Effect::Gzip(bomb), Nothing, Some("too_large"))],

@@ -1,4 +1,4 @@
-//! Certificates of authorities that the tests make themselves.
+//! Certificate authorities and certificates for tests.
 
 use std::path::Path;
 

@@ -20,7 +20,7 @@ fn two_rounds(cluster: &Running) {
     });
 }
 
-/// A port that keeps what comes to it, and answers nothing.
+/// A port that keeps the bytes it receives, and sends nothing.
 struct Trap {
     address: String,
     caught: Arc<Mutex<Vec<u8>>>,

@@ -180,11 +180,11 @@ fn port_serves_only_known_paths() {
         "",
     );
     assert_eq!(zipped.header("content-encoding"), Some("gzip"));
-    let mut inflated = String::new();
+    let mut decompressed = String::new();
     flate2::read::GzDecoder::new(&zipped.body[..])
-        .read_to_string(&mut inflated)
+        .read_to_string(&mut decompressed)
         .expect("gzip");
-    assert!(inflated.contains("k8s_node_active_pods{"));
+    assert!(decompressed.contains("k8s_node_active_pods{"));
 
     for _ in 0..200 {
         exporter.get("/metrics");

@@ -505,7 +505,7 @@ fn kubelet_certificate_may_name_the_node() {
     let flags = [&flags[0], &flags[1], RESOURCE_ONLY];
     let exporter = Exporter::start(&cluster, "node-0", &flags);
     exporter.value_of(&cpu("node-0"));
-    // Another node's certificate is refused, at whatever address.
+    // Another node's certificate is refused, at any address.
     let url = cluster.kubelet_url("node-0");
     let address = url.strip_prefix("https://").expect("TLS");
     let address: SocketAddr = address.parse().expect("an address");

@@ -137,7 +137,7 @@ fn bodies_can_be_badly_compressed() {
     let truncated = failure(Effect::Gzip(BadGzip::Truncated));
     assert!(matches!(truncated, Failure::Truncated), "{truncated}");
     let bomb = failure(Effect::Gzip(BadGzip::Bomb {
-        inflated: 100 << 20,
+        decompressed: 100 << 20,
     }));
     let is_too_large = matches!(
         bomb,
