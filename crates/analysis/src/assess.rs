@@ -8,18 +8,17 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use forecast::{Forecast, MIN_POINTS, Point, Settings, forecast};
+use forecast::{MIN_POINTS, Point, Settings, forecast};
 use quantity::Timestamp;
 
 use crate::evidence::evidence;
+use crate::horizon::{Criteria, ResourceForecast};
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::measurements::{LOOK_BACK_SECONDS, Measured, Measurements};
 use crate::previous::Previous;
-use crate::recommend::{
-    Ahead, Criteria, Outlook, Resource, Sizes, TimeToLimit, node_verdict, recommend,
-};
+use crate::recommend::{Outlook, Resource, Sizes, node_verdict, recommend};
 use crate::report::fleet::FleetReport;
-use crate::report::{NodeReport, Report, ResourceForecast, ResourceReport, WindowReport};
+use crate::report::{NodeReport, Report, ResourceReport, WindowReport};
 use crate::series::fewest_samples;
 use crate::window::Window;
 
@@ -249,10 +248,6 @@ fn assess_resource(
             Presence::Recent,
         ),
     };
-    let outlook = match &result {
-        Ok(forecast) => &Outlook::Forecast(forecast),
-        Err(unknown) => unknown,
-    };
     let sizes = Sizes {
         allocatable,
         capacity,
@@ -261,8 +256,18 @@ fn assess_resource(
         thresholds: basis.thresholds,
         hold: window.hold(basis.hold_seconds),
     };
-    let recommendation = recommend(resource, outlook, sizes, before, criteria, window);
-    let report = ResourceReport {
+    let result = result.map(|forecast| {
+        (
+            ResourceForecast::of(&forecast, criteria, allocatable, window),
+            forecast,
+        )
+    });
+    let outlook = match &result {
+        Ok((numbers, _)) => &Outlook::Forecast(numbers),
+        Err(unknown) => unknown,
+    };
+    let recommendation = recommend(resource, outlook, sizes, before, basis.thresholds, window);
+    let mut report = ResourceReport {
         resource,
         unit: resource.unit(),
         points: history.len(),
@@ -278,10 +283,12 @@ fn assess_resource(
         recommendation,
         evidence: Vec::new(),
     };
-    let mut report = match result {
-        Ok(forecast) => with_forecast(report, forecast, criteria, window),
-        Err(_) => report,
-    };
+    if let Ok((numbers, forecast)) = result {
+        report.model = Some(forecast.model);
+        report.backtest = forecast.backtest.map(Into::into);
+        report.candidates = forecast.candidates.into_iter().map(Into::into).collect();
+        report.forecast = Some(numbers);
+    }
     report.evidence = evidence(&report, window);
     (report, presence)
 }
@@ -293,59 +300,6 @@ fn may_repeat_few(points: &[Point], window: &Window) -> bool {
     points.len() >= MIN_POINTS
         && window.past.seconds() > LOOK_BACK_SECONDS
         && fewest_samples(points, LOOK_BACK_SECONDS) < MIN_POINTS
-}
-
-fn with_forecast(
-    report: ResourceReport,
-    forecast: Forecast,
-    Criteria { thresholds, hold }: Criteria,
-    window: &Window,
-) -> ResourceReport {
-    let Ahead {
-        max_lower,
-        max,
-        upper,
-        mean_lower,
-        mean,
-        mean_upper,
-        held_lower,
-        held,
-        held_upper,
-    } = Ahead::of(&forecast, hold);
-    let limit = report
-        .allocatable
-        .map(|limit| TimeToLimit::of(&forecast, hold, limit, window));
-    let limit = limit.unwrap_or_default();
-    let exceeds = |allocatable: f64| {
-        let held = forecast.paths.held(hold.points);
-        held.share_above(thresholds.high() * allocatable)
-    };
-    ResourceReport {
-        model: Some(forecast.model),
-        backtest: forecast.backtest.map(Into::into),
-        forecast: Some(ResourceForecast {
-            max_lower,
-            max,
-            upper,
-            upper_level: forecast.upper_level(),
-            mean_lower,
-            mean,
-            mean_upper,
-            held_lower,
-            held,
-            held_upper,
-            for_seconds: hold.seconds,
-            exceeds_high: report.allocatable.map(exceeds),
-            coverage: forecast.coverage,
-            horizon_seconds: window.horizon,
-            seconds_to_limit: limit.expected,
-            seconds_to_limit_earliest: limit.earliest,
-            seconds_to_limit_latest: limit.latest,
-            path: forecast.path.iter().copied().map(Into::into).collect(),
-        }),
-        candidates: forecast.candidates.into_iter().map(Into::into).collect(),
-        ..report
-    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@
 //! thresholds and their hysteresis ([`crate::hysteresis`]), and the source of forecasts and earlier
 //! verdicts.
 
-use forecast::{Forecast, MIN_POINTS, TooFewPoints};
+use forecast::{MIN_POINTS, TooFewPoints};
 use quantity::{Bytes, Cores, Timestamp, interval, percent};
 use serde::{Deserialize, Serialize};
 
+use crate::horizon::ResourceForecast;
 use crate::hysteresis::{Decision, Shares, Thresholds, Verdict, judge};
-use crate::window::{Hold, Window};
+use crate::window::Window;
 use contract::{Action, MissingData, Severity};
 
 /// A resource of a node.
@@ -93,7 +94,7 @@ pub enum Outlook<'a> {
     /// As many points, which may repeat too few samples.
     Repeated(usize),
     /// A forecast.
-    Forecast(&'a Forecast),
+    Forecast(&'a ResourceForecast),
 }
 
 /// Sizes of a node in the unit of a resource; above 0.
@@ -105,22 +106,13 @@ pub struct Sizes {
     pub capacity: Option<f64>,
 }
 
-/// The criteria that a forecast is judged by.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Criteria {
-    /// The thresholds for high and low.
-    pub thresholds: Thresholds,
-    /// The time for which a level must be held.
-    pub hold: Hold,
-}
-
 /// Judges one resource by [`crate::hysteresis::judge`], given the verdict of the previous report.
 pub fn recommend(
     resource: Resource,
     outlook: &Outlook<'_>,
     sizes: Sizes,
     before: Option<Verdict>,
-    Criteria { thresholds, hold }: Criteria,
+    thresholds: Thresholds,
     window: &Window,
 ) -> Recommendation {
     let lookback = interval(window.past.seconds());
@@ -162,16 +154,19 @@ pub fn recommend(
                 ),
             );
         }
-        Outlook::Forecast(forecast) => forecast,
+        Outlook::Forecast(forecast) => *forecast,
     };
-    let Ahead {
+    let &ResourceForecast {
         max,
         upper,
+        upper_level,
         mean,
         mean_upper,
         held,
+        for_seconds,
+        seconds_to_limit,
         ..
-    } = Ahead::of(forecast, hold);
+    } = forecast;
     let Some(allocatable) = sizes.allocatable else {
         return insufficient(
             MissingData::NoAllocatable,
@@ -190,17 +185,18 @@ pub fn recommend(
     let numbers = Numbers {
         resource,
         sizes,
-        level: percent(forecast.upper_level()),
+        level: percent(upper_level),
         max: resource.display(max),
         upper: resource.display(upper),
         mean: resource.display(mean),
         mean_upper: resource.display(mean_upper),
-        held: match hold.points {
-            1 => format!("{} at the maximum", resource.display(held)),
-            _ => format!("{} for {}", resource.display(held), interval(hold.seconds)),
+        // The level of a single point is the maximum.
+        held: match for_seconds > window.past.step {
+            true => format!("{} for {}", resource.display(held), interval(for_seconds)),
+            false => format!("{} at the maximum", resource.display(held)),
         },
         spikes: max / allocatable > thresholds.high(),
-        reached: TimeToLimit::of(forecast, hold, allocatable, window).expected,
+        reached: seconds_to_limit,
     };
     recommendation(
         decision.verdict,
@@ -298,87 +294,6 @@ impl Numbers {
     }
 }
 
-/// The numbers of a forecast over its whole horizon, from its sample paths, in the unit of the
-/// resource. Lower and upper ends are quantiles: 10% and 90% for a nominal coverage of 80%.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ahead {
-    /// The lower end of the maximum.
-    pub max_lower: f64,
-    /// The median of the maximum.
-    pub max: f64,
-    /// The upper end of the maximum.
-    pub upper: f64,
-    /// The lower end of the mean.
-    pub mean_lower: f64,
-    /// The expected mean.
-    pub mean: f64,
-    /// The upper end of the mean.
-    pub mean_upper: f64,
-    /// The lower end of the highest level that is held.
-    pub held_lower: f64,
-    /// The median of the highest level that is held.
-    pub held: f64,
-    /// The upper end of the highest level that is held.
-    pub held_upper: f64,
-}
-
-impl Ahead {
-    /// Returns the numbers of a forecast.
-    pub fn of(forecast: &Forecast, hold: Hold) -> Self {
-        let level = forecast.upper_level();
-        let (max, mean) = (forecast.paths.held(1), forecast.paths.mean());
-        let held = forecast.paths.held(hold.points);
-        // The mean forecast may lie outside the quantiles of the paths if they are skewed.
-        let expected = forecast.mean();
-        Self {
-            max_lower: max.quantile(1.0 - level),
-            max: max.median(),
-            upper: max.quantile(level),
-            mean_lower: mean.quantile(1.0 - level).min(expected),
-            mean: expected,
-            mean_upper: mean.quantile(level).max(expected),
-            held_lower: held.quantile(1.0 - level),
-            held: held.median(),
-            held_upper: held.quantile(level),
-        }
-    }
-}
-
-/// The time until allocatable is reached and held, in seconds from the end of the window; `None`
-/// for a time beyond the horizon.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct TimeToLimit {
-    /// The earliest time: by then the share of paths above the upper end has reached it.
-    pub earliest: Option<u64>,
-    /// The expected time: by then half of the paths have reached it.
-    pub expected: Option<u64>,
-    /// The latest time: by then the share of paths above the lower end has reached it.
-    pub latest: Option<u64>,
-}
-
-impl TimeToLimit {
-    /// Returns the times of a forecast.
-    pub fn of(forecast: &Forecast, hold: Hold, limit: f64, window: &Window) -> Self {
-        let Ahead {
-            held_lower,
-            held,
-            held_upper,
-            ..
-        } = Ahead::of(forecast, hold);
-        let level = forecast.upper_level();
-        let by = |share: f64, held: f64| {
-            let reached = forecast.paths.reached(limit, hold.points, share)?;
-            // A quantile may lie between two paths; the level decides, so that both agree.
-            (held >= limit).then(|| reached.since(window.past.end) as u64)
-        };
-        Self {
-            earliest: by(1.0 - level, held_upper),
-            expected: by(0.5, held),
-            latest: by(level, held_lower),
-        }
-    }
-}
-
 /// Returns the verdict on a node: the worst of its resources. It can be consolidated only if all of
 /// them can, and is healthy only if all of them are known.
 pub fn node_verdict(resources: &[Verdict]) -> Verdict {
@@ -408,8 +323,9 @@ pub fn node_verdict(resources: &[Verdict]) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::Spans;
-    use forecast::{Paths, Prediction};
+    use crate::horizon::Criteria;
+    use crate::window::{Hold, Spans};
+    use forecast::{Forecast, Paths, Prediction};
 
     fn window() -> Window {
         Spans::new(7200, 60, 1800)
@@ -455,18 +371,26 @@ mod tests {
         along(&Vec::from_iter(values))
     }
 
+    /// Judges a forecast that must be held for `hold`.
+    fn judged_by(
+        hold: Hold,
+        forecast: &Forecast,
+        sizes: Sizes,
+        before: Option<Verdict>,
+    ) -> Recommendation {
+        let (criteria, window) = (Criteria { hold, ..criteria() }, window());
+        let numbers = ResourceForecast::of(forecast, criteria, sizes.allocatable, &window);
+        let outlook = Outlook::Forecast(&numbers);
+        let thresholds = criteria.thresholds;
+        recommend(Resource::Cpu, &outlook, sizes, before, thresholds, &window)
+    }
+
     fn judged(forecast: &Forecast, allocatable: Option<f64>) -> Recommendation {
-        recommend(
-            Resource::Cpu,
-            &Outlook::Forecast(forecast),
-            Sizes {
-                allocatable,
-                capacity: Some(4.5),
-            },
-            None,
-            criteria(),
-            &window(),
-        )
+        let sizes = Sizes {
+            allocatable,
+            capacity: Some(4.5),
+        };
+        judged_by(HOLD, forecast, sizes, None)
     }
 
     #[test]
@@ -542,12 +466,7 @@ mod tests {
             allocatable: Some(4.0),
             capacity: None,
         };
-        let asked = Criteria {
-            hold: window().hold(Some(0)),
-            ..criteria()
-        };
-        let outlook = Outlook::Forecast(&spike);
-        let warned = recommend(Resource::Cpu, &outlook, sizes, None, asked, &window());
+        let warned = judged_by(window().hold(Some(0)), &spike, sizes, None);
         assert_eq!(warned.verdict(), Verdict::HIGH);
         let part = "3.72 cores at the maximum, 93% of 4.00 cores allocatable (high: 80%);";
         assert!(warned.message.contains(part), "{}", warned.message);
@@ -559,25 +478,32 @@ mod tests {
         values[3] = 5.0;
         values[10..16].fill(4.5);
         let forecast = along(&values);
-        let time = |hold| TimeToLimit::of(&forecast, hold, 4.0, &window());
-        assert_eq!(time(HOLD).expected, Some(11 * 60));
-        assert_eq!(time(window().hold(Some(0))).expected, Some(4 * 60));
-        assert_eq!(time(window().hold(Some(600))), TimeToLimit::default());
+        let times = |hold| {
+            let criteria = Criteria { hold, ..criteria() };
+            let numbers = ResourceForecast::of(&forecast, criteria, Some(4.0), &window());
+            [
+                numbers.seconds_to_limit_earliest,
+                numbers.seconds_to_limit,
+                numbers.seconds_to_limit_latest,
+            ]
+        };
+        assert_eq!(times(HOLD)[1], Some(11 * 60));
+        assert_eq!(times(window().hold(Some(0)))[1], Some(4 * 60));
+        assert_eq!(times(window().hold(Some(600))), [None; 3]);
     }
 
     #[test]
     fn kept_verdicts_name_their_end() {
         let said = |share: f64, before| {
-            recommend(
-                Resource::Cpu,
-                &Outlook::Forecast(&between(4.0 * share, 4.0 * share)),
-                Sizes {
-                    allocatable: Some(4.0),
-                    capacity: None,
-                },
+            let sizes = Sizes {
+                allocatable: Some(4.0),
+                capacity: None,
+            };
+            judged_by(
+                HOLD,
+                &between(4.0 * share, 4.0 * share),
+                sizes,
                 Some(before),
-                criteria(),
-                &window(),
             )
         };
         for (share, before, part) in [
@@ -600,7 +526,7 @@ mod tests {
 
     #[test]
     fn missing_data_recommends_nothing() {
-        let forecast = between(9.0, 9.0);
+        let forecast = ResourceForecast::of(&between(9.0, 9.0), criteria(), None, &window());
         let newest = Timestamp::from_unix(1_795_325_000);
         for (outlook, allocatable, reason, message) in [
             (
@@ -638,7 +564,8 @@ mod tests {
                 allocatable,
                 capacity: None,
             };
-            let verdict = recommend(Resource::Cpu, &outlook, sizes, None, criteria(), &window());
+            let thresholds = criteria().thresholds;
+            let verdict = recommend(Resource::Cpu, &outlook, sizes, None, thresholds, &window());
             assert_eq!(
                 verdict,
                 Recommendation {

@@ -6,12 +6,13 @@ pub mod fleet;
 
 use std::time::Duration;
 
-use forecast::{Backtest, Candidate, Model, Outcome, Point, Prediction};
+use forecast::{Backtest, Candidate, Model, Outcome, Point};
 use quantity::{Timestamp, age};
 use serde::{Serialize, Serializer};
 use shard::Shard;
 
 use self::fleet::FleetReport;
+pub use crate::horizon::{PredictionReport, ResourceForecast};
 use crate::hysteresis::{Thresholds, Verdict};
 use crate::recommend::{Recommendation, Resource};
 use crate::window::Window;
@@ -187,79 +188,6 @@ impl ResourceReport {
     pub fn old_sample(&self) -> Option<String> {
         let seconds = self.sample_age_seconds?;
         Some(format!("last sample {} old", age(seconds)))
-    }
-}
-
-/// The forecast of one resource.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ResourceForecast {
-    /// The lower end of the maximum over the horizon.
-    pub max_lower: f64,
-    /// The median of the maximum over the horizon.
-    pub max: f64,
-    /// The upper end of the maximum over the horizon: its quantile at `upper_level`.
-    pub upper: f64,
-    /// The quantile level of upper ends, from 0 to 1: 0.9 for a nominal coverage of 0.8.
-    pub upper_level: f64,
-    /// The lower end of the mean over the horizon.
-    pub mean_lower: f64,
-    /// The mean expected value over the horizon.
-    pub mean: f64,
-    /// The upper end of the mean over the horizon.
-    pub mean_upper: f64,
-    /// The lower end of the highest level that is held for `for_seconds`.
-    pub held_lower: f64,
-    /// The median of the highest level that is held for `for_seconds`; it decides the verdict.
-    pub held: f64,
-    /// The upper end of the highest level that is held for `for_seconds`.
-    pub held_upper: f64,
-    /// The time for which a level must be held, in seconds.
-    pub for_seconds: u64,
-    /// The probability, from 0 to 1, of a held level above the threshold for high;
-    /// `None` if allocatable is unknown.
-    pub exceeds_high: Option<f64>,
-    /// The nominal coverage of the prediction interval, from 0 to 1.
-    pub coverage: f64,
-    /// The horizon, in seconds.
-    pub horizon_seconds: u64,
-    /// The expected time until allocatable is reached and held, in seconds; `None` if that is
-    /// beyond the horizon, or if allocatable is unknown.
-    pub seconds_to_limit: Option<u64>,
-    /// The earliest such time: the lower end of its distribution.
-    pub seconds_to_limit_earliest: Option<u64>,
-    /// The latest such time: the upper end of its distribution.
-    pub seconds_to_limit_latest: Option<u64>,
-    /// One prediction for each timestamp of the horizon, in order of time.
-    pub path: Vec<PredictionReport>,
-}
-
-/// The prediction for one timestamp, in the unit of the resource.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct PredictionReport {
-    /// The timestamp.
-    pub at: Timestamp,
-    /// The expected value.
-    pub value: f64,
-    /// The lower end of the interval.
-    pub lower: f64,
-    /// The upper end of the interval.
-    pub upper: f64,
-}
-
-impl From<Prediction> for PredictionReport {
-    fn from(prediction: Prediction) -> Self {
-        let Prediction {
-            at,
-            value,
-            lower,
-            upper,
-        } = prediction;
-        Self {
-            at,
-            value,
-            lower,
-            upper,
-        }
     }
 }
 
