@@ -233,9 +233,7 @@ impl DeliveryError {
     /// the receiver may still be processing the message.
     fn pause(&self, random: f64) -> Option<Duration> {
         let asked = match &self.problem {
-            Problem::Failure(
-                Failure::Connect { .. } | Failure::NameNotFound { .. } | Failure::Truncated,
-            ) => Duration::ZERO,
+            Problem::Failure(failure) if failure.is_transient() => Duration::ZERO,
             Problem::Refused {
                 status: 429 | 500..,
                 retry_after,

@@ -176,14 +176,10 @@ impl QueryError {
         )
     }
 
-    /// Returns `true` if a retry may succeed. A deadline that passed is no such case: a retry would
-    /// double the load that caused it.
+    /// Returns `true` if a retry may succeed.
     fn is_transient(&self) -> bool {
         match self {
-            Self::Failure(failure) | Self::Defect(Defect::Body(failure)) => matches!(
-                failure,
-                Failure::Connect { .. } | Failure::NameNotFound { .. } | Failure::Truncated
-            ),
+            Self::Failure(failure) | Self::Defect(Defect::Body(failure)) => failure.is_transient(),
             Self::Status { status, .. } => {
                 *status == 429 || (*status >= 500 && !POST_REFUSALS.contains(status))
             }

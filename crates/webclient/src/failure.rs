@@ -103,6 +103,15 @@ impl From<FileError> for Failure {
 }
 
 impl Failure {
+    /// Returns `true` if another attempt may succeed. After a deadline it would double the load
+    /// that caused it.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect { .. } | Self::NameNotFound { .. } | Self::Truncated
+        )
+    }
+
     /// Returns the failure behind an error of [`crate::Body`]'s `Read`.
     ///
     /// # Errors
