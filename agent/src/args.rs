@@ -30,6 +30,7 @@ use shard::Shard;
 use crate::PROGRAM;
 use crate::collect::UsageQueries;
 use crate::connection::Backend;
+use crate::exit::Exit;
 use crate::sink;
 use crate::time::Time;
 
@@ -68,10 +69,10 @@ pub const COMMAND_LINE: Program = Program {
         help: "check the backend instead of reporting: that it answers, which series it has, and how to \
                fix problems; the format is text or json",
         exit_codes: &[
-            (0, "no problem (notes do not count)"),
-            (3, "the backend does not answer, or is not a Prometheus API"),
-            (4, "the backend has no usage data"),
-            (5, "another problem"),
+            (Exit::Complete.code(), "no problem (notes do not count)"),
+            (Exit::Backend.code(), "the backend does not answer, or is not a Prometheus API"),
+            (Exit::NoData.code(), "the backend has no usage data"),
+            (Exit::Partial.code(), "another problem"),
         ],
     }],
     groups: Flags::GROUPS,
@@ -99,24 +100,24 @@ pub const COMMAND_LINE: Program = Program {
     ],
     exit_codes: &[
         (
-            2,
+            Exit::Usage.code(),
             "usage: a flag, a variable or a file that one names is invalid",
         ),
-        (3, "the backend cannot be reached, or refuses the queries"),
+        (Exit::Backend.code(), "the backend cannot be reached, or refuses the queries"),
         (
-            4,
+            Exit::NoData.code(),
             "the backend, or the input, has no data, or no node has a current forecast",
         ),
         (
-            5,
+            Exit::Partial.code(),
             "partial: a node, a resource or a query is missing, the report was not written, or a \
              notification target did not receive it; of several codes the first of this list is used",
         ),
         (
-            10,
+            Exit::Findings.code(),
             "with --fail-on: a node has at least that severity, or with unknown no verdict; 5 comes first",
         ),
-        (0, "the report is complete"),
+        (Exit::Complete.code(), "the report is complete"),
         (
             143,
             "stopped by SIGTERM, or 130 by SIGINT: no report, or no notification target received it; with \
