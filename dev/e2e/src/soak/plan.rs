@@ -137,25 +137,6 @@ fn effects() -> Vec<Effect> {
     let stamp = |rows, timestamp| Effect::Text(Hostile::Timestamp(rows, timestamp));
     let codes = [400, 401, 403, 404, 422, 500, 502, 504];
     let values = ["NaN", "+Inf", "-5", "1e300", "0"];
-    let texts = [
-        Hostile::EndlessLine { bytes: 1 << 20 },
-        Hostile::Nul,
-        Hostile::NonUtf8,
-        Hostile::BadEscape,
-        Hostile::OddLabels,
-        Hostile::LongerNames,
-        Hostile::Malformed,
-        Hostile::Duplicates,
-        Hostile::TypeTwice,
-        Hostile::SeveralCpus,
-        Hostile::Crlf,
-        Hostile::Bom,
-        Hostile::NoFinalNewline,
-        Hostile::HalfText,
-        Hostile::ScrapeError,
-        Hostile::NoNode,
-        Hostile::Unlabelled,
-    ];
     let mut effects = vec![
         Effect::Latency(Duration::from_millis(950)),
         Effect::Reset,
@@ -189,7 +170,7 @@ fn effects() -> Vec<Effect> {
     ];
     effects.extend(codes.map(Effect::status));
     effects.extend(values.map(|value| Effect::Text(Hostile::Value(value.to_owned()))));
-    effects.extend(texts.map(Effect::Text));
+    effects.extend(Hostile::FIXED.map(Effect::Text));
     effects
 }
 
