@@ -9,7 +9,7 @@ use contract::{
     AddressType, AgentMode, ExporterMode, FleetView, LogLevel, PodPhase, PullPolicy, ReportFormat,
     Via, limit, path, series,
 };
-use forecast::Choice;
+use forecast::{Choice, MIN_POINTS};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -309,7 +309,7 @@ values! {
         #[schemars(regex(pattern = bounds::backend_url_or_empty()))]
         prometheus_url: String = empty(),
         /// Lookback, in minutes: at least five points.
-        #[schemars(range(min = 4, max = SPAN_MINUTES))]
+        #[schemars(range(min = MIN_POINTS - 1, max = SPAN_MINUTES))]
         lookback_minutes: i64 = 360,
         /// Forecast horizon, in minutes.
         #[schemars(range(min = 1, max = SPAN_MINUTES))]

@@ -32,6 +32,16 @@ struct Draft {
 
 const NODE: &str = "{{node}}";
 
+/// The description of the panels of the maximum's upper end.
+const UPPER_END: &str = "The maximum over the horizon stays below it with a probability of 90%, \
+    unless the agent's --interval says otherwise. Share of allocatable. Requires the agent's \
+    report in Prometheus: agent.mode deployment, or a Pushgateway.";
+
+/// The description of the panels of the held level.
+const HELD_LEVEL: &str = "Median of the highest level that is held for --for within the horizon, \
+    as a share of allocatable; it decides on scaling up. Requires the agent's report in \
+    Prometheus.";
+
 /// A series of the selected nodes, once while one pod replaces another.
 fn by_node(series: &Series) -> String {
     format!("max by ({}) ({})", label::NODE, own(series))
@@ -138,17 +148,13 @@ fn drafts() -> Vec<Draft> {
         ),
         one(
             "CPU forecast, upper end of the maximum",
-            "The maximum over the horizon stays below it with a probability of 90%, unless the \
-             agent's --interval says otherwise. Share of allocatable. Requires the agent's report \
-             in Prometheus: agent.mode deployment, or a Pushgateway.",
+            UPPER_END,
             "percentunit",
             forecast(&report::CPU_MAX, Bound::Upper, &series::CPU_ALLOCATABLE),
         ),
         one(
             "Memory forecast, upper end of the maximum",
-            "The maximum over the horizon stays below it with a probability of 90%, unless the \
-             agent's --interval says otherwise. Share of allocatable. Requires the agent's report \
-             in Prometheus: agent.mode deployment, or a Pushgateway.",
+            UPPER_END,
             "percentunit",
             forecast(
                 &report::MEMORY_MAX,
@@ -158,15 +164,13 @@ fn drafts() -> Vec<Draft> {
         ),
         one(
             "CPU forecast, held level",
-            "Median of the highest level that is held for --for within the horizon, as a share of \
-             allocatable; it decides on scaling up. Requires the agent's report in Prometheus.",
+            HELD_LEVEL,
             "percentunit",
             forecast(&report::CPU_HELD, Bound::Expected, &series::CPU_ALLOCATABLE),
         ),
         one(
             "Memory forecast, held level",
-            "Median of the highest level that is held for --for within the horizon, as a share of \
-             allocatable; it decides on scaling up. Requires the agent's report in Prometheus.",
+            HELD_LEVEL,
             "percentunit",
             forecast(
                 &report::MEMORY_HELD,
