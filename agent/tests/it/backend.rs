@@ -523,6 +523,24 @@ fn refused_post_is_followed_by_get() {
     }
 }
 
+/// As with the exporter's history, which serves range queries only.
+#[test]
+fn missing_path_does_not_change_the_method() {
+    let backend = Backend::start_whole(|query| match query.is_range() {
+        true => cluster(query),
+        false if query.line.starts_with("GET ") => Answer::new("404 Not Found", "", ""),
+        false => Answer::new("405 Method Not Allowed", "", ""),
+    });
+    let ended = run(&["--prometheus-url", &backend.url]);
+    assert!(ended.out.contains("3 nodes: 1 critical"), "{}", ended.out);
+    let queries = backend.queries();
+    let missing = queries.iter().position(|query| !query.is_range());
+    let later = &queries[missing.expect("a query for a missing path")..];
+    let mut ranges = later.iter().filter(|query| query.is_range()).peekable();
+    assert!(ranges.peek().is_some(), "a range query follows");
+    assert!(ranges.all(|query| query.line.starts_with("POST ")));
+}
+
 #[test]
 fn messages_name_the_refused_method() {
     let text = |status, text| Answer::new(status, "Content-Type: text/plain\r\n", text);

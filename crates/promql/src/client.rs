@@ -377,9 +377,10 @@ impl Prometheus {
         read(response.body, expected, consumer).map_err(QueryError::Defect)
     }
 
-    /// Sends a query by POST, since it may be longer than the URLs that proxies accept; by GET
-    /// from the first response on that refuses POST only. Returns the response, with the status
-    /// that POST was refused with.
+    /// Sends a query by POST, since it may be longer than the URLs that proxies accept; by GET if
+    /// POST is refused, and for the rest of the run once GET has answered: other refusals, such
+    /// as of a path that the backend lacks, say nothing about the method. Returns the response,
+    /// with the status that POST was refused with.
     fn send(&self, path: &str, form: &[(&str, &str)]) -> Result<(Response, Option<u16>), Failure> {
         let get = || self.client.get(&with_query(path, form), JSON, &[], CAPS);
         if let Some(refusal) = self.post_refusal() {
@@ -392,7 +393,7 @@ impl Prometheus {
         }
         drop(response);
         let response = get()?;
-        if !POST_REFUSALS.contains(&response.status) {
+        if response.status == 200 {
             self.post_refusal.store(refusal, Ordering::Relaxed);
         }
         Ok((response, Some(refusal)))
