@@ -325,7 +325,7 @@ values! {
         /// PromQL query for the memory used, in bytes by the label node.
         #[schemars(length(min = 1))]
         memory_query: String = series::MEMORY_USAGE.name.to_owned(),
-        /// Forecast model; auto: the one selected for each series by backtest.
+        /// Forecast model; auto: a mix, weighted for each series by backtest.
         model: Word<Choice> = Choice::Auto.into(),
         /// Nominal coverage of the prediction interval, in percent.
         #[schemars(transform = bounds::range(&limit::INTERVAL_PERCENT))]

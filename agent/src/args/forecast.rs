@@ -10,7 +10,7 @@ settings! {
     /// The flags of forecasts.
     pub struct Flags {
         "Forecasts" => {
-            /// forecasting model; auto selects one for each series by rolling-origin backtest
+            /// forecasting model; auto mixes several, weighted for each series by their errors in a rolling-origin backtest
             model: ModelWord = "auto";
 
             /// nominal coverage of the prediction interval, in percent

@@ -23,7 +23,7 @@ settings! {
             /// TERM is dumb
             color: ColorWord = "auto", variables: &[];
 
-            /// list the models that were not selected too, with their errors
+            /// list every model that was considered, with its error in the backtest
             explain: bool = "false";
         }
     }

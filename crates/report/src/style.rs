@@ -5,6 +5,6 @@
 pub struct Style {
     /// Set if plain text has colours.
     pub color: bool,
-    /// Set if models that were not selected are shown too.
+    /// Set if every model that was considered is shown.
     pub explain: bool,
 }
